@@ -1,0 +1,163 @@
+//! The URL of an organization or collection, in every form that people have it in.
+
+use serde::{Deserialize, Serialize};
+use std::fmt;
+use url::{Host, Url};
+
+/// Most bytes of a URL that we take.
+const URL_BYTES_MAX: usize = 2_048;
+
+/// The canonical URL of one organization (Services) or collection (Server), without trailing slash:
+/// `https://dev.azure.com/{org}` or `http[s]://{host}[:{port}][/tfs]/{collection}`.
+///
+/// Read from any URL into it, including links to a project, repository or sub-service copied from a browser.
+/// `{org}.visualstudio.com` is the same organization as `dev.azure.com/{org}` and becomes it.
+///
+/// Source: the Azure DevOps page "Work with URLs in extensions and integrations".
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct CollectionUrl(String);
+
+/// Why a text is no such URL; each message says what to give instead.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum UrlError {
+    /// Not an absolute URL.
+    #[error("is not a URL; give one like https://dev.azure.com/your-organization")]
+    NotAUrl,
+    /// Neither http nor https.
+    #[error("must begin with https:// or http://")]
+    Scheme,
+    /// `dev.azure.com` alone.
+    #[error("names no organization; give https://dev.azure.com/your-organization")]
+    NoOrganization,
+    /// A server without its collection.
+    #[error(
+        "names no collection; give one like https://your-server/DefaultCollection or https://your-server/tfs/DefaultCollection"
+    )]
+    NoCollection,
+    /// Over the limit.
+    #[error("is longer than 2048 bytes")]
+    TooLong,
+}
+
+impl CollectionUrl {
+    /// Reads any of the forms.
+    pub fn parse(text: &str) -> Result<Self, UrlError> {
+        if text.len() > URL_BYTES_MAX {
+            return Err(UrlError::TooLong);
+        }
+        let url = Url::parse(text.trim()).map_err(|_| UrlError::NotAUrl)?;
+        if !matches!(url.scheme(), "https" | "http") {
+            return Err(UrlError::Scheme);
+        }
+        let host = match url.host() {
+            Some(Host::Domain(domain)) => domain.trim_end_matches('.').to_ascii_lowercase(),
+            Some(address) => address.to_string(),
+            None => return Err(UrlError::NotAUrl),
+        };
+        let segments: Vec<&str> = url.path_segments().into_iter().flatten().filter(|s| !s.is_empty()).collect();
+        if host == "dev.azure.com" || host.ends_with(".dev.azure.com") {
+            let organization = segments.first().filter(|s| !s.starts_with('_')).ok_or(UrlError::NoOrganization)?;
+            return Ok(Self::services(organization));
+        }
+        if let Some(subdomains) = host.strip_suffix(".visualstudio.com") {
+            // `org.vsrm.visualstudio.com` and the like are sub-services of the same organization.
+            let organization =
+                subdomains.split('.').next().filter(|s| !s.is_empty()).ok_or(UrlError::NoOrganization)?;
+            return Ok(Self::services(organization));
+        }
+        Self::server(&url, &host, &segments)
+    }
+
+    fn services(organization: &str) -> Self {
+        Self(format!("https://dev.azure.com/{}", organization.to_ascii_lowercase()))
+    }
+
+    /// The collection is the first segment, or the second behind the virtual directory `tfs`. Another virtual directory
+    /// cannot be told from a collection followed by a project, so `tfs` is the only one known.
+    fn server(url: &Url, host: &str, segments: &[&str]) -> Result<Self, UrlError> {
+        let in_directory = segments.first().is_some_and(|first| first.eq_ignore_ascii_case("tfs"));
+        let taken = if in_directory { 2 } else { 1 };
+        let path = segments.get(..taken).ok_or(UrlError::NoCollection)?;
+        if path.last().is_none_or(|collection| collection.starts_with('_')) {
+            return Err(UrlError::NoCollection);
+        }
+        let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
+        Ok(Self(format!("{}://{host}{port}/{}", url.scheme(), path.join("/"))))
+    }
+
+    /// The canonical text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for CollectionUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl TryFrom<String> for CollectionUrl {
+    type Error = UrlError;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        Self::parse(&text)
+    }
+}
+
+impl From<CollectionUrl> for String {
+    fn from(url: CollectionUrl) -> Self {
+        url.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_form_of_one_organization_is_one_url() {
+        for text in [
+            "https://dev.azure.com/Fabrikam",
+            "https://dev.azure.com/fabrikam/",
+            "https://someone@dev.azure.com/fabrikam/My%20Project/_git/My%20Repo",
+            "https://vsrm.dev.azure.com/fabrikam/_apis/release",
+            "https://fabrikam.visualstudio.com",
+            "https://fabrikam.visualstudio.com/DefaultCollection/",
+            "https://fabrikam.vsrm.visualstudio.com/project",
+            " HTTPS://DEV.AZURE.COM/fabrikam ",
+        ] {
+            assert_eq!(CollectionUrl::parse(text).unwrap().as_str(), "https://dev.azure.com/fabrikam", "{text}");
+        }
+    }
+
+    #[test]
+    fn a_server_keeps_its_scheme_port_and_virtual_directory() {
+        for (text, canonical) in [
+            ("https://Host.example/DefaultCollection/", "https://host.example/DefaultCollection"),
+            ("http://host:8080/tfs/Coll", "http://host:8080/tfs/Coll"),
+            ("http://host:80/tfs/Coll/Project/_git/repo", "http://host/tfs/Coll"),
+            ("https://host:443/Coll/Project", "https://host/Coll"),
+            ("https://10.0.0.1:8443/My%20Coll", "https://10.0.0.1:8443/My%20Coll"),
+            ("http://[::1]:8080/tfs/Coll/_apis/projects", "http://[::1]:8080/tfs/Coll"),
+        ] {
+            assert_eq!(CollectionUrl::parse(text).unwrap().as_str(), canonical, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_names_no_collection_says_what_to_give() {
+        for (text, error) in [
+            ("fabrikam", UrlError::NotAUrl),
+            ("ftp://host/Coll", UrlError::Scheme),
+            ("https://dev.azure.com/", UrlError::NoOrganization),
+            ("https://dev.azure.com/_apis/projects", UrlError::NoOrganization),
+            ("https://host", UrlError::NoCollection),
+            ("https://host/tfs", UrlError::NoCollection),
+            ("https://host/tfs/_apis", UrlError::NoCollection),
+        ] {
+            assert_eq!(CollectionUrl::parse(text).unwrap_err(), error, "{text}");
+        }
+    }
+}

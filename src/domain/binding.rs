@@ -1,0 +1,96 @@
+//! A binding: project + role + connection + what it selects there.
+
+use super::{BindingId, ConnectionId, Slug};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// What a binding makes of the connection for the project.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// A repository and branch whose revisions are deployed; several per project.
+    CodeDeployment,
+    /// Where the project's builds come from; one per project.
+    BuildProvider,
+    /// Where the project's work items come from; one per project.
+    IssueProvider,
+}
+
+/// An Azure DevOps thing by its id (GUID or number) or by its name; compared without regard to case, as Azure does.
+/// An id survives renames, a name does not.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct AzureRef(pub String);
+
+/// Which branches a code deployment follows, by short name (without `refs/heads/`).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BranchRule {
+    /// Every branch.
+    Any,
+    /// Exactly this one.
+    Exact(String),
+    /// All whose name begins so.
+    Prefix(String),
+}
+
+/// What a binding selects, by role.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "role", rename_all = "snake_case")]
+pub enum Selection {
+    /// A repository.
+    CodeDeployment {
+        /// The Azure project that holds it.
+        azure_project: AzureRef,
+        /// The repository.
+        repository: AzureRef,
+        /// Its branches.
+        branch: BranchRule,
+    },
+    /// Pipelines.
+    BuildProvider {
+        /// The Azure project that holds them.
+        azure_project: AzureRef,
+        /// Which; empty means all.
+        pipelines: Vec<AzureRef>,
+    },
+    /// Work items.
+    IssueProvider {
+        /// The Azure project that holds them.
+        azure_project: AzureRef,
+        /// Area paths, each with all below it; empty means all.
+        area_paths: Vec<String>,
+        /// Types such as `Bug`; empty means all.
+        work_item_types: Vec<String>,
+    },
+}
+
+impl Selection {
+    /// The role that this selection belongs to.
+    pub fn role(&self) -> Role {
+        match self {
+            Self::CodeDeployment { .. } => Role::CodeDeployment,
+            Self::BuildProvider { .. } => Role::BuildProvider,
+            Self::IssueProvider { .. } => Role::IssueProvider,
+        }
+    }
+}
+
+/// As kept in the registry under kind `binding`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Binding {
+    /// Its id.
+    pub id: BindingId,
+    /// The project it belongs to.
+    pub project: Slug,
+    /// Where it selects.
+    pub connection: ConnectionId,
+    /// What people call it.
+    pub name: Option<String>,
+    /// What it selects.
+    pub selection: Selection,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it was last changed.
+    pub updated_at: Timestamp,
+}

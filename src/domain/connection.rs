@@ -1,0 +1,75 @@
+//! A connection: one organization or collection of Azure DevOps, and how we reach each other.
+
+use super::ConnectionId;
+use crate::azure::CollectionUrl;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use std::fmt;
+use uuid::Uuid;
+
+/// A secret as it lies on disk: encrypted under the master key, base64. `secrets` opens it.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Sealed(pub String);
+
+impl fmt::Debug for Sealed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("[sealed]")
+    }
+}
+
+/// An extra HTTP header for every request to Azure DevOps, as proxies like Cloudflare Access want it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Header {
+    /// As the user wrote it.
+    pub name: String,
+    /// Always secret: such headers carry credentials.
+    pub value: Sealed,
+}
+
+/// Which generation of derived hook passwords is valid.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HookGeneration {
+    /// The current one, from 1.
+    pub current: u32,
+    /// Until when `current - 1` is accepted too.
+    pub previous_until: Option<Timestamp>,
+}
+
+/// `X-Hub-Signature-256` over the raw body, for hooks that reach us through a relay that can sign.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SignatureCheck {
+    /// The relay's secret.
+    pub secret: Sealed,
+    /// The secret before it, while the relay is being changed over.
+    pub previous: Option<Sealed>,
+    /// Until when `previous` is accepted too.
+    pub previous_until: Option<Timestamp>,
+}
+
+/// As kept in the registry under kind `connection`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Connection {
+    /// Its id, part of the hook's URL.
+    pub id: ConnectionId,
+    /// What people call it.
+    pub name: String,
+    /// What it is for.
+    pub description: Option<String>,
+    /// The organization or collection, canonical.
+    pub url: CollectionUrl,
+    /// The personal access token.
+    pub token: Option<Sealed>,
+    /// Extra headers for our requests.
+    pub headers: Vec<Header>,
+    /// The collection's GUID once known; a notification of another collection is then quarantined.
+    pub collection_id: Option<Uuid>,
+    /// The hook password's generation.
+    pub hook: HookGeneration,
+    /// When set, a hook without a valid signature is refused.
+    pub signature: Option<SignatureCheck>,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it was last changed.
+    pub updated_at: Timestamp,
+}

@@ -1,0 +1,19 @@
+//! The words of the project: what is kept in the registry and in the notifications journal.
+
+mod binding;
+mod connection;
+mod framing;
+mod id;
+mod notification;
+mod project;
+mod token;
+
+pub use self::{
+    binding::{AzureRef, Binding, BranchRule, Role, Selection},
+    connection::{Connection, Header, HookGeneration, Sealed, SignatureCheck},
+    framing::{join, split},
+    id::{BindingId, ConnectionId, NotificationId, Slug, SlugError, TokenId},
+    notification::{Disposition, KeySource, Notification, QuarantineReason, UpdateReason, Verified},
+    project::{Environment, Project},
+    token::{Scope, Token},
+};

@@ -1,0 +1,56 @@
+//! What we say: a CDEvent inside a structured CloudEvent, as exact bytes.
+
+use crate::domain::{ConnectionId, NotificationId, Slug, join, split};
+use bytes::Bytes;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+/// What filters look at without parsing the event.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Header {
+    /// The `CloudEvents` type, with version.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// The connection whose notification it was made from.
+    pub connection: ConnectionId,
+    /// The projects whose bindings match.
+    pub projects: Vec<Slug>,
+    /// The notification it was made from.
+    pub notification: NotificationId,
+}
+
+/// One event, ready to be kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Event {
+    /// The fact key, a `UUIDv5`: one fact, one id, whichever way it came.
+    pub id: Uuid,
+    /// What filters look at.
+    pub header: Header,
+    /// The structured-mode `CloudEvent`: one line of JSON, a non-empty object, without `sequence` and `recordedtime`.
+    pub json: Bytes,
+}
+
+impl Event {
+    /// As a journal body.
+    pub fn to_stored(&self) -> Bytes {
+        join(&self.header, &self.json)
+    }
+
+    /// From a journal key and body; `None` when the body is not one of ours.
+    pub fn from_stored(id: Uuid, stored: &Bytes) -> Option<Self> {
+        let (header, json) = split(stored)?;
+        Some(Self { id, header, json })
+    }
+
+    /// The bytes that are handed on: the kept ones, led by the `sequence` and `recordedtime` extensions, which are known
+    /// only once the event has its place in the log. Spliced, not re-encoded: the same event is the same bytes for
+    /// every reader, so signatures over it hold.
+    ///
+    /// Source: `CloudEvents` extensions `sequence` (fixed width, lexicographically ordered) and `recordedtime`.
+    pub fn served(&self, position: u64, recorded: Timestamp) -> Vec<u8> {
+        let mut bytes = format!("{{\"sequence\":\"{position:020}\",\"recordedtime\":\"{recorded}\",").into_bytes();
+        bytes.extend_from_slice(self.json.get(1..).unwrap_or(b"}"));
+        bytes
+    }
+}
