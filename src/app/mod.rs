@@ -1,0 +1,120 @@
+//! The running gateway: its store, its secrets, its clock, and decoded copies of what the registry holds.
+
+mod directory;
+mod strangers;
+
+pub use self::{directory::Directory, strangers::Strangers};
+
+use crate::{
+    clock::Clock,
+    config::Settings,
+    metrics::Metrics,
+    secrets::{DerivingKey, Keys, Unopenable},
+    store::{Change, Error, Expected, Store},
+};
+use std::sync::{Arc, RwLock};
+use tokio::sync::watch;
+
+/// Registry kinds. They are on disk: never rename one.
+pub mod kind {
+    /// [`crate::domain::Connection`] by id.
+    pub const CONNECTION: &str = "connection";
+    /// [`crate::domain::Project`] by slug.
+    pub const PROJECT: &str = "project";
+    /// [`crate::domain::Binding`] by id.
+    pub const BINDING: &str = "binding";
+    /// [`crate::domain::Token`] by id.
+    pub const TOKEN: &str = "token";
+    /// Sealed keys by name.
+    pub const SECRET: &str = "secret";
+    /// Replies kept for a repeated `Idempotency-Key`.
+    pub const IDEMPOTENCY: &str = "idempotency";
+}
+
+/// Why a gateway could not be put together.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The store.
+    #[error("the registry could not be read or written")]
+    Store(#[source] Error),
+    /// A key in the registry.
+    #[error("the gateway's keys could not be opened")]
+    Secret(#[source] Unopenable),
+}
+
+/// Everything that a handler or a worker needs. Shared as `Arc<App>`.
+pub struct App {
+    /// Plain settings.
+    pub settings: Settings,
+    /// The engine.
+    pub store: Arc<dyn Store>,
+    /// The clock.
+    pub clock: Arc<dyn Clock>,
+    /// What seals secrets at rest.
+    pub keys: Keys,
+    /// Derives the hooks' passwords.
+    pub hook_key: DerivingKey,
+    /// Hashes the API tokens.
+    pub token_key: DerivingKey,
+    /// Counts.
+    pub metrics: Metrics,
+    /// Who failed to authenticate, by address.
+    pub strangers: Strangers,
+    stopping: watch::Sender<bool>,
+    directory: RwLock<Arc<Directory>>,
+}
+
+impl App {
+    /// Reads what the registry holds; makes the keys that are not there yet.
+    pub async fn start(
+        settings: Settings,
+        store: Arc<dyn Store>,
+        clock: Arc<dyn Clock>,
+        keys: Keys,
+    ) -> Result<Self, StartError> {
+        let hook_key = kept_key(&*store, &keys, "hook").await?;
+        let token_key = kept_key(&*store, &keys, "token").await?;
+        let directory = RwLock::new(Arc::new(Directory::read(&*store)));
+        let (metrics, strangers, stopping) = (Metrics::default(), Strangers::default(), watch::Sender::new(false));
+        Ok(Self { settings, store, clock, keys, hook_key, token_key, metrics, strangers, stopping, directory })
+    }
+
+    /// What the registry holds, decoded; as fresh as the last commit that has returned.
+    pub fn directory(&self) -> Arc<Directory> {
+        let current = Arc::clone(&self.directory.read().unwrap_or_else(std::sync::PoisonError::into_inner));
+        if current.revision == self.store.revision() {
+            return current;
+        }
+        let fresh = Arc::new(Directory::read(&*self.store));
+        *self.directory.write().unwrap_or_else(std::sync::PoisonError::into_inner) = Arc::clone(&fresh);
+        fresh
+    }
+
+    /// Says that the gateway stops: streams end, workers finish their batch.
+    pub fn stop(&self) {
+        self.stopping.send_replace(true);
+    }
+
+    /// Becomes `true` once, when the gateway stops.
+    pub fn stopping(&self) -> watch::Receiver<bool> {
+        self.stopping.subscribe()
+    }
+}
+
+async fn kept_key(store: &dyn Store, keys: &Keys, name: &str) -> Result<DerivingKey, StartError> {
+    let purpose = format!("secret/{name}");
+    if store.get(kind::SECRET, name).is_none() {
+        let sealed = keys.seal(&purpose, DerivingKey::random().as_bytes());
+        let value = Some(sealed.0.into_bytes().into());
+        let change = Change { kind: kind::SECRET, id: name.to_owned(), expected: Expected::Absent, value };
+        match store.commit(vec![change]).await {
+            // A conflict means that another gateway on the same store was first: its key is the one.
+            Ok(_) | Err(Error::Conflict) => {}
+            Err(e) => return Err(StartError::Store(e)),
+        }
+    }
+    let kept = store.get(kind::SECRET, name).ok_or(StartError::Secret(Unopenable))?;
+    let sealed = crate::domain::Sealed(String::from_utf8_lossy(&kept.value).into_owned());
+    let bytes = keys.open(&purpose, &sealed).map_err(StartError::Secret)?;
+    DerivingKey::from_bytes(&bytes).ok_or(StartError::Secret(Unopenable))
+}

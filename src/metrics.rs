@@ -1,0 +1,112 @@
+//! Every metric, in one list. Names follow Prometheus: base units, `_total` for counters (added by the encoder).
+
+use prometheus_client::{
+    encoding::{EncodeLabelSet, text::encode},
+    metrics::{counter::Counter, family::Family, gauge::Gauge},
+    registry::{Registry, Unit},
+};
+
+/// What became of a delivery at the front door.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct Outcome {
+    /// `accepted`, `duplicate`, `test`, `quarantined`, `unauthorized` or `unavailable`.
+    pub outcome: &'static str,
+}
+
+/// A reply, by method and status.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct Answer {
+    /// The request's method.
+    pub method: &'static str,
+    /// The reply's status.
+    pub status: u16,
+}
+
+/// The metrics themselves; cheap to update from anywhere.
+#[derive(Debug)]
+pub struct Metrics {
+    registry: Registry,
+    /// Deliveries at the front door by outcome.
+    pub notifications: Family<Outcome, Counter>,
+    /// Events appended to the journal (those that were there before are not counted).
+    pub events: Counter,
+    /// Notifications whose translation was given up.
+    pub dead: Counter,
+    /// Replies of the API by method and status.
+    pub replies: Family<Answer, Counter>,
+    /// API requests with a wrong or no token.
+    pub strangers: Counter,
+    /// Notifications accepted but not yet translated.
+    pub backlog: Gauge,
+    /// Connections to us that are open.
+    pub connections: Gauge,
+    /// 1 while notifications can be stored.
+    pub ready: Gauge,
+    /// Bytes of the store on disk.
+    pub store_bytes: Gauge,
+    /// Appends waiting for the writer.
+    pub store_queued: Gauge,
+    /// Commits of the store since start.
+    pub store_commits: Gauge,
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        let mut registry = Registry::with_prefix("hookwell");
+        macro_rules! metric {
+            ($name:literal, $help:literal) => {{
+                let metric = Default::default();
+                registry.register($name, $help, Clone::clone(&metric));
+                metric
+            }};
+            ($name:literal, $help:literal, $unit:expr) => {{
+                let metric = Default::default();
+                registry.register_with_unit($name, $help, $unit, Clone::clone(&metric));
+                metric
+            }};
+        }
+        let notifications: Family<Outcome, Counter> =
+            metric!("notifications", "Deliveries at the front door by outcome");
+        let events: Counter = metric!("events", "Events appended to the journal");
+        let dead: Counter = metric!("notifications_dead", "Notifications whose translation was given up");
+        let replies: Family<Answer, Counter> = metric!("http_replies", "Replies by method and status");
+        let strangers: Counter = metric!("http_strangers", "API requests with a wrong token or none");
+        let backlog: Gauge = metric!("translate_backlog", "Notifications accepted but not yet translated");
+        let connections: Gauge = metric!("http_connections", "Connections that are open");
+        let ready: Gauge = metric!("ready", "1 while notifications can be stored");
+        let store_bytes: Gauge = metric!("store_size", "Size of the store on disk", Unit::Bytes);
+        let store_queued: Gauge = metric!("store_queued", "Appends waiting for the writer");
+        let store_commits: Gauge = metric!("store_commits", "Commits of the store since start");
+        Self {
+            registry,
+            notifications,
+            events,
+            dead,
+            replies,
+            strangers,
+            backlog,
+            connections,
+            ready,
+            store_bytes,
+            store_queued,
+            store_commits,
+        }
+    }
+}
+
+impl Metrics {
+    /// One more delivery with this outcome.
+    pub fn notification(&self, outcome: &'static str) {
+        self.notifications.get_or_create(&Outcome { outcome }).inc();
+    }
+
+    /// All of them in the OpenMetrics text format.
+    ///
+    /// # Panics
+    /// Never: writing to a `String` cannot fail.
+    pub fn encode(&self) -> String {
+        let mut text = String::new();
+        encode(&mut text, &self.registry).expect("writing to a String cannot fail");
+        text
+    }
+}
