@@ -1,4 +1,4 @@
-//! The Store seam: a journal, its consumers and a registry, in verbs that an embedded tree and NATS JetStream both have.
+//! The Store seam: a journal, its consumers and a registry, in verbs that an embedded tree and NATS `JetStream` both have.
 //!
 //! Three promises carry everything above this floor:
 //! - what [`Journal::append`] acknowledged survives `kill -9` and a power cut;
@@ -7,7 +7,7 @@
 //!   so a crash between the two cannot be seen.
 //!
 //! Not promised: order between two logs, and keys of entries that [`Journal::trim`] has removed.
-//! A lease-queue or key-value seam was not taken: the one is an emulation on a log, the other an insult to JetStream.
+//! A lease-queue or key-value seam was not taken: the one is an emulation on a log, the other an insult to `JetStream`.
 
 mod memory;
 pub mod sled;
@@ -329,6 +329,13 @@ pub trait Consumers: Send + Sync {
     /// # Errors
     /// `Unavailable`, `Corrupt`.
     async fn dead(&self, consumer: &Consumer, after: Position, records_max: usize) -> Result<Vec<Dead>, Error>;
+
+    /// Removes the consumer with its cursor, leases, retries and dead. Without this a removed sink would hold back
+    /// [`Journal::trim`] for ever; the same name claims from the beginning again. Unknown consumers are no error.
+    ///
+    /// # Errors
+    /// `Unavailable`: nothing was removed.
+    async fn forget(&self, consumer: &Consumer) -> Result<(), Error>;
 }
 
 /// A registry value and its version. Versions grow with every change of the record and are never reused for an id.
