@@ -4,14 +4,13 @@ mod check;
 mod translate;
 
 use crate::{
-    config::{Environment, LogFormat, Options},
+    config::{Environment, Options},
     demo,
     gateway::Gateway,
     http, store, telemetry,
 };
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use std::{io::Write as _, path::PathBuf, process::ExitCode};
-use url::Url;
 
 /// A self-hosted gateway that turns Azure DevOps service hooks into standard events, exactly once.
 #[derive(Debug, Parser)]

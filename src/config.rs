@@ -289,6 +289,11 @@ impl Environment {
     }
 }
 
+/// Where temporary files go on this system.
+pub fn temporary_directory() -> PathBuf {
+    std::env::temp_dir()
+}
+
 fn known(command: &Command) -> BTreeSet<String> {
     let flags = command.get_arguments().filter_map(|argument| argument.get_env()?.to_str().map(str::to_owned));
     flags.chain(SECRET_VARIABLES.into_iter().chain(TEST_VARIABLES).map(str::to_owned)).collect()

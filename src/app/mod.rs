@@ -1,6 +1,8 @@
 //! The running gateway: its store, its secrets, its clock, and decoded copies of what the registry holds.
 
 mod directory;
+pub mod first_token;
+pub mod retention;
 mod strangers;
 
 pub use self::{directory::Directory, strangers::Strangers};
