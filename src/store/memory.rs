@@ -209,7 +209,7 @@ impl Consumers for MemoryStore {
             let (position, key) = (claimed.record.position, claimed.record.key);
             reader.cursor = reader.cursor.max(position);
             reader.retries.remove(&position);
-            match settlement {
+            match settlement.within_limits() {
                 Settlement::Done => {}
                 Settlement::Retry { at } => {
                     reader.retries.insert(position, (claimed.attempt + 1, millisecond_not_before(at)));
