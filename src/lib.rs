@@ -5,6 +5,7 @@ pub mod clock;
 pub mod config;
 pub mod domain;
 pub mod event;
+pub mod http;
 pub mod intake;
 pub mod metrics;
 pub mod secrets;
