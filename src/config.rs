@@ -1,24 +1,394 @@
-//! Settings as plain data.
+//! Settings: flags over `HOOKWELL_…` variables over `hookwell.toml` over defaults. The only file that reads the environment.
+//!
+//! One struct, [`Options`], is at once the flags, the variables and the keys of the file, so that none of the three can
+//! know a setting that the others do not. Secrets are variables only: a flag would show in `ps`.
 
-use std::time::Duration;
+use clap::{Args, Command};
+use serde::Deserialize;
+use std::{
+    collections::BTreeSet,
+    fmt,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 use url::Url;
+use zeroize::Zeroizing;
 
-/// What the running gateway may be told. Defaults are what a single machine wants.
+/// Read when no other file is named, if it exists.
+pub const FILE_NAME: &str = "hookwell.toml";
+/// The variables that hold secrets, and those that only the tests read.
+const SECRET_VARIABLES: [&str; 2] = ["HOOKWELL_ADMIN_TOKEN", "HOOKWELL_MASTER_KEY"];
+const TEST_VARIABLES: [&str; 3] = ["HOOKWELL_CORPUS", "HOOKWELL_CRASH_ROUNDS", "HOOKWELL_POWER_CUT_ROUNDS"];
+
+/// A journal entry is the body and our own header, so the body stays well below the store's limit for an entry.
+const BODY_BYTES_MAX_MAX: usize = 24 << 20;
+const HOUR: Duration = Duration::from_secs(60 * 60);
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// Every setting, as given; none of them required.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Args, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Options {
+    /// Address to listen on [default: 127.0.0.1:8080]
+    #[arg(long, env = "HOOKWELL_LISTEN", global = true)]
+    pub listen: Option<SocketAddr>,
+    /// Directory for the journal, the registry and the master key [default: ./hookwell-data]
+    #[arg(long, env = "HOOKWELL_DATA_DIR", global = true)]
+    pub data_dir: Option<PathBuf>,
+    /// Where Azure DevOps reaches the gateway, like https://hooks.example.com; hooks' URLs begin with it
+    #[arg(long, env = "HOOKWELL_PUBLIC_URL", global = true)]
+    pub public_url: Option<Url>,
+    /// Certificate chain in PEM; with --tls-key the gateway speaks https, and reloads both when they change
+    #[arg(long, env = "HOOKWELL_TLS_CERT", global = true)]
+    pub tls_cert: Option<PathBuf>,
+    /// Private key in PEM
+    #[arg(long, env = "HOOKWELL_TLS_KEY", global = true)]
+    pub tls_key: Option<PathBuf>,
+    /// File with the master keys, the current one first [default: DATA_DIR/master.key, made when missing]
+    #[arg(long, env = "HOOKWELL_MASTER_KEY_FILE", global = true)]
+    pub master_key_file: Option<PathBuf>,
+    /// How long notifications and events are kept, in days [default: 30]
+    #[arg(long, env = "HOOKWELL_RETENTION_DAYS", global = true)]
+    pub retention_days: Option<u32>,
+    /// Largest notification that is kept whole, in bytes [default: 10485760]
+    #[arg(long, env = "HOOKWELL_BODY_BYTES_MAX", global = true)]
+    pub body_bytes_max: Option<usize>,
+    /// How long the hook password before a rotation is still accepted, in hours [default: 168]
+    #[arg(long, env = "HOOKWELL_HOOK_OVERLAP_HOURS", global = true)]
+    pub hook_overlap_hours: Option<u32>,
+    /// Connections open at once; more wait [default: 4096]
+    #[arg(long, env = "HOOKWELL_CONNECTIONS_MAX", global = true)]
+    pub connections_max: Option<usize>,
+    /// How long a request's header may take and a connection may idle, in seconds [default: 30]
+    #[arg(long, env = "HOOKWELL_HEADER_TIMEOUT_SECONDS", global = true)]
+    pub header_timeout_seconds: Option<u32>,
+    /// Memory for the store's cache, in bytes [default: 33554432]
+    #[arg(long, env = "HOOKWELL_STORE_CACHE_BYTES", global = true)]
+    pub store_cache_bytes: Option<u64>,
+    /// Appends that may wait for the store; more are answered 503 [default: 4096]
+    #[arg(long, env = "HOOKWELL_STORE_QUEUE_ENTRIES_MAX", global = true)]
+    pub store_queue_entries_max: Option<usize>,
+    /// Disk space that is left alone, in bytes; below it notifications are answered 503 [default: 67108864]
+    #[arg(long, env = "HOOKWELL_STORE_FREE_BYTES_MIN", global = true)]
+    pub store_free_bytes_min: Option<u64>,
+    /// Work item states that close a ticket, separated by commas [default: Closed,Done,Completed,Removed]
+    #[arg(long, env = "HOOKWELL_COMPLETED_STATES", value_delimiter = ',', global = true)]
+    pub completed_states: Option<Vec<String>>,
+    /// Log format: text or json [default: text]
+    #[arg(long, env = "HOOKWELL_LOG_FORMAT", value_enum, global = true)]
+    pub log_format: Option<LogFormat>,
+    /// What is logged, like info or hookwell=debug [default: info]
+    #[arg(long, env = "HOOKWELL_LOG", global = true)]
+    pub log: Option<String>,
+}
+
+/// How log lines look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// For people.
+    #[default]
+    Text,
+    /// For machines: one object a line.
+    Json,
+}
+
+/// What is wrong with the settings; each message names the setting.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ConfigError {
+    /// The file could not be read.
+    #[error("cannot read {path}: {reason}")]
+    Unreadable {
+        /// The file.
+        path: String,
+        /// The operating system's word.
+        reason: String,
+    },
+    /// The file is not what it should be: the parser's message names line and known keys.
+    #[error("{path}: {message}")]
+    Malformed {
+        /// The file.
+        path: String,
+        /// The parser's message.
+        message: String,
+    },
+    /// A `HOOKWELL_…` variable that nobody reads.
+    #[error("unknown variable {name}; the known ones are {known}")]
+    UnknownVariable {
+        /// The variable.
+        name: String,
+        /// All that would be read.
+        known: String,
+    },
+    /// A value outside its bounds.
+    #[error("{setting}: {message}")]
+    Invalid {
+        /// The key.
+        setting: &'static str,
+        /// What it must be.
+        message: String,
+    },
+}
+
+/// What the running gateway is told.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
-    /// `public_url`: where Azure DevOps reaches us, without trailing slash; hooks' URLs begin with it.
+    /// Where Azure DevOps reaches us; hooks' URLs begin with it.
     pub public_url: Option<Url>,
-    /// `body_bytes_max`: the largest notification that is kept whole (10 MiB). Of a larger one the head is quarantined.
+    /// The largest notification that is kept whole, in bytes. Of a larger one the head is quarantined.
     pub body_bytes_max: usize,
-    /// `retention_days`: how long notifications and events are kept (30 days), and so how long a repetition is recognised.
+    /// How long notifications and events are kept, and so how long a repetition is recognised.
     pub retention: Duration,
-    /// `hook_overlap_hours`: how long the previous hook password and signature secret are accepted after a rotation (7 days).
+    /// How long the previous hook password and signature secret are accepted after a rotation.
     pub hook_overlap: Duration,
+    /// Work item states that close a ticket.
+    pub completed_states: Vec<String>,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        const DAY: Duration = Duration::from_secs(24 * 60 * 60);
-        Self { public_url: None, body_bytes_max: 10 << 20, retention: DAY * 30, hook_overlap: DAY * 7 }
+        Self {
+            public_url: None,
+            body_bytes_max: 10 << 20,
+            retention: DAY * 30,
+            hook_overlap: DAY * 7,
+            completed_states: ["Closed", "Done", "Completed", "Removed"].map(str::to_owned).to_vec(),
+        }
+    }
+}
+
+/// How the process listens.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listen {
+    /// Where.
+    pub address: SocketAddr,
+    /// Certificate chain and key, both PEM.
+    pub tls: Option<(PathBuf, PathBuf)>,
+    /// Connections open at once.
+    pub connections_max: usize,
+    /// For a request's header, and for idling.
+    pub header_timeout: Duration,
+}
+
+impl Options {
+    /// The flags and variables in `self` over the file: the named one, or `hookwell.toml` if it exists.
+    pub fn over_file(self, named: Option<&Path>) -> Result<Self, ConfigError> {
+        let path = named.unwrap_or(Path::new(FILE_NAME));
+        let text = match std::fs::read_to_string(path) {
+            Ok(text) => text,
+            Err(e) if named.is_none() && e.kind() == std::io::ErrorKind::NotFound => return Ok(self),
+            Err(e) => return Err(ConfigError::Unreadable { path: path.display().to_string(), reason: e.to_string() }),
+        };
+        let file: Self = toml::from_str(&text).map_err(|e| ConfigError::Malformed {
+            path: path.display().to_string(),
+            message: e.to_string().trim_end().to_owned(),
+        })?;
+        Ok(self.over(file))
+    }
+
+    fn over(self, file: Self) -> Self {
+        macro_rules! over {
+            ($($key:ident),+ $(,)?) => { Self { $( $key: self.$key.or(file.$key) ),+ } };
+        }
+        over! {
+            listen, data_dir, public_url, tls_cert, tls_key, master_key_file, retention_days, body_bytes_max,
+            hook_overlap_hours, connections_max, header_timeout_seconds, store_cache_bytes, store_queue_entries_max,
+            store_free_bytes_min, completed_states, log_format, log,
+        }
+    }
+
+    /// The data directory.
+    pub fn data_dir(&self) -> PathBuf {
+        self.data_dir.clone().unwrap_or_else(|| PathBuf::from("hookwell-data"))
+    }
+
+    /// The master key file.
+    pub fn master_key_file(&self) -> PathBuf {
+        self.master_key_file.clone().unwrap_or_else(|| self.data_dir().join("master.key"))
+    }
+
+    /// The gateway's settings, checked.
+    pub fn settings(&self) -> Result<Settings, ConfigError> {
+        let defaults = Settings::default();
+        let public_url = self.public_url.clone().map(checked_public_url).transpose()?;
+        let days = bounded("retention_days", self.retention_days, 1, 3_650)?;
+        let hours = bounded("hook_overlap_hours", self.hook_overlap_hours, 0, 24 * 365)?;
+        let body = bounded("body_bytes_max", self.body_bytes_max, 1_024, BODY_BYTES_MAX_MAX)?;
+        Ok(Settings {
+            public_url,
+            body_bytes_max: body.unwrap_or(defaults.body_bytes_max),
+            retention: days.map_or(defaults.retention, |days| DAY * days),
+            hook_overlap: hours.map_or(defaults.hook_overlap, |hours| HOUR * hours),
+            completed_states: self.completed_states.clone().unwrap_or(defaults.completed_states),
+        })
+    }
+
+    /// How to listen, checked.
+    pub fn listen(&self) -> Result<Listen, ConfigError> {
+        let tls = match (&self.tls_cert, &self.tls_key) {
+            (Some(cert), Some(key)) => Some((cert.clone(), key.clone())),
+            (None, None) => None,
+            (Some(_), None) => return Err(invalid("tls_key", "is needed with tls_cert")),
+            (None, Some(_)) => return Err(invalid("tls_cert", "is needed with tls_key")),
+        };
+        let connections_max = bounded("connections_max", self.connections_max, 16, 100_000)?;
+        let seconds = bounded("header_timeout_seconds", self.header_timeout_seconds, 1, 3_600)?;
+        Ok(Listen {
+            address: self.listen.unwrap_or(SocketAddr::from(([127, 0, 0, 1], 8080))),
+            tls,
+            connections_max: connections_max.unwrap_or(4_096),
+            header_timeout: Duration::from_secs(seconds.unwrap_or(30).into()),
+        })
+    }
+
+    /// What the store is told, checked.
+    pub fn store(&self) -> Result<StoreLimits, ConfigError> {
+        Ok(StoreLimits {
+            cache_bytes: bounded("store_cache_bytes", self.store_cache_bytes, 1 << 20, 64 << 30)?,
+            queue_entries_max: bounded("store_queue_entries_max", self.store_queue_entries_max, 1, 1_000_000)?,
+            free_bytes_min: self.store_free_bytes_min,
+        })
+    }
+}
+
+/// What the store may be told; what is not given is the engine's default.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct StoreLimits {
+    /// Memory for the cache, in bytes.
+    pub cache_bytes: Option<u64>,
+    /// Appends that may wait.
+    pub queue_entries_max: Option<usize>,
+    /// Disk space that is left alone, in bytes.
+    pub free_bytes_min: Option<u64>,
+}
+
+/// The secrets that only the environment may carry.
+#[derive(Clone, Default)]
+pub struct Environment {
+    /// `HOOKWELL_ADMIN_TOKEN`.
+    pub admin_token: Option<Zeroizing<String>>,
+    /// `HOOKWELL_MASTER_KEY`: instead of the file.
+    pub master_key: Option<Zeroizing<String>>,
+}
+
+impl fmt::Debug for Environment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("[secret]")
+    }
+}
+
+impl Environment {
+    /// Reads them, after refusing every `HOOKWELL_…` variable that neither they nor `command` know.
+    pub fn read(command: &Command) -> Result<Self, ConfigError> {
+        let names = std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value)));
+        refuse_unknown(names.map(|(name, value)| (name, value.to_string_lossy().into_owned())), &known(command))?;
+        let [admin_token, master_key] = SECRET_VARIABLES
+            .map(|name| std::env::var(name).ok().filter(|value| !value.is_empty()).map(Zeroizing::new));
+        Ok(Self { admin_token, master_key })
+    }
+}
+
+fn known(command: &Command) -> BTreeSet<String> {
+    let flags = command.get_arguments().filter_map(|argument| argument.get_env()?.to_str().map(str::to_owned));
+    flags.chain(SECRET_VARIABLES.into_iter().chain(TEST_VARIABLES).map(str::to_owned)).collect()
+}
+
+fn refuse_unknown(
+    variables: impl Iterator<Item = (String, String)>,
+    known: &BTreeSet<String>,
+) -> Result<(), ConfigError> {
+    for (name, value) in variables.filter(|(name, _)| name.starts_with("HOOKWELL_")) {
+        // Kubernetes gives every pod variables like these for a Service that is called `hookwell`.
+        let service_link =
+            name.starts_with("HOOKWELL_SERVICE_") || (name.starts_with("HOOKWELL_PORT") && value.contains("://"));
+        let service_link = service_link || name.starts_with("HOOKWELL_PORT_");
+        if !known.contains(&name) && !service_link {
+            let known = known.iter().filter(|name| !TEST_VARIABLES.contains(&name.as_str())).cloned();
+            return Err(ConfigError::UnknownVariable { name, known: known.collect::<Vec<_>>().join(", ") });
+        }
+    }
+    Ok(())
+}
+
+fn checked_public_url(mut url: Url) -> Result<Url, ConfigError> {
+    if !matches!(url.scheme(), "http" | "https") || url.host().is_none() {
+        return Err(invalid("public_url", "must begin with https:// or http://"));
+    }
+    if url.query().is_some() || url.fragment().is_some() || !url.username().is_empty() || url.password().is_some() {
+        return Err(invalid("public_url", "must be without user, query and fragment"));
+    }
+    let path = url.path().trim_end_matches('/').to_owned();
+    url.set_path(&path);
+    Ok(url)
+}
+
+fn bounded<T: PartialOrd + fmt::Display>(
+    setting: &'static str,
+    value: Option<T>,
+    min: T,
+    max: T,
+) -> Result<Option<T>, ConfigError> {
+    match value {
+        Some(value) if value < min || value > max => {
+            Err(ConfigError::Invalid { setting, message: format!("must be from {min} to {max}") })
+        }
+        value => Ok(value),
+    }
+}
+
+fn invalid(setting: &'static str, message: &str) -> ConfigError {
+    ConfigError::Invalid { setting, message: message.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn file(text: &str) -> Result<Options, ConfigError> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(FILE_NAME);
+        std::fs::write(&path, text).unwrap();
+        Options::default().over_file(Some(&path))
+    }
+
+    #[test]
+    fn a_flag_wins_over_the_file_and_the_file_over_the_default() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(FILE_NAME);
+        std::fs::write(&path, "retention_days = 7\nlisten = \"0.0.0.0:1\"\n").unwrap();
+        let flags = Options { listen: Some("127.0.0.1:2".parse().unwrap()), ..Options::default() };
+        let options = flags.over_file(Some(&path)).unwrap();
+        assert_eq!(options.listen().unwrap().address, "127.0.0.1:2".parse().unwrap());
+        assert_eq!(options.settings().unwrap().retention, DAY * 7);
+        assert_eq!(options.settings().unwrap().body_bytes_max, 10 << 20);
+    }
+
+    #[test]
+    fn an_unknown_key_is_an_error_that_names_the_known_ones() {
+        let error = file("retention = 7").unwrap_err().to_string();
+        assert!(error.contains("`retention`") && error.contains("`retention_days`"), "{error}");
+    }
+
+    #[test]
+    fn an_unknown_variable_is_an_error_that_names_the_known_ones() {
+        let known = BTreeSet::from(["HOOKWELL_LISTEN".to_owned()]);
+        let one = |name: &str, value: &str| refuse_unknown([(name.into(), value.into())].into_iter(), &known);
+        let error = one("HOOKWELL_LISTN", "x").unwrap_err().to_string();
+        assert!(error.contains("HOOKWELL_LISTN") && error.contains("HOOKWELL_LISTEN"), "{error}");
+        assert_eq!(one("HOOKWELL_LISTEN", "x"), Ok(()));
+        assert_eq!(one("PATH", "x"), Ok(()));
+        assert_eq!(one("HOOKWELL_PORT", "tcp://10.0.0.1:80"), Ok(()), "a Kubernetes service link");
+        assert_eq!(one("HOOKWELL_SERVICE_HOST", "10.0.0.1"), Ok(()), "a Kubernetes service link");
+    }
+
+    #[test]
+    fn values_outside_their_bounds_are_refused_by_name() {
+        for text in ["retention_days = 0", "body_bytes_max = 1", "public_url = \"ftp://x\"", "hook_overlap_hours = 999999"]
+        {
+            let error = file(text).unwrap().settings().unwrap_err().to_string();
+            assert!(error.starts_with(text.split(' ').next().unwrap()), "{error}");
+        }
+        assert!(file("tls_cert = \"a\"").unwrap().listen().is_err());
     }
 }

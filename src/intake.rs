@@ -6,11 +6,38 @@
 //! Source: azure-devops-docs, "Troubleshoot service hooks".
 
 use crate::{
-    app::App,
-    domain::{ConnectionId, NotificationId, UpdateReason, Verified},
+    app::{App, Directory},
+    azure::envelope::{self, Envelope, EnvelopeError},
+    domain::{
+        Connection, ConnectionId, Disposition, KeySource, Notification, NotificationId, QuarantineReason,
+        SignatureCheck, UpdateReason, Verified,
+    },
+    secrets::signature_holds,
+    store::{Appended, Entry, Error, Log},
 };
+use base64::{Engine as _, prelude::BASE64_STANDARD};
 use bytes::Bytes;
-use std::time::Duration;
+use http::{HeaderMap, header::AUTHORIZATION};
+use jiff::Timestamp;
+use sha2::{Digest as _, Sha256};
+use std::{borrow::Cow, collections::BTreeMap, time::Duration};
+use uuid::{Uuid, uuid};
+
+/// First part of the Basic user name of every hook: `hookwell.{subscription key}.{generation}`.
+pub const USER_NAME_PREFIX: &str = "hookwell";
+/// The subscription key of a hook that was made by hand.
+pub const MANUAL_SUBSCRIPTION_KEY: &str = "manual";
+/// The header of a relay's signature: `sha256=` and lower-case hex.
+pub const SIGNATURE_HEADER: &str = "x-hub-signature-256";
+/// When a sender should try again that found us unable to store.
+const RETRY_AFTER: Duration = Duration::from_secs(2);
+/// Most of Azure's own headers that are kept, and the most characters of each.
+const KEPT_HEADERS_MAX: usize = 16;
+const KEPT_HEADER_CHARS_MAX: usize = 256;
+/// Most characters of the event type and subscription id that are kept for lists.
+const KEPT_WORD_CHARS_MAX: usize = 200;
+/// Of the names under which notification keys are made. Fixed for ever: a redelivery must meet its first delivery.
+const KEY_NAMESPACE: Uuid = uuid!("5ad7f9f4-5f0e-4a53-9d4e-3b7f0f1a6c52");
 
 /// A sender that knows the connection's hook credential. Only [`authenticate`] makes one, and only it can be accepted
 /// from: unverified bytes cannot be journalled by mistake.
@@ -75,19 +102,214 @@ pub enum Refused {
 }
 
 /// Checks the Basic credentials of a delivery to `connection` (the path segment as sent).
-pub fn authenticate(app: &App, connection: &str, headers: &http::HeaderMap) -> Result<Authentic, Unauthentic> {
-    let _ = (app, connection, headers);
-    Err(Unauthentic)
+///
+/// The password is computed for whatever is named, and compared in constant time, before anything else is decided: the
+/// answer takes as long for a connection that does not exist as for one that does.
+pub fn authenticate(app: &App, connection: &str, headers: &HeaderMap) -> Result<Authentic, Unauthentic> {
+    let claimed = headers.get(AUTHORIZATION).and_then(|value| Claimed::read(value.as_bytes())).ok_or(Unauthentic)?;
+    let id: ConnectionId = connection.parse().unwrap_or(ConnectionId(Uuid::nil()));
+    let holds = app.hook_key.hook_password_holds(id, &claimed.subscription_key, claimed.generation, &claimed.password);
+    let directory = app.directory();
+    let kept = directory.connections.get(&id);
+    let current = kept.is_some_and(|kept| generation_is_valid(&kept.record, claimed.generation, app.clock.now()));
+    if !(holds && current) {
+        return Err(Unauthentic);
+    }
+    let Claimed { subscription_key, generation, .. } = claimed;
+    Ok(Authentic { connection: id, verified: Verified { subscription_key, generation, signature: false } })
+}
+
+/// What a Basic header claims.
+struct Claimed {
+    subscription_key: String,
+    generation: u32,
+    password: String,
+}
+
+impl Claimed {
+    fn read(header: &[u8]) -> Option<Self> {
+        let (scheme, encoded) = std::str::from_utf8(header).ok()?.split_once(' ')?;
+        if !scheme.eq_ignore_ascii_case("basic") {
+            return None;
+        }
+        let decoded = String::from_utf8(BASE64_STANDARD.decode(encoded.trim()).ok()?).ok()?;
+        let (user_name, password) = decoded.split_once(':')?;
+        let rest = user_name.strip_prefix(USER_NAME_PREFIX)?.strip_prefix('.')?;
+        let (subscription_key, generation) = rest.rsplit_once('.')?;
+        Some(Self {
+            subscription_key: subscription_key.to_owned(),
+            generation: generation.parse().ok()?,
+            password: password.to_owned(),
+        })
+    }
+}
+
+fn generation_is_valid(connection: &Connection, generation: u32, now: Timestamp) -> bool {
+    let hook = connection.hook;
+    let in_overlap = hook.previous_until.is_some_and(|until| now < until);
+    generation == hook.current || (in_overlap && generation.checked_add(1) == Some(hook.current))
 }
 
 /// Makes it durable. The last await is the append: a caller that is cancelled has either stored it or not.
 pub async fn accept(
     app: &App,
     sender: Authentic,
-    headers: &http::HeaderMap,
+    headers: &HeaderMap,
     reason: Option<UpdateReason>,
     received: Received,
 ) -> Result<Receipt, Refused> {
-    let _ = (app, sender.connection, sender.verified, headers, reason, received);
-    Err(Refused::Signature)
+    let directory = app.directory();
+    let Authentic { connection: id, mut verified } = sender;
+    // A connection that was removed while the body was read takes nothing any more.
+    let connection = &directory.connections.get(&id).ok_or(Refused::Signature)?.record;
+    let now = app.clock.now();
+    if let Some(check) = &connection.signature {
+        verified.signature = signed(app, connection, check, headers, &received, now);
+        if !verified.signature {
+            app.metrics.notification("unauthorized");
+            return Err(Refused::Signature);
+        }
+    }
+    let envelope = envelope::peek(&received.body);
+    let disposition = disposition(&directory, id, &envelope, &received);
+    let envelope = envelope.unwrap_or_default();
+    let (notification, key_source) = key(id, &disposition, &envelope, &received);
+    let notification = Notification {
+        id: notification,
+        connection: id,
+        received_at: now,
+        disposition,
+        verified,
+        key_source,
+        event_type: envelope.event_type.as_deref().map(kept_word),
+        subscription_id: envelope.subscription_id.as_deref().map(kept_word),
+        notification_id: envelope.notification_id,
+        reason,
+        headers: kept_headers(headers),
+        size_bytes: received.size_bytes,
+        body: received.body.clone(),
+    };
+    append(app, &notification).await
+}
+
+async fn append(app: &App, notification: &Notification) -> Result<Receipt, Refused> {
+    let entry =
+        Entry { key: notification.id.0, time: notification.received_at, body: notification.to_stored() };
+    let appended = app.store.append(Log::Notifications, entry).await.map_err(|error| {
+        app.metrics.notification("unavailable");
+        refused(error)
+    })?;
+    let (outcome, counted) = match (appended, &notification.disposition) {
+        (Appended::Duplicate(_), _) => (Outcome::Duplicate, "duplicate"),
+        (Appended::New(_), Disposition::Accepted) => (Outcome::Accepted, "accepted"),
+        (Appended::New(_), Disposition::Test) => (Outcome::Test, "test"),
+        (Appended::New(_), Disposition::Quarantined { .. }) => (Outcome::Quarantined, "quarantined"),
+    };
+    app.metrics.notification(counted);
+    Ok(Receipt { notification: notification.id, outcome })
+}
+
+/// Every failure to store is one that the sender should retry: Azure DevOps does so for 503, and only for such.
+fn refused(error: Error) -> Refused {
+    Refused::Unavailable { reason: error.to_string(), retry_after: RETRY_AFTER }
+}
+
+fn signed(
+    app: &App,
+    connection: &Connection,
+    check: &SignatureCheck,
+    headers: &HeaderMap,
+    received: &Received,
+    now: Timestamp,
+) -> bool {
+    // Of a body over the limit only the head is here, so no signature over it can hold.
+    let Some(header) = headers.get(SIGNATURE_HEADER).and_then(|value| value.to_str().ok()) else { return false };
+    let in_overlap = check.previous_until.is_some_and(|until| now < until);
+    let previous = check.previous.as_ref().filter(|_| in_overlap);
+    let purpose = format!("connection/{}/signature", connection.id);
+    [Some(&check.secret), previous].into_iter().flatten().any(|sealed| {
+        app.keys.open(&purpose, sealed).is_ok_and(|secret| signature_holds(&secret, &received.body, header))
+    })
+}
+
+fn disposition(
+    directory: &Directory,
+    id: ConnectionId,
+    envelope: &Result<Envelope<'_>, EnvelopeError>,
+    received: &Received,
+) -> Disposition {
+    let quarantined = |reason, detail: String| Disposition::Quarantined { reason, detail };
+    if received.truncated {
+        let detail = format!("the body has {} bytes; its first {} are kept", received.size_bytes, received.body.len());
+        return quarantined(QuarantineReason::TooLarge, detail);
+    }
+    let envelope = match envelope {
+        Ok(envelope) => envelope,
+        Err(error @ EnvelopeError::NotJson(_)) => return quarantined(QuarantineReason::NotJson, error.to_string()),
+        Err(error @ EnvelopeError::NotAnObject) => {
+            return quarantined(QuarantineReason::NotAnEnvelope, error.to_string());
+        }
+    };
+    if envelope.is_test() {
+        return Disposition::Test;
+    }
+    let ours = directory.connections.get(&id).and_then(|kept| kept.record.collection_id);
+    let theirs = envelope.collection_id.as_deref().and_then(|text| Uuid::parse_str(text).ok());
+    match (ours, theirs) {
+        (Some(ours), Some(theirs)) if ours != theirs => {
+            let detail = format!("it speaks of collection {theirs}, the connection is to {ours}");
+            quarantined(QuarantineReason::ForeignCollection, detail)
+        }
+        _ => Disposition::Accepted,
+    }
+}
+
+/// The notification key: what makes a redelivery one entry.
+///
+/// The envelope's id alone would not do: the documented samples share one id over many event types. A test delivery
+/// has no identity of its own (every press of the button sends the same bytes), and each should be seen.
+fn key(
+    connection: ConnectionId,
+    disposition: &Disposition,
+    envelope: &Envelope<'_>,
+    received: &Received,
+) -> (NotificationId, KeySource) {
+    let connection = connection.0.as_bytes().as_slice();
+    if *disposition == Disposition::Test {
+        return (NotificationId::random(), KeySource::Delivery);
+    }
+    if let (Some(subscription), Some(number)) = (&envelope.subscription_id, envelope.notification_id) {
+        let number = number.to_string();
+        let parts = [connection, b"delivery", lower(subscription).as_bytes(), number.as_bytes()].join(&0x1f);
+        return (NotificationId(Uuid::new_v5(&KEY_NAMESPACE, &parts)), KeySource::Delivery);
+    }
+    if let Some(id) = &envelope.id {
+        let kind = envelope.event_type.as_deref().unwrap_or_default();
+        let parts = [connection, b"envelope", kind.as_bytes(), lower(id).as_bytes()].join(&0x1f);
+        return (NotificationId(Uuid::new_v5(&KEY_NAMESPACE, &parts)), KeySource::Envelope);
+    }
+    let (digest, size) = (Sha256::digest(&received.body), received.size_bytes.to_string());
+    let parts = [connection, b"body", &digest, size.as_bytes()].join(&0x1f);
+    (NotificationId(Uuid::new_v5(&KEY_NAMESPACE, &parts)), KeySource::Body)
+}
+
+/// GUIDs are the same in either case.
+fn lower<'a>(guid: &'a Cow<'_, str>) -> Cow<'a, str> {
+    if guid.bytes().any(|b| b.is_ascii_uppercase()) { guid.to_ascii_lowercase().into() } else { guid.as_ref().into() }
+}
+
+fn kept_word(word: &str) -> String {
+    word.chars().take(KEPT_WORD_CHARS_MAX).collect()
+}
+
+/// Azure's own headers: useful to find a delivery on their side, never required (one server was seen not to send them).
+fn kept_headers(headers: &HeaderMap) -> BTreeMap<String, String> {
+    let azures = headers.iter().filter(|(name, _)| name.as_str().starts_with("x-vss-") || *name == "request-id");
+    azures
+        .take(KEPT_HEADERS_MAX)
+        .filter_map(|(name, value)| {
+            let value = value.to_str().ok()?.chars().take(KEPT_HEADER_CHARS_MAX).collect();
+            Some((name.as_str().to_owned(), value))
+        })
+        .collect()
 }

@@ -1,1 +1,7 @@
-fn main() {}
+//! Hookwell's process.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    hookwell::cli::run()
+}

@@ -1,0 +1,43 @@
+//! Trimming by age. It keeps the store's file flat; only `hookwell compact` makes it smaller.
+
+use super::App;
+use crate::store::{Error, Log};
+use std::{sync::Arc, time::Duration};
+
+/// How often the logs are trimmed.
+const PERIOD: Duration = Duration::from_secs(10 * 60);
+
+/// Removes everything older than the retention from both logs; answers how many records went.
+///
+/// # Errors
+/// The store's; what was trimmed until then is gone, the rest goes next time.
+pub async fn trim(app: &App) -> Result<u64, Error> {
+    let before = app.clock.now().checked_sub(app.settings.retention).unwrap_or(jiff::Timestamp::MIN);
+    let mut removed = 0;
+    for log in Log::ALL {
+        loop {
+            let count = app.store.trim(log, before).await?;
+            removed += count;
+            if count == 0 || *app.stopping().borrow() {
+                break;
+            }
+        }
+    }
+    Ok(removed)
+}
+
+/// Trims until the gateway stops.
+pub async fn run(app: Arc<App>) {
+    let mut stopping = app.stopping();
+    while !*stopping.borrow() {
+        match trim(&app).await {
+            Ok(0) => {}
+            Ok(removed) => tracing::info!(removed, "trimmed what is older than the retention"),
+            Err(error) => tracing::warn!(%error, "trimming waits for the store"),
+        }
+        tokio::select! {
+            () = app.clock.sleep(PERIOD) => {}
+            _ = stopping.wait_for(|stopping| *stopping) => {}
+        }
+    }
+}

@@ -1,0 +1,153 @@
+//! The command line: one word a command, every setting a flag. Standard output is what was asked for; the rest is log.
+
+mod check;
+mod translate;
+
+use crate::{
+    config::{Environment, LogFormat, Options},
+    demo,
+    gateway::Gateway,
+    http, store, telemetry,
+};
+use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
+use std::{io::Write as _, path::PathBuf, process::ExitCode};
+use url::Url;
+
+/// A self-hosted gateway that turns Azure DevOps service hooks into standard events, exactly once.
+#[derive(Debug, Parser)]
+#[command(name = "hookwell", version)]
+struct Cli {
+    /// Settings file [default: ./hookwell.toml if it exists]
+    #[arg(long, env = "HOOKWELL_CONFIG", global = true)]
+    config: Option<PathBuf>,
+    #[command(flatten)]
+    options: Options,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the gateway
+    Serve,
+    /// Show a busy day: a gateway in a temporary directory, and an Azure DevOps that talks to it
+    Demo {
+        /// Stop after the day instead of staying up
+        #[arg(long)]
+        once: bool,
+    },
+    /// Translate one notification from standard input into events on standard output, one a line
+    Translate {
+        /// The organization or collection that events name as their source
+        #[arg(long, default_value = "https://dev.azure.com/example")]
+        source: String,
+        /// The notificationType that the hook's subscription is filtered on
+        #[arg(long)]
+        reason: Option<String>,
+    },
+    /// Print the OpenAPI document
+    Openapi,
+    /// Check settings, data directory and keys; of a running gateway, whether it is ready
+    Check,
+    /// Make the store smaller; the gateway must be stopped
+    Compact,
+}
+
+/// What a command failed with.
+struct Failure {
+    code: u8,
+    message: String,
+}
+
+impl Failure {
+    fn new(message: impl ToString) -> Self {
+        Self { code: 1, message: message.to_string() }
+    }
+
+    /// Bad input rather than a bad day: scripts branch on it.
+    fn input(message: impl ToString) -> Self {
+        Self { code: 2, message: message.to_string() }
+    }
+}
+
+/// Runs the process: parses, does, and answers its exit code. The last word of a failure is one line.
+pub fn run() -> ExitCode {
+    let command = Cli::command();
+    let matches = command.clone().get_matches();
+    let cli = match Cli::from_arg_matches(&matches) {
+        Ok(cli) => cli,
+        Err(error) => error.exit(),
+    };
+    match start(cli, &command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            let _ = writeln!(std::io::stderr(), "hookwell: {}", failure.message);
+            ExitCode::from(failure.code)
+        }
+    }
+}
+
+fn start(cli: Cli, command: &clap::Command) -> Result<(), Failure> {
+    // What needs neither settings nor a data directory works also where they are wrong.
+    match &cli.command {
+        Command::Translate { source, reason } => return translate::run(source, reason.as_deref()),
+        Command::Openapi => return print(&http::openapi_json()),
+        _ => {}
+    }
+    let environment = Environment::read(command).map_err(Failure::new)?;
+    let options = cli.options.over_file(cli.config.as_deref()).map_err(Failure::new)?;
+    telemetry::start(options.log.as_deref().unwrap_or("info"), options.log_format.unwrap_or_default())
+        .map_err(Failure::new)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(Failure::new)?;
+    runtime.block_on(async {
+        match cli.command {
+            Command::Serve => serve(&options, &environment).await,
+            Command::Demo { once } => demo::run(once).await.map_err(Failure::new),
+            Command::Check => check::run(&options, &environment).await,
+            Command::Compact => compact(&options),
+            Command::Translate { .. } | Command::Openapi => unreachable!("done above"),
+        }
+    })
+}
+
+async fn serve(options: &Options, environment: &Environment) -> Result<(), Failure> {
+    let gateway = Gateway::open(options, environment).await.map_err(Failure::new)?;
+    let scheme = if options.tls_cert.is_some() { "https" } else { "http" };
+    tracing::info!(address = %gateway.address, data_dir = %options.data_dir().display(), "listening; {scheme}://{}/docs", gateway.address);
+    if let Some(token) = &gateway.new_token {
+        // Once, on standard output and never in the log: a log is kept and shipped.
+        print(&format!("Admin token, shown only this once: {}\n", **token))?;
+    }
+    gateway.run(stop_signal()).await;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+/// Ready on SIGTERM or SIGINT.
+pub(crate) async fn stop_signal() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (Ok(mut terminate), Ok(mut interrupt)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
+    else {
+        // Without handlers the default action stops the process, and the journal stands a kill.
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+}
+
+fn compact(options: &Options) -> Result<(), Failure> {
+    options.store().map_err(Failure::new)?;
+    let compacted =
+        store::sled::compact(&options.data_dir(), store::sled::Options::default()).map_err(Failure::new)?;
+    print(&format!("compacted from {} to {} bytes\n", compacted.before_bytes, compacted.after_bytes))
+}
+
+/// To standard output; a reader that has gone away is no failure of ours.
+fn print(text: &str) -> Result<(), Failure> {
+    match std::io::stdout().write_all(text.as_bytes()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(Failure::new(error)),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,46 @@
+//! `hookwell check`: what the container's HEALTHCHECK and an operator call.
+//!
+//! A gateway that runs holds the data directory's lock, so then its `/readyz` is asked; otherwise the data directory
+//! and the keys are opened here, as `serve` would.
+
+use super::{Failure, print};
+use crate::{
+    config::{Environment, Listen, Options},
+    gateway::{self, GatewayError},
+    store::OpenError,
+};
+use std::{net::IpAddr, time::Duration};
+
+/// How long the running gateway may take to answer.
+const READY_TIMEOUT: Duration = Duration::from_secs(5);
+/// Most of its answer that is shown.
+const ANSWER_CHARS_MAX: usize = 500;
+
+pub(super) async fn run(options: &Options, environment: &Environment) -> Result<(), Failure> {
+    options.settings().map_err(Failure::new)?;
+    let listen = options.listen().map_err(Failure::new)?;
+    match gateway::check(options, environment).await {
+        Ok(()) => print("settings, data directory and keys are in order; no gateway is running on them\n"),
+        Err(GatewayError::Open(OpenError::Locked { .. })) => running(&listen).await,
+        Err(error) => Err(Failure::new(error)),
+    }
+}
+
+async fn running(listen: &Listen) -> Result<(), Failure> {
+    let mut address = listen.address;
+    if address.ip().is_unspecified() {
+        address.set_ip(match address.ip() {
+            IpAddr::V4(_) => IpAddr::from([127, 0, 0, 1]),
+            IpAddr::V6(_) => IpAddr::from([0, 0, 0, 0, 0, 0, 0, 1]),
+        });
+    }
+    let scheme = if listen.tls.is_some() { "https" } else { "http" };
+    let url = format!("{scheme}://{address}/readyz");
+    let failed = |reason: String| Failure::new(format!("the gateway at {url} is not ready: {reason}"));
+    // We ask ourselves by address, whatever name the certificate has: there is nobody in between.
+    let client = crate::gateway::loopback_client(READY_TIMEOUT).map_err(|e| failed(e.to_string()))?;
+    let response = client.get(&url).send().await.map_err(|e| failed(e.to_string()))?;
+    let ready = response.status().is_success();
+    let answer: String = response.text().await.unwrap_or_default().chars().take(ANSWER_CHARS_MAX).collect();
+    if ready { print("the gateway is running and ready\n") } else { Err(failed(answer)) }
+}

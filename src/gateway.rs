@@ -1,0 +1,154 @@
+//! A whole gateway: opened, running, stopped. What `serve` and `demo` share.
+
+use crate::{
+    app::{self, App, StartError, retention, tokens},
+    clock::{Clock, SystemClock},
+    config::{Environment, Options},
+    secrets::{KeyError, Keys},
+    serve::{self, Certificates, TlsError},
+    store::{self, OpenError, Store, sled::SledStore},
+    translate::step,
+};
+use std::{future::Future, io, net::SocketAddr, path::Path, sync::Arc, time::Duration};
+use tokio::{net::TcpListener, task::JoinSet};
+use zeroize::Zeroizing;
+
+/// How long the workers may take to finish their batch once the gateway stops.
+const WORKERS_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Why a gateway did not start: one clear line each, for the process's last words.
+#[derive(Debug, thiserror::Error)]
+pub enum GatewayError {
+    /// The settings.
+    #[error(transparent)]
+    Config(#[from] crate::config::ConfigError),
+    /// The data directory.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// The master keys.
+    #[error(transparent)]
+    Keys(#[from] KeyError),
+    /// What is in the data directory.
+    #[error(transparent)]
+    Start(#[from] StartError),
+    /// The first token.
+    #[error(transparent)]
+    Token(#[from] tokens::FirstTokenError),
+    /// The certificate.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    /// The address.
+    #[error("cannot listen on {address}: {reason}")]
+    Listen {
+        /// Where.
+        address: SocketAddr,
+        /// The operating system's word.
+        reason: io::Error,
+    },
+}
+
+/// A gateway that listens, and does nothing yet.
+pub struct Gateway {
+    /// The state that handlers and workers share.
+    pub app: Arc<App>,
+    /// The address it really listens on.
+    pub address: SocketAddr,
+    /// The admin token that was made because there was none; shown once.
+    pub new_token: Option<Zeroizing<String>>,
+    listener: TcpListener,
+    listen: crate::config::Listen,
+    certificates: Option<Arc<Certificates>>,
+}
+
+impl Gateway {
+    /// Opens everything that can fail before anything runs: settings, address, certificate, store, keys.
+    pub async fn open(options: &Options, environment: &Environment) -> Result<Self, GatewayError> {
+        let (settings, listen) = (options.settings()?, options.listen()?);
+        let certificates = listen.tls.clone().map(|(cert, key)| Certificates::load(cert, key)).transpose()?;
+        let listen_error = |reason| GatewayError::Listen { address: listen.address, reason };
+        let listener = TcpListener::bind(listen.address).await.map_err(listen_error)?;
+        let address = listener.local_addr().map_err(listen_error)?;
+
+        let store: Arc<dyn Store> = Arc::new(open_store(options).await?);
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
+        let opened = async {
+            let keys = keys(options, environment)?;
+            let app = Arc::new(App::start(settings, Arc::clone(&store), clock, keys).await?);
+            let new_token = tokens::ensure_first(&app, environment.admin_token.as_deref().map(String::as_str)).await?;
+            Ok::<_, GatewayError>((app, new_token))
+        };
+        match opened.await {
+            Ok((app, new_token)) => {
+                Ok(Self { app, address, new_token, listener, listen, certificates: certificates.map(Arc::new) })
+            }
+            Err(error) => {
+                store.close().await;
+                Err(error)
+            }
+        }
+    }
+
+    /// Runs until `stop` is ready: then takes nothing new, finishes what it accepted, and closes the store. Bounded.
+    pub async fn run(self, stop: impl Future<Output = ()>) {
+        let mut workers = JoinSet::new();
+        workers.spawn(step::run(Arc::clone(&self.app)));
+        workers.spawn(retention::run(Arc::clone(&self.app)));
+        let reloading = self.certificates.clone().map(|certificates| tokio::spawn(certificates.watch()));
+        serve::run(Arc::clone(&self.app), self.listener, &self.listen, self.certificates, stop).await;
+        if let Some(reloading) = reloading {
+            reloading.abort();
+        }
+        let finished = async { while workers.join_next().await.is_some() {} };
+        if tokio::time::timeout(WORKERS_TIMEOUT, finished).await.is_err() {
+            tracing::warn!("the workers did not finish in time; what they had not settled is done again at the next start");
+        }
+        self.app.store.close().await;
+    }
+}
+
+async fn open_store(options: &Options) -> Result<SledStore, GatewayError> {
+    let (directory, limits) = (options.data_dir(), options.store()?);
+    let defaults = store::sled::Options::default();
+    let options = store::sled::Options {
+        cache_bytes: limits.cache_bytes.unwrap_or(defaults.cache_bytes),
+        queue_entries_max: limits.queue_entries_max.unwrap_or(defaults.queue_entries_max),
+        free_bytes_min: limits.free_bytes_min.unwrap_or(defaults.free_bytes_min),
+        ..defaults
+    };
+    let opening = tokio::task::spawn_blocking(move || SledStore::open(Path::new(&directory), options));
+    Ok(opening.await.expect("opening turns panics into errors")?)
+}
+
+fn keys(options: &Options, environment: &Environment) -> Result<Keys, KeyError> {
+    match &environment.master_key {
+        Some(text) => Keys::parse(text, "HOOKWELL_MASTER_KEY"),
+        None => Keys::load(&options.master_key_file()),
+    }
+}
+
+/// Opens and closes what a gateway would open, but for the address.
+///
+/// # Errors
+/// The first thing that is not in order.
+pub async fn check(options: &Options, environment: &Environment) -> Result<(), GatewayError> {
+    options.settings()?;
+    let store: Arc<dyn Store> = Arc::new(open_store(options).await?);
+    let opened = async {
+        let keys = keys(options, environment)?;
+        App::start(options.settings()?, Arc::clone(&store), Arc::new(SystemClock::default()), keys).await?;
+        Ok(())
+    };
+    let result = opened.await;
+    store.close().await;
+    result
+}
+
+/// For asking a gateway on this machine, whatever name its certificate has.
+///
+/// # Errors
+/// The TLS library could not be set up.
+pub fn loopback_client(timeout: Duration) -> reqwest::Result<reqwest::Client> {
+    // reqwest takes the process's provider; that it is set already is no failure.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    reqwest::Client::builder().timeout(timeout).no_proxy().danger_accept_invalid_certs(true).build()
+}
