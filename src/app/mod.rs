@@ -1,8 +1,11 @@
 //! The running gateway: its store, its secrets, its clock, and decoded copies of what the registry holds.
 
+pub mod attention;
+pub mod change;
 mod directory;
 pub mod first_token;
 pub mod retention;
+pub mod events;
 mod strangers;
 
 pub use self::{directory::Directory, strangers::Strangers};
@@ -62,6 +65,10 @@ pub struct App {
     pub metrics: Metrics,
     /// Who failed to authenticate, by address.
     pub strangers: Strangers,
+    /// Held while a change of the registry is checked against other records and committed. Versions guard one record;
+    /// rules over several (one build provider per project, bindings of a connection being removed) need this. One
+    /// gateway owns the store, so a lock in its process is enough.
+    changing: tokio::sync::Mutex<()>,
     stopping: watch::Sender<bool>,
     directory: RwLock<Arc<Directory>>,
 }
@@ -78,7 +85,20 @@ impl App {
         let token_key = kept_key(&*store, &keys, "token").await?;
         let directory = RwLock::new(Arc::new(Directory::read(&*store)));
         let (metrics, strangers, stopping) = (Metrics::default(), Strangers::default(), watch::Sender::new(false));
-        Ok(Self { settings, store, clock, keys, hook_key, token_key, metrics, strangers, stopping, directory })
+        let changing = tokio::sync::Mutex::default();
+        Ok(Self {
+            changing,
+            settings,
+            store,
+            clock,
+            keys,
+            hook_key,
+            token_key,
+            metrics,
+            strangers,
+            stopping,
+            directory,
+        })
     }
 
     /// What the registry holds, decoded; as fresh as the last commit that has returned.

@@ -1,0 +1,166 @@
+//! Reading the events log: filters, bounded pages, waiting for more.
+
+use super::App;
+use crate::{
+    domain::{ConnectionId, Slug},
+    event::{Event, Header},
+    store::{Error, Log, PAGE_RECORDS_MAX, PageLimit, Position},
+};
+use std::time::Duration;
+
+/// Most records that one request looks at: a filter that matches nothing must not read the whole log in one go.
+pub const SCANNED_RECORDS_MAX: usize = 10_000;
+/// Bytes of bodies per read of the store.
+const READ_BYTES_MAX: usize = 4 << 20;
+/// Bytes of events on one page; the event that reaches it is the last.
+const PAGE_BYTES_MAX: usize = 8 << 20;
+
+/// One of the `type` filter's patterns.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TypePattern(String);
+
+impl TypePattern {
+    /// From a type, with or without its version, or the beginning of one followed by `*`.
+    pub fn new(text: &str) -> Self {
+        Self(text.to_owned())
+    }
+
+    fn matches(&self, kind: &str) -> bool {
+        match self.0.strip_suffix('*') {
+            Some(prefix) => kind.starts_with(prefix),
+            None => kind == self.0 || without_version(kind) == self.0,
+        }
+    }
+}
+
+/// `dev.cdevents.change.merged.0.3.0` without its version; a type that has none as it is.
+fn without_version(kind: &str) -> &str {
+    let mut parts = kind.rsplitn(4, '.');
+    let is_version = parts.by_ref().take(3).all(|part| part.starts_with(|first: char| first.is_ascii_digit()));
+    match parts.next() {
+        Some(rest) if is_version => rest,
+        _ => kind,
+    }
+}
+
+/// Which events are wanted; everything that is set must hold.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Filter {
+    /// One of these types; none means all.
+    pub types: Vec<TypePattern>,
+    /// Of this project.
+    pub project: Option<Slug>,
+    /// From this connection.
+    pub connection: Option<ConnectionId>,
+}
+
+impl Filter {
+    fn wants(&self, header: &Header) -> bool {
+        (self.types.is_empty() || self.types.iter().any(|pattern| pattern.matches(&header.kind)))
+            && self.project.as_ref().is_none_or(|project| header.projects.contains(project))
+            && self.connection.is_none_or(|connection| header.connection == connection)
+    }
+}
+
+/// An event with its place, as the bytes that are handed on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Served {
+    /// Its place in the log.
+    pub position: Position,
+    /// The `CloudEvent`.
+    pub json: Vec<u8>,
+}
+
+/// A stretch of the log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Page {
+    /// The wanted ones in it, oldest first.
+    pub events: Vec<Served>,
+    /// Everything up to here was looked at.
+    pub reached: Position,
+    /// Whether the log ended here when it was read.
+    pub at_end: bool,
+}
+
+/// At most `limit` of the wanted events after a position, having looked at no more than [`SCANNED_RECORDS_MAX`].
+pub async fn page(app: &App, filter: &Filter, after: Position, limit: usize) -> Result<Page, Error> {
+    let mut page = Page { events: Vec::new(), reached: after, at_end: false };
+    let (mut scanned, mut bytes) = (0, 0);
+    while scanned < SCANNED_RECORDS_MAX {
+        // Without a filter every record counts, so no more is read than is wanted.
+        let wanted = if *filter == Filter::default() { limit - page.events.len() } else { PAGE_RECORDS_MAX };
+        let read = PageLimit { records_max: wanted.min(SCANNED_RECORDS_MAX - scanned), body_bytes_max: READ_BYTES_MAX };
+        let records = app.store.read(Log::Events, page.reached, read).await?;
+        if records.is_empty() {
+            page.at_end = true;
+            break;
+        }
+        for record in records {
+            scanned += 1;
+            page.reached = record.position;
+            let Some(event) = Event::from_stored(record.key, &record.body) else {
+                return Err(Error::Corrupt { what: format!("event {} at {}", record.key, record.position) });
+            };
+            if filter.wants(&event.header) {
+                let json = event.served(record.position.0, record.time);
+                bytes += json.len();
+                page.events.push(Served { position: record.position, json });
+            }
+            if page.events.len() >= limit || bytes >= PAGE_BYTES_MAX {
+                return Ok(page);
+            }
+        }
+    }
+    Ok(page)
+}
+
+/// Like [`page`], but at the end of the log it waits up to `wait` for a wanted event to be appended.
+pub async fn page_or_wait(
+    app: &App,
+    filter: &Filter,
+    after: Position,
+    limit: usize,
+    wait: Duration,
+) -> Result<Page, Error> {
+    let mut stopping = app.stopping();
+    let mut tail = app.store.tail(Log::Events);
+    let patience = app.clock.sleep(wait);
+    tokio::pin!(patience);
+    let mut after = after;
+    loop {
+        // Marked as seen before reading: what is appended in between wakes us again.
+        tail.borrow_and_update();
+        let page = page(app, filter, after, limit).await?;
+        if !page.events.is_empty() || !page.at_end || wait.is_zero() {
+            return Ok(page);
+        }
+        after = page.reached;
+        tokio::select! {
+            changed = tail.changed() => if changed.is_err() { return Ok(page) },
+            () = &mut patience => return Ok(page),
+            _ = stopping.wait_for(|stopping| *stopping) => return Ok(page),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_type_matches_with_and_without_its_version_and_by_its_beginning() {
+        for (pattern, kind, matches) in [
+            ("dev.cdevents.change.merged.0.3.0", "dev.cdevents.change.merged.0.3.0", true),
+            ("dev.cdevents.change.merged", "dev.cdevents.change.merged.0.3.0", true),
+            ("dev.cdevents.change.merged", "dev.cdevents.change.merged.0.3.0-draft", true),
+            ("dev.cdevents.change.merged.0", "dev.cdevents.change.merged.0.3.0", false),
+            ("dev.cdevents.change", "dev.cdevents.change.merged.0.3.0", false),
+            ("dev.cdevents.change.*", "dev.cdevents.change.merged.0.3.0", true),
+            ("dev.cdevents.*", "dev.cdeventsx.azuredevops-tag.created.0.1.0", false),
+            ("*", "anything", true),
+            ("anything", "anything", true),
+        ] {
+            assert_eq!(TypePattern::new(pattern).matches(kind), matches, "{pattern} {kind}");
+        }
+    }
+}

@@ -1,0 +1,166 @@
+//! The receiver of service hooks.
+//!
+//! Azure DevOps punishes almost every answer but 2xx, 408, 502, 503 and 504 by disabling the subscription in the end, so
+//! an authentic sender hears 200 or 503 and nothing else, whatever it sends.
+
+use super::{
+    Surface,
+    extract::{Body, Call, Segment},
+    problem::{Kind, Problem},
+    reply,
+};
+use crate::{
+    domain::UpdateReason,
+    intake::{self, Outcome, Received, Refused},
+};
+use bytes::{Bytes, BytesMut};
+use http::{HeaderValue, header};
+use serde::Serialize;
+use std::time::Duration;
+use tokio::sync::SemaphorePermit;
+use utoipa::ToSchema;
+use uuid::Uuid;
+use warp::reply::Response;
+
+/// Bytes that one permit of the body budget stands for; each delivery has its first so many for free, so that the
+/// usual small ones never wait for the rare large ones.
+const BODY_UNIT_BYTES: usize = 64 << 10;
+/// All permits: 128 MiB of bodies in memory at once.
+pub(super) const BODY_UNITS_MAX: usize = (128 << 20) / BODY_UNIT_BYTES;
+/// What is kept of a body over the limit, for the operator to see what it was.
+const HEAD_BYTES: usize = 64 << 10;
+/// How much of a body is read and thrown away before we stop listening to it.
+const DRAINED_BYTES_MAX: u64 = 256 << 20;
+/// When a sender should try again that found no room for its body.
+const RETRY_AFTER: Duration = Duration::from_secs(2);
+
+/// What became of a delivery.
+#[derive(Debug, Clone, Copy, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum OutcomeView {
+    /// New, and on its way to become events.
+    Accepted,
+    /// It was there before.
+    Duplicate,
+    /// The Test button's sample.
+    Test,
+    /// Kept for the operator to look at.
+    Quarantined,
+}
+
+/// The receipt of a delivery: it is durable.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ReceiptView {
+    /// Its id in `/v1/notifications`; the same for a redelivery.
+    pub notification: Uuid,
+    /// What became of it.
+    pub outcome: OutcomeView,
+}
+
+/// Receive a service hook.
+///
+/// The URL that a service-hook subscription of Azure DevOps is given. The Basic credentials are checked before the body
+/// is read. Whatever an authentic sender delivers is answered 200 once it is durable, also when it cannot be understood:
+/// then it is in quarantine (`/v1/notifications?state=quarantined`). 503 means that nothing could be stored and that
+/// the same delivery should be sent again. Parameters other than `reason` are ignored.
+#[utoipa::path(post, path = "/hooks/azure-devops/{connection}", tag = "hooks", operation_id = "receive_hook",
+    params(
+        ("connection" = String, Path, description = "The connection's id; its `hook.url` holds it.", max_length = 200),
+        ("reason" = Option<String>, Query, max_length = 200, example = "PushNotification",
+            description = "What a `git.pullrequest.updated` subscription is filtered on; the payload does not say. Unknown ones are ignored."),
+        ("X-Hub-Signature-256" = Option<String>, Header, max_length = 1000,
+            description = "`sha256=` and the hex of HMAC-SHA256 over the body, where the connection has a signature secret."),
+    ),
+    request_body(content = serde_json::Value, description = "The notification. Any body is taken.", content_type = "application/json"),
+    responses((status = 200, description = "Durable.", body = ReceiptView)))]
+pub async fn receive(connection: Segment, call: Result<Call, Problem>) -> Result<Response, Problem> {
+    let call = call?;
+    let sender = intake::authenticate(call.app(), &connection.0, &call.headers).map_err(|_| refuse(&call))?;
+    let reason = call.lenient_parameter("reason").and_then(|word| UpdateReason::from_word(&word));
+    let Call { surface, headers, body, .. } = call;
+    // Until the append has returned, the permits stay: the journal's queue holds the body too.
+    let (received, _permits) = read(&surface, body, surface.app.settings.body_bytes_max).await?;
+    let receipt = intake::accept(&surface.app, sender, &headers, reason, received).await?;
+    let outcome = receipt.outcome.into();
+    Ok(reply::json(&ReceiptView { notification: receipt.notification.0, outcome }))
+}
+
+impl From<Outcome> for OutcomeView {
+    fn from(outcome: Outcome) -> Self {
+        match outcome {
+            Outcome::Accepted => Self::Accepted,
+            Outcome::Duplicate => Self::Duplicate,
+            Outcome::Test => Self::Test,
+            Outcome::Quarantined => Self::Quarantined,
+        }
+    }
+}
+
+impl From<Refused> for Problem {
+    fn from(refused: Refused) -> Self {
+        match refused {
+            Refused::Signature => unauthenticated(),
+            Refused::Unavailable { reason, retry_after } => Self::unavailable(reason, retry_after),
+        }
+    }
+}
+
+/// 401 and nothing else: an address that fails too often is asked to close and to wait, but a rate limit's status would
+/// mean the same to Azure DevOps and would tell a guesser when to go on.
+fn refuse(call: &Call) -> Problem {
+    let (app, now) = (call.app(), call.app().clock.monotonic());
+    app.metrics.notification("unauthorized");
+    app.strangers.failed(call.peer, now);
+    let refusal = unauthenticated();
+    match app.strangers.wait(call.peer, now) {
+        Some(wait) => refusal.retry_after(wait).with(header::CONNECTION, HeaderValue::from_static("close")),
+        None => refusal,
+    }
+}
+
+fn unauthenticated() -> Problem {
+    let challenge = HeaderValue::from_static("Basic realm=\"hookwell\"");
+    Problem::because(Kind::Unauthenticated, "the hook's user name, password or signature is wrong")
+        .with(header::WWW_AUTHENTICATE, challenge)
+}
+
+fn no_room() -> Problem {
+    Problem::unavailable("too many large notifications are being received; send it again", RETRY_AFTER)
+}
+
+/// The body up to `bytes_max`; of a larger one the head, while the rest is read and thrown away, because a sender that
+/// is cut off counts as failed and would be disabled.
+async fn read(
+    surface: &Surface,
+    mut body: Body,
+    bytes_max: usize,
+) -> Result<(Received, Vec<SemaphorePermit<'_>>), Problem> {
+    let (mut kept, mut permits) = (BytesMut::new(), Vec::new());
+    let (mut size_bytes, mut truncated) = (0_u64, false);
+    loop {
+        let piece =
+            body.next().await.map_err(|_| Problem::unavailable("the body ended before its end", RETRY_AFTER))?;
+        let Some(piece) = piece else { break };
+        size_bytes += piece.len() as u64;
+        if truncated {
+            if size_bytes > DRAINED_BYTES_MAX {
+                break;
+            }
+        } else if kept.len() + piece.len() > bytes_max {
+            let missing = HEAD_BYTES.saturating_sub(kept.len()).min(piece.len());
+            kept.extend_from_slice(&piece[..missing]);
+            // Copied: cutting the buffer would keep all of its memory.
+            kept = BytesMut::from(&kept[..HEAD_BYTES.min(kept.len())]);
+            permits.clear();
+            truncated = true;
+        } else {
+            let units = (kept.len() + piece.len()).saturating_sub(1) / BODY_UNIT_BYTES;
+            while permits.len() < units {
+                permits.push(surface.bodies.try_acquire().map_err(|_| no_room())?);
+            }
+            kept.extend_from_slice(&piece);
+        }
+    }
+    let body: Bytes = kept.freeze();
+    Ok((Received { body, size_bytes, truncated }, permits))
+}

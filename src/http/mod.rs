@@ -1,0 +1,108 @@
+//! The HTTP surface: the only place that knows warp.
+//!
+//! A request meets, in this order: its row of the [`routes`] table (path, then method), [`auth::admit`], its handler, and
+//! [`finish`], which gives every reply its request id, renders problems and counts. No filter rejects for any other
+//! reason than "not this row", there is no `recover`, and the type of [`service`] says that every request is answered.
+//!
+//! Handlers are a sentence: unwrap what was extracted, one call into `app`, reply.
+
+pub mod auth;
+pub mod cursor;
+pub mod docs;
+pub mod events;
+pub mod extract;
+pub mod health;
+pub mod hooks;
+pub mod openapi;
+pub mod problem;
+pub mod reply;
+pub mod routes;
+pub mod stream;
+
+pub use self::{extract::Peer, openapi::openapi_json};
+
+use self::problem::Problem;
+use crate::{app::App, metrics::Answer};
+use http::{HeaderName, HeaderValue, Method, header};
+use std::{convert::Infallible, sync::Arc};
+use tokio::sync::Semaphore;
+use uuid::Uuid;
+use warp::{Filter, Reply, reply::Response};
+
+const REQUEST_ID: HeaderName = HeaderName::from_static(REQUEST_ID_NAME);
+const REQUEST_ID_NAME: &str = "x-request-id";
+/// Longest request id that is taken over from a client.
+const REQUEST_ID_CHARS_MAX: usize = 128;
+
+/// What all requests share.
+pub struct Surface {
+    /// The gateway.
+    pub app: Arc<App>,
+    /// One permit per open stream.
+    streams: Arc<Semaphore>,
+    /// One permit per 64 KiB of notification bodies in memory.
+    bodies: Semaphore,
+}
+
+/// The whole surface. Whoever accepts the connections wraps it, puts a [`Peer`] into each request's extensions, and
+/// answers a panic with [`panicked`].
+pub fn service(app: Arc<App>) -> impl Filter<Extract = (impl Reply,), Error = Infallible> + Clone {
+    let surface = Arc::new(Surface {
+        app: Arc::clone(&app),
+        streams: Arc::new(Semaphore::new(stream::STREAMS_MAX)),
+        bodies: Semaphore::new(hooks::BODY_UNITS_MAX),
+    });
+    let sent_id = warp::header::value(REQUEST_ID_NAME).map(Some).or(warp::any().map(|| None)).unify();
+    warp::method()
+        .and(sent_id)
+        .and(routes::routes(&surface))
+        .map(move |method, sent_id: Option<HeaderValue>, reply| finish(&app, &method, sent_id.as_ref(), reply))
+}
+
+/// The reply to a request whose handler panicked.
+pub fn panicked() -> Response {
+    let id = Uuid::new_v4().to_string();
+    let mut response = Problem::internal("a handler panicked").into_reply(&id);
+    response.headers_mut().insert(REQUEST_ID, HeaderValue::from_str(&id).expect("a UUID is a header value"));
+    response
+}
+
+/// What every reply has in common.
+fn finish(app: &App, method: &Method, sent_id: Option<&HeaderValue>, reply: Response) -> Response {
+    let (id, id_value) = request_id(sent_id);
+    let mut response = reply;
+    if let Some(problem) = response.extensions_mut().remove::<Problem>() {
+        response = problem.into_reply(&id);
+    }
+    let headers = response.headers_mut();
+    headers.insert(REQUEST_ID, id_value);
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("private, no-cache"));
+    let answer = Answer { method: known_method(method), status: response.status().as_u16() };
+    app.metrics.replies.get_or_create(&answer).inc();
+    if method == Method::HEAD {
+        let (parts, _) = response.into_parts();
+        return Response::from_parts(parts, None.into());
+    }
+    response
+}
+
+/// The client's own id when it can be logged and quoted as it is; otherwise a new one.
+fn request_id(sent: Option<&HeaderValue>) -> (String, HeaderValue) {
+    let harmless = |id: &&str| {
+        (1..=REQUEST_ID_CHARS_MAX).contains(&id.len())
+            && id.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.:/+=@".contains(&b))
+    };
+    let id = sent
+        .and_then(|value| value.to_str().ok())
+        .filter(harmless)
+        .map_or_else(|| Uuid::new_v4().to_string(), str::to_owned);
+    let value = HeaderValue::from_str(&id).expect("visible ASCII is a header value");
+    (id, value)
+}
+
+/// The method as a metric's label: one of few, whatever a client makes up.
+fn known_method(method: &Method) -> &'static str {
+    const KNOWN: [&str; 7] = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"];
+    KNOWN.into_iter().find(|known| *known == method.as_str()).unwrap_or("other")
+}

@@ -1,0 +1,89 @@
+//! The few forms of a good reply.
+
+use super::{
+    extract::Call,
+    problem::{Kind, Problem},
+};
+use crate::{
+    app::change::Precondition,
+    store::{Log, Position},
+};
+use http::{HeaderValue, StatusCode, header};
+use serde::Serialize;
+use std::fmt::Write as _;
+use warp::{Reply as _, reply::Response};
+
+/// A list that is given whole, because its number is bounded.
+#[derive(Debug, Serialize)]
+pub struct List<T> {
+    pub data: Vec<T>,
+}
+
+/// 200 with JSON.
+pub fn json(body: &impl Serialize) -> Response {
+    warp::reply::json(body).into_response()
+}
+
+/// JSON bytes that are already there.
+pub fn raw_json(body: Vec<u8>, media_type: &'static str) -> Response {
+    let mut response = Response::new(body.into());
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(media_type));
+    response
+}
+
+/// 204.
+pub fn no_content() -> Response {
+    StatusCode::NO_CONTENT.into_response()
+}
+
+/// With the resource's strong `ETag`.
+pub fn tagged(version: u64, mut response: Response) -> Response {
+    response.headers_mut().insert(header::ETAG, etag(version));
+    response
+}
+
+/// The resource, or 304 when the client has this version.
+pub fn resource(call: &Call, version: u64, body: &impl Serialize) -> Response {
+    let current = etag(version);
+    let known = call.header(header::IF_NONE_MATCH).is_some_and(|sent| {
+        sent.split(',')
+            .any(|tag| tag.trim() == "*" || tag.trim().trim_start_matches("W/").as_bytes() == current.as_bytes())
+    });
+    let response = if known { StatusCode::NOT_MODIFIED.into_response() } else { json(body) };
+    tagged(version, response)
+}
+
+fn etag(version: u64) -> HeaderValue {
+    HeaderValue::from_str(&format!("\"{version}\"")).expect("a quoted number is a header value")
+}
+
+/// `If-Match`; `*` means any version. A tag that is not one of ours matches nothing.
+pub fn if_match(call: &Call) -> Result<Option<Precondition>, Problem> {
+    let Some(value) = call.headers.get(header::IF_MATCH) else { return Ok(None) };
+    let text = value.to_str().map_err(|_| Problem::because(Kind::BadRequest, "If-Match is not ASCII"))?;
+    if text.trim() == "*" {
+        return Ok(Some(Precondition::None));
+    }
+    let version = |tag: &str| tag.trim().strip_prefix('"')?.strip_suffix('"')?.parse().ok();
+    Ok(Some(Precondition::Versions(text.split(',').filter_map(version).collect())))
+}
+
+/// `If-Match` where a change without it would overwrite somebody else's.
+pub fn if_match_required(call: &Call) -> Result<Precondition, Problem> {
+    if_match(call)?.ok_or_else(|| {
+        Problem::because(Kind::PreconditionRequired, "send If-Match with the ETag that GET gave, or If-Match: *")
+    })
+}
+
+/// With `Link: <…>; rel="next"`: the same request, going on after `next`.
+pub fn linked(call: &Call, log: Log, next: Position, mut response: Response) -> Response {
+    let mut target = format!("{}?after={}", call.path, super::cursor::encode(log, next));
+    for (name, value) in call.parameters().filter(|(name, _)| name != "after" && name != "wait") {
+        let value: String = url::form_urlencoded::byte_serialize(value.as_bytes()).collect();
+        let _ = write!(target, "&{name}={value}");
+    }
+    if let Ok(link) = HeaderValue::from_str(&format!("<{target}>; rel=\"next\"")) {
+        response.headers_mut().insert(header::LINK, link);
+    }
+    response
+}

@@ -1,0 +1,178 @@
+//! Every operation of the service, on one screen.
+
+use super::{
+    Surface,
+    auth::{Access, admit},
+    docs, events,
+    extract::{Call, Segment, call},
+    health, hooks,
+    problem::{Kind, Problem},
+    stream,
+};
+use std::{convert::Infallible, sync::Arc};
+use utoipa::OpenApi;
+use warp::{Filter, Reply, filters::BoxedFilter, http::Method, path::FullPath, reject, reply::Response};
+
+type Row = BoxedFilter<(Response,)>;
+
+/// A row as the fallback, the document and the tests see it.
+#[derive(Debug, Clone, Copy)]
+pub struct Pattern {
+    /// In lower case.
+    pub method: &'static str,
+    /// Who may call it.
+    pub access: Access,
+    /// Literals in quotes, parameters bare, separated by slashes.
+    pub path: &'static str,
+}
+
+macro_rules! segment {
+    ($literal:literal) => {
+        warp::path($literal)
+    };
+    ($parameter:ty) => {
+        warp::path::param::<$parameter>()
+    };
+}
+
+/// From each row come the router's filter, the operation of the document, and the pattern for 404 and 405.
+macro_rules! routes {
+    ($( $method:ident $access:ident $head:literal $(/ $seg:tt)* => $module:ident :: $handler:ident; )+) => {
+        /// The document as the rows give it; `openapi` adds what all operations share.
+        #[derive(OpenApi)]
+        #[openapi(paths($( $module::$handler ),+))]
+        pub(super) struct ApiDoc;
+
+        /// The rows.
+        pub const PATTERNS: &[Pattern] = &[$( Pattern {
+            method: stringify!($method),
+            access: Access::$access,
+            path: concat!(stringify!($head) $(, "/", stringify!($seg))*),
+        } ),+];
+
+        fn table(surface: &Arc<Surface>) -> Vec<Row> {
+            let admitted = |access| admitted(surface, access);
+            vec![$(
+                // The path goes first: a method that fails first would turn an unknown path into a 405. Boxing what was
+                // extracted leaves the handler as the only type that differs between two rows.
+                segment!($head) $( .and(segment!($seg)) )*
+                    .and(warp::path::end())
+                    .and(method(stringify!($method)))
+                    .and(never_rejects(admitted(Access::$access)))
+                    .boxed()
+                    .then($module::$handler)
+                    .map(Reply::into_response)
+                    .boxed()
+            ),+]
+        }
+    };
+}
+
+#[rustfmt::skip]
+routes! {
+    get    Public "healthz"                                               => health::healthz;
+    get    Public "readyz"                                                => health::readyz;
+    get    Read   "metrics"                                               => health::metrics;
+    get    Public "openapi.json"                                          => docs::openapi;
+    get    Public "docs"                                                  => docs::page;
+    get    Public "docs" / Segment                                        => docs::file;
+
+    post   Hook   "hooks" / "azure-devops" / Segment                      => hooks::receive;
+
+    get    Read   "v1" / "events"                                         => events::list;
+    get    Read   "v1" / "events" / "stream"                              => stream::follow;
+    get    Read   "v1" / "events" / Segment                               => events::show;
+}
+
+/// Answers every request: the error type says that none is left over.
+pub(super) fn routes(surface: &Arc<Surface>) -> impl Filter<Extract = (Response,), Error = Infallible> + Clone + use<> {
+    one_of(table(surface)).or(fallback()).unify()
+}
+
+fn admitted(
+    surface: &Arc<Surface>,
+    access: Access,
+) -> impl Filter<Extract = (Result<Call, Problem>,), Error = Infallible> + Clone + use<> {
+    call(Arc::clone(surface)).map(move |call| admit(access, call))
+}
+
+/// Only the path and the method may pass a request on to the next row.
+fn never_rejects<F: Filter<Error = Infallible>>(filter: F) -> F {
+    filter
+}
+
+/// The row's method; a row for `GET` takes `HEAD` too, whose body the service drops.
+fn method(name: &'static str) -> impl Filter<Extract = (), Error = warp::Rejection> + Clone {
+    warp::method()
+        .and_then(move |method: Method| async move {
+            let takes = method.as_str().eq_ignore_ascii_case(name) || (name == "get" && method == Method::HEAD);
+            if takes { Ok(()) } else { Err(reject::reject()) }
+        })
+        .untuple_one()
+}
+
+/// As a balanced tree of one type: a chain would nest as deep as the table is long.
+fn one_of(mut rows: Vec<Row>) -> Row {
+    match rows.len() {
+        0 | 1 => rows.pop().expect("the table has rows"),
+        n => {
+            let rest = rows.split_off(n / 2);
+            one_of(rows).or(one_of(rest)).unify().boxed()
+        }
+    }
+}
+
+fn fallback() -> impl Filter<Extract = (Response,), Error = Infallible> + Clone {
+    warp::path::full().map(|path: FullPath| {
+        let mut allow: Vec<String> = PATTERNS
+            .iter()
+            .filter(|pattern| pattern.matches(path.as_str()))
+            .map(|pattern| pattern.method.to_uppercase())
+            .collect();
+        if allow.is_empty() {
+            return Problem::because(Kind::NoSuchRoute, "/docs lists the paths").into_response();
+        }
+        if allow.iter().any(|method| method == "GET") {
+            allow.push("HEAD".to_owned());
+        }
+        Problem::method_not_allowed(&allow.join(", ")).into_response()
+    })
+}
+
+impl Pattern {
+    fn matches(&self, path: &str) -> bool {
+        let path = path.trim_start_matches('/').trim_end_matches('/');
+        let (mut rows, mut sent) = (self.path.split('/'), path.split('/'));
+        loop {
+            match (rows.next(), sent.next()) {
+                (None, None) => return true,
+                (Some(row), Some(sent)) if !row.starts_with('"') || row.trim_matches('"') == sent => {}
+                _ => return false,
+            }
+        }
+    }
+
+    /// As the document writes it, with `{}` for every parameter.
+    pub fn template(&self) -> String {
+        let part = |part: &str| if part.starts_with('"') { part.trim_matches('"').to_owned() } else { "{}".to_owned() };
+        self.path.split('/').map(|segment| format!("/{}", part(segment))).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Where a literal and a parameter are siblings the literal's row comes first, or it could not be reached.
+    #[test]
+    fn a_literal_comes_before_the_parameter_beside_it() {
+        for (at, parameter) in PATTERNS.iter().enumerate() {
+            for literal in &PATTERNS[at + 1..] {
+                let shadowed = literal.method == parameter.method
+                    && parameter.path != literal.path
+                    && parameter.matches(&literal.path.replace('"', ""));
+                assert!(!shadowed, "{} cannot be reached behind {}", literal.path, parameter.path);
+            }
+        }
+    }
+}
