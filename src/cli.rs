@@ -139,7 +139,7 @@ pub(crate) async fn stop_signal() {
 fn compact(options: &Options) -> Result<(), Failure> {
     options.store().map_err(Failure::new)?;
     let compacted =
-        store::sled::compact(&options.data_dir(), store::sled::Options::default()).map_err(Failure::new)?;
+        store::sled::compact(&options.data_dir(), &store::sled::Options::default()).map_err(Failure::new)?;
     print(&format!("compacted from {} to {} bytes\n", compacted.before_bytes, compacted.after_bytes))
 }
 

@@ -12,9 +12,8 @@ use crate::{
     config::Listen,
     http::{self, Peer},
 };
-use ::http::{HeaderValue, Request, Response, StatusCode, header};
+use ::http::{Request, Response};
 use bytes::Bytes;
-use http_body_util::Full;
 use hyper::body::{Body, Incoming};
 use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
@@ -57,7 +56,7 @@ pub async fn run(
     stop: impl Future<Output = ()>,
 ) {
     let permits = Arc::new(Semaphore::new(listen.connections_max));
-    let server = Server::new(http::service(Arc::clone(&app)), listen.header_timeout, certificates);
+    let server = Server::new(http::tower_service(Arc::clone(&app)), listen.header_timeout, certificates);
     let graceful = GracefulShutdown::new();
     let mut stop = std::pin::pin!(stop);
     loop {
@@ -161,9 +160,6 @@ where
 }
 
 /// A panic is our bug, not the sender's; what it was goes to the log by the panic hook, never to the reply.
-fn panicked(_: Box<dyn Any + Send + 'static>) -> Response<Full<Bytes>> {
-    let mut response = Response::new(Full::from(http::Problem::internal().to_json()));
-    *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
-    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
-    response
+fn panicked(_: Box<dyn Any + Send + 'static>) -> Response<impl Body<Data = Bytes, Error: Into<BoxError>> + Send> {
+    http::panicked()
 }
