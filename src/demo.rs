@@ -154,7 +154,10 @@ impl Demo {
             send(client.post(format!("{base}/v1/projects/web-shop/bindings")), binding).await?;
         }
         let hook = serde_json::from_value(connection["hook"].clone()).map_err(|e| DemoError::Answer(e.to_string()))?;
-        say(&format!("A gateway listens on {base}, with a connection to {} and the project web-shop.\n", organization.url()));
+        say(&format!(
+            "A gateway listens on {base}, with a connection to {} and the project web-shop.\n",
+            organization.url()
+        ));
         Ok(Self { app, client, base, token, hook, organization, cursor: None, sums: Sums::default() })
     }
 
@@ -190,7 +193,8 @@ impl Demo {
         say(&format!("→ {} · {} {outcome}", delivery.title, status.as_u16()));
         self.translated().await?;
         for event in self.new_events().await? {
-            let (kind, subject) = (event["type"].as_str().unwrap_or_default(), event["subject"].as_str().unwrap_or_default());
+            let (kind, subject) =
+                (event["type"].as_str().unwrap_or_default(), event["subject"].as_str().unwrap_or_default());
             say(&format!("    ← {kind}  {subject}"));
             *self.sums.events.entry(kind.to_owned()).or_default() += 1;
         }
@@ -201,7 +205,8 @@ impl Demo {
     async fn translated(&self) -> Result<(), DemoError> {
         let target = *self.app.store.tail(Log::Notifications).borrow();
         loop {
-            let cursor = self.app.store.cursor(&step::consumer()).await.map_err(|e| DemoError::Answer(e.to_string()))?;
+            let cursor =
+                self.app.store.cursor(&step::consumer()).await.map_err(|e| DemoError::Answer(e.to_string()))?;
             if cursor >= target {
                 return Ok(());
             }

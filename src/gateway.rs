@@ -100,7 +100,9 @@ impl Gateway {
         }
         let finished = async { while workers.join_next().await.is_some() {} };
         if tokio::time::timeout(WORKERS_TIMEOUT, finished).await.is_err() {
-            tracing::warn!("the workers did not finish in time; what they had not settled is done again at the next start");
+            tracing::warn!(
+                "the workers did not finish in time; what they had not settled is done again at the next start"
+            );
         }
         self.app.store.close().await;
     }

@@ -112,7 +112,8 @@ impl Server {
     async fn metric(&self, name: &str) -> u64 {
         let request = self.client.get(self.url("/metrics")).bearer_auth(TOKEN);
         let text = request.send().await.expect("an answer").text().await.expect("a text");
-        let line = text.lines().find(|line| line.split([' ', '{']).next() == Some(name)).unwrap_or_else(|| panic!("{text}"));
+        let line =
+            text.lines().find(|line| line.split([' ', '{']).next() == Some(name)).unwrap_or_else(|| panic!("{text}"));
         line.rsplit(' ').next().and_then(|number| number.parse().ok()).expect("a number")
     }
 
@@ -202,7 +203,9 @@ fn spawn(command: &mut Command) -> (Child, SocketAddr) {
     let mut child = command.stderr(Stdio::piped()).stdout(Stdio::null()).spawn().expect("the program starts");
     let mut lines = BufReader::new(child.stderr.take().expect("a pipe")).lines().map_while(Result::ok);
     let address = lines
-        .find_map(|line| line.split_once("http://").map(|(_, rest)| rest.split("/docs").next().unwrap_or(rest).to_owned()))
+        .find_map(|line| {
+            line.split_once("http://").map(|(_, rest)| rest.split("/docs").next().unwrap_or(rest).to_owned())
+        })
         .expect("it says where it listens");
     std::thread::spawn(move || lines.for_each(|line| eprintln!("server: {line}")));
     (child, address.parse().expect("an address"))

@@ -32,7 +32,8 @@ pub enum FirstTokenError {
 /// the token away: that is what `DELETE /v1/tokens/{id}` is for.
 pub async fn ensure(app: &App, given: Option<&str>) -> Result<Option<Zeroizing<String>>, FirstTokenError> {
     if let Some(given) = given {
-        let fits = (TOKEN_CHARS_MIN..=TOKEN_CHARS_MAX).contains(&given.len()) && given.bytes().all(|b| b.is_ascii_graphic());
+        let fits =
+            (TOKEN_CHARS_MIN..=TOKEN_CHARS_MAX).contains(&given.len()) && given.bytes().all(|b| b.is_ascii_graphic());
         if !fits {
             return Err(FirstTokenError::Unfit);
         }
@@ -59,8 +60,7 @@ async fn keep(app: &App, id: TokenId, name: &str, token: &str) -> Result<(), Fir
         created_at: app.clock.now(),
     };
     let value = serde_json::to_vec(&record).expect("a token is plain data");
-    let change =
-        Change { kind: kind::TOKEN, id: id.to_string(), expected: Expected::Any, value: Some(value.into()) };
+    let change = Change { kind: kind::TOKEN, id: id.to_string(), expected: Expected::Any, value: Some(value.into()) };
     app.store.commit(vec![change]).await.map_err(FirstTokenError::Store)?;
     Ok(())
 }

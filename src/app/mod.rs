@@ -3,9 +3,9 @@
 pub mod attention;
 pub mod change;
 mod directory;
+pub mod events;
 pub mod first_token;
 pub mod retention;
-pub mod events;
 mod strangers;
 
 pub use self::{directory::Directory, strangers::Strangers};

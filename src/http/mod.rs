@@ -62,7 +62,11 @@ pub fn service(app: Arc<App>) -> impl Filter<Extract = (impl Reply,), Error = In
 /// [`service`] as what a server calls: the accept loop above this floor knows no warp.
 pub fn tower_service<B>(
     app: Arc<App>,
-) -> impl tower::Service<http::Request<B>, Response = Response, Error = Infallible, Future: Send> + Clone + Send + Sync + 'static
+) -> impl tower::Service<http::Request<B>, Response = Response, Error = Infallible, Future: Send>
++ Clone
++ Send
++ Sync
++ 'static
 where
     B: hyper::body::Body<Data: Send, Error: Into<tower::BoxError>> + Send + Sync + 'static,
 {

@@ -74,21 +74,24 @@ impl Organization {
     /// A push that creates `branch` without a new commit: Azure then sends no `commits`.
     pub fn create_branch(&mut self, branch: &str) -> Delivery {
         self.change();
-        let update = json!({"name": format!("refs/heads/{branch}"), "oldObjectId": NO_OBJECT, "newObjectId": self.head});
+        let update =
+            json!({"name": format!("refs/heads/{branch}"), "oldObjectId": NO_OBJECT, "newObjectId": self.head});
         self.pushed(&format!("create branch {branch}"), &[update], &[])
     }
 
     /// A push that deletes `branch`.
     pub fn delete_branch(&mut self, branch: &str) -> Delivery {
         self.change();
-        let update = json!({"name": format!("refs/heads/{branch}"), "oldObjectId": self.head, "newObjectId": NO_OBJECT});
+        let update =
+            json!({"name": format!("refs/heads/{branch}"), "oldObjectId": self.head, "newObjectId": NO_OBJECT});
         self.pushed(&format!("delete branch {branch}"), &[update], &[])
     }
 
     /// One push of two tags.
     pub fn push_tags(&mut self, one: &str, other: &str) -> Delivery {
         self.change();
-        let update = |tag: &str| json!({"name": format!("refs/tags/{tag}"), "oldObjectId": NO_OBJECT, "newObjectId": self.head});
+        let update =
+            |tag: &str| json!({"name": format!("refs/tags/{tag}"), "oldObjectId": NO_OBJECT, "newObjectId": self.head});
         let updates = [update(one), update(other)];
         self.pushed(&format!("push tags {one} and {other}"), &updates, &[])
     }
@@ -209,7 +212,15 @@ impl Organization {
             "id": number, "rev": 1, "fields": self.fields(title, "New", 1),
             "url": format!("{}/{PROJECT}/_apis/wit/workItems/{number}", self.base),
         });
-        self.deliver(&format!("work item {number} created"), "workitem.created", "tfs", "5.1-preview.3", 6, None, &resource)
+        self.deliver(
+            &format!("work item {number} created"),
+            "workitem.created",
+            "tfs",
+            "5.1-preview.3",
+            6,
+            None,
+            &resource,
+        )
     }
 
     /// A work item goes from one state to another.
@@ -226,7 +237,15 @@ impl Organization {
                 "url": format!("{}/{PROJECT}/_apis/wit/workItems/{number}/revisions/{rev}", self.base)},
             "url": format!("{}/{PROJECT}/_apis/wit/workItems/{number}/updates/{rev}", self.base),
         });
-        self.deliver(&format!("work item {number} {from} → {to}"), "workitem.updated", "tfs", "5.1-preview.3", 7, None, &resource)
+        self.deliver(
+            &format!("work item {number} {from} → {to}"),
+            "workitem.updated",
+            "tfs",
+            "5.1-preview.3",
+            7,
+            None,
+            &resource,
+        )
     }
 
     /// What the Test button sends: a canned sample of long ago under the subscription of all zeros.
