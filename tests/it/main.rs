@@ -1,1 +1,5 @@
+//! Everything that needs more than one file's private parts: the one integration binary.
+
+mod process;
 mod store;
+mod tidy;
