@@ -103,7 +103,8 @@ fn imports(code: &str) -> Vec<String> {
             continue;
         }
         let rest = &code[at + "crate::".len()..];
-        let word = |text: &str| text.trim().split(|c: char| !(c.is_alphanumeric() || c == '_')).next().unwrap().to_owned();
+        let word =
+            |text: &str| text.trim().split(|c: char| !(c.is_alphanumeric() || c == '_')).next().unwrap().to_owned();
         if let Some(group) = rest.strip_prefix('{') {
             let (mut depth, mut item) = (0, String::new());
             for c in group.chars() {
@@ -204,9 +205,24 @@ fn the_architecture_fits_on_a_few_screens_and_names_every_module() {
 #[test]
 fn there_is_nothing_on_the_top_level_that_does_not_belong_there() {
     const KNOWN: [&str; 18] = [
-        ".ci", ".dockerignore", ".git", ".gitignore", "ARCHITECTURE.md", "CHANGELOG.md", "Cargo.lock", "Cargo.toml",
-        "Dockerfile", "LICENSE", "Makefile", "README.md", "clippy.toml", "deny.toml", "fixtures", "openapi",
-        "rustfmt.toml", "src",
+        ".ci",
+        ".dockerignore",
+        ".git",
+        ".gitignore",
+        "ARCHITECTURE.md",
+        "CHANGELOG.md",
+        "Cargo.lock",
+        "Cargo.toml",
+        "Dockerfile",
+        "LICENSE",
+        "Makefile",
+        "README.md",
+        "clippy.toml",
+        "deny.toml",
+        "fixtures",
+        "openapi",
+        "rustfmt.toml",
+        "src",
     ];
     for entry in std::fs::read_dir(root()).unwrap() {
         let name = entry.unwrap().file_name().into_string().unwrap();

@@ -38,7 +38,11 @@ fn a_port_in_use_is_one_clear_line() {
 fn a_data_directory_in_use_is_one_clear_line() {
     let folder = tempfile::tempdir().unwrap();
     let _process = Process::start(folder.path(), &[]);
-    assert_one_clear_line(&serve(folder.path(), &[]), 1, &["in use by another hookwell", folder.path().to_str().unwrap()]);
+    assert_one_clear_line(
+        &serve(folder.path(), &[]),
+        1,
+        &["in use by another hookwell", folder.path().to_str().unwrap()],
+    );
 }
 
 #[test]
@@ -96,7 +100,7 @@ fn wrong_settings_are_one_clear_line_that_names_them() {
 #[test]
 fn the_first_token_is_printed_once_and_never_logged() {
     let folder = tempfile::tempdir().unwrap();
-    let mut start = || {
+    let start = || {
         let mut command =
             hookwell(&["serve", "--listen", "127.0.0.1:0", "--data-dir", folder.path().to_str().unwrap()]);
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();

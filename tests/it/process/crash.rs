@@ -84,7 +84,10 @@ async fn send(process: &Process, hook: &Hook, killed: &AtomicBool, seed: u32) ->
     for number in 1.. {
         let mut delivery = office.push("main");
         // The simulated subscriptions are the same for every seed; these are different ones.
-        delivery.body = String::from_utf8(delivery.body).unwrap().replace("\"notificationId\":", &format!("\"notificationId\":{seed}0")).into();
+        delivery.body = String::from_utf8(delivery.body)
+            .unwrap()
+            .replace("\"notificationId\":", &format!("\"notificationId\":{seed}0"))
+            .into();
         let sender = if number % STRANGER_EVERY == 0 { &stranger } else { hook };
         let Ok(response) = sender.deliver(process, &delivery).await else { break };
         let status = response.status().as_u16();

@@ -5,7 +5,6 @@
 
 use super::{ADMIN_TOKEN, BACKSTOP, Hook, Mount, Process, may_mount, outcome};
 use base64::{Engine as _, prelude::BASE64_STANDARD};
-use futures_util::stream;
 use hookwell::simulator::{Delivery, Organization};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -45,7 +44,11 @@ async fn whatever_is_authentic_is_answered_200_once_it_is_kept() {
         ("no bytes at all", Vec::new(), "quarantined"),
         ("not UTF-8", vec![b'{', 0xff, 0xfe, b'}'], "quarantined"),
         ("an empty object", b"{}".to_vec(), "accepted"),
-        ("nulls everywhere", br#"{"eventType":null,"resource":null,"id":null,"subscriptionId":null}"#.to_vec(), "accepted"),
+        (
+            "nulls everywhere",
+            br#"{"eventType":null,"resource":null,"id":null,"subscriptionId":null}"#.to_vec(),
+            "accepted",
+        ),
         ("brackets without end", "[".repeat(100_000).into_bytes(), "quarantined"),
     ];
     let count = rows.len();
@@ -73,10 +76,24 @@ async fn a_body_of_40_mib_is_answered_200_and_its_head_is_quarantined() {
 #[tokio::test]
 async fn a_chunked_body_is_as_good_as_any() {
     let (_folder, process, hook) = start(&[]).await;
-    let body = office().push("main").body;
-    let chunks: Vec<std::io::Result<Vec<u8>>> = body.chunks(100).map(|chunk| Ok(chunk.to_vec())).collect();
-    let body = reqwest::Body::wrap_stream(stream::iter(chunks));
-    assert_eq!(outcome(hook.post(&process, body).await.unwrap()).await, (200, "accepted".to_owned()));
+    let credentials = BASE64_STANDARD.encode(format!("{}:{}", hook.user_name, hook.password));
+    let mut request = format!(
+        "POST {} HTTP/1.1\r\nhost: x\r\nauthorization: Basic {credentials}\r\ntransfer-encoding: chunked\r\n\
+         connection: close\r\n\r\n",
+        hook.path
+    )
+    .into_bytes();
+    for chunk in office().push("main").body.chunks(100) {
+        request.extend(format!("{:x}\r\n", chunk.len()).into_bytes());
+        request.extend(chunk);
+        request.extend(b"\r\n");
+    }
+    request.extend(b"0\r\n\r\n");
+    let mut stream = TcpStream::connect(process.base.trim_start_matches("http://")).await.unwrap();
+    stream.write_all(&request).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200") && answer.contains("\"accepted\""), "{answer}");
 }
 
 #[tokio::test]

@@ -61,12 +61,6 @@ impl Process {
         Self { child, base, client: loopback_client(BACKSTOP).unwrap() }
     }
 
-    /// kill -9.
-    pub(crate) fn kill(mut self) {
-        self.child.kill().unwrap();
-        self.child.wait().unwrap();
-    }
-
     /// SIGTERM; answers the exit code.
     pub(crate) fn stop(mut self) -> Option<i32> {
         let pid = self.child.id().to_string();
@@ -97,7 +91,8 @@ impl Process {
 
     /// Makes a connection to the simulated organization.
     pub(crate) async fn connect(&self) -> Hook {
-        let body = json!({"name": "Fabrikam", "url": Organization::new("fabrikam", 0, jiff::Timestamp::UNIX_EPOCH).url()});
+        let body =
+            json!({"name": "Fabrikam", "url": Organization::new("fabrikam", 0, jiff::Timestamp::UNIX_EPOCH).url()});
         let request = self.client.post(format!("{}/v1/connections", self.base)).bearer_auth(ADMIN_TOKEN).json(&body);
         let answer: Value = request.send().await.unwrap().error_for_status().unwrap().json().await.unwrap();
         let text = |member: &str| answer["hook"][member].as_str().unwrap().to_owned();
