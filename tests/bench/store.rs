@@ -3,7 +3,15 @@
 //! `HOOKWELL_BENCH_DIR` names the disk to measure, `HOOKWELL_BENCH_ONLY` one part (append, sustained, large),
 //! `HOOKWELL_BENCH_SECONDS` how long each rate is measured (default 5).
 
-#![allow(clippy::print_stdout, clippy::unwrap_used, clippy::cast_precision_loss, missing_docs)]
+#![allow(
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    clippy::format_push_string,
+    reason = "a measurement, read by a person"
+)]
 
 use hookwell::store::{
     Consumer, Consumers, Entry, Journal, Log, PageLimit, Settlement, Store,
@@ -154,7 +162,7 @@ impl Load {
             let mut tail = store.tail(Log::Notifications);
             let mut settled = 0;
             loop {
-                let claim = store.claim(&consumer, Timestamp::now(), Duration::from_secs(60), limit).await.unwrap();
+                let claim = store.claim(&consumer, Timestamp::now(), Duration::from_mins(1), limit).await.unwrap();
                 if claim.records.is_empty() {
                     if stop.load(Ordering::Relaxed) {
                         return settled;

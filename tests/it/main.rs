@@ -1,4 +1,4 @@
-//! Everything that needs more than one file's private parts: the one integration binary.
+//! Everything that is tested from outside: one binary, one module per subject.
 
 mod process;
 mod store;

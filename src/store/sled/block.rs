@@ -13,7 +13,7 @@ pub(super) const RAW_BYTES_TARGET: usize = 40 << 10;
 /// Most entries of one block, so that an index fits a value too.
 pub(super) const ENTRIES_MAX: usize = 256;
 const HEADER_BYTES: usize = 9;
-const INDEX_HEADER_BYTES: usize = 12;
+const INDEX_HEADER_BYTES: usize = 16;
 const INDEX_ENTRY_BYTES: usize = 24;
 const _: () = assert!(INDEX_HEADER_BYTES + ENTRIES_MAX * INDEX_ENTRY_BYTES <= CONTENT_BYTES_MAX);
 /// Key, time and length of an entry before its body.
@@ -48,6 +48,8 @@ impl Packed {
 pub(super) struct Extent {
     pub(super) count: u32,
     pub(super) raw_bytes: u32,
+    /// As it is in the tree.
+    pub(super) stored_bytes: u32,
     /// More than 0 for a single entry that is kept in chunks.
     pub(super) chunks: u32,
 }
@@ -65,7 +67,8 @@ pub(super) fn encode(entries: &[Packed]) -> Option<Encoded> {
     let raw = raw(entries);
     let compressed = lz4_flex::block::compress(&raw);
     let (codec, payload) = if compressed.len() < raw.len() { (LZ4, compressed) } else { (PLAIN, raw.clone()) };
-    let mut extent = Extent { count: number(entries.len()), raw_bytes: number(raw.len()), chunks: 0 };
+    let stored_bytes = number(HEADER_BYTES + payload.len());
+    let mut extent = Extent { count: number(entries.len()), raw_bytes: number(raw.len()), stored_bytes, chunks: 0 };
     if HEADER_BYTES + payload.len() <= CONTENT_BYTES_MAX {
         let content = content(codec, extent, &payload);
         return Some(Encoded { extent, content, index: index(extent, entries), chunks: Vec::new() });
@@ -121,7 +124,8 @@ fn unpack(codec: u8, payload: &[u8], count: u32, raw_bytes: u32) -> Option<Vec<P
 /// Reads an index: what the block holds, and key and time of each entry.
 pub(super) fn decode_index(content: &[u8]) -> Option<(Extent, Vec<(Uuid, i64)>)> {
     let mut reader = Reader(content);
-    let extent = Extent { count: reader.u32()?, raw_bytes: reader.u32()?, chunks: reader.u32()? };
+    let extent =
+        Extent { count: reader.u32()?, raw_bytes: reader.u32()?, stored_bytes: reader.u32()?, chunks: reader.u32()? };
     let mut entries = Vec::new();
     for _ in 0..extent.count {
         entries.push((Uuid::from_bytes(reader.array()?), reader.i64()?));
@@ -153,6 +157,7 @@ fn index(extent: Extent, entries: &[Packed]) -> Vec<u8> {
     let mut index = Vec::with_capacity(INDEX_HEADER_BYTES + entries.len() * INDEX_ENTRY_BYTES);
     index.extend(extent.count.to_be_bytes());
     index.extend(extent.raw_bytes.to_be_bytes());
+    index.extend(extent.stored_bytes.to_be_bytes());
     index.extend(extent.chunks.to_be_bytes());
     for entry in entries {
         index.extend(entry.key.as_bytes());

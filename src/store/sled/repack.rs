@@ -9,7 +9,8 @@ use super::{
     block::{self, ENTRIES_MAX, Extent, RAW_BYTES_TARGET},
     db::{Db, Fault, Write},
     draft::Draft,
-    layout, reading,
+    layout::{self, CONTENT_BYTES_MAX},
+    reading,
     view::{Contents, at},
 };
 use crate::store::Log;
@@ -81,22 +82,25 @@ impl Repacker {
     /// The next run of at least two small neighbours that fills a block or ends at a full one.
     fn next_run(&mut self, contents: &Contents, log: Log) -> Option<Vec<(u64, Extent)>> {
         let mut run = Vec::new();
-        let (mut raw_bytes, mut entries) = (0, 0);
+        let (mut raw_bytes, mut stored_bytes, mut entries) = (0, 0, 0);
         for (first, extent) in contents.blocks.range(self.packed[at(log)] + 1..) {
-            let (more_bytes, more_entries) = (extent.raw_bytes as usize, extent.count as usize);
-            let is_over = raw_bytes + more_bytes > RAW_BYTES_TARGET || entries + more_entries > ENTRIES_MAX;
+            let (raw, stored, count) = (extent.raw_bytes as usize, extent.stored_bytes as usize, extent.count as usize);
+            // Together they never compress worse than apart: what fits by its sum fits.
+            let is_over = raw_bytes + raw > RAW_BYTES_TARGET
+                || stored_bytes + stored > CONTENT_BYTES_MAX
+                || entries + count > ENTRIES_MAX;
             if is_full(*extent) || is_over {
                 if run.len() > 1 {
                     return Some(run);
                 }
                 run.clear();
-                (raw_bytes, entries) = (0, 0);
+                (raw_bytes, stored_bytes, entries) = (0, 0, 0);
             }
             if is_full(*extent) {
                 self.packed[at(log)] = first + u64::from(extent.count) - 1;
                 continue;
             }
-            (raw_bytes, entries) = (raw_bytes + more_bytes, entries + more_entries);
+            (raw_bytes, stored_bytes, entries) = (raw_bytes + raw, stored_bytes + stored, entries + count);
             run.push((*first, *extent));
         }
         None
@@ -104,7 +108,10 @@ impl Repacker {
 }
 
 fn is_full(extent: Extent) -> bool {
-    extent.chunks > 0 || extent.raw_bytes as usize > RAW_BYTES_TARGET / 2 || extent.count as usize > ENTRIES_MAX / 2
+    extent.chunks > 0
+        || extent.raw_bytes as usize > RAW_BYTES_TARGET / 2
+        || extent.stored_bytes as usize > CONTENT_BYTES_MAX / 2
+        || extent.count as usize > ENTRIES_MAX / 2
 }
 
 fn merge(draft: &mut Draft<'_>, log: Log, run: &[(u64, Extent)]) -> Result<Option<Merge>, Fault> {

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use std::{sync::Arc, time::Duration};
 
 const LOG: Log = Log::Notifications;
-const LEASE: Duration = Duration::from_secs(60);
+const LEASE: Duration = Duration::from_mins(1);
 
 macro_rules! suite {
     ($($promise:ident)*) => {

@@ -16,7 +16,9 @@ async fn sample(dir: &Path) -> (Vec<u8>, Vec<Record>) {
     for round in 0..30_u64 {
         let appends = (0..20).map(|number| {
             let number = round * 20 + number;
-            let body = format!("{{\"number\":{number},\"text\":\"{}\"}}", "x y z ".repeat(200)).into();
+            let mut seed = number;
+            let body: Vec<u8> = (0..4_000).map(|_| b'a' + u8::try_from(random(&mut seed) % 26).unwrap()).collect();
+            let body = body.into();
             store.append(LOG, Entry { body, ..entry(number) })
         });
         futures_util::future::join_all(appends).await;
@@ -77,7 +79,7 @@ async fn flipped_bytes_are_an_error_or_unseen_but_never_served() {
     for _ in 0..60 {
         let dir = fresh(original.path(), &file);
         let db = File::options().write(true).open(dir.path().join("store/db")).unwrap();
-        for _ in 0..3 {
+        for _ in 0..20 {
             let offset = usize::try_from(random(&mut seed)).unwrap() % file.len();
             db.write_all_at(&[file[offset] ^ 0x55], offset as u64).unwrap();
         }

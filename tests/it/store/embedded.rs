@@ -10,7 +10,7 @@ use std::{fs, path::Path, time::Duration};
 
 const LOG: Log = Log::Notifications;
 
-fn noise(seed: u64, len: usize) -> Vec<u8> {
+pub(super) fn noise(seed: u64, len: usize) -> Vec<u8> {
     let mut state = seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
     (0..len)
         .map(|_| {

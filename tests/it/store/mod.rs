@@ -1,8 +1,16 @@
 //! The Store seam: one suite for every engine, and what only the embedded one promises.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    clippy::format_push_string,
+    reason = "helpers of tests are tests too"
+)]
+
 mod conformance;
 mod damage;
 mod embedded;
+mod full_disk;
 mod model;
 mod power_cut;
 
