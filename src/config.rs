@@ -283,8 +283,8 @@ impl Environment {
     pub fn read(command: &Command) -> Result<Self, ConfigError> {
         let names = std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value)));
         refuse_unknown(names.map(|(name, value)| (name, value.to_string_lossy().into_owned())), &known(command))?;
-        let [admin_token, master_key] = SECRET_VARIABLES
-            .map(|name| std::env::var(name).ok().filter(|value| !value.is_empty()).map(Zeroizing::new));
+        let [admin_token, master_key] =
+            SECRET_VARIABLES.map(|name| std::env::var(name).ok().filter(|value| !value.is_empty()).map(Zeroizing::new));
         Ok(Self { admin_token, master_key })
     }
 }
@@ -384,7 +384,8 @@ mod tests {
 
     #[test]
     fn values_outside_their_bounds_are_refused_by_name() {
-        for text in ["retention_days = 0", "body_bytes_max = 1", "public_url = \"ftp://x\"", "hook_overlap_hours = 999999"]
+        for text in
+            ["retention_days = 0", "body_bytes_max = 1", "public_url = \"ftp://x\"", "hook_overlap_hours = 999999"]
         {
             let error = file(text).unwrap().settings().unwrap_err().to_string();
             assert!(error.starts_with(text.split(' ').next().unwrap()), "{error}");

@@ -193,8 +193,7 @@ pub async fn accept(
 }
 
 async fn append(app: &App, notification: &Notification) -> Result<Receipt, Refused> {
-    let entry =
-        Entry { key: notification.id.0, time: notification.received_at, body: notification.to_stored() };
+    let entry = Entry { key: notification.id.0, time: notification.received_at, body: notification.to_stored() };
     let appended = app.store.append(Log::Notifications, entry).await.map_err(|error| {
         app.metrics.notification("unavailable");
         refused(error)
