@@ -1,7 +1,10 @@
 //! How the gateway is doing: gauges, and what an operator should look at.
 
-use super::App;
-use crate::store::{Consumer, Error, Log, Status};
+use super::{
+    App,
+    notifications::{Filter, State, page},
+};
+use crate::store::{Consumer, Error, Log, Position, Status};
 
 /// The consumer that turns notifications into events.
 pub fn translator() -> Consumer {
@@ -25,4 +28,50 @@ pub async fn backlog(app: &App) -> Result<u64, Error> {
     let translated = app.store.cursor(&translator()).await?;
     let translated = translated.max(app.store.trimmed(Log::Notifications));
     Ok(app.store.tail(Log::Notifications).borrow().0.saturating_sub(translated.0))
+}
+
+/// How many of the newest notifications are looked at for quarantined ones.
+const RECENT_RECORDS: u64 = 500;
+/// How many given-up notifications are counted before it is "at least".
+const DEAD_COUNTED_MAX: usize = 1_000;
+/// Notifications waiting for translation before it is worth saying.
+const BACKLOG_NOTABLE: u64 = 10_000;
+
+/// Something for the operator to look at. It goes away by itself with its cause.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Attention {
+    /// Notifications cannot be stored.
+    StoreNotReady(String),
+    /// Some of the newest notifications are in quarantine.
+    Quarantined(usize),
+    /// The translation of some was given up.
+    Dead(usize),
+    /// Translation is behind.
+    Backlog(u64),
+}
+
+/// Everything that wants attention now.
+pub async fn attention(app: &App) -> Result<Vec<Attention>, Error> {
+    let mut all = Vec::new();
+    if let Status::NotReady(reason) = app.store.status() {
+        all.push(Attention::StoreNotReady(reason));
+        // The log may not be readable either.
+        return Ok(all);
+    }
+    let tail = app.store.tail(Log::Notifications).borrow().0;
+    let recent = Position(tail.saturating_sub(RECENT_RECORDS));
+    let quarantined = Filter { state: Some(State::Quarantined), ..Filter::default() };
+    let (quarantined, _) = page(app, &quarantined, recent, usize::MAX).await?;
+    if !quarantined.is_empty() {
+        all.push(Attention::Quarantined(quarantined.len()));
+    }
+    let dead = app.store.dead(&translator(), Position(0), DEAD_COUNTED_MAX).await?;
+    if !dead.is_empty() {
+        all.push(Attention::Dead(dead.len()));
+    }
+    let backlog = backlog(app).await?;
+    if backlog >= BACKLOG_NOTABLE {
+        all.push(Attention::Backlog(backlog));
+    }
+    Ok(all)
 }

@@ -68,13 +68,13 @@ pub enum Refusal {
 ///
 /// # Panics
 /// Never for our records: plain structs with string keys.
-pub fn put(kind: &'static str, id: impl ToString, expected: Expected, record: &impl Serialize) -> Change {
+pub fn put(kind: &'static str, id: &impl ToString, expected: Expected, record: &impl Serialize) -> Change {
     let value = serde_json::to_vec(record).expect("a record is plain data with string keys");
     Change { kind, id: id.to_string(), expected, value: Some(value.into()) }
 }
 
 /// The change that deletes `id` at exactly this version.
-pub fn delete(kind: &'static str, id: impl ToString, version: u64) -> Change {
+pub fn delete(kind: &'static str, id: &impl ToString, version: u64) -> Change {
     Change { kind, id: id.to_string(), expected: Expected::Version(version), value: None }
 }
 

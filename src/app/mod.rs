@@ -1,14 +1,23 @@
 //! The running gateway: its store, its secrets, its clock, and decoded copies of what the registry holds.
 
 pub mod attention;
+pub mod bindings;
 pub mod change;
+pub mod connections;
 mod directory;
 pub mod events;
 pub mod first_token;
 pub mod retention;
+pub mod idempotency;
+pub mod notifications;
+pub mod projects;
 mod strangers;
+pub mod tokens;
 
-pub use self::{directory::Directory, strangers::Strangers};
+pub use self::{
+    directory::{Directory, Kept},
+    strangers::Strangers,
+};
 
 use crate::{
     clock::Clock,
@@ -87,7 +96,6 @@ impl App {
         let (metrics, strangers, stopping) = (Metrics::default(), Strangers::default(), watch::Sender::new(false));
         let changing = tokio::sync::Mutex::default();
         Ok(Self {
-            changing,
             settings,
             store,
             clock,
@@ -96,6 +104,7 @@ impl App {
             token_key,
             metrics,
             strangers,
+            changing,
             stopping,
             directory,
         })

@@ -77,7 +77,8 @@ pub struct EventsPage {
         ("wait" = Option<u32>, Query, description = "Seconds to wait for an event when there is none; 0 when left out.", minimum = 0, maximum = 30),
     ),
     responses((status = 200, description = "A page.", body = EventsPage,
-        headers(("Link" = String, description = "The next page, `rel=\"next\"`.")))))]
+        headers(("Link" = String, description = "The next page, `rel=\"next\"`."))),
+        (status = 410, description = "What followed the cursor is no longer kept.")))]
 pub async fn list(call: Result<Call, Problem>) -> Result<Response, Problem> {
     let call = call?;
     let mut query = call.query(&["after", "limit", "type", "project", "connection", "wait"])?;

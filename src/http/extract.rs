@@ -15,7 +15,7 @@ use std::{
     net::{IpAddr, Ipv4Addr},
     ops::RangeInclusive,
     str::FromStr,
-    sync::Arc,
+    sync::{Arc, Mutex, PoisonError},
 };
 use warp::{Filter, path::FullPath};
 
@@ -87,6 +87,16 @@ impl Call {
         self.parameters().find(|(key, _)| key == name).map(|(_, value)| value.into_owned())
     }
 
+    /// The body of an API request, which must say that it is JSON: a form that a browser sends from another site is not.
+    pub async fn json(&mut self) -> Result<Bytes, Problem> {
+        let sent = self.header(header::CONTENT_TYPE).unwrap_or_default();
+        let media_type = sent.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+        if !matches!(media_type.as_str(), "application/json" | "application/merge-patch+json") {
+            return Err(Problem::because(Kind::UnsupportedMedia, "send Content-Type: application/json"));
+        }
+        std::mem::replace(&mut self.body, Body::empty()).read().await
+    }
+
     /// A header's text.
     pub fn header(&self, name: impl header::AsHeaderName) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
@@ -97,7 +107,7 @@ impl Call {
 pub fn call(surface: Arc<Surface>) -> impl Filter<Extract = (Call,), Error = Infallible> + Clone {
     let raw_query = warp::query::raw().or(warp::any().map(String::new)).unify();
     let unread = warp::body::stream().map(Body::new);
-    let already_read = warp::any().map(|| Body(futures_util::stream::empty().boxed()));
+    let already_read = warp::any().map(Body::empty);
     warp::method()
         .and(warp::path::full())
         .and(warp::header::headers_cloned())
@@ -116,17 +126,22 @@ pub fn call(surface: Arc<Surface>) -> impl Filter<Extract = (Call,), Error = Inf
         })
 }
 
-/// A request body that nobody has read yet, so that a handler can refuse first.
-pub struct Body(BoxStream<'static, Result<Bytes, warp::Error>>);
+/// A request body that nobody has read yet, so that a handler can refuse first. The mutex is never locked: it makes a
+/// [`Call`] something that a handler may lend out across an await.
+pub struct Body(Mutex<BoxStream<'static, Result<Bytes, warp::Error>>>);
 
 impl Body {
     fn new<B: Buf>(stream: impl Stream<Item = Result<B, warp::Error>> + Send + 'static) -> Self {
-        Self(stream.map_ok(|mut buf| buf.copy_to_bytes(buf.remaining())).boxed())
+        Self(Mutex::new(stream.map_ok(|mut buf| buf.copy_to_bytes(buf.remaining())).boxed()))
+    }
+
+    fn empty() -> Self {
+        Self(Mutex::new(futures_util::stream::empty().boxed()))
     }
 
     /// The next piece; `None` at the end, an error when the client hung up.
     pub async fn next(&mut self) -> Result<Option<Bytes>, warp::Error> {
-        self.0.try_next().await
+        self.0.get_mut().unwrap_or_else(PoisonError::into_inner).try_next().await
     }
 
     /// All of it, when it is not larger than [`BODY_BYTES_MAX`]. Counted while reading: `Content-Length` is only a claim.

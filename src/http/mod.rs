@@ -7,24 +7,39 @@
 //! Handlers are a sentence: unwrap what was extracted, one call into `app`, reply.
 
 pub mod auth;
+pub mod bindings;
+pub mod connections;
 pub mod cursor;
 pub mod docs;
 pub mod events;
 pub mod extract;
+pub mod fields;
+pub mod headers;
 pub mod health;
 pub mod hooks;
+pub mod idempotency;
+pub mod integration;
+pub mod members;
+pub mod notifications;
 pub mod openapi;
 pub mod problem;
+pub mod projects;
 pub mod reply;
 pub mod routes;
 pub mod stream;
+pub mod tokens;
+pub mod views;
 
 pub use self::{extract::Peer, openapi::openapi_json};
 
 use self::problem::Problem;
 use crate::{app::App, metrics::Answer};
 use http::{HeaderName, HeaderValue, Method, header};
-use std::{convert::Infallible, sync::Arc};
+use std::{
+    collections::HashSet,
+    convert::Infallible,
+    sync::{Arc, Mutex},
+};
 use tokio::sync::Semaphore;
 use uuid::Uuid;
 use warp::{Filter, Reply, reply::Response};
@@ -42,6 +57,8 @@ pub struct Surface {
     streams: Arc<Semaphore>,
     /// One permit per 64 KiB of notification bodies in memory.
     bodies: Semaphore,
+    /// The idempotency slots whose request is running.
+    making: Mutex<HashSet<String>>,
 }
 
 /// The whole surface. Whoever accepts the connections wraps it, puts a [`Peer`] into each request's extensions, and
@@ -51,6 +68,7 @@ pub fn service(app: Arc<App>) -> impl Filter<Extract = (impl Reply,), Error = In
         app: Arc::clone(&app),
         streams: Arc::new(Semaphore::new(stream::STREAMS_MAX)),
         bodies: Semaphore::new(hooks::BODY_UNITS_MAX),
+        making: Mutex::default(),
     });
     let sent_id = warp::header::value(REQUEST_ID_NAME).map(Some).or(warp::any().map(|| None)).unify();
     warp::method()
@@ -74,6 +92,9 @@ where
 }
 
 /// The reply to a request whose handler panicked.
+///
+/// # Panics
+/// Never: a UUID is a header value.
 pub fn panicked() -> Response {
     let id = Uuid::new_v4().to_string();
     let mut response = Problem::internal("a handler panicked").into_reply(&id);

@@ -1,6 +1,6 @@
 //! The OpenAPI document: what the rows give, and what all of them share.
 
-use super::{auth::Access, problem::ProblemBody, routes};
+use super::{auth::Access, bindings, connections, problem::ProblemBody, projects, routes, tokens};
 use serde_json::{Map, Value, json};
 use std::sync::LazyLock;
 use utoipa::{OpenApi as _, PartialSchema as _, ToSchema as _};
@@ -36,6 +36,16 @@ fn document() -> Value {
     ProblemBody::schemas(&mut inner);
     for (name, schema) in inner {
         components["schemas"][name] = serde_json::to_value(schema).expect("a schema is plain data");
+    }
+    for (name, schema) in [
+        ("NewConnectionBody", connections::new_schema()),
+        ("ConnectionChangeBody", connections::change_schema()),
+        ("ProjectBody", projects::schema()),
+        ("NewBindingBody", bindings::new_schema()),
+        ("BindingChangeBody", bindings::change_schema()),
+        ("NewTokenBody", tokens::schema()),
+    ] {
+        components["schemas"][name] = schema;
     }
     components["securitySchemes"] = json!({
         "bearer": { "type": "http", "scheme": "bearer", "description": "An API token, `hw_…`; scope `read` for GET, `admin` for everything." },
@@ -106,6 +116,11 @@ fn complete(operation: &mut Value, access: Access, method: &str) {
         headers.extend(given);
         response["headers"] = headers.into();
     }
+    for (status, response) in responses.iter_mut() {
+        if status.starts_with('4') && response.get("content").is_none() && response.get("$ref").is_none() {
+            response["content"] = problem_content();
+        }
+    }
     for (status, name) in names {
         let reference = json!({ "$ref": format!("#/components/responses/{name}") });
         responses.entry(status).or_insert(reference);
@@ -115,6 +130,10 @@ fn complete(operation: &mut Value, access: Access, method: &str) {
 fn header_parameter(operation: &Value, name: &str) -> bool {
     let parameters = operation.get("parameters").and_then(Value::as_array);
     parameters.is_some_and(|all| all.iter().any(|parameter| parameter["in"] == "header" && parameter["name"] == name))
+}
+
+fn problem_content() -> Value {
+    json!({ super::problem::MEDIA_TYPE: { "schema": { "$ref": "#/components/schemas/Problem" } } })
 }
 
 fn headers() -> Value {
@@ -157,7 +176,7 @@ fn responses() -> Value {
         json!({
             "description": description,
             "headers": headers,
-            "content": { super::problem::MEDIA_TYPE: { "schema": { "$ref": "#/components/schemas/Problem" } } },
+            "content": problem_content(),
         })
     };
     all.into_iter()
@@ -182,5 +201,11 @@ list only. A cursor whose successors have passed their retention answers 410.";
 const TAGS: &[(&str, &str)] = &[
     ("hooks", "Where Azure DevOps delivers."),
     ("events", "What was received, in a standard form."),
+    ("notifications", "What was received, as it came, and what became of it."),
+    ("integration", "Azure DevOps as a whole."),
+    ("connections", "Organizations and collections of Azure DevOps."),
+    ("projects", "Our projects: what connections are bound to."),
+    ("bindings", "What a project takes from a connection."),
+    ("tokens", "Who may call this API."),
     ("operation", "Running the gateway."),
 ];

@@ -187,6 +187,9 @@ impl Problem {
     }
 
     /// The path takes other methods.
+    ///
+    /// # Panics
+    /// Never for names of methods.
     pub fn method_not_allowed(allow: &str) -> Self {
         let allow = HeaderValue::from_str(allow).expect("names of methods and commas are a header value");
         Self::new(Kind::MethodNotAllowed).with(header::ALLOW, allow)
@@ -230,6 +233,9 @@ impl Problem {
     }
 
     /// The whole reply. Whatever is a 5xx is logged here, once.
+    ///
+    /// # Panics
+    /// Never: a problem is plain data.
     pub fn into_reply(self, request_id: &str) -> Response {
         let Details { kind, detail, errors, oldest, headers, cause } = *self.0;
         let status = kind.status();

@@ -13,12 +13,6 @@ use serde::Serialize;
 use std::fmt::Write as _;
 use warp::{Reply as _, reply::Response};
 
-/// A list that is given whole, because its number is bounded.
-#[derive(Debug, Serialize)]
-pub struct List<T> {
-    pub data: Vec<T>,
-}
-
 /// 200 with JSON.
 pub fn json(body: &impl Serialize) -> Response {
     warp::reply::json(body).into_response()
@@ -28,6 +22,37 @@ pub fn json(body: &impl Serialize) -> Response {
 pub fn raw_json(body: Vec<u8>, media_type: &'static str) -> Response {
     let mut response = Response::new(body.into());
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(media_type));
+    response
+}
+
+/// 201, with where it is; not to be kept by anybody on the way, because it may show a secret.
+pub fn created(location: &str, body: Vec<u8>, version: Option<u64>) -> Response {
+    let mut response = raw_json(body, "application/json");
+    *response.status_mut() = StatusCode::CREATED;
+    let headers = response.headers_mut();
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    if let Ok(location) = HeaderValue::from_str(location) {
+        headers.insert(header::LOCATION, location);
+    }
+    match version {
+        Some(version) => tagged(version, response),
+        None => response,
+    }
+}
+
+/// 201 with a view that shows no secret.
+pub fn made(location: &str, version: u64, view: &impl Serialize) -> Response {
+    let mut response = tagged(version, json(view));
+    *response.status_mut() = StatusCode::CREATED;
+    if let Ok(location) = HeaderValue::from_str(location) {
+        response.headers_mut().insert(header::LOCATION, location);
+    }
+    response
+}
+
+/// Not to be kept by anybody on the way.
+pub fn secret(mut response: Response) -> Response {
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
 }
 

@@ -3,11 +3,11 @@
 use super::{
     Surface,
     auth::{Access, admit},
-    docs, events,
+    bindings, connections, docs, events,
     extract::{Call, Segment, call},
-    health, hooks,
+    health, hooks, integration, notifications,
     problem::{Kind, Problem},
-    stream,
+    projects, stream, tokens,
 };
 use std::{convert::Infallible, sync::Arc};
 use utoipa::OpenApi;
@@ -79,9 +79,35 @@ routes! {
 
     post   Hook   "hooks" / "azure-devops" / Segment                      => hooks::receive;
 
+    get    Read   "v1" / "integration"                                    => integration::show;
+
+    get    Read   "v1" / "connections"                                    => connections::list;
+    post   Admin  "v1" / "connections"                                    => connections::create;
+    get    Read   "v1" / "connections" / Segment                          => connections::show;
+    patch  Admin  "v1" / "connections" / Segment                          => connections::edit;
+    delete Admin  "v1" / "connections" / Segment                          => connections::remove;
+    get    Read   "v1" / "connections" / Segment / "removal"              => connections::removal;
+    post   Admin  "v1" / "connections" / Segment / "rotate-hook-secret"   => connections::rotate;
+
+    get    Read   "v1" / "projects"                                       => projects::list;
+    get    Read   "v1" / "projects" / Segment                             => projects::show;
+    put    Admin  "v1" / "projects" / Segment                             => projects::put;
+    delete Admin  "v1" / "projects" / Segment                             => projects::remove;
+    get    Read   "v1" / "projects" / Segment / "bindings"                => bindings::list;
+    post   Admin  "v1" / "projects" / Segment / "bindings"                => bindings::create;
+    get    Read   "v1" / "bindings" / Segment                             => bindings::show;
+    patch  Admin  "v1" / "bindings" / Segment                             => bindings::edit;
+    delete Admin  "v1" / "bindings" / Segment                             => bindings::remove;
+
+    get    Read   "v1" / "notifications"                                  => notifications::list;
+    get    Read   "v1" / "notifications" / Segment                        => notifications::show;
     get    Read   "v1" / "events"                                         => events::list;
     get    Read   "v1" / "events" / "stream"                              => stream::follow;
     get    Read   "v1" / "events" / Segment                               => events::show;
+
+    get    Admin  "v1" / "tokens"                                         => tokens::list;
+    post   Admin  "v1" / "tokens"                                         => tokens::create;
+    delete Admin  "v1" / "tokens" / Segment                               => tokens::remove;
 }
 
 /// Answers every request: the error type says that none is left over.
@@ -155,7 +181,7 @@ impl Pattern {
     /// As the document writes it, with `{}` for every parameter.
     pub fn template(&self) -> String {
         let part = |part: &str| if part.starts_with('"') { part.trim_matches('"').to_owned() } else { "{}".to_owned() };
-        self.path.split('/').map(|segment| format!("/{}", part(segment))).collect()
+        self.path.split('/').flat_map(|segment| ["/".to_owned(), part(segment)]).collect()
     }
 }
 

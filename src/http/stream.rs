@@ -53,7 +53,8 @@ const RETRY_AFTER: Duration = Duration::from_secs(10);
         ("timeout" = Option<u32>, Query, description = "Seconds until the stream ends; 3600 when left out.", minimum = 1, maximum = 3600),
         ("Last-Event-ID" = Option<String>, Header, description = "The last `id` that was seen; wins over `after`.", min_length = 1, max_length = 64, pattern = "^[A-Za-z0-9_-]+$"),
     ),
-    responses((status = 200, description = "The stream.", body = String, content_type = "text/event-stream")))]
+    responses((status = 200, description = "The stream.", body = String, content_type = "text/event-stream"),
+        (status = 410, description = "What followed the cursor is no longer kept.")))]
 pub async fn follow(call: Result<Call, Problem>) -> Result<Response, Problem> {
     let call = call?;
     let mut query = call.query(&["after", "type", "project", "connection", "timeout"])?;

@@ -1,0 +1,106 @@
+//! Bindings, and the rules over several of them.
+
+use super::{
+    App, Directory,
+    change::{Precondition, Refusal, Wrong, delete, put},
+    directory::Kept,
+    kind,
+};
+use crate::{
+    domain::{Binding, BindingId, ConnectionId, Role, Selection, Slug},
+    store::{Change, Expected},
+};
+
+/// Most bindings of one gateway.
+pub const BINDINGS_MAX: usize = 5_000;
+
+/// What a binding is made of besides its project.
+pub struct NewBinding {
+    /// What people call it.
+    pub name: Option<String>,
+    /// Where it selects.
+    pub connection: ConnectionId,
+    /// What it selects.
+    pub selection: Selection,
+}
+
+/// Makes a binding. `also` gives a change for the same commit, made from the record.
+pub async fn create(
+    app: &App,
+    project: Slug,
+    new: NewBinding,
+    also: impl FnOnce(&Binding) -> Vec<Change>,
+) -> Result<Kept<Binding>, Refusal> {
+    let _changing = app.changing.lock().await;
+    let (directory, now) = (app.directory(), app.clock.now());
+    if !directory.projects.contains_key(&project) {
+        return Err(Refusal::NotFound("project"));
+    }
+    if directory.bindings.len() >= BINDINGS_MAX {
+        return Err(Refusal::Full { what: "bindings", max: BINDINGS_MAX });
+    }
+    let NewBinding { name, connection, selection } = new;
+    let record =
+        Binding { id: BindingId::random(), project, connection, name, selection, created_at: now, updated_at: now };
+    check(&directory, &record)?;
+    let mut changes = vec![put(kind::BINDING, &record.id, Expected::Absent, &record)];
+    changes.extend(also(&record));
+    let versions = app.change(changes).await?;
+    Ok(Kept { version: versions[0], record })
+}
+
+/// Replaces what a binding is made of; the role stays.
+pub async fn edit(app: &App, id: BindingId, version: u64, new: NewBinding) -> Result<Kept<Binding>, Refusal> {
+    let _changing = app.changing.lock().await;
+    let directory = app.directory();
+    let there = find(&directory, id)?;
+    let NewBinding { name, connection, selection } = new;
+    let record = Binding { name, connection, selection, updated_at: app.clock.now(), ..there.record };
+    check(&directory, &record)?;
+    // The version that the caller built upon: what was changed since must not be undone.
+    let versions = app.change(vec![put(kind::BINDING, &id, Expected::Version(version), &record)]).await?;
+    Ok(Kept { version: versions[0], record })
+}
+
+/// Removes a binding.
+pub async fn remove(app: &App, id: BindingId, precondition: &Precondition) -> Result<(), Refusal> {
+    let _changing = app.changing.lock().await;
+    let there = find(&app.directory(), id)?;
+    precondition.check(there.version)?;
+    app.change(vec![delete(kind::BINDING, &id, there.version)]).await?;
+    Ok(())
+}
+
+/// The binding with this id.
+pub fn find(directory: &Directory, id: BindingId) -> Result<Kept<Binding>, Refusal> {
+    directory.bindings.get(&id).cloned().ok_or(Refusal::NotFound("binding"))
+}
+
+fn check(directory: &Directory, binding: &Binding) -> Result<(), Refusal> {
+    if !directory.connections.contains_key(&binding.connection) {
+        let detail = "is no connection of this gateway; /v1/connections lists them".to_owned();
+        return Err(Refusal::Invalid(vec![Wrong { pointer: "/connection", detail }]));
+    }
+    let role = binding.selection.role();
+    let others = || directory.bindings_in(&binding.project).filter(|other| other.record.id != binding.id);
+    let alone = match role {
+        Role::CodeDeployment => None,
+        Role::BuildProvider => Some("build provider"),
+        Role::IssueProvider => Some("issue provider"),
+    };
+    if let Some(what) = alone
+        && let Some(other) = others().find(|other| other.record.selection.role() == role)
+    {
+        return Err(Refusal::Contradicts(format!(
+            "project {} has its {what} in binding {}; change or delete that one",
+            binding.project, other.record.id
+        )));
+    }
+    let same = |other: &&Kept<Binding>| {
+        other.record.connection == binding.connection && other.record.selection == binding.selection
+    };
+    match others().find(same) {
+        Some(other) => Err(Refusal::Contradicts(format!("binding {} selects the same", other.record.id))),
+        None => Ok(()),
+    }
+}

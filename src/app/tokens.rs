@@ -1,0 +1,49 @@
+//! API tokens.
+
+use super::{
+    App,
+    change::{Refusal, delete, put},
+    kind,
+};
+use crate::{
+    domain::{Scope, Token, TokenId},
+    secrets::new_token,
+    store::{Change, Expected},
+};
+use zeroize::Zeroizing;
+
+/// Most tokens of one gateway.
+pub const TOKENS_MAX: usize = 1_000;
+
+/// Makes a token and answers it with its record: the only time it can be seen.
+pub async fn create(
+    app: &App,
+    name: String,
+    scope: Scope,
+    also: impl FnOnce(&Token, &str) -> Vec<Change>,
+) -> Result<(Token, Zeroizing<String>), Refusal> {
+    let _changing = app.changing.lock().await;
+    if app.directory().tokens.len() >= TOKENS_MAX {
+        return Err(Refusal::Full { what: "tokens", max: TOKENS_MAX });
+    }
+    let token = new_token();
+    let hash = app.token_key.token_hash(&token);
+    let record = Token { id: TokenId::random(), name, scope, hash, created_at: app.clock.now() };
+    let mut changes = vec![put(kind::TOKEN, &record.id, Expected::Absent, &record)];
+    changes.extend(also(&record, &token));
+    app.change(changes).await?;
+    Ok((record, token))
+}
+
+/// Removes a token, unless nobody could administrate any more.
+pub async fn remove(app: &App, id: TokenId) -> Result<(), Refusal> {
+    let _changing = app.changing.lock().await;
+    let directory = app.directory();
+    let there = directory.tokens.get(&id).ok_or(Refusal::NotFound("token"))?;
+    let admins = || directory.tokens.values().filter(|kept| kept.record.scope == Scope::Admin);
+    if there.record.scope == Scope::Admin && admins().count() == 1 {
+        return Err(Refusal::Contradicts("this is the last token of scope admin; make another one first".to_owned()));
+    }
+    app.change(vec![delete(kind::TOKEN, &id, there.version)]).await?;
+    Ok(())
+}

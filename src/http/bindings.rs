@@ -1,0 +1,283 @@
+//! Bindings.
+
+use super::{
+    extract::{Call, Segment},
+    fields::{AREA_PATH, AZURE_REF, BRANCH, GUID, NAME, WORK_ITEM_TYPE, closed, list as list_of},
+    idempotency::{Creation, begin},
+    members::{Given, Members},
+    problem::Problem,
+    reply::{if_match, if_match_required, json, no_content, resource, tagged},
+    views::{BindingList, BindingView, all},
+};
+use crate::{
+    app::{
+        bindings::{self, NewBinding},
+        change::Precondition,
+        projects,
+    },
+    domain::{AzureRef, Binding, BindingId, BranchRule, ConnectionId, Role, Selection, Slug},
+};
+use serde_json::{Value, json as value};
+use utoipa::ToSchema;
+use warp::reply::Response;
+
+/// Most elements of each of a binding's lists.
+const SELECTED_MAX: usize = 100;
+/// What each role takes besides what all take.
+const CODE: [&str; 3] = ["repository", "branch", "branch_prefix"];
+const BUILD: [&str; 1] = ["pipelines"];
+const ISSUE: [&str; 2] = ["area_paths", "work_item_types"];
+
+/// In the document; [`new_schema`] says what it is.
+#[derive(ToSchema)]
+pub struct NewBindingBody;
+
+/// In the document; [`change_schema`] says what it is.
+#[derive(ToSchema)]
+pub struct BindingChangeBody;
+
+fn property(name: &str) -> Value {
+    match name {
+        "connection" => GUID.schema("The connection's id."),
+        "name" => NAME.nullable("What people call it."),
+        "azure_project" => {
+            AZURE_REF.schema("The Azure DevOps project that holds it, by id (survives renames) or name.")
+        }
+        "repository" => AZURE_REF.schema("The repository, by id (survives renames) or name."),
+        "branch" => {
+            BRANCH.nullable("Exactly this branch, by its short name. Without it and branch_prefix: all branches.")
+        }
+        "branch_prefix" => BRANCH.nullable("Branches whose short name begins so."),
+        "pipelines" => {
+            list_of(&AZURE_REF.schema("By id or name."), SELECTED_MAX, "The pipelines; empty or left out means all.")
+        }
+        "area_paths" => list_of(
+            &AREA_PATH.schema("With all below it."),
+            SELECTED_MAX,
+            "The area paths; empty or left out means all.",
+        ),
+        "work_item_types" => {
+            list_of(&WORK_ITEM_TYPE.schema("Such as Bug."), SELECTED_MAX, "The types; empty or left out means all.")
+        }
+        _ => unreachable!("only names of this file are asked for"),
+    }
+}
+
+/// What creating one takes: one form per role.
+pub fn new_schema() -> Value {
+    let form = |role: &str, own: &[&str], required: &[&str]| {
+        let mut properties = value!({ "role": { "type": "string", "enum": [role] } });
+        for name in ["connection", "name", "azure_project"].iter().chain(own) {
+            properties[*name] = property(name);
+        }
+        let mut schema = closed(&[&["role", "connection", "azure_project"], required].concat(), &properties);
+        schema["title"] = role.into();
+        schema
+    };
+    let mut code = form("code_deployment", &CODE, &["repository"]);
+    code["not"] = value!({ "required": ["branch", "branch_prefix"] });
+    value!({
+        "description": "What the project takes from a connection, by role. branch and branch_prefix exclude each other.",
+        "oneOf": [code, form("build_provider", &BUILD, &[]), form("issue_provider", &ISSUE, &[])],
+    })
+}
+
+/// What changing one takes.
+pub fn change_schema() -> Value {
+    let mut properties = value!({});
+    for name in ["connection", "name", "azure_project"].iter().chain(&CODE).chain(&BUILD).chain(&ISSUE) {
+        properties[*name] = property(name);
+    }
+    let mut schema = closed(&[], &properties);
+    schema["not"] = value!({ "required": ["branch", "branch_prefix"] });
+    schema["description"] = "Members of another role than the binding's are errors; role and project stay.".into();
+    schema
+}
+
+/// List the bindings of a project.
+#[utoipa::path(get, path = "/v1/projects/{slug}/bindings", tag = "bindings", operation_id = "list_bindings",
+    params(("slug" = String, Path, description = "The project's slug.", min_length = 1, max_length = 63, pattern = "^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$")),
+    responses((status = 200, description = "All of them.", body = BindingList)))]
+pub async fn list(slug: Segment, call: Result<Call, Problem>) -> Result<Response, Problem> {
+    let call = call?;
+    call.query(&[])?;
+    let (slug, directory) = (slug.names("project")?, call.app().directory());
+    projects::find(&directory, &slug)?;
+    Ok(json(&BindingList { data: all(directory.bindings_in(&slug), |record| BindingView::from(record)) }))
+}
+
+/// Create a binding.
+///
+/// A project has at most one build provider and one issue provider; code deployments as many as it likes.
+#[utoipa::path(post, path = "/v1/projects/{slug}/bindings", tag = "bindings", operation_id = "create_binding",
+    params(("slug" = String, Path, description = "The project's slug.", min_length = 1, max_length = 63, pattern = "^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"),
+        ("Idempotency-Key" = Option<String>, Header, description = "Makes repeating it safe for 24 hours.", min_length = 1, max_length = 255, pattern = "^[!-~]+$")),
+    request_body = NewBindingBody,
+    responses((status = 201, description = "Made.", body = BindingView)))]
+pub async fn create(slug: Segment, call: Result<Call, Problem>) -> Result<Response, Problem> {
+    let mut call = call?;
+    call.query(&[])?;
+    let slug: Slug = slug.names("project")?;
+    projects::find(&call.app().directory(), &slug)?;
+    let body = call.json().await?;
+    let mut making = match begin(&call, &body)? {
+        Creation::Again(reply) => return Ok(reply),
+        Creation::New(making) => making,
+    };
+    let show = |record: &Binding| making.made(format!("/v1/bindings/{}", record.id), &BindingView::from(record));
+    let kept = bindings::create(call.app(), slug, read_new(&body)?, show).await?;
+    Ok(making.reply(Some(kept.version)))
+}
+
+/// Read a binding.
+#[utoipa::path(get, path = "/v1/bindings/{id}", tag = "bindings", operation_id = "read_binding",
+    params(("id" = Uuid, Path, description = "The binding's id."),
+        ("If-None-Match" = Option<String>, Header, description = "An ETag: 304 when it is still this one.", max_length = 1000)),
+    responses((status = 200, description = "The binding.", body = BindingView), (status = 304, description = "It is still this one.")))]
+pub async fn show(id: Segment, call: Result<Call, Problem>) -> Result<Response, Problem> {
+    let call = call?;
+    call.query(&[])?;
+    let kept = bindings::find(&call.app().directory(), id.names("binding")?)?;
+    Ok(resource(&call, kept.version, &BindingView::from(&kept.record)))
+}
+
+/// Change a binding.
+///
+/// Members that are left out stay as they are (RFC 7396). Giving one of `branch` and `branch_prefix` takes the other away.
+#[utoipa::path(patch, path = "/v1/bindings/{id}", tag = "bindings", operation_id = "change_binding",
+    params(("id" = Uuid, Path, description = "The binding's id."),
+        ("If-Match" = String, Header, description = "The ETag that reading it gave, or `*`.", min_length = 1, max_length = 1000)),
+    request_body(content((BindingChangeBody = "application/json"), (BindingChangeBody = "application/merge-patch+json"))),
+    responses((status = 200, description = "As it is now.", body = BindingView),
+        (status = 409, description = "It contradicts another binding of the project.")))]
+pub async fn edit(id: Segment, call: Result<Call, Problem>) -> Result<Response, Problem> {
+    let mut call = call?;
+    call.query(&[])?;
+    let id: BindingId = id.names("binding")?;
+    let there = bindings::find(&call.app().directory(), id)?;
+    if_match_required(&call)?.check(there.version)?;
+    let changed = read_change(&call.json().await?, there.record)?;
+    let kept = bindings::edit(call.app(), id, there.version, changed).await?;
+    Ok(tagged(kept.version, json(&BindingView::from(&kept.record))))
+}
+
+/// Remove a binding.
+#[utoipa::path(delete, path = "/v1/bindings/{id}", tag = "bindings", operation_id = "remove_binding",
+    params(("id" = Uuid, Path, description = "The binding's id."),
+        ("If-Match" = Option<String>, Header, description = "The ETag that reading it gave.", min_length = 1, max_length = 1000)),
+    responses((status = 204, description = "It is gone.")))]
+pub async fn remove(id: Segment, call: Result<Call, Problem>) -> Result<Response, Problem> {
+    let call = call?;
+    call.query(&[])?;
+    let precondition = if_match(&call)?.unwrap_or(Precondition::None);
+    bindings::remove(call.app(), id.names("binding")?, &precondition).await?;
+    Ok(no_content())
+}
+
+fn read_new(body: &[u8]) -> Result<NewBinding, Problem> {
+    let mut members = Members::parse(body)?;
+    let role = members.read("role", |role| match role.as_str() {
+        Some("code_deployment") => Ok(Role::CodeDeployment),
+        Some("build_provider") => Ok(Role::BuildProvider),
+        Some("issue_provider") => Ok(Role::IssueProvider),
+        _ => Err("must be code_deployment, build_provider or issue_provider".to_owned()),
+    });
+    let role = members.required("role", role);
+    let given = members.guid("connection");
+    let connection = members.required("connection", given).map(ConnectionId);
+    let name = members.text("name", &NAME).flatten();
+    let given = members.text("azure_project", &AZURE_REF);
+    let azure_project = members.required("azure_project", given).map(AzureRef);
+    let selection = if let Some(role) = role {
+        // Read also when the project is missing: what is wrong in the rest is worth saying at once.
+        select(&mut members, role, azure_project)
+    } else {
+        // Without the role nobody knows which of these belong there: only the role is wrong.
+        for name in CODE.iter().chain(&BUILD).chain(&ISSUE) {
+            members.take(name);
+        }
+        None
+    };
+    members.finish()?;
+    let (Some(connection), Some(selection)) = (connection, selection) else {
+        unreachable!("what is required and absent is an error")
+    };
+    Ok(NewBinding { name, connection, selection })
+}
+
+fn select(members: &mut Members, role: Role, azure_project: Option<AzureRef>) -> Option<Selection> {
+    match role {
+        Role::CodeDeployment => {
+            let given = members.text("repository", &AZURE_REF);
+            let repository = members.required("repository", given).map(AzureRef);
+            let branch = branch_rule(members).unwrap_or(BranchRule::Any);
+            Some(Selection::CodeDeployment { azure_project: azure_project?, repository: repository?, branch })
+        }
+        Role::BuildProvider => {
+            let pipelines = texts(members, "pipelines", &AZURE_REF).unwrap_or_default();
+            let pipelines = pipelines.into_iter().map(AzureRef).collect();
+            Some(Selection::BuildProvider { azure_project: azure_project?, pipelines })
+        }
+        Role::IssueProvider => {
+            let area_paths = texts(members, "area_paths", &AREA_PATH).unwrap_or_default();
+            let work_item_types = texts(members, "work_item_types", &WORK_ITEM_TYPE).unwrap_or_default();
+            Some(Selection::IssueProvider { azure_project: azure_project?, area_paths, work_item_types })
+        }
+    }
+}
+
+fn texts(members: &mut Members, name: &'static str, bounds: &super::fields::Text) -> Option<Vec<String>> {
+    let given = members.texts(name, bounds, SELECTED_MAX);
+    members.not_null(name, given)
+}
+
+/// The rule, when either member says something.
+fn branch_rule(members: &mut Members) -> Option<BranchRule> {
+    let short = |branch: String| branch.strip_prefix("refs/heads/").map_or(branch.clone(), str::to_owned);
+    let exact: Given<String> = members.text("branch", &BRANCH);
+    let prefix: Given<String> = members.text("branch_prefix", &BRANCH);
+    match (exact, prefix) {
+        (Some(Some(_)), Some(Some(_))) => {
+            members.wrong("branch_prefix", "cannot be given together with branch");
+            None
+        }
+        (Some(Some(branch)), _) => Some(BranchRule::Exact(short(branch))),
+        (_, Some(Some(prefix))) => Some(BranchRule::Prefix(short(prefix))),
+        (None, None) => None,
+        _ => Some(BranchRule::Any),
+    }
+}
+
+fn read_change(body: &[u8], there: Binding) -> Result<NewBinding, Problem> {
+    let mut members = Members::parse(body)?;
+    let given = members.guid("connection");
+    let connection = members.not_null("connection", given).map_or(there.connection, ConnectionId);
+    let name = members.text("name", &NAME).unwrap_or(there.name);
+    let given = members.text("azure_project", &AZURE_REF);
+    let moved = members.not_null("azure_project", given).map(AzureRef);
+    let selection = match there.selection {
+        Selection::CodeDeployment { azure_project, repository, branch } => {
+            let given = members.text("repository", &AZURE_REF);
+            Selection::CodeDeployment {
+                azure_project: moved.unwrap_or(azure_project),
+                repository: members.not_null("repository", given).map_or(repository, AzureRef),
+                branch: branch_rule(&mut members).unwrap_or(branch),
+            }
+        }
+        Selection::BuildProvider { azure_project, pipelines } => {
+            let changed = texts(&mut members, "pipelines", &AZURE_REF);
+            let changed = changed.map(|all| all.into_iter().map(AzureRef).collect());
+            Selection::BuildProvider {
+                azure_project: moved.unwrap_or(azure_project),
+                pipelines: changed.unwrap_or(pipelines),
+            }
+        }
+        Selection::IssueProvider { azure_project, area_paths, work_item_types } => Selection::IssueProvider {
+            azure_project: moved.unwrap_or(azure_project),
+            area_paths: texts(&mut members, "area_paths", &AREA_PATH).unwrap_or(area_paths),
+            work_item_types: texts(&mut members, "work_item_types", &WORK_ITEM_TYPE).unwrap_or(work_item_types),
+        },
+    };
+    members.finish()?;
+    Ok(NewBinding { name, connection, selection })
+}

@@ -1,0 +1,109 @@
+//! `Idempotency-Key`: a POST that makes something is safe to repeat.
+
+use super::{
+    Surface,
+    extract::Call,
+    problem::{Kind, Problem},
+    reply::created,
+};
+use crate::{
+    app::idempotency::{Found, Slot},
+    store::Change,
+};
+use http::HeaderName;
+use serde::Serialize;
+use std::{
+    sync::{Arc, PoisonError},
+    time::Duration,
+};
+use warp::reply::Response;
+
+/// The header.
+pub const HEADER: HeaderName = HeaderName::from_static("idempotency-key");
+/// Longest key.
+const KEY_CHARS_MAX: usize = 255;
+
+/// A request that makes something: new, or a repeat.
+pub enum Creation {
+    /// Not seen before.
+    New(Making),
+    /// The reply to the first one.
+    Again(Response),
+}
+
+/// A new creation under way; at most one per key.
+pub struct Making {
+    surface: Arc<Surface>,
+    slot: Option<Slot>,
+    location: String,
+    body: Vec<u8>,
+}
+
+/// Looks the key up, and keeps it from being used twice at once.
+pub fn begin(call: &Call, body: &[u8]) -> Result<Creation, Problem> {
+    let surface = Arc::clone(&call.surface);
+    let mut making = Making { surface, slot: None, location: String::new(), body: Vec::new() };
+    let (Some(key), Some(caller)) = (key(call)?, call.caller) else { return Ok(Creation::New(making)) };
+    let app = call.app();
+    let slot = Slot::new(app, caller, &format!("{} {}", call.method, call.path), &key, body);
+    if !call.surface.making.lock().unwrap_or_else(PoisonError::into_inner).insert(slot.id().to_owned()) {
+        return Err(Problem::new(Kind::RequestInFlight).retry_after(Duration::from_secs(1)));
+    }
+    making.slot = Some(slot);
+    match making.slot.as_ref().map_or(Found::Nothing, |slot| slot.find(app)) {
+        Found::Nothing => Ok(Creation::New(making)),
+        Found::Other => {
+            Err(Problem::because(Kind::KeyReused, "send a new key with a new request; a key is kept for 24 hours"))
+        }
+        Found::Reply(kept) => Ok(Creation::Again(again(&kept))),
+    }
+}
+
+/// The key, quoted as a structured field or bare.
+fn key(call: &Call) -> Result<Option<String>, Problem> {
+    let Some(value) = call.headers.get(HEADER) else { return Ok(None) };
+    let text = value.to_str().unwrap_or_default().trim();
+    let key = text.strip_prefix('"').and_then(|text| text.strip_suffix('"')).unwrap_or(text);
+    let fits = (1..=KEY_CHARS_MAX).contains(&key.len()) && key.bytes().all(|b| (b' '..=b'~').contains(&b));
+    if !fits {
+        let detail = format!("Idempotency-Key must be 1 to {KEY_CHARS_MAX} visible ASCII characters, such as a UUID");
+        return Err(Problem::because(Kind::BadRequest, detail));
+    }
+    Ok(Some(key.to_owned()))
+}
+
+impl Making {
+    /// Remembers the reply; answers the changes that keep it, for the commit that makes the thing.
+    ///
+    /// # Panics
+    /// Never: a view is plain data.
+    pub fn made(&mut self, location: String, view: &impl Serialize) -> Vec<Change> {
+        self.location = location;
+        self.body = serde_json::to_vec(view).expect("a view is plain data with string keys");
+        let Some(slot) = &self.slot else { return Vec::new() };
+        let kept = [self.location.as_bytes(), b"\n", &self.body].concat();
+        slot.keep(&self.surface.app, &kept)
+    }
+
+    /// 201, with the `ETag` where the thing can be changed.
+    pub fn reply(mut self, version: Option<u64>) -> Response {
+        let body = std::mem::take(&mut self.body);
+        created(&self.location, body, version)
+    }
+}
+
+impl Drop for Making {
+    fn drop(&mut self) {
+        if let Some(slot) = &self.slot {
+            self.surface.making.lock().unwrap_or_else(PoisonError::into_inner).remove(slot.id());
+        }
+    }
+}
+
+/// Without `ETag`: the thing may have changed since, and a version that does not belong to the body shown would let its
+/// reader overwrite what they have not seen.
+fn again(kept: &[u8]) -> Response {
+    let at = kept.iter().position(|byte| *byte == b'\n').unwrap_or(0);
+    let (location, body) = kept.split_at(at);
+    created(&String::from_utf8_lossy(location), body.get(1..).unwrap_or_default().to_vec(), None)
+}

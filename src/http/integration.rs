@@ -1,0 +1,87 @@
+//! Azure DevOps as a whole.
+
+use super::{extract::Call, problem::Problem, reply::json};
+use crate::app::attention::{Attention, attention};
+use serde::Serialize;
+use utoipa::ToSchema;
+use warp::reply::Response;
+
+/// What wants attention.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum AttentionKind {
+    /// Notifications cannot be stored.
+    StoreNotReady,
+    /// Some of the newest notifications are in quarantine.
+    NotificationsQuarantined,
+    /// The translation of notifications was given up.
+    NotificationsDead,
+    /// Translation is far behind.
+    TranslationBehind,
+}
+
+/// One thing to look at; it goes away by itself with its cause.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct AttentionView {
+    /// What kind of thing.
+    pub kind: AttentionKind,
+    /// What is going on and where to look.
+    #[schema(max_length = 2000)]
+    pub detail: String,
+}
+
+/// The integration with Azure DevOps.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct IntegrationView {
+    /// Whether there is at least one connection.
+    pub enabled: bool,
+    /// How many connections there are.
+    #[schema(maximum = 1000)]
+    pub connections: usize,
+    /// How many projects.
+    #[schema(maximum = 1000)]
+    pub projects: usize,
+    /// How many bindings.
+    #[schema(maximum = 5000)]
+    pub bindings: usize,
+    /// What an operator should look at.
+    #[schema(max_items = 100)]
+    pub attention: Vec<AttentionView>,
+}
+
+impl From<Attention> for AttentionView {
+    fn from(attention: Attention) -> Self {
+        let (kind, detail) = match attention {
+            Attention::StoreNotReady(reason) => (AttentionKind::StoreNotReady, reason),
+            Attention::Quarantined(count) => (
+                AttentionKind::NotificationsQuarantined,
+                format!("{count} of the newest notifications are in quarantine: /v1/notifications?state=quarantined"),
+            ),
+            Attention::Dead(count) => (
+                AttentionKind::NotificationsDead,
+                format!("{count} notifications could not be translated: /v1/notifications?state=dead"),
+            ),
+            Attention::Backlog(count) => {
+                (AttentionKind::TranslationBehind, format!("{count} notifications wait for translation"))
+            }
+        };
+        Self { kind, detail }
+    }
+}
+
+/// Read the state of the integration.
+#[utoipa::path(get, path = "/v1/integration", tag = "integration", operation_id = "read_integration",
+    responses((status = 200, description = "The integration.", body = IntegrationView)))]
+pub async fn show(call: Result<Call, Problem>) -> Result<Response, Problem> {
+    let call = call?;
+    call.query(&[])?;
+    let directory = call.app().directory();
+    let attention = attention(call.app()).await?;
+    Ok(json(&IntegrationView {
+        enabled: !directory.connections.is_empty(),
+        connections: directory.connections.len(),
+        projects: directory.projects.len(),
+        bindings: directory.bindings.len(),
+        attention: attention.into_iter().map(AttentionView::from).collect(),
+    }))
+}

@@ -1,0 +1,389 @@
+//! Resources as the API shows them. Records say what is kept; views say what may be seen: no secret has a member here.
+
+use crate::{
+    app::{
+        Kept,
+        connections::{HookCredentials, Removal, hook_user_name},
+    },
+    domain::{self, Binding, BranchRule, Connection, Environment, Project, Scope, Selection, Token},
+};
+use serde::Serialize;
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+/// How a connection to Azure DevOps is doing.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ConnectionStatus {
+    /// Azure DevOps was not asked yet.
+    Unchecked,
+}
+
+/// What a service hook that is made by hand is given.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct HookView {
+    /// The URL.
+    #[schema(format = "uri", max_length = 2100)]
+    pub url: String,
+    /// The Basic user name; its last part is the password's generation.
+    #[schema(max_length = 100, example = "hookwell.manual.1")]
+    pub user_name: String,
+    /// The Basic password. Only in the reply to creating the connection and to rotating its hook secret.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(max_length = 100)]
+    pub password: Option<String>,
+    /// Until when the password before it is accepted too.
+    #[schema(value_type = Option<String>, format = DateTime, max_length = 40)]
+    pub previous_password_until: Option<jiff::Timestamp>,
+}
+
+/// A connection.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ConnectionView {
+    /// Its id, part of the hook's URL.
+    pub id: Uuid,
+    /// What people call it.
+    #[schema(max_length = 100)]
+    pub name: String,
+    /// What it is for.
+    #[schema(max_length = 2000)]
+    pub description: Option<String>,
+    /// The organization or collection, in its canonical form.
+    #[schema(format = "uri", max_length = 2048, example = "https://dev.azure.com/fabrikam")]
+    pub url: String,
+    /// How it is doing.
+    pub status: ConnectionStatus,
+    /// Whether a personal access token is kept. It is never shown.
+    pub token_set: bool,
+    /// The names of the extra headers. Their values are never shown.
+    #[schema(max_items = 20)]
+    pub header_names: Vec<String>,
+    /// The collection's GUID; a notification of another collection is quarantined.
+    pub collection_id: Option<Uuid>,
+    /// Whether deliveries must be signed by a relay.
+    pub signature_secret_set: bool,
+    /// Until when the signature secret before it is accepted too.
+    #[schema(value_type = Option<String>, format = DateTime, max_length = 40)]
+    pub previous_signature_secret_until: Option<jiff::Timestamp>,
+    /// What a service hook is given.
+    pub hook: HookView,
+    /// When it was made.
+    #[schema(value_type = String, format = DateTime, max_length = 40)]
+    pub created_at: jiff::Timestamp,
+    /// When it was last changed.
+    #[schema(value_type = String, format = DateTime, max_length = 40)]
+    pub updated_at: jiff::Timestamp,
+}
+
+impl ConnectionView {
+    /// Without any secret; `gateway` is where the gateway is reached, without trailing slash.
+    pub fn new(record: &Connection, gateway: &str) -> Self {
+        Self {
+            id: record.id.0,
+            name: record.name.clone(),
+            description: record.description.clone(),
+            url: record.url.to_string(),
+            status: ConnectionStatus::Unchecked,
+            token_set: record.token.is_some(),
+            header_names: record.headers.iter().map(|header| header.name.clone()).collect(),
+            collection_id: record.collection_id,
+            signature_secret_set: record.signature.is_some(),
+            previous_signature_secret_until: record.signature.as_ref().and_then(|check| check.previous_until),
+            hook: HookView {
+                url: format!("{gateway}/hooks/azure-devops/{}", record.id),
+                user_name: hook_user_name(record),
+                password: None,
+                previous_password_until: record.hook.previous_until,
+            },
+            created_at: record.created_at,
+            updated_at: record.updated_at,
+        }
+    }
+
+    /// With the hook's password, this once.
+    pub fn showing(record: &Connection, gateway: &str, credentials: &HookCredentials) -> Self {
+        let mut view = Self::new(record, gateway);
+        view.hook.password = Some(credentials.password.to_string());
+        view
+    }
+}
+
+/// What removing a connection takes along.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct RemovalView {
+    /// Its bindings, which go with it.
+    #[schema(max_items = 5000)]
+    pub bindings: Vec<BindingView>,
+    /// Projects that are left without a build provider.
+    #[schema(max_items = 1000)]
+    pub projects_without_build_provider: Vec<String>,
+    /// Projects that are left without an issue provider.
+    #[schema(max_items = 1000)]
+    pub projects_without_issue_provider: Vec<String>,
+    /// Whether it is the last connection: the integration is then gone for all projects.
+    pub disables_integration: bool,
+    /// Send it as `?confirm=` to remove exactly this; it changes with whatever would go.
+    #[schema(max_length = 100, example = "remove-0123456789abcdef")]
+    pub confirmation: String,
+}
+
+impl From<Removal> for RemovalView {
+    fn from(removal: Removal) -> Self {
+        Self {
+            bindings: removal.bindings.iter().map(BindingView::from).collect(),
+            projects_without_build_provider: removal.without_build_provider.iter().map(ToString::to_string).collect(),
+            projects_without_issue_provider: removal.without_issue_provider.iter().map(ToString::to_string).collect(),
+            disables_integration: removal.is_last,
+            confirmation: removal.confirmation,
+        }
+    }
+}
+
+/// What went with the thing that was removed.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct RemovedView {
+    /// The bindings that were removed too.
+    #[schema(max_items = 5000)]
+    pub removed_bindings: Vec<Uuid>,
+}
+
+/// An environment of a project.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct EnvironmentView {
+    /// Unique in the project.
+    #[schema(max_length = 63, example = "production")]
+    pub slug: String,
+    /// What people call it.
+    #[schema(max_length = 100, example = "Production")]
+    pub name: String,
+}
+
+/// A project.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ProjectView {
+    /// Its name in URLs and events.
+    #[schema(max_length = 63, example = "web-shop")]
+    pub slug: String,
+    /// What people call it.
+    #[schema(max_length = 100)]
+    pub name: String,
+    /// What it is.
+    #[schema(max_length = 2000)]
+    pub description: Option<String>,
+    /// In order of promotion.
+    #[schema(max_items = 50)]
+    pub environments: Vec<EnvironmentView>,
+    /// When it was made.
+    #[schema(value_type = String, format = DateTime, max_length = 40)]
+    pub created_at: jiff::Timestamp,
+    /// When it was last changed.
+    #[schema(value_type = String, format = DateTime, max_length = 40)]
+    pub updated_at: jiff::Timestamp,
+}
+
+impl From<&Project> for ProjectView {
+    fn from(record: &Project) -> Self {
+        let environment = |environment: &Environment| EnvironmentView {
+            slug: environment.slug.to_string(),
+            name: environment.name.clone(),
+        };
+        Self {
+            slug: record.slug.to_string(),
+            name: record.name.clone(),
+            description: record.description.clone(),
+            environments: record.environments.iter().map(environment).collect(),
+            created_at: record.created_at,
+            updated_at: record.updated_at,
+        }
+    }
+}
+
+/// What a binding makes of its connection for the project.
+#[derive(Debug, Clone, Copy, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum RoleView {
+    /// A repository and branches whose revisions are deployed; several per project.
+    CodeDeployment,
+    /// Where the project's builds come from; one per project.
+    BuildProvider,
+    /// Where the project's work items come from; one per project.
+    IssueProvider,
+}
+
+/// A binding. Which of the last members are there depends on the role.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct BindingView {
+    /// Its id.
+    pub id: Uuid,
+    /// The project it belongs to.
+    #[schema(max_length = 63)]
+    pub project: String,
+    /// What it makes of the connection.
+    pub role: RoleView,
+    /// Where it selects.
+    pub connection: Uuid,
+    /// What people call it.
+    #[schema(max_length = 100)]
+    pub name: Option<String>,
+    /// The Azure DevOps project that holds what it selects, by id or name.
+    #[schema(max_length = 256)]
+    pub azure_project: String,
+    /// When it was made.
+    #[schema(value_type = String, format = DateTime, max_length = 40)]
+    pub created_at: jiff::Timestamp,
+    /// When it was last changed.
+    #[schema(value_type = String, format = DateTime, max_length = 40)]
+    pub updated_at: jiff::Timestamp,
+    /// `code_deployment`: the repository, by id or name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(max_length = 256)]
+    pub repository: Option<String>,
+    /// `code_deployment`: exactly this branch. Without it and `branch_prefix`: all branches.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(max_length = 250)]
+    pub branch: Option<String>,
+    /// `code_deployment`: branches that begin so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(max_length = 250)]
+    pub branch_prefix: Option<String>,
+    /// `build_provider`: the pipelines, by id or name; empty means all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(max_items = 100)]
+    pub pipelines: Option<Vec<String>>,
+    /// `issue_provider`: area paths, each with all below it; empty means all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(max_items = 100)]
+    pub area_paths: Option<Vec<String>>,
+    /// `issue_provider`: work item types; empty means all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(max_items = 100)]
+    pub work_item_types: Option<Vec<String>>,
+}
+
+impl From<&Binding> for BindingView {
+    fn from(record: &Binding) -> Self {
+        let (Selection::CodeDeployment { azure_project, .. }
+        | Selection::BuildProvider { azure_project, .. }
+        | Selection::IssueProvider { azure_project, .. }) = &record.selection;
+        let mut view = Self {
+            id: record.id.0,
+            project: record.project.to_string(),
+            role: match record.selection.role() {
+                domain::Role::CodeDeployment => RoleView::CodeDeployment,
+                domain::Role::BuildProvider => RoleView::BuildProvider,
+                domain::Role::IssueProvider => RoleView::IssueProvider,
+            },
+            connection: record.connection.0,
+            name: record.name.clone(),
+            azure_project: azure_project.0.clone(),
+            created_at: record.created_at,
+            updated_at: record.updated_at,
+            repository: None,
+            branch: None,
+            branch_prefix: None,
+            pipelines: None,
+            area_paths: None,
+            work_item_types: None,
+        };
+        match &record.selection {
+            Selection::CodeDeployment { repository, branch, .. } => {
+                view.repository = Some(repository.0.clone());
+                match branch {
+                    BranchRule::Any => {}
+                    BranchRule::Exact(branch) => view.branch = Some(branch.clone()),
+                    BranchRule::Prefix(prefix) => view.branch_prefix = Some(prefix.clone()),
+                }
+            }
+            Selection::BuildProvider { pipelines, .. } => {
+                view.pipelines = Some(pipelines.iter().map(|pipeline| pipeline.0.clone()).collect());
+            }
+            Selection::IssueProvider { area_paths, work_item_types, .. } => {
+                view.area_paths = Some(area_paths.clone());
+                view.work_item_types = Some(work_item_types.clone());
+            }
+        }
+        view
+    }
+}
+
+/// What a token may do.
+#[derive(Debug, Clone, Copy, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ScopeView {
+    /// Reading.
+    Read,
+    /// Everything.
+    Admin,
+}
+
+/// A token. Itself it is shown once, when it is made.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct TokenView {
+    /// Its id; not the token itself.
+    pub id: Uuid,
+    /// What people call it.
+    #[schema(max_length = 100)]
+    pub name: String,
+    /// What it may do.
+    pub scope: ScopeView,
+    /// The token. Only in the reply to making it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(max_length = 512)]
+    pub token: Option<String>,
+    /// When it was made.
+    #[schema(value_type = String, format = DateTime, max_length = 40)]
+    pub created_at: jiff::Timestamp,
+}
+
+impl TokenView {
+    /// With the token itself where it has just been made.
+    pub fn new(record: &Token, token: Option<&str>) -> Self {
+        Self {
+            id: record.id.0,
+            name: record.name.clone(),
+            scope: match record.scope {
+                Scope::Read => ScopeView::Read,
+                Scope::Admin => ScopeView::Admin,
+            },
+            token: token.map(str::to_owned),
+            created_at: record.created_at,
+        }
+    }
+}
+
+/// All connections.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ConnectionList {
+    /// By id.
+    #[schema(max_items = 1000)]
+    pub data: Vec<ConnectionView>,
+}
+
+/// All projects.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ProjectList {
+    /// By slug.
+    #[schema(max_items = 1000)]
+    pub data: Vec<ProjectView>,
+}
+
+/// All bindings of a project.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct BindingList {
+    /// By id.
+    #[schema(max_items = 5000)]
+    pub data: Vec<BindingView>,
+}
+
+/// All tokens.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct TokenList {
+    /// By id.
+    #[schema(max_items = 1000)]
+    pub data: Vec<TokenView>,
+}
+
+/// The views of kept records.
+pub fn all<'a, R: 'a, V>(kept: impl IntoIterator<Item = &'a Kept<R>>, view: impl Fn(&R) -> V) -> Vec<V> {
+    kept.into_iter().map(|kept| view(&kept.record)).collect()
+}
