@@ -28,6 +28,12 @@ pub struct Compacted {
 /// # Errors
 /// As [`super::SledStore::open`]; the directory is as it was then.
 pub fn compact(dir: &Path, options: &Options) -> Result<Compacted, OpenError> {
+    if !dir.join("format").exists() {
+        return Err(OpenError::Io {
+            path: dir.display().to_string(),
+            reason: "it holds no store; check the path".into(),
+        });
+    }
     let dir = DataDir::open(dir)?;
     let (from, to) = (dir.store(), dir.new_store());
     let before_bytes = files::disk_bytes(&from);
@@ -54,7 +60,6 @@ pub fn compact(dir: &Path, options: &Options) -> Result<Compacted, OpenError> {
     drop(source);
     drop(target);
     sync_all(&to).map_err(files::unusable(&to))?;
-    dir.write_format()?;
     dir.sync()?;
     dir.swap()?;
     Ok(Compacted { before_bytes, after_bytes: files::disk_bytes(&from) })

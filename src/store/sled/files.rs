@@ -13,10 +13,14 @@ use std::{
     io,
     os::unix::fs::{DirBuilderExt, OpenOptionsExt},
     path::{Path, PathBuf},
+    thread,
+    time::{Duration, Instant},
 };
 
 /// The newest format this release reads, and the one it writes.
 const FORMAT: u32 = 1;
+/// A child between fork and exec holds its parent's locks: one that is gone in this time was nobody's.
+const LOCK_PATIENCE: Duration = Duration::from_millis(250);
 
 /// A locked data directory. Dropping it unlocks it.
 #[derive(Debug)]
@@ -38,10 +42,16 @@ impl DataDir {
         let mut options = File::options();
         options.read(true).write(true).create(true).truncate(false).mode(0o600);
         let lock = options.open(&lock_path).map_err(unusable(&lock_path))?;
-        match lock.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Err(OpenError::Locked { path: path.display().to_string() }),
-            Err(TryLockError::Error(error)) => return Err(unusable(&lock_path)(error)),
+        let started = Instant::now();
+        loop {
+            match lock.try_lock() {
+                Ok(()) => break,
+                Err(TryLockError::WouldBlock) if started.elapsed() < LOCK_PATIENCE => {
+                    thread::sleep(Duration::from_millis(5));
+                }
+                Err(TryLockError::WouldBlock) => return Err(OpenError::Locked { path: path.display().to_string() }),
+                Err(TryLockError::Error(error)) => return Err(unusable(&lock_path)(error)),
+            }
         }
         let dir = Self { path: path.to_owned(), _lock: lock };
         let has_format = dir.check_format()?;

@@ -7,8 +7,8 @@ use super::{Shared, db::Db, db::Fault, db::Write, layout, reading, view::at};
 use crate::store::Log;
 use uuid::Uuid;
 
-/// Blocks looked at by one call: about 4 MiB of stored bodies.
-const BLOCKS_PER_CALL: usize = 256;
+/// Blocks looked at by one call: about a thousand notifications, so that no append waits long behind it.
+const BLOCKS_PER_CALL: usize = 64;
 
 /// What one call removes.
 pub(super) struct Trim {

@@ -68,7 +68,7 @@ impl Contents {
 
     /// The kept positions where the key may be.
     pub(super) fn candidates(&self, key: Uuid) -> Vec<u64> {
-        self.keys.candidates(key).filter(|position| *position > self.trimmed).collect()
+        self.keys.candidates(key, self.last).filter(|position| *position > self.trimmed).collect()
     }
 }
 
