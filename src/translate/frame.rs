@@ -152,7 +152,7 @@ impl<'a> Frame<'a> {
             subject: fact.subject,
             content: &fact.content,
             custom_data: CustomData {
-                azuredevops: Extras { frame: self, extras: fact.extras, time_unknown: moment.is_none() },
+                azuredevops: Extras { frame: self, more: fact.extras, time_unknown: moment.is_none() },
                 hookwell: Own { connection: self.context.connection.0, projects: slugs },
             },
             partition_key: fact.entity.unwrap_or(fact.subject),
@@ -205,7 +205,7 @@ pub(super) fn to_second(moment: Timestamp) -> String {
 }
 
 /// The first of these that is an address.
-pub(super) fn first_uri<'a, const N: usize>(texts: [Option<&'a str>; N]) -> Option<Cow<'a, str>> {
+pub(super) fn first_uri<const N: usize>(texts: [Option<&str>; N]) -> Option<Cow<'_, str>> {
     texts.into_iter().flatten().find_map(uri)
 }
 
@@ -240,7 +240,7 @@ struct Own<'a> {
 
 struct Extras<'a, 'b> {
     frame: &'b Frame<'a>,
-    extras: Members<'b>,
+    more: Members<'b>,
     time_unknown: bool,
 }
 
@@ -263,7 +263,7 @@ impl Serialize for Extras<'_, '_> {
         if self.time_unknown {
             map.serialize_entry("timeUnknown", &true)?;
         }
-        self.extras.entries(&mut map)?;
+        self.more.entries(&mut map)?;
         map.end()
     }
 }

@@ -74,8 +74,7 @@ fn every_fixture_has_a_golden_file_and_every_golden_file_a_fixture() {
 
 #[test]
 fn every_event_type_of_the_catalogue_has_a_fixture() {
-    let have: BTreeSet<String> =
-        cases().iter().map(|case| case.name.split('/').next().unwrap().to_owned()).collect();
+    let have: BTreeSet<String> = cases().iter().map(|case| case.name.split('/').next().unwrap().to_owned()).collect();
     let want = CATALOGUE.iter().chain(&["workitem.updated"]);
     let missing: Vec<_> = want.filter(|kind| !have.contains(**kind)).collect();
     assert!(missing.is_empty(), "{missing:?}");
@@ -85,7 +84,11 @@ fn every_event_type_of_the_catalogue_has_a_fixture() {
 #[test]
 fn one_fact_told_twice_has_one_id() {
     for (one, other, kind) in [
-        ("build.complete/2.0-succeeded", "ms.vss-pipelines.run-state-changed-event/completed-succeeded", "pipelinerun.finished"),
+        (
+            "build.complete/2.0-succeeded",
+            "ms.vss-pipelines.run-state-changed-event/completed-succeeded",
+            "pipelinerun.finished",
+        ),
         ("git.pullrequest.updated/completed", "git.pullrequest.merged/completed", "change.merged"),
         ("workitem.updated/commented", "workitem.commented/5.1-object-identities", "ticket.updated"),
         ("git.repo.forked/into-same-project", "git.repo.created/fork-as-created", "repository.created"),

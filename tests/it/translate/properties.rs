@@ -72,7 +72,9 @@ fn well_formed(event: &Value) {
             Value::Null => panic!("null at {at}"),
             Value::String(text) => assert!(!text.is_empty(), "empty text at {at}"),
             Value::Array(items) => items.iter().for_each(|item| nothing_empty(at, item)),
-            Value::Object(members) => members.iter().for_each(|(key, value)| nothing_empty(&format!("{at}/{key}"), value)),
+            Value::Object(members) => {
+                members.iter().for_each(|(key, value)| nothing_empty(&format!("{at}/{key}"), value));
+            }
             _ => {}
         }
     }
@@ -205,7 +207,9 @@ fn depth_is_no_danger() {
     let deep = format!("{}{}", "[".repeat(50_000), "]".repeat(50_000));
     for body in [
         format!("{{\"eventType\":\"git.push\",\"resource\":{deep}}}"),
-        format!("{{\"eventType\":\"git.push\",\"resource\":{{\"refUpdates\":{deep},\"repository\":{{\"id\":{deep}}}}}}}"),
+        format!(
+            "{{\"eventType\":\"git.push\",\"resource\":{{\"refUpdates\":{deep},\"repository\":{{\"id\":{deep}}}}}}}"
+        ),
         format!("{{\"eventType\":{deep}}}"),
     ] {
         assert!(events("any", body.as_bytes()).map_or(true, |events| !events.is_empty()));
