@@ -72,9 +72,15 @@ impl<'a> Frame<'a> {
         let mut frame = Self { notification, context, project: None, source: String::new() };
         frame.within(notification.project());
         if frame.project.is_none() {
-            frame.source = escaped(context.source.as_str()).into_owned();
+            frame.source = frame.collection().into_owned();
         }
         frame
+    }
+
+    /// The collection's address, which can hold what a URI must not (`|`, letters outside ASCII).
+    fn collection(&self) -> Cow<'a, str> {
+        let collection = self.context.source.as_str();
+        uri(collection).unwrap_or_else(|| escaped(collection))
     }
 
     /// Sets the project that the resource names, unless the envelope named one already: the envelope's is the only one
@@ -85,7 +91,7 @@ impl<'a> Frame<'a> {
         }
         if let Some(project) = guid(project) {
             self.project = Some(project);
-            self.source = format!("{}/{project}", escaped(self.context.source.as_str()));
+            self.source = format!("{}/{project}", self.collection());
         }
     }
 

@@ -203,6 +203,14 @@ fn half_a_surrogate_pair_costs_nothing_but_itself() {
 }
 
 #[test]
+fn an_envelope_that_cannot_be_read_whole_still_says_who_it_is() {
+    let body = r#"{"id":"i","eventType":"git.push","createdDate":1e999,"resource":{"pushId":1}}"#;
+    let found = translated("any", body.as_bytes());
+    assert_eq!(found[0]["data"]["subject"]["content"]["eventType"], "git.push");
+    assert_eq!(found[0]["subject"], "hooks/events/i");
+}
+
+#[test]
 fn depth_is_no_danger() {
     let deep = format!("{}{}", "[".repeat(50_000), "]".repeat(50_000));
     for body in [
