@@ -1,4 +1,4 @@
-//! Microsoft's documented payloads, and the schemas of CDEvents 0.5.1, where `HOOKWELL_CORPUS` names them.
+//! Microsoft's documented payloads, and the schemas of `CDEvents` 0.5.1, where `HOOKWELL_CORPUS` names them.
 
 use super::{cases, events, json};
 use cdevents_sdk::CDEvent;
