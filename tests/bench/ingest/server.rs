@@ -70,7 +70,7 @@ impl Server {
 
     fn start(mut command: Command, folder: Option<tempfile::TempDir>) -> Self {
         let (child, address) = spawn(&mut command);
-        let client = loopback_client(Duration::from_secs(60)).expect("a client");
+        let client = loopback_client(Duration::from_mins(1)).expect("a client");
         // Ten digits from the start: the payloads keep their length.
         let sent = Arc::new(AtomicU64::new(1_000_000_000));
         Self { child, address, hook: Default::default(), sent, folder, client }
