@@ -4,14 +4,13 @@ mod check;
 mod translate;
 
 use crate::{
-    config::{Environment, LogFormat, Options},
+    config::{Environment, Options},
     demo,
     gateway::Gateway,
     http, store, telemetry,
 };
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use std::{io::Write as _, path::PathBuf, process::ExitCode};
-use url::Url;
 
 /// A self-hosted gateway that turns Azure DevOps service hooks into standard events, exactly once.
 #[derive(Debug, Parser)]
@@ -140,7 +139,7 @@ pub(crate) async fn stop_signal() {
 fn compact(options: &Options) -> Result<(), Failure> {
     options.store().map_err(Failure::new)?;
     let compacted =
-        store::sled::compact(&options.data_dir(), store::sled::Options::default()).map_err(Failure::new)?;
+        store::sled::compact(&options.data_dir(), &store::sled::Options::default()).map_err(Failure::new)?;
     print(&format!("compacted from {} to {} bytes\n", compacted.before_bytes, compacted.after_bytes))
 }
 

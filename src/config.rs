@@ -23,8 +23,8 @@ const TEST_VARIABLES: [&str; 3] = ["HOOKWELL_CORPUS", "HOOKWELL_CRASH_ROUNDS", "
 
 /// A journal entry is the body and our own header, so the body stays well below the store's limit for an entry.
 const BODY_BYTES_MAX_MAX: usize = 24 << 20;
-const HOUR: Duration = Duration::from_secs(60 * 60);
-const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+const HOUR: Duration = Duration::from_hours(1);
+const DAY: Duration = Duration::from_hours(24);
 
 /// Every setting, as given; none of them required.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Args, Deserialize)]
@@ -36,7 +36,7 @@ pub struct Options {
     /// Directory for the journal, the registry and the master key [default: ./hookwell-data]
     #[arg(long, env = "HOOKWELL_DATA_DIR", global = true)]
     pub data_dir: Option<PathBuf>,
-    /// Where Azure DevOps reaches the gateway, like https://hooks.example.com; hooks' URLs begin with it
+    /// Where Azure DevOps reaches the gateway, like <https://hooks.example.com>; hooks' URLs begin with it
     #[arg(long, env = "HOOKWELL_PUBLIC_URL", global = true)]
     pub public_url: Option<Url>,
     /// Certificate chain in PEM; with --tls-key the gateway speaks https, and reloads both when they change
@@ -45,7 +45,7 @@ pub struct Options {
     /// Private key in PEM
     #[arg(long, env = "HOOKWELL_TLS_KEY", global = true)]
     pub tls_key: Option<PathBuf>,
-    /// File with the master keys, the current one first [default: DATA_DIR/master.key, made when missing]
+    /// File with the master keys, the current one first [default: `DATA_DIR/master.key`, made when missing]
     #[arg(long, env = "HOOKWELL_MASTER_KEY_FILE", global = true)]
     pub master_key_file: Option<PathBuf>,
     /// How long notifications and events are kept, in days [default: 30]
@@ -287,6 +287,11 @@ impl Environment {
             SECRET_VARIABLES.map(|name| std::env::var(name).ok().filter(|value| !value.is_empty()).map(Zeroizing::new));
         Ok(Self { admin_token, master_key })
     }
+}
+
+/// Where temporary files go on this system.
+pub fn temporary_directory() -> PathBuf {
+    std::env::temp_dir()
 }
 
 fn known(command: &Command) -> BTreeSet<String> {

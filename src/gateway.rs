@@ -1,7 +1,7 @@
 //! A whole gateway: opened, running, stopped. What `serve` and `demo` share.
 
 use crate::{
-    app::{self, App, StartError, retention, tokens},
+    app::{App, StartError, first_token, retention},
     clock::{Clock, SystemClock},
     config::{Environment, Options},
     secrets::{KeyError, Keys},
@@ -33,7 +33,7 @@ pub enum GatewayError {
     Start(#[from] StartError),
     /// The first token.
     #[error(transparent)]
-    Token(#[from] tokens::FirstTokenError),
+    Token(#[from] first_token::FirstTokenError),
     /// The certificate.
     #[error(transparent)]
     Tls(#[from] TlsError),
@@ -74,7 +74,7 @@ impl Gateway {
         let opened = async {
             let keys = keys(options, environment)?;
             let app = Arc::new(App::start(settings, Arc::clone(&store), clock, keys).await?);
-            let new_token = tokens::ensure_first(&app, environment.admin_token.as_deref().map(String::as_str)).await?;
+            let new_token = first_token::ensure(&app, environment.admin_token.as_deref().map(String::as_str)).await?;
             Ok::<_, GatewayError>((app, new_token))
         };
         match opened.await {
@@ -100,7 +100,9 @@ impl Gateway {
         }
         let finished = async { while workers.join_next().await.is_some() {} };
         if tokio::time::timeout(WORKERS_TIMEOUT, finished).await.is_err() {
-            tracing::warn!("the workers did not finish in time; what they had not settled is done again at the next start");
+            tracing::warn!(
+                "the workers did not finish in time; what they had not settled is done again at the next start"
+            );
         }
         self.app.store.close().await;
     }

@@ -293,8 +293,8 @@ fn key(
 }
 
 /// GUIDs are the same in either case.
-fn lower<'a>(guid: &'a Cow<'_, str>) -> Cow<'a, str> {
-    if guid.bytes().any(|b| b.is_ascii_uppercase()) { guid.to_ascii_lowercase().into() } else { guid.as_ref().into() }
+fn lower(guid: &str) -> Cow<'_, str> {
+    if guid.bytes().any(|b| b.is_ascii_uppercase()) { guid.to_ascii_lowercase().into() } else { guid.into() }
 }
 
 fn kept_word(word: &str) -> String {

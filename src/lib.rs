@@ -1,12 +1,19 @@
 //! Hookwell: every push, build and work-item event of Azure DevOps exactly once, in a standard form.
 pub mod app;
 pub mod azure;
+pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod demo;
 pub mod domain;
 pub mod event;
+pub mod gateway;
 pub mod http;
 pub mod intake;
 pub mod metrics;
 pub mod secrets;
+pub mod serve;
+pub mod simulator;
 pub mod store;
+pub mod telemetry;
+pub mod translate;

@@ -12,10 +12,9 @@ use crate::{
     config::Listen,
     http::{self, Peer},
 };
-use ::http::{HeaderValue, Response, StatusCode, header};
-use futures_util::future::FutureExt as _;
-use http_body_util::Full;
-use hyper::body::Incoming;
+use ::http::{Request, Response};
+use bytes::Bytes;
+use hyper::body::{Body, Incoming};
 use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
     server::{
@@ -24,14 +23,17 @@ use hyper_util::{
     },
     service::TowerToHyperService,
 };
-use std::{any::Any, future::Future, net::SocketAddr, sync::Arc, time::Duration};
+use std::{any::Any, convert::Infallible, future::Future, net::SocketAddr, sync::Arc, time::Duration};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::{TcpListener, TcpStream},
     sync::{OwnedSemaphorePermit, Semaphore},
 };
-use tower::{Layer as _, ServiceBuilder};
-use tower_http::{catch_panic::CatchPanicLayer, timeout::RequestBodyTimeoutLayer};
+use tower::{BoxError, Service, ServiceBuilder};
+use tower_http::{
+    catch_panic::CatchPanicLayer,
+    timeout::{RequestBodyTimeoutLayer, TimeoutBody},
+};
 
 /// How long a TLS handshake may take.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
@@ -54,7 +56,7 @@ pub async fn run(
     stop: impl Future<Output = ()>,
 ) {
     let permits = Arc::new(Semaphore::new(listen.connections_max));
-    let server = Server::new(&app, listen.header_timeout, certificates);
+    let server = Server::new(http::tower_service(Arc::clone(&app)), listen.header_timeout, certificates);
     let graceful = GracefulShutdown::new();
     let mut stop = std::pin::pin!(stop);
     loop {
@@ -99,14 +101,24 @@ async fn accept(
     }
 }
 
-struct Server {
-    app: Arc<App>,
+struct Server<S> {
+    /// Made once: cloning it for a connection is cheap, making it is not.
+    service: S,
     http: auto::Builder<TokioExecutor>,
     certificates: Option<Arc<Certificates>>,
 }
 
-impl Server {
-    fn new(app: &Arc<App>, header_timeout: Duration, certificates: Option<Arc<Certificates>>) -> Arc<Self> {
+/// What the server needs of the service it wraps.
+trait Handler: Service<Request<TimeoutBody<Incoming>>, Error = Infallible> + Clone + Send + Sync + 'static {}
+
+impl<S: Service<Request<TimeoutBody<Incoming>>, Error = Infallible> + Clone + Send + Sync + 'static> Handler for S {}
+
+impl<S, B> Server<S>
+where
+    S: Handler<Response = Response<B>, Future: Send>,
+    B: Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
+{
+    fn new(service: S, header_timeout: Duration, certificates: Option<Arc<Certificates>>) -> Arc<Self> {
         let mut http = auto::Builder::new(TokioExecutor::new());
         http.http1().timer(TokioTimer::new()).header_read_timeout(header_timeout);
         http.http2()
@@ -114,7 +126,7 @@ impl Server {
             .max_concurrent_streams(STREAMS_PER_CONNECTION_MAX)
             .keep_alive_interval(header_timeout)
             .keep_alive_timeout(header_timeout);
-        Arc::new(Self { app: Arc::clone(app), http, certificates })
+        Arc::new(Self { service, http, certificates })
     }
 
     async fn connection(self: Arc<Self>, stream: TcpStream, peer: SocketAddr, watcher: Watcher) {
@@ -132,15 +144,14 @@ impl Server {
         peer: SocketAddr,
         watcher: Watcher,
     ) {
-        let service = warp::service(http::service(Arc::clone(&self.app)));
         let service = ServiceBuilder::new()
-            .map_request(move |mut request: ::http::Request<Incoming>| {
+            .map_request(move |mut request: Request<Incoming>| {
                 request.extensions_mut().insert(Peer(peer.ip()));
                 request
             })
             .layer(CatchPanicLayer::custom(panicked))
             .layer(RequestBodyTimeoutLayer::new(BODY_IDLE_TIMEOUT))
-            .service(service);
+            .service(self.service.clone());
         let connection = self.http.serve_connection(TokioIo::new(stream), TowerToHyperService::new(service));
         if let Err(error) = watcher.watch(connection.into_owned()).await {
             tracing::debug!(%peer, error = &*error, "a connection ended early");
@@ -149,9 +160,6 @@ impl Server {
 }
 
 /// A panic is our bug, not the sender's; what it was goes to the log by the panic hook, never to the reply.
-fn panicked(_: Box<dyn Any + Send + 'static>) -> Response<Full<bytes::Bytes>> {
-    let mut response = Response::new(Full::from(http::Problem::internal().to_json()));
-    *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
-    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
-    response
+fn panicked(_: Box<dyn Any + Send + 'static>) -> Response<impl Body<Data = Bytes, Error: Into<BoxError>> + Send> {
+    http::panicked()
 }

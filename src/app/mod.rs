@@ -6,6 +6,8 @@ pub mod change;
 pub mod connections;
 mod directory;
 pub mod events;
+pub mod first_token;
+pub mod retention;
 pub mod idempotency;
 pub mod notifications;
 pub mod projects;

@@ -5,7 +5,7 @@ use crate::store::{Error, Log};
 use std::{sync::Arc, time::Duration};
 
 /// How often the logs are trimmed.
-const PERIOD: Duration = Duration::from_secs(10 * 60);
+const PERIOD: Duration = Duration::from_mins(10);
 
 /// Removes everything older than the retention from both logs; answers how many records went.
 ///

@@ -11,9 +11,9 @@ use std::{
 };
 
 /// Failures of one address in one window before it must wait.
-pub const FAILURES_PER_WINDOW_MAX: u32 = 20;
+const FAILURES_PER_WINDOW_MAX: u32 = 20;
 /// Length of the window.
-const WINDOW: Duration = Duration::from_secs(60);
+const WINDOW: Duration = Duration::from_mins(1);
 /// Addresses remembered at most; when full, the oldest window goes.
 const ADDRESSES_MAX: usize = 10_000;
 
@@ -51,7 +51,7 @@ impl Strangers {
         let windows = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let window = windows.get(&address)?;
         let end = window.began + WINDOW;
-        (window.failures >= FAILURES_PER_WINDOW_MAX && now < end).then(|| end - now)
+        end.checked_sub(now).filter(|wait| window.failures >= FAILURES_PER_WINDOW_MAX && !wait.is_zero())
     }
 }
 
@@ -69,7 +69,7 @@ mod tests {
         }
         assert_eq!(strangers.wait(one, Duration::from_secs(10)), Some(Duration::from_secs(50)));
         assert_eq!(strangers.wait(other, Duration::from_secs(10)), None);
-        assert_eq!(strangers.wait(one, Duration::from_secs(60)), None);
+        assert_eq!(strangers.wait(one, WINDOW), None);
     }
 
     #[test]

@@ -305,3 +305,65 @@ impl<'de: 'a, 'a, V: Deserialize<'de>> Visitor<'de> for PairsVisitor<'a, V> {
 
     absent!(bool i64 u64 f64 str unit seq);
 }
+
+/// A text or an object, for members that are the one or the other by resource version; anything else is neither.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Either<'a, T> {
+    /// The text form.
+    pub text: Text<'a>,
+    /// The object form.
+    pub object: T,
+}
+
+impl<'de: 'a, 'a, T: Deserialize<'de> + Default> Deserialize<'de> for Either<'a, T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(EitherVisitor(PhantomData))
+    }
+}
+
+struct EitherVisitor<'a, T>(PhantomData<(&'a (), T)>);
+
+impl<'a, T: Default> EitherVisitor<'a, T> {
+    fn text<E>(text: Result<Text<'a>, E>) -> Result<Either<'a, T>, E> {
+        text.map(|text| Either { text, object: T::default() })
+    }
+}
+
+impl<'de: 'a, 'a, T: Deserialize<'de> + Default> Visitor<'de> for EitherVisitor<'a, T> {
+    type Value = Either<'a, T>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        expecting(f)
+    }
+
+    fn visit_borrowed_str<E: Error>(self, text: &'de str) -> Result<Self::Value, E> {
+        Self::text(TextVisitor.visit_borrowed_str(text))
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<Self::Value, E> {
+        Self::text(TextVisitor.visit_str(text))
+    }
+
+    fn visit_i64<E: Error>(self, number: i64) -> Result<Self::Value, E> {
+        Self::text(TextVisitor.visit_i64(number))
+    }
+
+    fn visit_u64<E: Error>(self, number: u64) -> Result<Self::Value, E> {
+        Self::text(TextVisitor.visit_u64(number))
+    }
+
+    fn visit_f64<E: Error>(self, number: f64) -> Result<Self::Value, E> {
+        Self::text(TextVisitor.visit_f64(number))
+    }
+
+    fn visit_bool<E: Error>(self, flag: bool) -> Result<Self::Value, E> {
+        Self::text(TextVisitor.visit_bool(flag))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
+        let object = T::deserialize(MapAccessDeserializer::new(map))?;
+        Ok(Either { text: Text::default(), object })
+    }
+
+    absent!(unit seq);
+}

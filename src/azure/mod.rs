@@ -2,6 +2,10 @@
 
 pub mod envelope;
 pub mod lenient;
+pub mod notification;
+pub mod resource;
+mod surrogate;
+pub mod time;
 mod url;
 
 pub use self::url::{CollectionUrl, UrlError};

@@ -1,5 +1,9 @@
 //! What we say: a CDEvent inside a structured CloudEvent, as exact bytes.
 
+pub mod cdevents;
+pub mod members;
+pub mod uri;
+
 use crate::domain::{ConnectionId, NotificationId, Slug, join, split};
 use bytes::Bytes;
 use jiff::Timestamp;

@@ -77,6 +77,20 @@ pub fn service(app: Arc<App>) -> impl Filter<Extract = (impl Reply,), Error = In
         .map(move |method, sent_id: Option<HeaderValue>, reply| finish(&app, &method, sent_id.as_ref(), reply))
 }
 
+/// [`service`] as what a server calls: the accept loop above this floor knows no warp.
+pub fn tower_service<B>(
+    app: Arc<App>,
+) -> impl tower::Service<http::Request<B>, Response = Response, Error = Infallible, Future: Send>
++ Clone
++ Send
++ Sync
++ 'static
+where
+    B: hyper::body::Body<Data: Send, Error: Into<tower::BoxError>> + Send + Sync + 'static,
+{
+    warp::service(service(app))
+}
+
 /// The reply to a request whose handler panicked.
 ///
 /// # Panics

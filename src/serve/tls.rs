@@ -1,6 +1,10 @@
 //! TLS by rustls, with certificates that are reloaded when their files change: a renewal must not need a restart.
 
-use rustls::{ServerConfig, crypto::ring, pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _}};
+use rustls::{
+    ServerConfig,
+    crypto::ring,
+    pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _},
+};
 use std::{
     path::{Path, PathBuf},
     sync::{Arc, PoisonError, RwLock},

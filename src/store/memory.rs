@@ -197,19 +197,19 @@ impl Consumers for MemoryStore {
         assert_eq!(claim.records.len(), settlements.len(), "one settlement per claimed record");
         let mut state = self.state()?;
         if !claim.records.is_empty() {
-            let reader = state.readers.entry(claim.consumer.clone()).or_default();
+            let Some(reader) = state.readers.get_mut(&claim.consumer) else { return Err(Error::LeaseLost) };
             let held = reader.leases.iter().position(|lease| lease.id == claim.lease);
             let Some(held) = held else { return Err(Error::LeaseLost) };
             reader.leases.remove(held);
         }
         appends.iter().try_for_each(|(_, entry)| check_entry(entry))?;
         state.commits += 1;
-        let reader = state.readers.entry(claim.consumer).or_default();
         for (claimed, settlement) in claim.records.into_iter().zip(settlements) {
+            let Some(reader) = state.readers.get_mut(&claim.consumer) else { return Err(Error::LeaseLost) };
             let (position, key) = (claimed.record.position, claimed.record.key);
             reader.cursor = reader.cursor.max(position);
             reader.retries.remove(&position);
-            match settlement {
+            match settlement.within_limits() {
                 Settlement::Done => {}
                 Settlement::Retry { at } => {
                     reader.retries.insert(position, (claimed.attempt + 1, millisecond_not_before(at)));

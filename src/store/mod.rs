@@ -25,6 +25,8 @@ use uuid::Uuid;
 pub const ENTRY_BYTES_MAX: usize = 32 << 20;
 /// Largest value of one registry record.
 pub const REGISTRY_VALUE_BYTES_MAX: usize = 256 << 10;
+/// What is kept of the reason for giving up on a record.
+pub const REASON_BYTES_MAX: usize = 1_000;
 /// Most records one [`Journal::read`] or [`Consumers::claim`] returns, whatever was asked for.
 pub const PAGE_RECORDS_MAX: usize = 1_000;
 
@@ -269,9 +271,22 @@ pub enum Settlement {
     },
     /// Given up; kept for the operator while the record is kept.
     Dead {
-        /// Why, in one line.
+        /// Why, in one line of at most [`REASON_BYTES_MAX`]; more is cut.
         reason: String,
     },
+}
+
+impl Settlement {
+    /// Cuts a reason to [`REASON_BYTES_MAX`].
+    pub(crate) fn within_limits(self) -> Self {
+        match self {
+            Self::Dead { mut reason } => {
+                reason.truncate(reason.floor_char_boundary(REASON_BYTES_MAX));
+                Self::Dead { reason }
+            }
+            other => other,
+        }
+    }
 }
 
 /// A record given up on.

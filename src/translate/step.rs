@@ -21,7 +21,7 @@ use std::{
 /// How much is translated in one commit.
 const BATCH: PageLimit = PageLimit { records_max: 256, body_bytes_max: 2 << 20 };
 /// How long a batch may take before it is given to somebody else.
-const LEASE: Duration = Duration::from_secs(60);
+const LEASE: Duration = Duration::from_mins(1);
 /// How long to wait after the store could not be used.
 const STORE_RETRY: Duration = Duration::from_secs(1);
 
@@ -118,5 +118,5 @@ pub async fn run(app: Arc<App>) {
 
 /// Without a pause: until something else happens, or a minute, for what is due again by then.
 async fn sleep(clock: &dyn Clock, pause: Option<Duration>) {
-    clock.sleep(pause.unwrap_or(Duration::from_secs(60))).await;
+    clock.sleep(pause.unwrap_or(Duration::from_mins(1))).await;
 }

@@ -1,4 +1,8 @@
-//! Everything that is tested from outside, in one binary.
+//! Everything that is tested from outside: one binary, one module per subject.
 
 mod harness;
 mod http;
+mod process;
+mod store;
+mod tidy;
+mod translate;

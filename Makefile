@@ -1,0 +1,42 @@
+# What people and CI call; each is one command that also works by hand.
+.PHONY: run test lint bench openapi goldens crash power-cut
+
+run:
+	cargo run --release -- demo
+
+# Everything, the crash and power-cut rounds in small. The power cut needs mkfs.ext4, mount and losetup, and says so
+# when they cannot be had.
+test: tools
+	cargo test --all-targets
+
+.PHONY: tools
+tools:
+	@command -v mkfs.ext4 >/dev/null && command -v losetup >/dev/null || { \
+	  [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && \
+	  apt-get update -qq && apt-get install -y -qq e2fsprogs mount >/dev/null; } || \
+	  echo "without e2fsprogs and mount the power-cut test is skipped"
+
+lint:
+	cargo fmt --check
+	cargo clippy --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --document-private-items --quiet
+
+bench:
+	cargo bench --bench ingest
+	cargo bench --bench ingest -- memory
+
+# Writes openapi/openapi.json anew from the routes.
+openapi:
+	UPDATE=1 cargo test --test it the_checked_in_document_is_current
+
+# Writes fixtures/events anew from fixtures/azure; read the difference before you commit it.
+goldens:
+	UPDATE=1 cargo test --test it golden
+
+# The promise under kill -9, at full length.
+crash:
+	HOOKWELL_CRASH_ROUNDS=20 cargo test --release --test it survives_kill_9 -- --nocapture
+
+# The promise under a power cut, at full length. Needs root.
+power-cut:
+	HOOKWELL_POWER_CUT_ROUNDS=20 cargo test --release --test it power_cut -- --nocapture

@@ -1,0 +1,96 @@
+//! A notification decoded: its envelope, and its resource still as text, to be read once its type is known.
+
+use super::{
+    envelope::{self, EnvelopeError},
+    lenient::{Object, Text},
+    surrogate, time,
+};
+use jiff::Timestamp;
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use std::borrow::Cow;
+use uuid::Uuid;
+
+/// The body as text that can be read: UTF-8, without byte order mark and half surrogate pairs.
+pub fn readable(body: &[u8]) -> Result<Cow<'_, str>, EnvelopeError> {
+    envelope::text(body).map(surrogate::mended)
+}
+
+/// Everything around the resource.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase", bound(deserialize = "'de: 'a"))]
+pub struct Notification<'a> {
+    /// `id`: the event's, kept over retries.
+    pub id: Text<'a>,
+    event_type: Text<'a>,
+    /// What a sample of `manualintervention.pending` has instead of `eventType`.
+    event_id: Text<'a>,
+    /// `subscriptionId`.
+    pub subscription_id: Text<'a>,
+    /// `resourceVersion`.
+    pub resource_version: Text<'a>,
+    created_date: Text<'a>,
+    message: Object<Message<'a>>,
+    resource_containers: Object<Containers<'a>>,
+    #[serde(borrow)]
+    resource: Option<&'a RawValue>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, bound(deserialize = "'de: 'a"))]
+struct Message<'a> {
+    text: Text<'a>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, bound(deserialize = "'de: 'a"))]
+struct Containers<'a> {
+    project: Object<Container<'a>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, bound(deserialize = "'de: 'a"))]
+struct Container<'a> {
+    id: Text<'a>,
+}
+
+impl<'a> Notification<'a> {
+    /// Reads what [`readable`] returned.
+    pub fn read(text: &'a str) -> Result<Self, EnvelopeError> {
+        envelope::object(text)
+    }
+
+    /// `eventType`.
+    pub fn event_type(&self) -> Option<&str> {
+        self.event_type.as_str().or(self.event_id.as_str())
+    }
+
+    /// `message.text`, in English whatever the user's language; null when the subscription asks for no message.
+    pub fn message(&self) -> Option<&str> {
+        self.message.text.as_str()
+    }
+
+    /// `createdDate`: when Azure made the notification, some seconds after the fact itself.
+    pub fn created(&self) -> Option<Timestamp> {
+        self.created_date.as_str().and_then(time::timestamp)
+    }
+
+    /// `resourceContainers.project.id`.
+    pub fn project(&self) -> Option<&str> {
+        self.resource_containers.project.id.as_str()
+    }
+
+    /// The resource as a `T`; nothing when it is absent, null, no object, or an object that cannot be read as `T`.
+    pub fn resource<T: Deserialize<'a> + Default>(&self) -> Option<T> {
+        let text = self.resource?.get();
+        if !text.starts_with('{') {
+            return None;
+        }
+        serde_json::from_str(text).ok()
+    }
+}
+
+/// A GUID; the samples write all zeros for "none".
+pub fn guid(text: Option<&str>) -> Option<Uuid> {
+    text.and_then(|text| Uuid::try_parse(text).ok()).filter(|guid| !guid.is_nil())
+}

@@ -1,0 +1,131 @@
+//! The resources of the notifications, as lenient as they come: every member is optional (see [`super::lenient`]).
+//! The member names are Azure's. Source: the contract's §a.5 to §a.14.
+
+pub mod build;
+pub mod git;
+pub mod pipeline;
+pub mod pull_request;
+pub mod release;
+pub mod work_item;
+
+use super::lenient::{Either, Object, Text};
+use serde::Deserialize;
+
+/// A project of Azure DevOps.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, bound(deserialize = "'de: 'a"))]
+pub struct Project<'a> {
+    /// Its GUID.
+    pub id: Text<'a>,
+    /// Its name, which can change.
+    pub name: Text<'a>,
+}
+
+/// Something with an id and a name: a definition, a queue, a release.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, bound(deserialize = "'de: 'a"))]
+pub struct Named<'a> {
+    /// A number or a GUID.
+    pub id: Text<'a>,
+    /// Its name.
+    pub name: Text<'a>,
+    /// Its address.
+    pub url: Text<'a>,
+}
+
+/// A link of `_links`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, bound(deserialize = "'de: 'a"))]
+pub struct Href<'a> {
+    /// The address.
+    pub href: Text<'a>,
+}
+
+/// The members of `_links` that we use.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase", bound(deserialize = "'de: 'a"))]
+pub struct Links<'a> {
+    /// The REST resource itself.
+    #[serde(rename = "self")]
+    pub itself: Object<Href<'a>>,
+    /// The page for people.
+    pub web: Object<Href<'a>>,
+    /// The page for people, as work items call it.
+    pub html: Object<Href<'a>>,
+    /// The thread of a comment.
+    pub threads: Object<Href<'a>>,
+    /// The work item of an update.
+    pub parent: Object<Href<'a>>,
+}
+
+/// The object form of an identity.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, rename_all = "camelCase", bound(deserialize = "'de: 'a"))]
+pub struct IdentityRef<'a> {
+    /// Its GUID.
+    pub id: Text<'a>,
+    /// What people call it.
+    pub display_name: Text<'a>,
+    /// Its account, often a mail address.
+    pub unique_name: Text<'a>,
+}
+
+/// A person or service: an object, `Name <mail>` or just a name, by resource version.
+pub type Identity<'a> = Either<'a, IdentityRef<'a>>;
+
+impl Identity<'_> {
+    /// Its GUID.
+    pub fn id(&self) -> Option<&str> {
+        self.object.id.as_str()
+    }
+
+    /// What people call it.
+    pub fn name(&self) -> Option<&str> {
+        let of_text = || self.text.as_str().map(|text| split(text).map_or(text, |(name, _)| name));
+        self.object.display_name.as_str().or_else(of_text)
+    }
+
+    /// Its account.
+    pub fn account(&self) -> Option<&str> {
+        let of_text = || self.text.as_str().and_then(split).map(|(_, account)| account);
+        self.object.unique_name.as_str().or_else(of_text)
+    }
+
+    /// The account if it has one, else the name: one word for one person at every resource version.
+    pub fn handle(&self) -> Option<&str> {
+        self.account().or_else(|| self.name())
+    }
+}
+
+/// `Name <mail>` into its two parts.
+fn split(text: &str) -> Option<(&str, &str)> {
+    let (name, account) = text.strip_suffix('>')?.rsplit_once('<')?;
+    let name = name.trim_end();
+    (!name.is_empty() && !account.is_empty()).then_some((name, account))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_identity_is_one_person_in_every_form() {
+        for json in [
+            r#""Ada Byron <ada@example.com>""#,
+            r#"{"displayName":"Ada Byron","uniqueName":"ada@example.com","id":"1","descriptor":"aad.x"}"#,
+        ] {
+            let identity: Identity<'_> = serde_json::from_str(json).unwrap();
+            assert_eq!((identity.name(), identity.handle()), (Some("Ada Byron"), Some("ada@example.com")), "{json}");
+        }
+        for (json, handle) in [
+            (r#""Ada Byron""#, Some("Ada Byron")),
+            (r#""<x>""#, Some("<x>")),
+            ("null", None),
+            ("[1]", None),
+            ("{}", None),
+        ] {
+            let identity: Identity<'_> = serde_json::from_str(json).unwrap();
+            assert_eq!(identity.handle(), handle, "{json}");
+        }
+    }
+}

@@ -1,0 +1,269 @@
+//! What every family needs: the place of the events, their envelope, and the event that is left when nothing else fits.
+
+use super::{Context, MAPPING_VERSION, binding::About, identity};
+use crate::{
+    azure::{
+        notification::{Notification, guid},
+        resource::{Identity, git::Repository},
+        time,
+    },
+    event::{
+        Event, Header,
+        cdevents::{CdEvent, Content, Custom, Link, LinkKind},
+        members::Members,
+        uri::{escaped, uri},
+    },
+};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize, Serializer, ser::SerializeMap};
+use std::borrow::Cow;
+use uuid::Uuid;
+
+/// Why a notification became `event.received` although its type is known.
+pub(super) const NO_RESOURCE: &str = "the resource is absent or unreadable";
+
+/// One notification in its place.
+pub(super) struct Frame<'a> {
+    pub(super) notification: &'a Notification<'a>,
+    pub(super) context: &'a Context<'a>,
+    /// The project's GUID.
+    pub(super) project: Option<Uuid>,
+    /// `{collection}/{project GUID}`, or the collection alone.
+    pub(super) source: String,
+}
+
+/// One fact to be told.
+pub(super) struct Fact<'a> {
+    /// What.
+    pub(super) content: Content<'a>,
+    /// To whom: the REST path below `{source}/_apis/`.
+    pub(super) subject: &'a str,
+    /// Tells this fact from others of the same type and subject.
+    pub(super) discriminator: &'a str,
+    /// The entity whose events stay in order, where it is not the subject.
+    pub(super) entity: Option<&'a str>,
+    /// When, as the resource says.
+    pub(super) time: Option<Timestamp>,
+    /// The change it follows from.
+    pub(super) chain: Option<Uuid>,
+    /// Relations.
+    pub(super) links: Vec<Link>,
+    /// Everything else.
+    pub(super) extras: Members<'a>,
+}
+
+impl<'a> Fact<'a> {
+    pub(super) fn new(content: Content<'a>, subject: &'a str, discriminator: &'a str) -> Self {
+        Self {
+            content,
+            subject,
+            discriminator,
+            entity: None,
+            time: None,
+            chain: None,
+            links: Vec::new(),
+            extras: Members::new(),
+        }
+    }
+}
+
+impl<'a> Frame<'a> {
+    pub(super) fn new(notification: &'a Notification<'a>, context: &'a Context<'a>) -> Self {
+        let mut frame = Self { notification, context, project: None, source: String::new() };
+        frame.within(notification.project());
+        if frame.project.is_none() {
+            frame.source = escaped(context.source.as_str()).into_owned();
+        }
+        frame
+    }
+
+    /// Sets the project that the resource names, unless the envelope named one already: the envelope's is the only one
+    /// that all event types of a project can have, and two of them must agree on the source.
+    pub(super) fn within(&mut self, project: Option<&str>) {
+        if self.project.is_some() {
+            return;
+        }
+        if let Some(project) = guid(project) {
+            self.project = Some(project);
+            self.source = format!("{}/{project}", escaped(self.context.source.as_str()));
+        }
+    }
+
+    /// Sets the project even if the envelope named another.
+    pub(super) fn moved_to(&mut self, project: Option<&str>) {
+        if guid(project).is_some() {
+            self.project = None;
+            self.within(project);
+        }
+    }
+
+    pub(super) fn resource<T: Deserialize<'a> + Default>(&self) -> Option<T> {
+        self.notification.resource()
+    }
+
+    /// Tells apart what nothing in the resource does: the event, by Azure's id for it. The event type is part of it
+    /// since samples share one placeholder id, and without an id the delivery itself has to do.
+    pub(super) fn occasion(&self) -> String {
+        let kind = self.notification.event_type().unwrap_or_default();
+        match self.notification.id.as_str() {
+            Some(id) => format!("{kind}:{id}"),
+            None => format!("{kind}:{}", self.context.notification),
+        }
+    }
+
+    /// The address of a subject, for events that must have one when the payload has none.
+    pub(super) fn address(&self, subject: &str) -> String {
+        format!("{}/_apis/{}", self.source, escaped(subject))
+    }
+
+    /// A relation to something in this collection; `groups` is the project and, for what is in one, the repository.
+    pub(super) fn link(&self, kind: LinkKind, groups: &[&str], thing: &str, id: &str) -> Link {
+        Link { kind, domain_id: identity::domain(self.context.source.as_str(), groups, thing, id) }
+    }
+
+    /// A relation to something in this project, and in this repository if one is named.
+    pub(super) fn link_here(&self, kind: LinkKind, repository: Option<&str>, thing: &str, id: &str) -> Link {
+        let project = self.project.map(|project| project.to_string()).unwrap_or_default();
+        match repository {
+            Some(repository) => self.link(kind, &[&project, repository], thing, id),
+            None => self.link(kind, &[&project], thing, id),
+        }
+    }
+
+    /// The change's chain.
+    pub(super) fn chain(&self, change: &str) -> Uuid {
+        identity::chain(&self.source, change)
+    }
+
+    /// The event that tells the fact.
+    pub(super) fn event(&self, about: &About<'_>, fact: Fact<'_>) -> Event {
+        let kind = fact.content.kind();
+        let id = identity::fact(kind, &self.source, fact.subject, fact.discriminator);
+        let projects = about.projects(self.context.bindings);
+        let moment = fact.time.or_else(|| self.notification.created());
+        let slugs = projects.iter().map(crate::domain::Slug::as_str).collect();
+        let json = CdEvent {
+            id,
+            source: &self.source,
+            // A body without a single date cannot say when, and no clock is asked: the epoch stands for "unknown".
+            timestamp: moment.unwrap_or(Timestamp::UNIX_EPOCH),
+            chain: fact.chain,
+            links: &fact.links,
+            subject: fact.subject,
+            content: &fact.content,
+            custom_data: CustomData {
+                azuredevops: Extras { frame: self, extras: fact.extras, time_unknown: moment.is_none() },
+                hookwell: Own { connection: self.context.connection.0, projects: slugs },
+            },
+            partition_key: fact.entity.unwrap_or(fact.subject),
+        }
+        .to_json();
+        let header = Header {
+            kind: kind.to_owned(),
+            connection: self.context.connection,
+            projects,
+            notification: self.context.notification,
+        };
+        Event { id, header, json }
+    }
+
+    /// `event.received`: for what has no better word, and (with a reason) for what lacks what its event needs.
+    pub(super) fn received(&self, about: &About<'_>, reason: Option<&str>) -> Vec<Event> {
+        let notification = self.notification;
+        let content = Members::new()
+            .text("eventType", notification.event_type())
+            .text("resourceVersion", notification.resource_version.as_str())
+            .text("message", notification.message())
+            .text("reason", reason);
+        let subject = match notification.id.as_str() {
+            Some(id) => format!("hooks/events/{id}"),
+            None => format!("hooks/notifications/{}", self.context.notification),
+        };
+        let content = custom("dev.cdeventsx.azuredevops-event.received.0.1.0", content);
+        vec![self.event(about, Fact::new(content, &subject, &self.occasion()))]
+    }
+
+    /// The resource of a known type could not be read.
+    pub(super) fn unread(&self) -> Vec<Event> {
+        self.received(&About::project(self), Some(NO_RESOURCE))
+    }
+}
+
+/// An event of our own.
+pub(super) fn custom<'a>(kind: &'static str, content: Members<'a>) -> Content<'a> {
+    Content::Custom(Custom { kind, content })
+}
+
+/// A date of the resource.
+pub(super) fn moment(text: Option<&str>) -> Option<Timestamp> {
+    text.and_then(time::timestamp)
+}
+
+/// A date as part of a fact key: to the second.
+pub(super) fn to_second(moment: Timestamp) -> String {
+    time::second(moment).to_string()
+}
+
+/// The first of these that is an address.
+pub(super) fn first_uri<'a, const N: usize>(texts: [Option<&'a str>; N]) -> Option<Cow<'a, str>> {
+    texts.into_iter().flatten().find_map(uri)
+}
+
+/// A person.
+pub(super) fn person<'a>(identity: &'a Identity<'_>) -> Members<'a> {
+    Members::new().text("id", identity.id()).text("displayName", identity.name()).text("uniqueName", identity.account())
+}
+
+/// A repository.
+pub(super) fn repository<'a>(repository: &'a Repository<'_>) -> Members<'a> {
+    let project =
+        Members::new().text("id", repository.project.id.as_str()).text("name", repository.project.name.as_str());
+    Members::new()
+        .text("id", repository.id.as_str())
+        .text("name", repository.name.as_str())
+        .text("remoteUrl", first_uri([repository.remote_url.as_str()]))
+        .text("defaultBranch", repository.default_branch.as_str())
+        .object("project", project)
+}
+
+#[derive(Serialize)]
+struct CustomData<'a, 'b> {
+    azuredevops: Extras<'a, 'b>,
+    hookwell: Own<'b>,
+}
+
+#[derive(Serialize)]
+struct Own<'a> {
+    connection: Uuid,
+    projects: Vec<&'a str>,
+}
+
+struct Extras<'a, 'b> {
+    frame: &'b Frame<'a>,
+    extras: Members<'b>,
+    time_unknown: bool,
+}
+
+impl Serialize for Extras<'_, '_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let notification = self.frame.notification;
+        let head = [
+            ("eventType", notification.event_type()),
+            ("eventId", notification.id.as_str()),
+            ("resourceVersion", notification.resource_version.as_str()),
+            ("subscriptionId", notification.subscription_id.as_str()),
+        ];
+        let mut map = serializer.serialize_map(None)?;
+        for (name, text) in head {
+            if let Some(text) = text {
+                map.serialize_entry(name, text)?;
+            }
+        }
+        map.serialize_entry("mapping", &MAPPING_VERSION)?;
+        if self.time_unknown {
+            map.serialize_entry("timeUnknown", &true)?;
+        }
+        self.extras.entries(&mut map)?;
+        map.end()
+    }
+}

@@ -1,0 +1,115 @@
+//! Notifications into events. Pure: bytes and context in, events out; no clock, no I/O. The same notification gives the
+//! same bytes, and a newer mapping gives the same ids.
+//!
+//! The whole table is in [`translate`]; one file per family of events. Nothing is dropped: what has no better word, is
+//! unknown, or lacks what its event needs becomes `dev.cdeventsx.azuredevops-event.received`, with a `reason` if
+//! something was missing.
+
+mod approval;
+mod binding;
+mod build;
+mod frame;
+mod git;
+mod identity;
+mod other;
+mod pipeline;
+mod pull_request;
+mod release;
+mod repository;
+pub mod step;
+mod work_item;
+
+use self::frame::Frame;
+use crate::{
+    azure::{
+        CollectionUrl,
+        envelope::EnvelopeError,
+        notification::{Notification, readable},
+    },
+    domain::{Binding, ConnectionId, NotificationId, UpdateReason},
+    event::{Event, cdevents::Outcome},
+};
+
+/// The version of this mapping, in every event's custom data. Raised when an event would say something else, not when
+/// it would say more; ids never depend on it.
+pub const MAPPING_VERSION: u32 = 1;
+
+/// What is chosen per installation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settings {
+    /// The states of work items that mean "done", compared without regard to case. `Resolved` is not among the
+    /// defaults: in Azure's processes it is a category of its own, before `Closed`.
+    pub completed_states: Vec<String>,
+    /// What a partly succeeded build counts as. Success is what Azure's own badges and `DevLake` make of it.
+    pub partially_succeeded_is: Outcome,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            completed_states: ["Closed", "Done", "Completed", "Removed"].map(String::from).to_vec(),
+            partially_succeeded_is: Outcome::Success,
+        }
+    }
+}
+
+/// What a notification's body does not say.
+#[derive(Debug, Clone, Copy)]
+pub struct Context<'a> {
+    /// Through which connection it came.
+    pub connection: ConnectionId,
+    /// The connection's organization or collection: the source of all its events, whatever host the payload names.
+    pub source: &'a CollectionUrl,
+    /// Its journal key.
+    pub notification: NotificationId,
+    /// Which change of a pull request its subscription is filtered on.
+    pub reason: Option<UpdateReason>,
+    /// The bindings of the connection.
+    pub bindings: &'a [Binding],
+    /// What is chosen.
+    pub settings: &'a Settings,
+}
+
+/// The body says nothing at all: not JSON, or no object.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(transparent)]
+pub struct Untranslatable(#[from] pub EnvelopeError);
+
+/// The events that the notification tells of: at least one, in order.
+pub fn translate(body: &[u8], context: &Context<'_>) -> Result<Vec<Event>, Untranslatable> {
+    let text = readable(body)?;
+    let notification = Notification::read(&text)?;
+    let frame = Frame::new(&notification, context);
+    Ok(match notification.event_type().unwrap_or_default() {
+        "git.push" => git::push(frame),
+        "tfvc.checkin" => git::checkin(frame),
+        "git.pullrequest.created" => pull_request::created(frame),
+        "git.pullrequest.updated" => pull_request::updated(frame),
+        "git.pullrequest.merged" => pull_request::merge_attempted(frame),
+        "ms.vss-code.git-pullrequest-comment-event" => pull_request::commented(frame),
+        "git.repo.created" => repository::created(frame),
+        "git.repo.renamed" => repository::renamed(frame),
+        "git.repo.statuschanged" => repository::switched(frame),
+        "git.repo.deleted" => repository::deleted(frame),
+        "git.repo.forked" => repository::forked(frame),
+        "build.complete" => build::completed(frame),
+        "ms.vss-pipelines.run-state-changed-event" => pipeline::run(frame),
+        "ms.vss-pipelines.stage-state-changed-event" => pipeline::stage(frame),
+        "ms.vss-pipelines.job-state-changed-event" => pipeline::job(frame),
+        "ms.vss-pipelinechecks-events.approval-pending" => approval::pending(frame),
+        "ms.vss-pipelinechecks-events.approval-completed" => approval::completed(frame),
+        "ms.vss-pipelinechecks-events.check-updated-event" => approval::check_updated(frame),
+        "ms.vss-release.release-created-event" => release::created(frame),
+        "ms.vss-release.release-abandoned-event" => release::abandoned(frame),
+        "ms.vss-release.deployment-started-event" => release::deployment_started(frame),
+        "ms.vss-release.deployment-completed-event" => release::deployment_completed(frame),
+        "ms.vss-release.deployment-approval-pending-event" => approval::release_pending(frame),
+        "ms.vss-release.deployment-approval-completed-event" => approval::release_completed(frame),
+        "workitem.created" => work_item::created(frame),
+        "workitem.updated" => work_item::updated(frame),
+        "workitem.commented" => work_item::commented(frame),
+        "workitem.deleted" => work_item::deleted(frame),
+        "workitem.restored" => work_item::restored(frame),
+        _ => other::received(frame),
+    })
+}

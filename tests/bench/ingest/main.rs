@@ -1,0 +1,138 @@
+//! How fast the front door is, as ratios within one run: bare warp, the store alone, the whole gateway.
+//!
+//! `cargo bench --bench ingest` runs all of it (about four minutes); `-- quick` a shorter one; `-- memory` posts 400,000
+//! notifications and looks at memory, reopening and the cost of a page. Servers are processes of their own, the load
+//! comes from this one over loopback: on a small machine both share the cores, so read ratios, not rates.
+#![expect(clippy::print_stdout, reason = "a benchmark's output is its purpose")]
+#![expect(clippy::cast_precision_loss, reason = "figures for people")]
+
+mod load;
+mod server;
+mod store_alone;
+
+use self::{
+    load::{Load, Report},
+    server::Server,
+};
+use std::time::Duration;
+
+const CONCURRENCIES: [usize; 3] = [1, 64, 256];
+
+struct Plan {
+    baseline: Duration,
+    burst: Duration,
+    sustained: Duration,
+}
+
+fn main() {
+    let arguments: Vec<String> = std::env::args().collect();
+    let has = |word: &str| arguments.iter().any(|argument| argument == word);
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
+    if has(server::BARE) {
+        return runtime.block_on(server::serve_bare());
+    }
+    if has("memory") {
+        return runtime.block_on(memory());
+    }
+    let seconds = Duration::from_secs;
+    let plan = if has("quick") {
+        Plan { baseline: seconds(3), burst: seconds(5), sustained: seconds(10) }
+    } else {
+        Plan { baseline: seconds(5), burst: seconds(15), sustained: seconds(60) }
+    };
+    runtime.block_on(run(&plan));
+}
+
+async fn run(plan: &Plan) {
+    println!("{}", Report::HEAD);
+    for concurrency in CONCURRENCIES {
+        let bare = bare(concurrency, plan.baseline).await;
+        let store = store_alone::run(concurrency, plan.baseline).await;
+        println!("{}", store.line("store alone", concurrency));
+        let gateway = gateway(concurrency, plan.burst).await;
+        // The machine drifts: the baseline is what it was just before and just after.
+        let again = self::bare(concurrency, plan.baseline).await;
+        let baseline = f64::midpoint(bare.per_second(), again.per_second());
+        println!(
+            "  gateway / bare warp {:.3}   gateway / store alone {:.2}\n",
+            gateway.per_second() / baseline,
+            gateway.per_second() / store.per_second()
+        );
+    }
+    sustained(plan).await;
+}
+
+async fn bare(concurrency: usize, duration: Duration) -> Report {
+    let server = Server::bare();
+    let report = Load::bare(&server).run(concurrency, duration).await;
+    println!("{}", report.line("bare warp", concurrency));
+    report
+}
+
+async fn gateway(concurrency: usize, duration: Duration) -> Report {
+    let server = Server::gateway().await;
+    let before = server.usage();
+    let mut report = Load::gateway(&server).run(concurrency, duration).await;
+    let published = server.events().await;
+    report.spent(&before, &server.usage());
+    println!("{}", report.line("gateway", concurrency));
+    println!("  published while accepting: {:.0} events/s", published as f64 / report.seconds());
+    server.drained().await;
+    server.holds(report.accepted).await;
+    report
+}
+
+/// Until every event is published: what counts is the rate at which notifications become events for good.
+async fn sustained(plan: &Plan) {
+    const CONCURRENCY: usize = 64;
+    let bare = bare(CONCURRENCY, plan.baseline).await;
+    let server = Server::gateway().await;
+    let before = server.usage();
+    let mut report = Load::gateway(&server).run(CONCURRENCY, plan.sustained).await;
+    let drain = server.drained().await;
+    report.spent(&before, &server.usage());
+    let again = self::bare(CONCURRENCY, plan.baseline).await;
+    let baseline = f64::midpoint(bare.per_second(), again.per_second());
+    println!("{}", report.line("sustained", CONCURRENCY));
+    let for_good = report.accepted as f64 / (report.seconds() + drain.as_secs_f64());
+    println!(
+        "  every event published {:.1} s after the last answer: {for_good:.0} notifications/s for good\n  sustained / bare \
+         warp: accepted {:.3}, published {:.3}",
+        drain.as_secs_f64(),
+        report.per_second() / baseline,
+        for_good / baseline
+    );
+    server.holds(report.accepted).await;
+}
+
+async fn memory() {
+    const STEP: u64 = 200_000;
+    let mut server = Server::gateway().await;
+    println!("resident at start: {} MiB", server.usage().resident_bytes >> 20);
+    for step in 1..=2 {
+        let report = Load::gateway(&server).run_count(64, STEP).await;
+        server.drained().await;
+        let usage = server.usage();
+        println!(
+            "after {} notifications ({} accepted now, {} errors): resident {} MiB, store {} MiB",
+            step * STEP,
+            report.accepted,
+            report.errors,
+            usage.resident_bytes >> 20,
+            server.disk_bytes() >> 20,
+        );
+    }
+    let (first, last) = server.page_costs().await;
+    println!(
+        "a page of 100 events at the start of the log {:.2} ms, at its end {:.2} ms, ratio {:.2}",
+        first.as_secs_f64() * 1e3,
+        last.as_secs_f64() * 1e3,
+        last.as_secs_f64() / first.as_secs_f64()
+    );
+    let reopened = server.restart().await;
+    println!(
+        "started again, data directory opened and listening after {:.2} s, resident {} MiB",
+        reopened.as_secs_f64(),
+        server.usage().resident_bytes >> 20
+    );
+}

@@ -1,0 +1,175 @@
+//! What the process says, and how it ends, when it cannot do what it was told.
+
+use super::{ADMIN_TOKEN, Mount, Process, hookwell, may_mount};
+use std::{
+    io::Write as _,
+    net::TcpListener,
+    path::Path,
+    process::{Output, Stdio},
+};
+
+fn serve(data_dir: &Path, flags: &[&str]) -> Output {
+    let mut command = hookwell(&["serve", "--listen", "127.0.0.1:0", "--data-dir", data_dir.to_str().unwrap()]);
+    command.args(flags).env("HOOKWELL_ADMIN_TOKEN", ADMIN_TOKEN).output().unwrap()
+}
+
+/// One line, with a reason, without a panic.
+fn assert_one_clear_line(output: &Output, code: i32, words: &[&str]) {
+    let text = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(code), "{text}");
+    let last: Vec<&str> = text.lines().filter(|line| line.starts_with("hookwell: ")).collect();
+    assert_eq!(last.len(), 1, "{text}");
+    for word in words {
+        assert!(last[0].contains(word), "{word} is not in: {}", last[0]);
+    }
+    assert!(!text.contains("panicked"), "{text}");
+}
+
+#[test]
+fn a_port_in_use_is_one_clear_line() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let folder = tempfile::tempdir().unwrap();
+    let output = hookwell(&["serve", "--listen", &address, "--data-dir", folder.path().to_str().unwrap()]).output();
+    assert_one_clear_line(&output.unwrap(), 1, &["cannot listen on", &address]);
+}
+
+#[test]
+fn a_data_directory_in_use_is_one_clear_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let _process = Process::start(folder.path(), &[]);
+    assert_one_clear_line(
+        &serve(folder.path(), &[]),
+        1,
+        &["in use by another hookwell", folder.path().to_str().unwrap()],
+    );
+}
+
+#[test]
+fn a_data_directory_of_a_newer_release_is_one_clear_line() {
+    let folder = tempfile::tempdir().unwrap();
+    assert_eq!(Process::start(folder.path(), &[]).stop(), Some(0));
+    std::fs::write(folder.path().join("format"), "999\n").unwrap();
+    assert_one_clear_line(&serve(folder.path(), &[]), 1, &["newer hookwell", "999"]);
+}
+
+#[test]
+fn a_data_directory_that_is_a_file_or_damaged_is_one_clear_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("file");
+    std::fs::write(&file, "x").unwrap();
+    assert_one_clear_line(&serve(&file, &[]), 1, &[file.to_str().unwrap()]);
+
+    let damaged = folder.path().join("damaged");
+    assert_eq!(Process::start(&damaged, &[]).stop(), Some(0));
+    std::fs::write(damaged.join("format"), "what?").unwrap();
+    assert_one_clear_line(&serve(&damaged, &[]), 1, &["damaged"]);
+}
+
+#[test]
+fn a_read_only_data_directory_is_one_clear_line() {
+    if !may_mount("a read-only data directory") {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    assert_eq!(Process::start(folder.path(), &[]).stop(), Some(0));
+    let path = folder.path().to_str().unwrap();
+    let _bound = Mount::new(&["--bind", path], folder.path());
+    let _read_only = Mount::new(&["-o", "remount,ro,bind"], folder.path());
+    assert_one_clear_line(&serve(folder.path(), &[]), 1, &[path]);
+}
+
+#[test]
+fn wrong_settings_are_one_clear_line_that_names_them() {
+    let folder = tempfile::tempdir().unwrap();
+    assert_one_clear_line(&serve(folder.path(), &["--retention-days", "0"]), 1, &["retention_days"]);
+    let file = folder.path().join("settings.toml");
+    std::fs::write(&file, "listne = \"127.0.0.1:1\"\n").unwrap();
+    let output = serve(folder.path(), &["--config", file.to_str().unwrap()]);
+    let text = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text.contains("listne") && text.contains("`listen`") && text.contains("`data_dir`"), "{text}");
+    let output = hookwell(&["serve"]).env("HOOKWELL_LISTNE", "x").output().unwrap();
+    assert_one_clear_line(&output, 1, &["HOOKWELL_LISTNE", "HOOKWELL_LISTEN"]);
+    let output = hookwell(&["serve", "--listen", "127.0.0.1:0", "--data-dir", folder.path().to_str().unwrap()])
+        .env("HOOKWELL_ADMIN_TOKEN", "short")
+        .output();
+    assert_one_clear_line(&output.unwrap(), 1, &["HOOKWELL_ADMIN_TOKEN", "16"]);
+}
+
+#[test]
+fn the_first_token_is_printed_once_and_never_logged() {
+    let folder = tempfile::tempdir().unwrap();
+    let start = || {
+        let mut command =
+            hookwell(&["serve", "--listen", "127.0.0.1:0", "--data-dir", folder.path().to_str().unwrap()]);
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let (mut log, mut byte) = (Vec::new(), [0]);
+        while !String::from_utf8_lossy(&log).contains("/docs") {
+            std::io::Read::read_exact(child.stderr.as_mut().unwrap(), &mut byte).unwrap();
+            log.push(byte[0]);
+        }
+        let pid = child.id().to_string();
+        // The token is printed right after that line and before anything is served; the signal is handled after it.
+        assert!(std::process::Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+        let output = child.wait_with_output().unwrap();
+        log.extend(&output.stderr);
+        (String::from_utf8(output.stdout).unwrap(), String::from_utf8(log).unwrap())
+    };
+    let (first, log) = start();
+    let token = first.trim().rsplit(' ').next().unwrap().to_owned();
+    assert!(first.starts_with("Admin token") && token.starts_with("hw_"), "{first}");
+    assert!(!log.contains(&token));
+    let (second, _) = start();
+    assert_eq!(second, "");
+}
+
+#[test]
+fn translate_prints_events_one_a_line_and_exits_2_on_bad_input() {
+    let translate = |arguments: &[&str], input: &[u8]| {
+        let mut command = hookwell(&["translate"]);
+        command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        child.stdin.take().unwrap().write_all(input).unwrap();
+        child.wait_with_output().unwrap()
+    };
+    let mut office = hookwell::simulator::Organization::new("fabrikam", 1, jiff::Timestamp::UNIX_EPOCH);
+    let output = translate(&["--source", "https://fabrikam.visualstudio.com"], &office.push_tags("a", "b").body);
+    assert_eq!(output.status.code(), Some(0));
+    let lines: Vec<serde_json::Value> =
+        String::from_utf8(output.stdout).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(lines.len(), 2);
+    assert!(lines[0]["source"].as_str().unwrap().starts_with("https://dev.azure.com/fabrikam/"));
+    assert_one_clear_line(&translate(&[], b"{\"eventType\":"), 2, &["JSON"]);
+    assert_one_clear_line(&translate(&[], b""), 2, &["JSON"]);
+    assert_one_clear_line(&translate(&["--source", "fabrikam"], b"{}"), 2, &["--source", "https://dev.azure.com"]);
+    assert_one_clear_line(&translate(&["--reason", "x"], b"{}"), 2, &["--reason", "ReviewerVoteNotification"]);
+}
+
+#[test]
+fn check_tells_an_idle_directory_from_a_running_gateway_and_from_a_broken_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let check = |listen: &str| {
+        hookwell(&["check", "--listen", listen, "--data-dir", folder.path().to_str().unwrap()]).output().unwrap()
+    };
+    let output = check("127.0.0.1:0");
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+    let process = Process::start(folder.path(), &[]);
+    let output = check(process.base.trim_start_matches("http://"));
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "the gateway is running and ready\n");
+    assert_eq!(process.stop(), Some(0));
+    std::fs::write(folder.path().join("master.key"), "x").unwrap();
+    assert_one_clear_line(&check("127.0.0.1:0"), 1, &["master.key"]);
+}
+
+#[test]
+fn the_demo_shows_a_day_and_its_sums_add_up() {
+    let output = hookwell(&["demo", "--once"]).output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(0), "{text}\n{}", String::from_utf8_lossy(&output.stderr));
+    for words in ["duplicate", "quarantined", "401 refused", "200 test", "dev.cdevents.change.merged.0.3.0", "Sent "] {
+        assert!(text.contains(words), "{words} is not in:\n{text}");
+    }
+    let merged = text.lines().filter(|line| line.contains("← dev.cdevents.change.merged")).count();
+    assert_eq!(merged, 1, "two notifications of one merge are one event");
+}

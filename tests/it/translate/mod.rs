@@ -1,0 +1,124 @@
+//! Translation, held against golden files, the documented payloads and arbitrary damage.
+
+mod corpus;
+mod goldens;
+mod properties;
+mod speed;
+
+use hookwell::{
+    azure::CollectionUrl,
+    domain::{AzureRef, Binding, BindingId, BranchRule, ConnectionId, NotificationId, Selection, UpdateReason},
+    event::Event,
+    translate::{Context, Settings, Untranslatable, translate},
+};
+use jiff::Timestamp;
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+use uuid::Uuid;
+
+/// A case: `fixtures/azure/{event type}/{name}[@server][@reason={word}].json`.
+///
+/// `@server` has an on-premises collection as its connection; `@reason=` is the hint from the hook's URL.
+struct Case {
+    path: PathBuf,
+    /// `{event type}/{file name}`.
+    name: String,
+    body: Vec<u8>,
+}
+
+fn fixtures(kind: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures").join(kind)
+}
+
+/// All JSON files two levels below, sorted, as `{folder}/{file}`.
+fn files(root: &Path) -> Vec<String> {
+    let mut names = Vec::new();
+    for folder in fs::read_dir(root).into_iter().flatten().map(Result::unwrap) {
+        for file in fs::read_dir(folder.path()).unwrap().map(Result::unwrap) {
+            names.push(format!("{}/{}", folder.file_name().to_str().unwrap(), file.file_name().to_str().unwrap()));
+        }
+    }
+    names.sort();
+    names
+}
+
+fn cases() -> Vec<Case> {
+    let root = fixtures("azure");
+    let read = |name: String| {
+        let path = root.join(&name);
+        Case { body: fs::read(&path).unwrap(), path, name }
+    };
+    files(&root).into_iter().map(read).collect()
+}
+
+fn reason(name: &str) -> Option<UpdateReason> {
+    let (_, word) = name.trim_end_matches(".json").split_once("@reason=")?;
+    Some(UpdateReason::from_word(word).expect("a reason that Azure has"))
+}
+
+/// What the fixtures speak of, bound to three projects: `web` follows `main` of a repository and one pipeline, `libs`
+/// follows release branches of the same repository by name, `board` has the bugs below one area.
+fn bindings() -> Vec<Binding> {
+    let code = |project: &str, repository: &str, branch| Selection::CodeDeployment {
+        azure_project: AzureRef(project.to_owned()),
+        repository: AzureRef(repository.to_owned()),
+        branch,
+    };
+    let selections = [
+        ("web", code("FABRIKAM", "5d7b4a52-0b1c-4a0e-9d55-6f0a3f5e1c01", BranchRule::Exact("main".to_owned()))),
+        ("libs", code("0f3d2c1b-7a6e-4d5c-8b4a-392817060504", "storefront", BranchRule::Prefix("release/".to_owned()))),
+        (
+            "web",
+            Selection::BuildProvider {
+                azure_project: AzureRef("0F3D2C1B-7A6E-4D5C-8B4A-392817060504".to_owned()),
+                pipelines: vec![AzureRef("12".to_owned()), AzureRef("storefront cd".to_owned())],
+            },
+        ),
+        (
+            "board",
+            Selection::IssueProvider {
+                azure_project: AzureRef("fabrikam".to_owned()),
+                area_paths: vec!["Fabrikam\\Shop".to_owned()],
+                work_item_types: vec!["bug".to_owned(), "User Story".to_owned()],
+            },
+        ),
+    ];
+    let binding = |(at, (project, selection)): (usize, (&str, Selection))| Binding {
+        id: BindingId(Uuid::from_u128(at as u128 + 1)),
+        project: project.parse().unwrap(),
+        connection: connection(),
+        name: None,
+        selection,
+        created_at: Timestamp::UNIX_EPOCH,
+        updated_at: Timestamp::UNIX_EPOCH,
+    };
+    selections.into_iter().enumerate().map(binding).collect()
+}
+
+fn connection() -> ConnectionId {
+    ConnectionId("c0ffee00-0000-4000-8000-000000000001".parse().unwrap())
+}
+
+/// Translates with the context that the case's name asks for.
+fn events(name: &str, body: &[u8]) -> Result<Vec<Event>, Untranslatable> {
+    let url = if name.contains("@server") {
+        "https://tfs.example.com/tfs/DefaultCollection"
+    } else {
+        "https://dev.azure.com/fabrikam"
+    };
+    let context = Context {
+        connection: connection(),
+        source: &CollectionUrl::parse(url).unwrap(),
+        notification: NotificationId("0dd0dd00-0000-4000-8000-000000000001".parse().unwrap()),
+        reason: reason(name),
+        bindings: &bindings(),
+        settings: &Settings::default(),
+    };
+    translate(body, &context)
+}
+
+fn json(event: &Event) -> serde_json::Value {
+    serde_json::from_slice(&event.json).unwrap()
+}
