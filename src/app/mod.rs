@@ -7,10 +7,10 @@ pub mod connections;
 mod directory;
 pub mod events;
 pub mod first_token;
-pub mod retention;
 pub mod idempotency;
 pub mod notifications;
 pub mod projects;
+pub mod retention;
 mod strangers;
 pub mod tokens;
 

@@ -28,59 +28,59 @@ use std::{
 use uuid::Uuid;
 
 /// The document, as served.
-pub static DOCUMENT: LazyLock<Value> = LazyLock::new(|| serde_json::from_str(&openapi_json()).unwrap());
+pub(crate) static DOCUMENT: LazyLock<Value> = LazyLock::new(|| serde_json::from_str(&openapi_json()).unwrap());
 /// (operation id, status) pairs that any test of this process has seen.
-pub static EXERCISED: Mutex<BTreeSet<(String, u16)>> = Mutex::new(BTreeSet::new());
+pub(crate) static EXERCISED: Mutex<BTreeSet<(String, u16)>> = Mutex::new(BTreeSet::new());
 static VALIDATORS: Mutex<BTreeMap<String, Arc<jsonschema::Validator>>> = Mutex::new(BTreeMap::new());
 
 type Answer = Pin<Box<dyn Future<Output = warp::reply::Response> + Send>>;
 
 /// A running gateway.
-pub struct Gateway {
-    pub app: Arc<App>,
-    pub store: Arc<MemoryStore>,
-    pub clock: Arc<ManualClock>,
+pub(crate) struct Gateway {
+    pub(crate) app: Arc<App>,
+    pub(crate) store: Arc<MemoryStore>,
+    pub(crate) clock: Arc<ManualClock>,
     /// A token of scope `admin`, and one of scope `read`.
-    pub admin: String,
-    pub read: String,
+    pub(crate) admin: String,
+    pub(crate) read: String,
     answer: Arc<dyn Fn(Request<Full<Bytes>>) -> Answer + Send + Sync>,
 }
 
 /// A reply that was held against the document.
 #[derive(Debug)]
-pub struct Reply {
-    pub status: StatusCode,
-    pub headers: HeaderMap,
-    pub body: Bytes,
+pub(crate) struct Reply {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
 }
 
 impl Reply {
-    pub fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         serde_json::from_slice(&self.body).unwrap_or_else(|e| panic!("{e}: {self:?}"))
     }
 
-    pub fn header(&self, name: &str) -> &str {
+    pub(crate) fn header(&self, name: &str) -> &str {
         self.headers.get(name).unwrap_or_else(|| panic!("no {name} in {self:?}")).to_str().unwrap()
     }
 
-    pub fn etag(&self) -> &str {
+    pub(crate) fn etag(&self) -> &str {
         self.header("etag")
     }
 
     /// The `type` of a problem, without its beginning.
-    pub fn problem(&self) -> String {
+    pub(crate) fn problem(&self) -> String {
         self.json()["type"].as_str().unwrap_or_default().trim_start_matches("urn:hookwell:problem:").to_owned()
     }
 
     /// The members and parameters that a problem finds wrong.
-    pub fn wrong(&self) -> Vec<String> {
+    pub(crate) fn wrong(&self) -> Vec<String> {
         let name = |error: &Value| error["pointer"].as_str().or(error["parameter"].as_str()).unwrap_or("?").to_owned();
         self.json()["errors"].as_array().map(|all| all.iter().map(name).collect()).unwrap_or_default()
     }
 }
 
 /// A request being put together.
-pub struct Ask<'a> {
+pub(crate) struct Ask<'a> {
     gateway: &'a Gateway,
     request: http::request::Builder,
     body: Bytes,
@@ -90,11 +90,11 @@ pub struct Ask<'a> {
 }
 
 impl Gateway {
-    pub async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         Self::with(Settings::default()).await
     }
 
-    pub async fn with(settings: Settings) -> Self {
+    pub(crate) async fn with(settings: Settings) -> Self {
         let (store, clock) =
             (Arc::new(MemoryStore::new()), Arc::new(ManualClock::new("2026-11-22T10:00:00Z".parse().unwrap())));
         let app =
@@ -110,36 +110,36 @@ impl Gateway {
         Self { app, store, clock, admin: admin.to_string(), read: read.to_string(), answer: Arc::new(answer) }
     }
 
-    pub fn ask(&self, method: &str, path: &str) -> Ask<'_> {
+    pub(crate) fn ask(&self, method: &str, path: &str) -> Ask<'_> {
         let method: Method = method.parse().unwrap();
         let request = Request::builder().method(method.clone()).uri(path);
         Ask { gateway: self, request, body: Bytes::new(), token: Some(self.admin.clone()), path: path.into(), method }
     }
 
-    pub async fn get(&self, path: &str) -> Reply {
+    pub(crate) async fn get(&self, path: &str) -> Reply {
         self.ask("GET", path).send().await
     }
 
-    pub async fn post(&self, path: &str, body: Value) -> Reply {
+    pub(crate) async fn post(&self, path: &str, body: Value) -> Reply {
         self.ask("POST", path).json(&body).send().await
     }
 
     /// A new connection's id and the whole reply.
-    pub async fn connection(&self) -> (String, Reply) {
+    pub(crate) async fn connection(&self) -> (String, Reply) {
         let body = json!({ "name": "Fabrikam", "url": "https://dev.azure.com/fabrikam", "token": "pat-secret" });
         let reply = self.post("/v1/connections", body).await;
         assert_eq!(reply.status, 201, "{reply:?}");
         (reply.json()["id"].as_str().unwrap().to_owned(), reply)
     }
 
-    pub async fn project(&self, slug: &str) -> Reply {
+    pub(crate) async fn project(&self, slug: &str) -> Reply {
         let reply = self.ask("PUT", &format!("/v1/projects/{slug}")).json(&json!({ "name": slug })).send().await;
         assert_eq!(reply.status, 201, "{reply:?}");
         reply
     }
 
     /// Appends an event; answers its id.
-    pub async fn event(&self, kind: &str, connection: Uuid, projects: &[&str]) -> Uuid {
+    pub(crate) async fn event(&self, kind: &str, connection: Uuid, projects: &[&str]) -> Uuid {
         let id = Uuid::new_v4();
         let projects: Vec<Slug> = projects.iter().map(|slug| slug.parse().unwrap()).collect();
         let header = Header {
@@ -155,38 +155,38 @@ impl Gateway {
         id
     }
 
-    pub fn advance(&self, by: Duration) {
+    pub(crate) fn advance(&self, by: Duration) {
         self.clock.advance(by);
     }
 }
 
 impl Ask<'_> {
-    pub fn header(mut self, name: &str, value: &str) -> Self {
+    pub(crate) fn header(mut self, name: &str, value: &str) -> Self {
         self.request = self.request.header(name, value);
         self
     }
 
-    pub fn token(mut self, token: impl Into<Option<String>>) -> Self {
+    pub(crate) fn token(mut self, token: impl Into<Option<String>>) -> Self {
         self.token = token.into();
         self
     }
 
-    pub fn peer(mut self, peer: IpAddr) -> Self {
+    pub(crate) fn peer(mut self, peer: IpAddr) -> Self {
         self.request = self.request.extension(Peer(peer));
         self
     }
 
-    pub fn body(mut self, body: impl Into<Bytes>) -> Self {
+    pub(crate) fn body(mut self, body: impl Into<Bytes>) -> Self {
         self.body = body.into();
         self
     }
 
-    pub fn json(self, body: &Value) -> Self {
+    pub(crate) fn json(self, body: &Value) -> Self {
         self.header("content-type", "application/json").body(body.to_string())
     }
 
     /// The reply with its body still to come; not held against the document.
-    pub async fn open(self) -> warp::reply::Response {
+    pub(crate) async fn open(self) -> warp::reply::Response {
         let mut request = self.request;
         if let Some(token) = &self.token {
             request = request.header("authorization", format!("Bearer {token}"));
@@ -194,7 +194,7 @@ impl Ask<'_> {
         (self.gateway.answer)(request.body(Full::new(self.body)).unwrap()).await
     }
 
-    pub async fn send(self) -> Reply {
+    pub(crate) async fn send(self) -> Reply {
         let (method, path) = (self.method.clone(), self.path.clone());
         let response = self.open().await;
         let (parts, body) = response.into_parts();
@@ -245,7 +245,7 @@ fn validator(name: &str, schema: &Value) -> Arc<jsonschema::Validator> {
 }
 
 /// What a `$ref` refers to, or the value itself.
-pub fn resolve(value: &Value) -> &Value {
+pub(crate) fn resolve(value: &Value) -> &Value {
     match value["$ref"].as_str() {
         Some(reference) => DOCUMENT.pointer(reference.trim_start_matches('#')).unwrap_or(&Value::Null),
         None => value,
