@@ -63,6 +63,10 @@ fn property(name: &str) -> Value {
     }
 }
 
+fn both_branches() -> Value {
+    value!({ "properties": { "branch": {}, "branch_prefix": {} }, "required": ["branch", "branch_prefix"] })
+}
+
 /// What creating one takes: one form per role.
 pub fn new_schema() -> Value {
     let form = |role: &str, own: &[&str], required: &[&str]| {
@@ -75,7 +79,7 @@ pub fn new_schema() -> Value {
         schema
     };
     let mut code = form("code_deployment", &CODE, &["repository"]);
-    code["not"] = value!({ "required": ["branch", "branch_prefix"] });
+    code["not"] = both_branches();
     value!({
         "description": "What the project takes from a connection, by role. branch and branch_prefix exclude each other.",
         "oneOf": [code, form("build_provider", &BUILD, &[]), form("issue_provider", &ISSUE, &[])],
@@ -89,7 +93,7 @@ pub fn change_schema() -> Value {
         properties[*name] = property(name);
     }
     let mut schema = closed(&[], &properties);
-    schema["not"] = value!({ "required": ["branch", "branch_prefix"] });
+    schema["not"] = both_branches();
     schema["description"] = "Members of another role than the binding's are errors; role and project stay.".into();
     schema
 }
@@ -132,13 +136,13 @@ pub async fn create(slug: Segment, call: Result<Call, Problem>) -> Result<Respon
 /// Read a binding.
 #[utoipa::path(get, path = "/v1/bindings/{id}", tag = "bindings", operation_id = "read_binding",
     params(("id" = Uuid, Path, description = "The binding's id."),
-        ("If-None-Match" = Option<String>, Header, description = "An ETag: 304 when it is still this one.", max_length = 1000)),
+        ("If-None-Match" = Option<String>, Header, description = "An ETag: 304 when it is still this one.", max_length = 1000, pattern = "^(\\*|(W/)?\"[!#-+.-~]*\"( *, *(W/)?\"[!#-+.-~]*\")*)$")),
     responses((status = 200, description = "The binding.", body = BindingView), (status = 304, description = "It is still this one.")))]
 pub async fn show(id: Segment, call: Result<Call, Problem>) -> Result<Response, Problem> {
     let call = call?;
     call.query(&[])?;
     let kept = bindings::find(&call.app().directory(), id.names("binding")?)?;
-    Ok(resource(&call, kept.version, &BindingView::from(&kept.record)))
+    resource(&call, kept.version, &BindingView::from(&kept.record))
 }
 
 /// Change a binding.
@@ -146,7 +150,7 @@ pub async fn show(id: Segment, call: Result<Call, Problem>) -> Result<Response, 
 /// Members that are left out stay as they are (RFC 7396). Giving one of `branch` and `branch_prefix` takes the other away.
 #[utoipa::path(patch, path = "/v1/bindings/{id}", tag = "bindings", operation_id = "change_binding",
     params(("id" = Uuid, Path, description = "The binding's id."),
-        ("If-Match" = String, Header, description = "The ETag that reading it gave, or `*`.", min_length = 1, max_length = 1000)),
+        ("If-Match" = String, Header, description = "The ETag that reading it gave, or `*`.", min_length = 1, max_length = 1000, pattern = "^(\\*|(W/)?\"[!#-+.-~]*\"( *, *(W/)?\"[!#-+.-~]*\")*)$")),
     request_body(content((BindingChangeBody = "application/json"), (BindingChangeBody = "application/merge-patch+json"))),
     responses((status = 200, description = "As it is now.", body = BindingView),
         (status = 409, description = "It contradicts another binding of the project.")))]
@@ -164,7 +168,7 @@ pub async fn edit(id: Segment, call: Result<Call, Problem>) -> Result<Response, 
 /// Remove a binding.
 #[utoipa::path(delete, path = "/v1/bindings/{id}", tag = "bindings", operation_id = "remove_binding",
     params(("id" = Uuid, Path, description = "The binding's id."),
-        ("If-Match" = Option<String>, Header, description = "The ETag that reading it gave.", min_length = 1, max_length = 1000)),
+        ("If-Match" = Option<String>, Header, description = "The ETag that reading it gave.", min_length = 1, max_length = 1000, pattern = "^(\\*|(W/)?\"[!#-+.-~]*\"( *, *(W/)?\"[!#-+.-~]*\")*)$")),
     responses((status = 204, description = "It is gone.")))]
 pub async fn remove(id: Segment, call: Result<Call, Problem>) -> Result<Response, Problem> {
     let call = call?;

@@ -76,6 +76,17 @@ fn complete(operation: &mut Value, access: Access, method: &str) {
         Access::Hook => operation["security"] = json!([{ "hook": [] }]),
         Access::Read | Access::Admin => {}
     }
+    if operation.get("description").is_none() {
+        operation["description"] = format!("{}.", operation["summary"].as_str().unwrap_or_default()).into();
+    }
+    operation["parameters"]
+        .as_array_mut()
+        .into_iter()
+        .flatten()
+        .for_each(|parameter| not_null(&mut parameter["schema"]));
+    if operation["parameters"].is_null() {
+        operation.as_object_mut().expect("an operation is an object").remove("parameters");
+    }
     let mut names: Vec<(&str, &str)> = vec![("503", "Unavailable"), ("default", "Other")];
     if access != Access::Hook {
         names.push(("400", "BadRequest"));
@@ -108,12 +119,17 @@ fn complete(operation: &mut Value, access: Access, method: &str) {
     if header_parameter(operation, "Idempotency-Key") {
         names.push(("409", "Conflict"));
     }
+    let versioned = method != "delete" && (conditional || header_parameter(operation, "If-None-Match"));
     let responses = operation["responses"].as_object_mut().expect("an operation has responses");
     for response in responses.values_mut().filter(|response| response.get("$ref").is_none()) {
         let given = response.get("headers").and_then(Value::as_object).cloned().unwrap_or_default();
         let mut headers =
             Map::from_iter([("X-Request-Id".to_owned(), json!({ "$ref": "#/components/headers/X-Request-Id" }))]);
         headers.extend(given);
+        if versioned && response.get("content").is_none_or(|content| content.get(super::problem::MEDIA_TYPE).is_none())
+        {
+            headers.insert("ETag".to_owned(), json!({ "$ref": "#/components/headers/ETag" }));
+        }
         response["headers"] = headers.into();
     }
     for (status, response) in responses.iter_mut() {
@@ -124,6 +140,17 @@ fn complete(operation: &mut Value, access: Access, method: &str) {
     for (status, name) in names {
         let reference = json!({ "$ref": format!("#/components/responses/{name}") });
         responses.entry(status).or_insert(reference);
+    }
+}
+
+/// A parameter is there or not: what utoipa makes of `Option` would let clients send the word `null`.
+fn not_null(schema: &mut Value) {
+    if let Some(kinds) = schema["type"].as_array() {
+        let kind = kinds.iter().find(|kind| *kind != "null").cloned();
+        schema["type"] = kind.unwrap_or_default();
+    }
+    if let Some(forms) = schema["oneOf"].as_array() {
+        *schema = forms.iter().find(|form| form["type"] != "null").cloned().unwrap_or_default();
     }
 }
 
@@ -143,7 +170,6 @@ fn headers() -> Value {
         "X-Request-Id": text("The request's id: the one that was sent, or a new one. The gateway's log knows it."),
         "Retry-After": { "description": "Seconds to wait before trying again.", "schema": { "type": "integer", "minimum": 1, "maximum": 86400 } },
         "WWW-Authenticate": text("How to authenticate."),
-        "Allow": text("The methods that the path takes."),
         "ETag": text("The resource's version; send it as If-Match."),
     })
 }

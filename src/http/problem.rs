@@ -303,8 +303,9 @@ impl From<Refusal> for Problem {
                 Self::because(Kind::LimitReached, format!("there may be at most {max} {what}; delete one first"))
             }
             Refusal::Unconfirmed(detail) => Self::because(Kind::ConfirmationRequired, detail),
+            // The body is well formed: it is what is there that it does not fit.
             Refusal::Invalid(wrong) => Self::listing(
-                Kind::InvalidBody,
+                Kind::Conflict,
                 wrong.into_iter().map(|Wrong { pointer, detail }| FieldError::member(pointer, detail)).collect(),
             ),
             Refusal::Store(error) => error.into(),

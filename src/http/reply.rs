@@ -8,10 +8,13 @@ use crate::{
     app::change::Precondition,
     store::{Log, Position},
 };
-use http::{HeaderValue, StatusCode, header};
+use http::{HeaderName, HeaderValue, StatusCode, header};
 use serde::Serialize;
 use std::fmt::Write as _;
 use warp::{Reply as _, reply::Response};
+
+/// Longest list of entity tags.
+const TAGS_CHARS_MAX: usize = 1_000;
 
 /// 200 with JSON.
 pub fn json(body: &impl Serialize) -> Response {
@@ -68,14 +71,40 @@ pub fn tagged(version: u64, mut response: Response) -> Response {
 }
 
 /// The resource, or 304 when the client has this version.
-pub fn resource(call: &Call, version: u64, body: &impl Serialize) -> Response {
+pub fn resource(call: &Call, version: u64, body: &impl Serialize) -> Result<Response, Problem> {
     let current = etag(version);
-    let known = call.header(header::IF_NONE_MATCH).is_some_and(|sent| {
-        sent.split(',')
-            .any(|tag| tag.trim() == "*" || tag.trim().trim_start_matches("W/").as_bytes() == current.as_bytes())
-    });
+    let known = match tags(call, header::IF_NONE_MATCH)? {
+        None => false,
+        Some(Tags::Any) => true,
+        // Compared weakly, as RFC 9110 wants it here.
+        Some(Tags::These(tags)) => tags.iter().any(|tag| tag.trim_start_matches("W/").as_bytes() == current.as_bytes()),
+    };
     let response = if known { StatusCode::NOT_MODIFIED.into_response() } else { json(body) };
-    tagged(version, response)
+    Ok(tagged(version, response))
+}
+
+/// What a header of entity tags says.
+enum Tags<'a> {
+    Any,
+    These(Vec<&'a str>),
+}
+
+fn tags(call: &Call, name: HeaderName) -> Result<Option<Tags<'_>>, Problem> {
+    let Some(value) = call.headers.get(&name) else { return Ok(None) };
+    let is_tag = |tag: &&str| {
+        let quoted = tag.trim_start_matches("W/").strip_prefix('"').and_then(|tag| tag.strip_suffix('"'));
+        quoted.is_some_and(|inner| inner.bytes().all(|b| b.is_ascii_graphic() && b != b'"'))
+    };
+    match value.to_str().map(str::trim) {
+        Ok("*") => Ok(Some(Tags::Any)),
+        Ok(text) if text.len() <= TAGS_CHARS_MAX && text.split(',').map(str::trim).all(|tag| is_tag(&tag)) => {
+            Ok(Some(Tags::These(text.split(',').map(str::trim).collect())))
+        }
+        _ => Err(Problem::because(
+            Kind::BadRequest,
+            format!("{name} must be * or ETags in quotes, at most {TAGS_CHARS_MAX} characters"),
+        )),
+    }
 }
 
 fn etag(version: u64) -> HeaderValue {
@@ -84,13 +113,11 @@ fn etag(version: u64) -> HeaderValue {
 
 /// `If-Match`; `*` means any version. A tag that is not one of ours matches nothing.
 pub fn if_match(call: &Call) -> Result<Option<Precondition>, Problem> {
-    let Some(value) = call.headers.get(header::IF_MATCH) else { return Ok(None) };
-    let text = value.to_str().map_err(|_| Problem::because(Kind::BadRequest, "If-Match is not ASCII"))?;
-    if text.trim() == "*" {
-        return Ok(Some(Precondition::None));
-    }
-    let version = |tag: &str| tag.trim().strip_prefix('"')?.strip_suffix('"')?.parse().ok();
-    Ok(Some(Precondition::Versions(text.split(',').filter_map(version).collect())))
+    let version = |tag: &&str| tag.strip_prefix('"')?.strip_suffix('"')?.parse().ok();
+    Ok(tags(call, header::IF_MATCH)?.map(|tags| match tags {
+        Tags::Any => Precondition::None,
+        Tags::These(tags) => Precondition::Versions(tags.iter().filter_map(version).collect()),
+    }))
 }
 
 /// `If-Match` where a change without it would overwrite somebody else's.

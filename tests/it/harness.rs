@@ -1,0 +1,266 @@
+//! A gateway in the test's own process. Every reply is held against the OpenAPI document, and what was exercised is
+//! remembered.
+
+use bytes::Bytes;
+use hookwell::{
+    app::{App, tokens},
+    clock::ManualClock,
+    config::Settings,
+    domain::{ConnectionId, NotificationId, Scope, Slug},
+    event::{Event, Header},
+    http::{Peer, openapi_json, service},
+    secrets::Keys,
+    store::{Entry, Journal as _, Log, MemoryStore},
+};
+use http::{HeaderMap, Method, Request, StatusCode};
+use http_body_util::{BodyExt as _, Full};
+use hyper::service::Service;
+use hyper_util::service::TowerToHyperService;
+use serde_json::{Value, json};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    future::Future,
+    net::IpAddr,
+    pin::Pin,
+    sync::{Arc, LazyLock, Mutex},
+    time::Duration,
+};
+use uuid::Uuid;
+
+/// The document, as served.
+pub(crate) static DOCUMENT: LazyLock<Value> = LazyLock::new(|| serde_json::from_str(&openapi_json()).unwrap());
+/// (operation id, status) pairs that any test of this process has seen.
+pub(crate) static EXERCISED: Mutex<BTreeSet<(String, u16)>> = Mutex::new(BTreeSet::new());
+static VALIDATORS: Mutex<BTreeMap<String, Arc<jsonschema::Validator>>> = Mutex::new(BTreeMap::new());
+
+type Answer = Pin<Box<dyn Future<Output = warp::reply::Response> + Send>>;
+
+/// A running gateway.
+pub(crate) struct Gateway {
+    pub(crate) app: Arc<App>,
+    pub(crate) store: Arc<MemoryStore>,
+    pub(crate) clock: Arc<ManualClock>,
+    /// A token of scope `admin`, and one of scope `read`.
+    pub(crate) admin: String,
+    pub(crate) read: String,
+    answer: Arc<dyn Fn(Request<Full<Bytes>>) -> Answer + Send + Sync>,
+}
+
+/// A reply that was held against the document.
+#[derive(Debug)]
+pub(crate) struct Reply {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
+}
+
+impl Reply {
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap_or_else(|e| panic!("{e}: {self:?}"))
+    }
+
+    pub(crate) fn header(&self, name: &str) -> &str {
+        self.headers.get(name).unwrap_or_else(|| panic!("no {name} in {self:?}")).to_str().unwrap()
+    }
+
+    pub(crate) fn etag(&self) -> &str {
+        self.header("etag")
+    }
+
+    /// The `type` of a problem, without its beginning.
+    pub(crate) fn problem(&self) -> String {
+        self.json()["type"].as_str().unwrap_or_default().trim_start_matches("urn:hookwell:problem:").to_owned()
+    }
+
+    /// The members and parameters that a problem finds wrong.
+    pub(crate) fn wrong(&self) -> Vec<String> {
+        let name = |error: &Value| error["pointer"].as_str().or(error["parameter"].as_str()).unwrap_or("?").to_owned();
+        self.json()["errors"].as_array().map(|all| all.iter().map(name).collect()).unwrap_or_default()
+    }
+}
+
+/// A request being put together.
+pub(crate) struct Ask<'a> {
+    gateway: &'a Gateway,
+    request: http::request::Builder,
+    body: Bytes,
+    token: Option<String>,
+    path: String,
+    method: Method,
+}
+
+impl Gateway {
+    pub(crate) async fn start() -> Self {
+        Self::with(Settings::default()).await
+    }
+
+    pub(crate) async fn with(settings: Settings) -> Self {
+        let (store, clock) =
+            (Arc::new(MemoryStore::new()), Arc::new(ManualClock::new("2026-11-22T10:00:00Z".parse().unwrap())));
+        let app =
+            App::start(settings, Arc::<MemoryStore>::clone(&store), Arc::<ManualClock>::clone(&clock), Keys::random());
+        let app = Arc::new(app.await.unwrap());
+        let (_, admin) = tokens::create(&app, "tests".into(), Scope::Admin, |_, _| Vec::new()).await.unwrap();
+        let (_, read) = tokens::create(&app, "readers".into(), Scope::Read, |_, _| Vec::new()).await.unwrap();
+        let service = TowerToHyperService::new(warp::service(service(Arc::clone(&app))));
+        let answer = move |request| -> Answer {
+            let answer = service.call(request);
+            Box::pin(async move { answer.await.unwrap_or_else(|never| match never {}) })
+        };
+        Self { app, store, clock, admin: admin.to_string(), read: read.to_string(), answer: Arc::new(answer) }
+    }
+
+    pub(crate) fn ask(&self, method: &str, path: &str) -> Ask<'_> {
+        let method: Method = method.parse().unwrap();
+        let request = Request::builder().method(method.clone()).uri(path);
+        Ask { gateway: self, request, body: Bytes::new(), token: Some(self.admin.clone()), path: path.into(), method }
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> Reply {
+        self.ask("GET", path).send().await
+    }
+
+    pub(crate) async fn post(&self, path: &str, body: Value) -> Reply {
+        self.ask("POST", path).json(&body).send().await
+    }
+
+    /// A new connection's id and the whole reply.
+    pub(crate) async fn connection(&self) -> (String, Reply) {
+        let body = json!({ "name": "Fabrikam", "url": "https://dev.azure.com/fabrikam", "token": "pat-secret" });
+        let reply = self.post("/v1/connections", body).await;
+        assert_eq!(reply.status, 201, "{reply:?}");
+        (reply.json()["id"].as_str().unwrap().to_owned(), reply)
+    }
+
+    pub(crate) async fn project(&self, slug: &str) -> Reply {
+        let reply = self.ask("PUT", &format!("/v1/projects/{slug}")).json(&json!({ "name": slug })).send().await;
+        assert_eq!(reply.status, 201, "{reply:?}");
+        reply
+    }
+
+    /// Appends an event; answers its id.
+    pub(crate) async fn event(&self, kind: &str, connection: Uuid, projects: &[&str]) -> Uuid {
+        let id = Uuid::new_v4();
+        let projects: Vec<Slug> = projects.iter().map(|slug| slug.parse().unwrap()).collect();
+        let header = Header {
+            kind: kind.into(),
+            connection: ConnectionId(connection),
+            projects,
+            notification: NotificationId(Uuid::nil()),
+        };
+        let json = json!({ "specversion": "1.0", "id": id, "source": "https://dev.azure.com/fabrikam", "type": kind });
+        let event = Event { id, header, json: json.to_string().into() };
+        let entry = Entry { key: id, time: self.app.clock.now(), body: event.to_stored() };
+        self.store.append(Log::Events, entry).await.unwrap();
+        id
+    }
+
+    pub(crate) fn advance(&self, by: Duration) {
+        self.clock.advance(by);
+    }
+}
+
+impl Ask<'_> {
+    pub(crate) fn header(mut self, name: &str, value: &str) -> Self {
+        self.request = self.request.header(name, value);
+        self
+    }
+
+    pub(crate) fn token(mut self, token: impl Into<Option<String>>) -> Self {
+        self.token = token.into();
+        self
+    }
+
+    pub(crate) fn peer(mut self, peer: IpAddr) -> Self {
+        self.request = self.request.extension(Peer(peer));
+        self
+    }
+
+    pub(crate) fn body(mut self, body: impl Into<Bytes>) -> Self {
+        self.body = body.into();
+        self
+    }
+
+    pub(crate) fn json(self, body: &Value) -> Self {
+        self.header("content-type", "application/json").body(body.to_string())
+    }
+
+    /// The reply with its body still to come; not held against the document.
+    pub(crate) async fn open(self) -> warp::reply::Response {
+        let mut request = self.request;
+        if let Some(token) = &self.token {
+            request = request.header("authorization", format!("Bearer {token}"));
+        }
+        (self.gateway.answer)(request.body(Full::new(self.body)).unwrap()).await
+    }
+
+    pub(crate) async fn send(self) -> Reply {
+        let (method, path) = (self.method.clone(), self.path.clone());
+        let response = self.open().await;
+        let (parts, body) = response.into_parts();
+        let body = body.collect().await.unwrap().to_bytes();
+        let reply = Reply { status: parts.status, headers: parts.headers, body };
+        check(&method, &path, &reply);
+        reply
+    }
+}
+
+/// Holds a reply against the document, and remembers that it was seen.
+fn check(method: &Method, target: &str, reply: &Reply) {
+    let path = target.split('?').next().unwrap();
+    assert!(reply.headers.contains_key("x-request-id"), "no request id: {reply:?}");
+    let Some((template, operation)) = operation(method, path) else {
+        assert!(matches!(reply.status.as_u16(), 404 | 405) || method == Method::HEAD, "{method} {path}: {reply:?}");
+        return;
+    };
+    let status = reply.status.as_u16();
+    let id = operation["operationId"].as_str().unwrap().to_owned();
+    let response = resolve(&operation["responses"][status.to_string()]);
+    assert!(!response.is_null(), "{id}: {status} is not documented: {reply:?}");
+    EXERCISED.lock().unwrap().insert((id.clone(), status));
+    let Some(content) = response["content"].as_object() else {
+        assert!(reply.body.is_empty(), "{id}: {status} is documented without a body: {reply:?}");
+        return;
+    };
+    let media_type = reply.header("content-type");
+    let bare = |text: &str| text.split(';').next().unwrap().trim().to_owned();
+    let documented = content.iter().find(|(name, _)| bare(name) == bare(media_type));
+    let (_, media) = documented.unwrap_or_else(|| panic!("{id}: {status} as {media_type} is not documented"));
+    if bare(media_type).ends_with("json") {
+        let validator = validator(&format!("{template} {method} {status} {media_type}"), &media["schema"]);
+        let value = reply.json();
+        let errors: Vec<String> =
+            validator.iter_errors(&value).map(|e| format!("{}: {e}", e.instance_path())).collect();
+        assert!(errors.is_empty(), "{id}: {status}: {errors:?} in {value}");
+    }
+}
+
+fn validator(name: &str, schema: &Value) -> Arc<jsonschema::Validator> {
+    let mut validators = VALIDATORS.lock().unwrap();
+    let make = || {
+        let whole = json!({ "allOf": [schema], "components": { "schemas": DOCUMENT["components"]["schemas"] } });
+        Arc::new(jsonschema::options().should_validate_formats(true).build(&whole).unwrap())
+    };
+    Arc::clone(validators.entry(name.to_owned()).or_insert_with(make))
+}
+
+/// What a `$ref` refers to, or the value itself.
+pub(crate) fn resolve(value: &Value) -> &Value {
+    match value["$ref"].as_str() {
+        Some(reference) => DOCUMENT.pointer(reference.trim_start_matches('#')).unwrap_or(&Value::Null),
+        None => value,
+    }
+}
+
+/// The operation that a request belongs to: a path without parameters before one with.
+fn operation(method: &Method, path: &str) -> Option<(String, &'static Value)> {
+    let paths = DOCUMENT["paths"].as_object().unwrap();
+    let parts: Vec<&str> = path.split('/').collect();
+    let fits = |template: &&String| {
+        let template: Vec<&str> = template.split('/').collect();
+        template.len() == parts.len() && template.iter().zip(&parts).all(|(t, p)| t.starts_with('{') || t == p)
+    };
+    let template = paths.keys().filter(fits).min_by_key(|template| template.matches('{').count())?;
+    let operation = &paths[template][method.as_str().to_lowercase()];
+    operation.is_object().then(|| (template.clone(), operation))
+}

@@ -1,0 +1,5 @@
+mod contract;
+mod events;
+mod hooks;
+mod resources;
+mod stream;
