@@ -129,7 +129,7 @@ async fn memory() {
         last.as_secs_f64() * 1e3,
         last.as_secs_f64() / first.as_secs_f64()
     );
-    let reopened = server.restart().await;
+    let reopened = server.restart();
     println!(
         "started again, data directory opened and listening after {:.2} s, resident {} MiB",
         reopened.as_secs_f64(),

@@ -77,7 +77,7 @@ impl Server {
     }
 
     /// Stops it as an operator would and starts it again; how long the start took.
-    pub(crate) async fn restart(&mut self) -> Duration {
+    pub(crate) fn restart(&mut self) -> Duration {
         let pid = self.child.id().to_string();
         Command::new("kill").args(["-TERM", &pid]).status().expect("kill");
         self.child.wait().expect("the process ends");
