@@ -5,7 +5,6 @@
 mod corpus;
 mod goldens;
 mod properties;
-mod speed;
 
 use hookwell::{
     azure::CollectionUrl,
