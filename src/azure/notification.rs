@@ -84,6 +84,13 @@ impl<'a> Notification<'a> {
         self.created_date.as_str().and_then(time::timestamp)
     }
 
+    /// What it says, whoever it is delivered to and however it is written: type and resource, with members in the
+    /// order of their names. For events that Azure gives no id; `None` when there is no resource to tell them apart.
+    pub fn canonical(&self) -> Option<String> {
+        let resource: serde_json::Value = serde_json::from_str(self.resource?.get()).ok()?;
+        Some(format!("{:?} {resource}", self.event_type()))
+    }
+
     /// `resourceContainers.project.id`.
     pub fn project(&self) -> Option<&str> {
         self.resource_containers.project.id.as_str()

@@ -108,13 +108,18 @@ impl<'a> Frame<'a> {
     }
 
     /// Tells apart what nothing in the resource does: the event, by Azure's id for it. The event type is part of it
-    /// since samples share one placeholder id, and without an id the delivery itself has to do.
+    /// since samples share one placeholder id.
     pub(super) fn occasion(&self) -> String {
-        let kind = self.notification.event_type().unwrap_or_default();
-        match self.notification.id.as_str() {
-            Some(id) => format!("{kind}:{id}"),
-            None => format!("{kind}:{}", self.context.notification),
-        }
+        format!("{}:{}", self.notification.event_type().unwrap_or_default(), self.name())
+    }
+
+    /// What the event is called when nothing in the resource names it: Azure's id for it; without one what it says, which
+    /// is the same for every subscription; and without that the delivery itself has to do.
+    fn name(&self) -> String {
+        let notification = self.notification;
+        let said = || notification.canonical().map(|text| format!("said-{}", identity::fact("", "", "", &text)));
+        let id = notification.id.as_str().map(str::to_owned);
+        id.or_else(said).unwrap_or_else(|| format!("delivered-{}", self.context.notification))
     }
 
     /// The address of a subject, for events that must have one when the payload has none.
@@ -181,10 +186,7 @@ impl<'a> Frame<'a> {
             .text("resourceVersion", notification.resource_version.as_str())
             .text("message", notification.message())
             .text("reason", reason);
-        let subject = match notification.id.as_str() {
-            Some(id) => format!("hooks/events/{id}"),
-            None => format!("hooks/notifications/{}", self.context.notification),
-        };
+        let subject = format!("hooks/events/{}", self.name());
         let content = custom("dev.cdeventsx.azuredevops-event.received.0.1.0", content);
         vec![self.event(about, Fact::new(content, &subject, &self.occasion()))]
     }

@@ -1,7 +1,7 @@
 //! How fast the front door is, as ratios within one run: bare warp, the store alone, the whole gateway.
 //!
 //! `cargo bench --bench ingest` runs all of it (about four minutes); `-- quick` a shorter one; `-- memory` posts 400,000
-//! notifications and looks at memory, reopening and the cost of a page. Servers are processes of their own, the load
+//! notifications and looks at memory, reopening and the cost of a page; `-- burst` only 64 connections. Servers are processes of their own, the load
 //! comes from this one over loopback: on a small machine both share the cores, so read ratios, not rates.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a benchmark's output is its purpose")]
 #![expect(clippy::cast_precision_loss, reason = "figures for people")]
@@ -34,6 +34,12 @@ fn main() {
     if has("memory") {
         return runtime.block_on(memory());
     }
+    if has("burst") {
+        return runtime.block_on(at(
+            64,
+            &Plan { baseline: Duration::from_secs(5), burst: Duration::from_secs(15), sustained: Duration::ZERO },
+        ));
+    }
     let seconds = Duration::from_secs;
     let plan = if has("quick") {
         Plan { baseline: seconds(3), burst: seconds(5), sustained: seconds(10) }
@@ -46,20 +52,24 @@ fn main() {
 async fn run(plan: &Plan) {
     println!("{}", Report::HEAD);
     for concurrency in CONCURRENCIES {
-        let bare = bare(concurrency, plan.baseline).await;
-        let store = store_alone::run(concurrency, plan.baseline).await;
-        println!("{}", store.line("store alone", concurrency));
-        let gateway = gateway(concurrency, plan.burst).await;
-        // The machine drifts: the baseline is what it was just before and just after.
-        let again = self::bare(concurrency, plan.baseline).await;
-        let baseline = f64::midpoint(bare.per_second(), again.per_second());
-        println!(
-            "  gateway / bare warp {:.3}   gateway / store alone {:.2}\n",
-            gateway.per_second() / baseline,
-            gateway.per_second() / store.per_second()
-        );
+        at(concurrency, plan).await;
     }
     sustained(plan).await;
+}
+
+async fn at(concurrency: usize, plan: &Plan) {
+    let bare = bare(concurrency, plan.baseline).await;
+    let store = store_alone::run(concurrency, plan.baseline).await;
+    println!("{}", store.line("store alone", concurrency));
+    let gateway = gateway(concurrency, plan.burst).await;
+    // The machine drifts: the baseline is what it was just before and just after.
+    let again = self::bare(concurrency, plan.baseline).await;
+    let baseline = f64::midpoint(bare.per_second(), again.per_second());
+    println!(
+        "  gateway / bare warp {:.3}   gateway / store alone {:.2}\n",
+        gateway.per_second() / baseline,
+        gateway.per_second() / store.per_second()
+    );
 }
 
 async fn bare(concurrency: usize, duration: Duration) -> Report {

@@ -1,6 +1,7 @@
 //! The real binary: started, spoken to over sockets, stopped, killed.
 
 mod command_line;
+mod corpus;
 mod crash;
 mod doors;
 mod tls;
