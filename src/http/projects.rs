@@ -62,7 +62,7 @@ pub async fn list(call: Result<Call, Problem>) -> Result<Response, Problem> {
 /// Read a project.
 #[utoipa::path(get, path = "/v1/projects/{slug}", tag = "projects", operation_id = "read_project",
     params(("slug" = String, Path, description = "The project's slug.", min_length = 1, max_length = 63, pattern = "^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"),
-        ("If-None-Match" = Option<String>, Header, description = "An ETag: 304 when it is still this one.", max_length = 1000, pattern = "^(\\*|(W/)?\"[!#-+.-~]*\"( *, *(W/)?\"[!#-+.-~]*\")*)$")),
+        ("If-None-Match" = Option<String>, Header, description = "An ETag: 304 when it is still this one.", pattern = "^(\\*|(W/)?\"[!#-+.-~]{0,100}\"( ?, ?(W/)?\"[!#-+.-~]{0,100}\"){0,7})$")),
     responses((status = 200, description = "The project.", body = ProjectView), (status = 304, description = "It is still this one.")))]
 pub async fn show(slug: Segment, call: Result<Call, Problem>) -> Result<Response, Problem> {
     let call = call?;
@@ -76,8 +76,8 @@ pub async fn show(slug: Segment, call: Result<Call, Problem>) -> Result<Response
 /// A new one needs no `If-Match`; one that is there does. `If-None-Match: *` makes sure that it is new.
 #[utoipa::path(put, path = "/v1/projects/{slug}", tag = "projects", operation_id = "put_project",
     params(("slug" = String, Path, description = "The project's slug: its name in URLs and events.", min_length = 1, max_length = 63, pattern = "^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"),
-        ("If-Match" = Option<String>, Header, description = "The ETag that reading it gave.", min_length = 1, max_length = 1000, pattern = "^(\\*|(W/)?\"[!#-+.-~]*\"( *, *(W/)?\"[!#-+.-~]*\")*)$"),
-        ("If-None-Match" = Option<String>, Header, description = "`*`: only a new one.", pattern = "^\\*$", max_length = 1)),
+        ("If-Match" = Option<String>, Header, description = "The ETag that reading it gave.", pattern = "^(\\*|(W/)?\"[!#-+.-~]{0,100}\"( ?, ?(W/)?\"[!#-+.-~]{0,100}\"){0,7})$"),
+        ("If-None-Match" = Option<String>, Header, description = "`*`: only a new one.", pattern = "^\\*$")),
     request_body = ProjectBody,
     responses((status = 200, description = "Replaced.", body = ProjectView), (status = 201, description = "Made.", body = ProjectView),
         (status = 409, description = "There are as many projects as there may be.")))]
@@ -103,7 +103,7 @@ pub async fn put(slug: Segment, call: Result<Call, Problem>) -> Result<Response,
 /// Its bindings go with it; the reply names them. Events that were published stay and keep naming the project.
 #[utoipa::path(delete, path = "/v1/projects/{slug}", tag = "projects", operation_id = "remove_project",
     params(("slug" = String, Path, description = "The project's slug.", min_length = 1, max_length = 63, pattern = "^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"),
-        ("If-Match" = Option<String>, Header, description = "The ETag that reading it gave.", min_length = 1, max_length = 1000, pattern = "^(\\*|(W/)?\"[!#-+.-~]*\"( *, *(W/)?\"[!#-+.-~]*\")*)$")),
+        ("If-Match" = Option<String>, Header, description = "The ETag that reading it gave.", pattern = "^(\\*|(W/)?\"[!#-+.-~]{0,100}\"( ?, ?(W/)?\"[!#-+.-~]{0,100}\"){0,7})$")),
     responses((status = 200, description = "It is gone, and with it these.", body = RemovedView)))]
 pub async fn remove(slug: Segment, call: Result<Call, Problem>) -> Result<Response, Problem> {
     let call = call?;
