@@ -73,7 +73,11 @@ pub fn blank(path: &str) -> String {
 fn complete(operation: &mut Value, access: Access, method: &str) {
     match access {
         Access::Public => operation["security"] = json!([]),
-        Access::Hook => operation["security"] = json!([{ "hook": [] }]),
+        Access::Hook => {
+            operation["security"] = json!([{ "hook": [] }]);
+            // An authentic sender hears 200 also for nothing at all.
+            operation["requestBody"]["required"] = false.into();
+        }
         Access::Read | Access::Admin => {}
     }
     if operation.get("description").is_none() {
