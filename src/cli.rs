@@ -110,6 +110,8 @@ fn start(cli: Cli, command: &clap::Command) -> Result<(), Failure> {
 }
 
 async fn serve(options: &Options, environment: &Environment) -> Result<(), Failure> {
+    // Before anything says that we run: whoever reads that may stop us at once.
+    let stop = stop_signal().map_err(Failure::new)?;
     let gateway = Gateway::open(options, environment).await.map_err(Failure::new)?;
     let scheme = if options.tls_cert.is_some() { "https" } else { "http" };
     tracing::info!(address = %gateway.address, data_dir = %options.data_dir().display(), "listening; {scheme}://{}/docs", gateway.address);
@@ -117,23 +119,21 @@ async fn serve(options: &Options, environment: &Environment) -> Result<(), Failu
         // Once, on standard output and never in the log: a log is kept and shipped.
         print(&format!("Admin token, shown only this once: {}\n", **token))?;
     }
-    gateway.run(stop_signal()).await;
+    gateway.run(stop).await;
     tracing::info!("stopped");
     Ok(())
 }
 
-/// Ready on SIGTERM or SIGINT.
-pub(crate) async fn stop_signal() {
+/// Listens for SIGTERM and SIGINT from now on; ready at the first of them.
+pub(crate) fn stop_signal() -> std::io::Result<impl Future<Output = ()>> {
     use tokio::signal::unix::{SignalKind, signal};
-    let (Ok(mut terminate), Ok(mut interrupt)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
-    else {
-        // Without handlers the default action stops the process, and the journal stands a kill.
-        return std::future::pending().await;
-    };
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
-    }
+    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    })
 }
 
 fn compact(options: &Options) -> Result<(), Failure> {

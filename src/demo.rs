@@ -271,7 +271,7 @@ impl Demo {
              '{base}/v1/notifications?state=quarantined'\n",
             *token, *token, *token, *token
         ));
-        let stop = stop_signal();
+        let stop = stop_signal().map_err(|e| DemoError::Answer(e.to_string()))?;
         tokio::pin!(stop);
         let password = self.hook.password.clone();
         loop {

@@ -74,6 +74,9 @@ pub struct App {
     pub metrics: Metrics,
     /// Who failed to authenticate, by address.
     pub strangers: Strangers,
+    /// The same for hooks, apart: behind a proxy all have one address, and a hook with an old password must not lock the
+    /// administrator out.
+    pub hook_strangers: Strangers,
     /// Held while a change of the registry is checked against other records and committed. Versions guard one record;
     /// rules over several (one build provider per project, bindings of a connection being removed) need this. One
     /// gateway owns the store, so a lock in its process is enough.
@@ -104,6 +107,7 @@ impl App {
             token_key,
             metrics,
             strangers,
+            hook_strangers: Strangers::default(),
             changing,
             stopping,
             directory,

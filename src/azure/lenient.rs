@@ -61,6 +61,12 @@ impl<'a> Text<'a> {
     }
 }
 
+impl<'a> From<Option<Cow<'a, str>>> for Text<'a> {
+    fn from(text: Option<Cow<'a, str>>) -> Self {
+        Self(text)
+    }
+}
+
 impl<'a> From<&'a str> for Text<'a> {
     fn from(text: &'a str) -> Self {
         Self(Some(Cow::Borrowed(text)))

@@ -55,9 +55,18 @@ struct Container<'a> {
 }
 
 impl<'a> Notification<'a> {
-    /// Reads what [`readable`] returned.
+    /// Reads what [`readable`] returned. An envelope that is JSON but cannot be read whole (a member twice, a number
+    /// beyond all bounds) is one without a resource: what says who it is, is enough not to lose it.
     pub fn read(text: &'a str) -> Result<Self, EnvelopeError> {
-        envelope::object(text)
+        envelope::object(text).or_else(|error| {
+            let envelope = envelope::peek(text.as_bytes()).map_err(|_| error)?;
+            Ok(Self {
+                id: envelope.id.into(),
+                event_type: envelope.event_type.into(),
+                subscription_id: envelope.subscription_id.into(),
+                ..Self::default()
+            })
+        })
     }
 
     /// `eventType`.
@@ -65,7 +74,7 @@ impl<'a> Notification<'a> {
         self.event_type.as_str().or(self.event_id.as_str())
     }
 
-    /// `message.text`, in English whatever the user's language; null when the subscription asks for no message.
+    /// `message.text`, for people: its words are not stable, and it is null when the subscription asks for none.
     pub fn message(&self) -> Option<&str> {
         self.message.text.as_str()
     }

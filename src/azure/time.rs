@@ -1,7 +1,11 @@
 //! Dates as Azure DevOps writes them.
 
-use jiff::{Timestamp, civil::date, tz::TimeZone};
+use jiff::Timestamp;
 use std::borrow::Cow;
+
+/// `0002-01-01` and `9999-01-01`: what lies outside is a sentinel.
+const DATES: std::ops::Range<Timestamp> =
+    Timestamp::constant(-62_104_060_800, 0)..Timestamp::constant(253_370_764_800, 0);
 
 /// More digits of a second than we hold are cut off.
 const FRACTION_DIGITS_MAX: usize = 9;
@@ -13,8 +17,7 @@ const FRACTION_DIGITS_MAX: usize = 9;
 pub fn timestamp(text: &str) -> Option<Timestamp> {
     let text = cut(text.trim());
     let moment: Timestamp = text.parse().or_else(|_| format!("{text}Z").parse()).ok()?;
-    let begins = |year| date(year, 1, 1).to_zoned(TimeZone::UTC).map(|zoned| zoned.timestamp()).ok();
-    (moment >= begins(2)? && moment < begins(9999)?).then_some(moment)
+    DATES.contains(&moment).then_some(moment)
 }
 
 /// The moment without its fraction: two reports of one fact may differ in the fraction they give.
@@ -52,6 +55,12 @@ mod tests {
         ] {
             assert_eq!(timestamp(text).map(|moment| moment.to_string()).as_deref(), expected, "{text}");
         }
+    }
+
+    #[test]
+    fn the_sentinels_are_where_they_should_be() {
+        assert_eq!(DATES.start.to_string(), "0002-01-01T00:00:00Z");
+        assert_eq!(DATES.end.to_string(), "9999-01-01T00:00:00Z");
     }
 
     #[test]

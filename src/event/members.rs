@@ -41,7 +41,9 @@ impl<'a> Members<'a> {
     }
 
     fn with(mut self, name: &'static str, value: Option<Value<'a>>) -> Self {
-        self.0.extend(value.map(|value| (name, value)));
+        if let Some(value) = value {
+            self.0.push((name, value));
+        }
         self
     }
 

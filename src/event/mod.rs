@@ -1,4 +1,4 @@
-//! What we say: a CDEvent inside a structured CloudEvent, as exact bytes.
+//! What we say: a `CDEvent` inside a structured `CloudEvent`, as exact bytes.
 
 pub mod cdevents;
 pub mod members;

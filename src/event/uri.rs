@@ -36,8 +36,8 @@ pub fn escaped(text: &str) -> Cow<'_, str> {
     let mut out = String::with_capacity(text.len() + 16);
     out.push_str(&text[..first]);
     encode(&mut out, bytes[first]);
-    for at in first + 1..bytes.len() {
-        if allowed(at) { out.push(char::from(bytes[at])) } else { encode(&mut out, bytes[at]) }
+    for (at, byte) in bytes.iter().enumerate().skip(first + 1) {
+        if allowed(at) { out.push(char::from(*byte)) } else { encode(&mut out, *byte) }
     }
     Cow::Owned(out)
 }

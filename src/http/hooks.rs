@@ -111,9 +111,9 @@ impl From<Refused> for Problem {
 fn refuse(call: &Call) -> Problem {
     let (app, now) = (call.app(), call.app().clock.monotonic());
     app.metrics.notification("unauthorized");
-    app.strangers.failed(call.peer, now);
+    app.hook_strangers.failed(call.peer, now);
     let refusal = unauthenticated();
-    match app.strangers.wait(call.peer, now) {
+    match app.hook_strangers.wait(call.peer, now) {
         Some(wait) => refusal.retry_after(wait).with(header::CONNECTION, HeaderValue::from_static("close")),
         None => refusal,
     }

@@ -188,12 +188,12 @@ impl Organization {
     }
 
     /// A stage's change of state.
-    pub fn stage(&mut self, number: u32, stage: &str, state: &str, result: Option<&str>) -> Delivery {
+    pub fn stage(&mut self, number: u32, stage: &str, to: &str, result: Option<&str>) -> Delivery {
         self.change();
         let id = Uuid::new_v5(&PROJECT, format!("{number}/{stage}").as_bytes());
         let finished = result.map(|_| self.now.to_string());
         let resource = json!({
-            "stage": {"id": id, "name": stage, "displayName": stage, "attempt": 1, "state": state, "result": result,
+            "stage": {"id": id, "name": stage, "displayName": stage, "attempt": 1, "state": to, "result": result,
                 "startTime": (self.now - SignedDuration::from_mins(2)).to_string(), "finishTime": finished},
             "run": {"id": number, "name": format!("20261104.{number}"), "state": "inProgress", "pipeline": self.pipeline_json(),
                 "_links": {"web": {"href": format!("{}/{PROJECT}/_build/results?buildId={number}", self.base)}}},
@@ -201,7 +201,7 @@ impl Organization {
             "repositories": [{"alias": "self", "id": REPOSITORY, "type": "Git", "change": {"message": "Cache the price list", "version": self.head}}],
         });
         let event = "ms.vss-pipelines.stage-state-changed-event";
-        let title = format!("stage {stage} of run {number} {}", result.unwrap_or(state));
+        let title = format!("stage {stage} of run {number} {}", result.unwrap_or(to));
         self.deliver(&title, event, "pipelines", "5.1-preview.1", 5, None, &resource)
     }
 

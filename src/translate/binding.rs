@@ -30,7 +30,7 @@ pub(super) struct About<'a> {
     pub(super) project: [Option<&'a str>; 3],
     /// Id and name of the repository.
     pub(super) repository: [Option<&'a str>; 2],
-    /// The short name of the branch, when the event has one.
+    /// The short name of the branch, when the event has one; a pull request's is the one it goes into.
     pub(super) branch: Option<&'a str>,
     /// Id and name of the pipeline.
     pub(super) pipeline: [Option<&'a str>; 2],
@@ -136,4 +136,105 @@ fn same(AzureRef(reference): &AzureRef, candidate: &str) -> bool {
     // ASCII first: it is nearly always enough, and ids are nothing else.
     reference.eq_ignore_ascii_case(candidate)
         || (!reference.is_ascii() && reference.to_lowercase() == candidate.to_lowercase())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn reference(text: &str) -> AzureRef {
+        AzureRef(text.to_owned())
+    }
+
+    fn code(project: &str, repository: &str, branch: BranchRule) -> Selection {
+        Selection::CodeDeployment { azure_project: reference(project), repository: reference(repository), branch }
+    }
+
+    fn main_branch() -> BranchRule {
+        BranchRule::Exact("main".to_owned())
+    }
+
+    const PUSH: About<'_> = About {
+        family: Family::Code,
+        project: [Some("p-1"), Some("p-1"), Some("Größe")],
+        repository: [Some("r-1"), Some("Shop")],
+        branch: Some("main"),
+        pipeline: [None; 2],
+        area_path: None,
+        work_item_type: None,
+    };
+
+    #[test]
+    fn a_repository_is_selected_by_id_or_name_whatever_their_case() {
+        for (project, repository, selected) in [
+            ("P-1", "R-1", true),
+            ("GRÖSSE", "r-1", false),
+            ("GRÖßE", "shop", true),
+            ("p-2", "r-1", false),
+            ("p-1", "r-2", false),
+        ] {
+            let selection = code(project, repository, BranchRule::Any);
+            assert_eq!(PUSH.selected_by(&selection), selected, "{project} {repository}");
+        }
+    }
+
+    #[test]
+    fn a_branch_rule_asks_only_events_that_have_a_branch() {
+        let on = |branch, rule| About { branch, ..PUSH }.selected_by(&code("p-1", "r-1", rule));
+        assert!(on(Some("main"), main_branch()));
+        assert!(!on(Some("Main"), main_branch()));
+        assert!(!on(Some("main2"), main_branch()));
+        assert!(on(None, main_branch()));
+        assert!(on(Some("release/2"), BranchRule::Prefix("release/".to_owned())));
+        assert!(!on(Some("rel"), BranchRule::Prefix("release/".to_owned())));
+        assert_eq!(branch(Some("refs/heads/a/b")), Some("a/b"));
+        assert_eq!(branch(Some("refs/tags/a")), None);
+    }
+
+    #[test]
+    fn a_run_belongs_to_its_repository_even_from_another_project() {
+        let run = About { family: Family::Run, project: [Some("p-2"), None, None], ..PUSH };
+        assert!(run.selected_by(&code("p-1", "r-1", main_branch())));
+        assert!(!run.selected_by(&code("p-1", "Shop", main_branch())), "a name alone is not unique");
+    }
+
+    #[test]
+    fn pipelines_are_selected_by_number_or_name_and_none_means_all() {
+        let select = |pipelines: &[&str]| Selection::BuildProvider {
+            azure_project: reference("p-1"),
+            pipelines: pipelines.iter().map(|name| reference(name)).collect(),
+        };
+        let run = About { family: Family::Run, pipeline: [Some("12"), Some("shop-ci")], ..PUSH };
+        assert!(run.selected_by(&select(&[])));
+        assert!(run.selected_by(&select(&["7", "12"])));
+        assert!(run.selected_by(&select(&["Shop-CI"])));
+        assert!(!run.selected_by(&select(&["1", "shop"])));
+        assert!(!PUSH.selected_by(&select(&[])), "a push is no build");
+    }
+
+    #[test]
+    fn work_items_are_selected_by_area_with_all_below_and_type() {
+        let select = |areas: &[&str], types: &[&str]| Selection::IssueProvider {
+            azure_project: reference("p-1"),
+            area_paths: areas.iter().map(ToString::to_string).collect(),
+            work_item_types: types.iter().map(ToString::to_string).collect(),
+        };
+        let item = About {
+            family: Family::WorkItem,
+            area_path: Some("Größe\\Shop\\Cart"),
+            work_item_type: Some("Bug"),
+            ..PUSH
+        };
+        for (areas, types, selected) in [
+            (vec![], vec![], true),
+            (vec!["Größe"], vec![], true),
+            (vec!["Größe\\shop\\"], vec!["bug"], true),
+            (vec!["Größe\\Shop\\Cart"], vec!["Task", "Bug"], true),
+            (vec!["Größe\\Sho"], vec![], false),
+            (vec!["Größe\\Shop\\Cart\\Deep"], vec![], false),
+            (vec![], vec!["Task"], false),
+        ] {
+            assert_eq!(item.selected_by(&select(&areas, &types)), selected, "{areas:?} {types:?}");
+        }
+    }
 }

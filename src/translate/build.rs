@@ -39,7 +39,7 @@ pub(super) fn completed(mut frame: Frame<'_>) -> Vec<Event> {
         outcome: Some(outcome(result, &frame)),
         ..Run::default()
     };
-    let repository = source.repository(&build);
+    let repository = Source::repository(&build);
     let change = source.pull_request(&build).zip(repository);
     let chain = change.map(|(n, repository)| frame.chain(&format!("git/repositories/{repository}/pullRequests/{n}")));
     let links = links(&frame, &build, &source);
@@ -94,7 +94,7 @@ impl<'a> Source<'a> {
     }
 
     /// One of Azure's own repositories.
-    fn repository(&self, build: &'a Build<'_>) -> Option<&'a str> {
+    fn repository(build: &'a Build<'_>) -> Option<&'a str> {
         let own = build.repository.kind.as_str().is_none() || build.repository.kind.is("TfsGit");
         build.repository.id.as_str().filter(|_| own)
     }
@@ -107,7 +107,7 @@ impl<'a> Source<'a> {
 }
 
 fn links(frame: &Frame<'_>, build: &Build<'_>, source: &Source<'_>) -> Vec<Link> {
-    let repository = source.repository(build);
+    let repository = Source::repository(build);
     let mut links = Vec::new();
     // A repository elsewhere has names of its own, which are not ours to make up.
     if repository.is_some() || build.repository.kind.as_str().is_none() {

@@ -72,9 +72,15 @@ impl<'a> Frame<'a> {
         let mut frame = Self { notification, context, project: None, source: String::new() };
         frame.within(notification.project());
         if frame.project.is_none() {
-            frame.source = escaped(context.source.as_str()).into_owned();
+            frame.source = frame.collection().into_owned();
         }
         frame
+    }
+
+    /// The collection's address, which can hold what a URI must not (`|`, letters outside ASCII).
+    fn collection(&self) -> Cow<'a, str> {
+        let collection = self.context.source.as_str();
+        uri(collection).unwrap_or_else(|| escaped(collection))
     }
 
     /// Sets the project that the resource names, unless the envelope named one already: the envelope's is the only one
@@ -85,7 +91,7 @@ impl<'a> Frame<'a> {
         }
         if let Some(project) = guid(project) {
             self.project = Some(project);
-            self.source = format!("{}/{project}", escaped(self.context.source.as_str()));
+            self.source = format!("{}/{project}", self.collection());
         }
     }
 
@@ -152,7 +158,7 @@ impl<'a> Frame<'a> {
             subject: fact.subject,
             content: &fact.content,
             custom_data: CustomData {
-                azuredevops: Extras { frame: self, extras: fact.extras, time_unknown: moment.is_none() },
+                azuredevops: Extras { frame: self, more: fact.extras, time_unknown: moment.is_none() },
                 hookwell: Own { connection: self.context.connection.0, projects: slugs },
             },
             partition_key: fact.entity.unwrap_or(fact.subject),
@@ -205,7 +211,7 @@ pub(super) fn to_second(moment: Timestamp) -> String {
 }
 
 /// The first of these that is an address.
-pub(super) fn first_uri<'a, const N: usize>(texts: [Option<&'a str>; N]) -> Option<Cow<'a, str>> {
+pub(super) fn first_uri<const N: usize>(texts: [Option<&str>; N]) -> Option<Cow<'_, str>> {
     texts.into_iter().flatten().find_map(uri)
 }
 
@@ -240,7 +246,7 @@ struct Own<'a> {
 
 struct Extras<'a, 'b> {
     frame: &'b Frame<'a>,
-    extras: Members<'b>,
+    more: Members<'b>,
     time_unknown: bool,
 }
 
@@ -263,7 +269,7 @@ impl Serialize for Extras<'_, '_> {
         if self.time_unknown {
             map.serialize_entry("timeUnknown", &true)?;
         }
-        self.extras.entries(&mut map)?;
+        self.more.entries(&mut map)?;
         map.end()
     }
 }

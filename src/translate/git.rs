@@ -82,15 +82,15 @@ fn ref_update(
     let discriminator = format!("{push_id}:{}:{}", old.unwrap_or_default(), new.unwrap_or_default());
     let details = Members::new().text("ref", Some(name)).text("oldObjectId", old).text("newObjectId", new);
     let details = commits(details, push);
-    let context = Members::new()
+    let surroundings = Members::new()
         .int("pushId", push.push_id.0)
         .object("pushedBy", person(&push.pushed_by))
         .object("repository", repository(&push.repository));
     let reference = || Reference { id: Cow::Borrowed(home.as_str()) };
     let (content, extras) = match (about.branch.is_some(), turn) {
-        (true, Turn::Created) => (Content::BranchCreated { repository: reference() }, details.and(context)),
-        (true, Turn::Deleted) => (Content::BranchDeleted { repository: reference() }, details.and(context)),
-        (on_branch, turn) => (custom(kind(on_branch, name, turn), details), context),
+        (true, Turn::Created) => (Content::BranchCreated { repository: reference() }, details.and(surroundings)),
+        (true, Turn::Deleted) => (Content::BranchDeleted { repository: reference() }, details.and(surroundings)),
+        (on_branch, turn) => (custom(kind(on_branch, name, turn), details), surroundings),
     };
     let mut fact = Fact::new(content, &subject, &discriminator);
     fact.time = moment(push.date.as_str());
@@ -135,9 +135,9 @@ fn of_commit<'a>(commit: &'a Commit<'_>) -> Members<'a> {
 }
 
 /// `tfvc.checkin`: a changeset is a change that is merged when it is made. The payload names no project.
-pub(super) fn checkin(frame: Frame<'_>) -> Vec<Event> {
+pub(super) fn checkin(frame: &Frame<'_>) -> Vec<Event> {
     let Some(checkin) = frame.resource::<Checkin<'_>>() else { return frame.unread() };
-    let about = About { family: Family::Code, ..About::project(&frame) };
+    let about = About { family: Family::Code, ..About::project(frame) };
     let Some(changeset) = checkin.changeset_id.positive() else {
         return frame.received(&about, Some("the check-in names no changeset"));
     };

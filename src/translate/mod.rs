@@ -82,7 +82,7 @@ pub fn translate(body: &[u8], context: &Context<'_>) -> Result<Vec<Event>, Untra
     let frame = Frame::new(&notification, context);
     Ok(match notification.event_type().unwrap_or_default() {
         "git.push" => git::push(frame),
-        "tfvc.checkin" => git::checkin(frame),
+        "tfvc.checkin" => git::checkin(&frame),
         "git.pullrequest.created" => pull_request::created(frame),
         "git.pullrequest.updated" => pull_request::updated(frame),
         "git.pullrequest.merged" => pull_request::merge_attempted(frame),
@@ -110,6 +110,6 @@ pub fn translate(body: &[u8], context: &Context<'_>) -> Result<Vec<Event>, Untra
         "workitem.commented" => work_item::commented(frame),
         "workitem.deleted" => work_item::deleted(frame),
         "workitem.restored" => work_item::restored(frame),
-        _ => other::received(frame),
+        _ => other::received(&frame),
     })
 }

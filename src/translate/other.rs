@@ -5,7 +5,7 @@ use super::{binding::About, frame::Frame};
 use crate::event::Event;
 
 /// Any of them.
-pub(super) fn received(frame: Frame<'_>) -> Vec<Event> {
-    let about = About::project(&frame);
+pub(super) fn received(frame: &Frame<'_>) -> Vec<Event> {
+    let about = About::project(frame);
     frame.received(&about, None)
 }

@@ -48,9 +48,8 @@ pub(super) fn updated(frame: Frame<'_>) -> Vec<Event> {
         let closed = change.closed();
         let hint = change.frame.context.reason;
         let reason = match hint {
-            Some(UpdateReason::StatusUpdateNotification) if closed.is_some() => None,
+            Some(UpdateReason::StatusUpdateNotification) | None if closed.is_some() => None,
             Some(hint) => Some(Reason::hinted(hint)),
-            None if closed.is_some() => None,
             None => Some(Reason::worded(change.frame.notification.message().unwrap_or_default())),
         };
         let changed = reason.map(|reason| change.changed(reason, hint.is_some()));

@@ -122,7 +122,7 @@ fn event(frame: &Frame<'_>, about: &About<'_>, change: &RepositoryChange<'_>, id
     fact.extras = turn.extras.object("initiatedBy", person(&change.initiated_by));
     let origin = &change.source_repository;
     if let (Some(project), Some(origin)) = (origin.project.id.as_str(), origin.id.as_str()) {
-        fact.links.push(frame.link(LinkKind::ForkOf, &[project], "repository", origin));
+        fact.links.push(frame.link(LinkKind::ForkOf, &[project], "definition.repository", origin));
     }
     frame.event(about, fact)
 }

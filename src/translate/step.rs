@@ -24,21 +24,38 @@ const BATCH: PageLimit = PageLimit { records_max: 256, body_bytes_max: 2 << 20 }
 const LEASE: Duration = Duration::from_mins(1);
 /// How long to wait after the store could not be used.
 const STORE_RETRY: Duration = Duration::from_secs(1);
+/// While more deliveries than this arrive in a second, translation yields to them: answering comes first, and what is
+/// late here is only late. Far above what an organization sends day by day.
+const BUSY_PER_SECOND: u64 = 2_000;
+/// Then it pauses this many times as long as it worked, and so takes a fifth of one core.
+const BUSY_PAUSE_FACTOR: u32 = 4;
+/// One such pause at most.
+const BUSY_PAUSE_MAX: Duration = Duration::from_millis(100);
+/// It yields no longer than until events are this late: under an overload that lasts, both get their share.
+const BUSY_LAG_MAX: Duration = Duration::from_secs(20);
 
 /// The consumer's name on disk.
 pub fn consumer() -> Consumer {
     Consumer { name: "translate".to_owned(), log: Log::Notifications }
 }
 
-/// Translates one batch; answers how many notifications were settled, 0 when none was due.
+/// What one step did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Settled {
+    /// How many notifications were settled; 0 when none was due.
+    pub count: usize,
+    /// How long the oldest of them had waited, by the wall clock.
+    pub lag: Duration,
+}
+
+/// Translates one batch.
 ///
 /// # Errors
 /// The store's; the batch will be claimed again.
-pub async fn step(app: &Arc<App>) -> Result<usize, Error> {
+pub async fn step(app: &Arc<App>) -> Result<Settled, Error> {
     let claim = app.store.claim(&consumer(), app.clock.now(), LEASE, BATCH).await?;
-    if claim.records.is_empty() {
-        return Ok(0);
-    }
+    let Some(oldest) = claim.records.first() else { return Ok(Settled::default()) };
+    let lag = Duration::try_from(app.clock.now().duration_since(oldest.record.time)).unwrap_or_default();
     let records: Vec<Record> = claim.records.iter().map(|claimed| claimed.record.clone()).collect();
     let (worker, now) = (Arc::clone(app), app.clock.now());
     // Off the async workers: answering a delivery must not wait for a batch of somebody else's JSON.
@@ -66,7 +83,7 @@ pub async fn step(app: &Arc<App>) -> Result<usize, Error> {
     let appended = app.store.settle(claim, settlements, appends).await?;
     let new = appended.iter().filter(|appended| matches!(appended, Appended::New(_))).count();
     app.metrics.events.inc_by(new as u64);
-    Ok(count)
+    Ok(Settled { count, lag })
 }
 
 fn settings(app: &App) -> Settings {
@@ -99,10 +116,14 @@ fn one(directory: &Directory, settings: &Settings, record: &Record) -> Result<Ve
 pub async fn run(app: Arc<App>) {
     let (mut tail, mut stopping) = (app.store.tail(Log::Notifications), app.stopping());
     while !*stopping.borrow() {
-        tail.mark_unchanged();
+        let (began, before) = (app.clock.monotonic(), *tail.borrow_and_update());
         let pause = match step(&app).await {
-            Ok(0) => None,
-            Ok(_) => continue,
+            Ok(Settled { count: 0, .. }) => None,
+            Ok(settled) => {
+                let (worked, arrived) = (app.clock.monotonic().saturating_sub(began), tail.borrow().0 - before.0);
+                app.clock.sleep(busy_pause(worked, arrived, settled.lag)).await;
+                continue;
+            }
             Err(error) => {
                 tracing::warn!(%error, "translating waits for the store");
                 Some(STORE_RETRY)
@@ -116,7 +137,27 @@ pub async fn run(app: Arc<App>) {
     }
 }
 
+/// How long to let the front door have the machine after a batch that took `worked`, while `arrived` came in.
+fn busy_pause(worked: Duration, arrived: u64, lag: Duration) -> Duration {
+    let busy = u128::from(arrived) * 1_000 > worked.as_millis() * u128::from(BUSY_PER_SECOND);
+    if busy && lag < BUSY_LAG_MAX { (worked * BUSY_PAUSE_FACTOR).min(BUSY_PAUSE_MAX) } else { Duration::ZERO }
+}
+
 /// Without a pause: until something else happens, or a minute, for what is due again by then.
 async fn sleep(clock: &dyn Clock, pause: Option<Duration>) {
     clock.sleep(pause.unwrap_or(Duration::from_mins(1))).await;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn translation_yields_to_a_flood_until_events_are_late() {
+        let (worked, now) = (Duration::from_millis(10), Duration::ZERO);
+        assert_eq!(busy_pause(worked, 5, now), Duration::ZERO, "500 a second is an ordinary day");
+        assert_eq!(busy_pause(worked, 200, now), worked * BUSY_PAUSE_FACTOR);
+        assert_eq!(busy_pause(worked * 100, 100_000, now), BUSY_PAUSE_MAX);
+        assert_eq!(busy_pause(worked, 200, BUSY_LAG_MAX), Duration::ZERO);
+    }
 }

@@ -69,7 +69,7 @@ pub(super) fn updated(mut frame: Frame<'_>) -> Vec<Event> {
     let subject = format!("wit/workItems/{id}");
     let item = Item { frame: &frame, about, id, rev, subject, flat: &update.revision, update: Some(&update) };
     let extras = Members::new()
-        .texts("changedFields", item.changed_fields(&update))
+        .texts("changedFields", changed_fields(&update))
         .objects("relationsAdded", update.relations.added.iter().map(|relation| relation_members(relation)))
         .objects("relationsRemoved", update.relations.removed.iter().map(|relation| relation_members(relation)));
     let ticket = item.ticket();
@@ -206,11 +206,6 @@ impl<'b> Item<'b> {
         })
     }
 
-    fn changed_fields(&self, update: &'b WorkItemUpdate<'b>) -> impl Iterator<Item = &'b str> {
-        let names = update.fields.0.iter().filter_map(|(name, _)| name.as_str());
-        names.filter(|name| !NOISE.contains(name))
-    }
-
     /// One event per revision and type: an update and a comment of the same revision are one fact.
     fn told(&self, content: Content<'_>, time: Option<jiff::Timestamp>, extras: Members<'_>) -> Vec<Event> {
         let discriminator = self.rev.map_or_else(|| self.frame.occasion(), |rev| format!("rev{rev}"));
@@ -255,6 +250,12 @@ impl<'b> Item<'b> {
         let added = self.update.map(|update| update.relations.added.iter()).into_iter().flatten();
         added.filter_map(|relation| link(self.frame, relation.url.as_str()?)).collect()
     }
+}
+
+/// What was changed on purpose.
+fn changed_fields<'b>(update: &'b WorkItemUpdate<'_>) -> impl Iterator<Item = &'b str> {
+    let names = update.fields.0.iter().filter_map(|(name, _)| name.as_str());
+    names.filter(|name| !NOISE.contains(name))
 }
 
 /// A created ticket has no editor and no resolution.

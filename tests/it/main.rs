@@ -1,4 +1,5 @@
 //! Everything that is tested from outside: one binary, one module per subject.
+#![expect(clippy::unwrap_used, clippy::print_stderr, reason = "a test's unwrap is an assertion, its output is read by people")]
 
 mod harness;
 mod http;

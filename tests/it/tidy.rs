@@ -37,7 +37,8 @@ const OWNERS: [(&str, &[&str]); 7] = [
     ("sled::Db", &["store::sled"]),
     ("reqwest::", &["gateway", "demo"]),
     ("Timestamp::now()", &["clock", "demo"]),
-    ("Instant::now()", &["clock"]),
+    // The store waits for a lock that a dying process still holds: no clock of ours makes that faster.
+    ("Instant::now()", &["clock", "store::sled"]),
     ("std::env::", &["config"]),
     ("SystemTime::now()", &[]),
 ];

@@ -83,34 +83,47 @@ impl Report {
     }
 }
 
+/// Stands for a hex digit that is another one in every payload: a payload that is all alike would be compressed away, and
+/// the figures would say nothing. What is new in a real one (object names, ids, what people wrote) is new here.
+const NEW_DIGIT: char = '^';
+/// New digits in what a person wrote, in words of ten.
+const NEW_WORDS: usize = 24;
+
 /// A payload with the places that make it unique.
 #[derive(Clone)]
 pub(crate) struct Template {
     pub(crate) bytes: Vec<u8>,
+    /// Where the number stands.
     places: Vec<usize>,
+    /// Where new digits stand.
+    digits: Vec<usize>,
 }
 
 impl Template {
     /// Pushes and builds of 2 to 4 KiB, behind `head` (which may name the body's length as `LENGTH`).
     pub(crate) fn all(head: &str) -> Vec<Self> {
         let mut office = Organization::new("fabrikam", 1, "2026-11-04T08:00:00Z".parse().expect("a timestamp"));
-        let sha = format!("0123456789abcdef0123456789abcd{SENTINEL}");
+        let sha = format!("{}{SENTINEL}", "^".repeat(30));
+        let words = format!("{} ", "^".repeat(10)).repeat(NEW_WORDS);
         let mut push: Value = serde_json::from_slice(&office.push("main").body).expect("JSON");
         push["resource"]["refUpdates"][0]["newObjectId"] = json!(sha);
         push["resource"]["commits"][0]["commitId"] = json!(sha);
         push["resource"]["pushId"] = json!(SENTINEL);
+        push["resource"]["commits"][0]["comment"] = json!(words);
         let mut build: Value = serde_json::from_slice(&office.build(1, "succeeded").body).expect("JSON");
         build["resource"]["id"] = json!(SENTINEL);
         build["resource"]["sourceVersion"] = json!(sha);
+        build["resource"]["triggerInfo"]["ci.message"] = json!(words);
         let mut templates = Vec::new();
         for mut payload in [push, build] {
             payload["notificationId"] = json!(SENTINEL);
-            payload["id"] = json!(format!("01234567-89ab-4def-8123-00{SENTINEL}"));
+            payload["id"] = json!(format!("^^^^^^^^-^^^^-4^^^-8^^^-00{SENTINEL}"));
             let body = payload.to_string();
             assert!((2_000..=4_096).contains(&body.len()), "{} bytes", body.len());
             let text = head.replace("LENGTH", &body.len().to_string()) + &body;
             let places = text.match_indices(&SENTINEL.to_string()).map(|(at, _)| at).collect();
-            templates.push(Self { bytes: text.into_bytes(), places });
+            let digits = text.match_indices(NEW_DIGIT).map(|(at, _)| at).collect();
+            templates.push(Self { bytes: text.into_bytes(), places, digits });
         }
         templates
     }
@@ -122,6 +135,14 @@ impl Template {
         let digits = digits.replacen('0', "1", usize::from(digits.starts_with('0')));
         for place in &self.places {
             self.bytes[*place..*place + digits.len()].copy_from_slice(digits.as_bytes());
+        }
+        // Any mixing will do: a digit must not be foreseeable by a compressor, that is all.
+        let mut state = number.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+        for place in &self.digits {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            self.bytes[*place] = b"0123456789abcdef"[usize::try_from(state >> 60).expect("four bits")];
         }
     }
 }

@@ -3,7 +3,7 @@
 //! `cargo bench --bench ingest` runs all of it (about four minutes); `-- quick` a shorter one; `-- memory` posts 400,000
 //! notifications and looks at memory, reopening and the cost of a page. Servers are processes of their own, the load
 //! comes from this one over loopback: on a small machine both share the cores, so read ratios, not rates.
-#![expect(clippy::print_stdout, reason = "a benchmark's output is its purpose")]
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a benchmark's output is its purpose")]
 #![expect(clippy::cast_precision_loss, reason = "figures for people")]
 
 mod load;
@@ -129,7 +129,7 @@ async fn memory() {
         last.as_secs_f64() * 1e3,
         last.as_secs_f64() / first.as_secs_f64()
     );
-    let reopened = server.restart().await;
+    let reopened = server.restart();
     println!(
         "started again, data directory opened and listening after {:.2} s, resident {} MiB",
         reopened.as_secs_f64(),

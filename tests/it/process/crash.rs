@@ -48,7 +48,7 @@ async fn what_was_answered_200_survives_kill_9_and_becomes_events_exactly_once()
         let senders: Vec<_> = (0..CONNECTIONS)
             .map(|sender| {
                 let (process, hook, killed) = (Arc::clone(&process), hook.clone(), Arc::clone(&killed));
-                tokio::spawn(async move { send(&process, &hook, &killed, round * CONNECTIONS + sender).await })
+                tokio::spawn(async move { send(&process, &hook, &killed, 1 + round * CONNECTIONS + sender).await })
             })
             .collect();
         // The moment is the test's input, not a wait for something: any moment will do.

@@ -155,6 +155,6 @@ impl<'a> Mount<'a> {
 
 impl Drop for Mount<'_> {
     fn drop(&mut self) {
-        let _ = Command::new("umount").arg("-l").arg(self.0).status();
+        let _ = Command::new("umount").args(["-l", "-q"]).arg(self.0).status();
     }
 }

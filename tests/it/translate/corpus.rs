@@ -1,10 +1,14 @@
-//! Microsoft's documented payloads, and the schemas of CDEvents 0.5.1, where `HOOKWELL_CORPUS` names them.
+//! Microsoft's documented payloads, and the schemas of `CDEvents` 0.5.1, where `HOOKWELL_CORPUS` names them.
 
 use super::{cases, events, json};
 use cdevents_sdk::CDEvent;
 use jsonschema::{Registry, Validator};
 use serde_json::{Value, json as literal};
-use std::{collections::BTreeMap, env, fs, path::PathBuf};
+use std::{
+    collections::BTreeMap,
+    env, fs,
+    path::{Path, PathBuf},
+};
 
 fn corpus() -> Option<PathBuf> {
     let corpus = env::var_os("HOOKWELL_CORPUS").map(PathBuf::from);
@@ -14,8 +18,8 @@ fn corpus() -> Option<PathBuf> {
     corpus
 }
 
-fn documents(folder: PathBuf) -> Vec<Value> {
-    let files = fs::read_dir(&folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
+fn documents(folder: &Path) -> Vec<Value> {
+    let files = fs::read_dir(folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
     let files = files.map(|file| file.unwrap().path()).filter(|path| path.extension().is_some_and(|e| e == "json"));
     files.map(|path| serde_json::from_slice(&fs::read(path).unwrap()).unwrap()).collect()
 }
@@ -24,9 +28,9 @@ fn documents(folder: PathBuf) -> Vec<Value> {
 struct Schemas(BTreeMap<String, Validator>);
 
 impl Schemas {
-    fn read(corpus: &std::path::Path) -> Self {
+    fn read(corpus: &Path) -> Self {
         let root = corpus.join("cdevents-0.5.1");
-        let links = documents(root.join("schemas/links"));
+        let links = documents(&root.join("schemas/links"));
         let id = |schema: &Value| schema["$id"].as_str().unwrap().to_owned();
         let registry = Registry::new().extend(links.iter().map(|link| (id(link), link.clone()))).unwrap();
         let registry = registry.prepare().unwrap();
@@ -38,7 +42,7 @@ impl Schemas {
             let kinds = &schema["properties"]["context"]["properties"]["type"]["enum"];
             kinds[0].as_str().unwrap_or_default().to_owned()
         };
-        let mut schemas = documents(root.join("schemas"));
+        let mut schemas = documents(&root.join("schemas"));
         schemas.push(serde_json::from_slice(&fs::read(root.join("custom/schema.json")).unwrap()).unwrap());
         Self(schemas.iter().map(|schema| (kind(schema), validator(schema))).collect())
     }

@@ -73,7 +73,7 @@ fn well_formed(event: &Value) {
             Value::String(text) => assert!(!text.is_empty(), "empty text at {at}"),
             Value::Array(items) => items.iter().for_each(|item| nothing_empty(at, item)),
             Value::Object(members) => {
-                members.iter().for_each(|(key, value)| nothing_empty(&format!("{at}/{key}"), value))
+                members.iter().for_each(|(key, value)| nothing_empty(&format!("{at}/{key}"), value));
             }
             _ => {}
         }
@@ -200,6 +200,14 @@ fn half_a_surrogate_pair_costs_nothing_but_itself() {
     let body = String::from_utf8(push.body).unwrap().replacen("Fix the cart", "Fix the \\ud83d", 1);
     let found = translated(&push.name, body.as_bytes());
     assert_eq!(found[0]["data"]["subject"]["content"]["commits"][0]["comment"], "Fix the \u{fffd}");
+}
+
+#[test]
+fn an_envelope_that_cannot_be_read_whole_still_says_who_it_is() {
+    let body = r#"{"id":"i","eventType":"git.push","createdDate":1e999,"resource":{"pushId":1}}"#;
+    let found = translated("any", body.as_bytes());
+    assert_eq!(found[0]["data"]["subject"]["content"]["eventType"], "git.push");
+    assert_eq!(found[0]["subject"], "hooks/events/i");
 }
 
 #[test]
