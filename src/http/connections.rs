@@ -25,7 +25,11 @@ use warp::reply::Response;
 
 /// Forms of URL that are taken for sure. The reader takes more (other ports and hosts, spaces around it): it is there to
 /// understand what people paste, and a pattern for all of that would say nothing to anybody.
-const URL_PATTERN: &str = "^https?://([A-Za-z0-9._-]+@)?[A-Za-z][A-Za-z0-9]*(-[A-Za-z0-9]+)*(\\.[A-Za-z][A-Za-z0-9]*(-[A-Za-z0-9]+)*)*(:[1-9][0-9]{0,3})?/(tfs/)?[A-Za-z0-9][A-Za-z0-9._%20-]*(/[A-Za-z0-9_.-]+)*/?$";
+const URL_PATTERN: &str = concat!(
+    "^https?://([A-Za-z0-9._-]{1,64}@)?",
+    r"[A-Za-z][A-Za-z0-9]{0,30}(-[A-Za-z0-9]{1,30})?(\.[A-Za-z][A-Za-z0-9]{0,30}(-[A-Za-z0-9]{1,30})?){0,3}(:[1-9][0-9]{0,3})?",
+    "/(tfs/)?[A-Za-z0-9]([A-Za-z0-9._-]|%[2-7][0-9A-E]){0,100}(/[A-Za-z0-9_-]([A-Za-z0-9._-]|%[2-7][0-9A-E]){0,100}){0,4}/?$",
+);
 
 /// In the document; [`new_schema`] says what it is.
 #[derive(ToSchema)]
@@ -37,7 +41,7 @@ pub struct ConnectionChangeBody;
 
 fn url_schema() -> Value {
     value!({
-        "type": "string", "minLength": 10, "maxLength": 2048, "pattern": URL_PATTERN,
+        "type": "string", "maxLength": 2048, "pattern": URL_PATTERN,
         "description": "The organization or collection, in any form: https://dev.azure.com/…, https://….visualstudio.com, a \
                         server with or without /tfs and port, also a link to something inside it. Kept in its canonical form. \
                         Several connections may have the same one.",
@@ -93,7 +97,7 @@ pub async fn list(call: Result<Call, Problem>) -> Result<Response, Problem> {
 /// The reply shows the hook's URL, user name and, this once, its password. The credential for Azure DevOps is kept sealed
 /// and not used yet, so the status is `unchecked`.
 #[utoipa::path(post, path = "/v1/connections", tag = "connections", operation_id = "create_connection",
-    params(("Idempotency-Key" = Option<String>, Header, description = "Makes repeating it safe for 24 hours.", min_length = 1, max_length = 255, pattern = "^[!-~]+$")),
+    params(("Idempotency-Key" = Option<String>, Header, description = "Makes repeating it safe for 24 hours.", pattern = "^([!#-~]{1,255}|\"[!#-~]{1,255}\")$")),
     request_body = NewConnectionBody,
     responses((status = 201, description = "Made.", body = ConnectionView)))]
 pub async fn create(call: Result<Call, Problem>) -> Result<Response, Problem> {
@@ -116,7 +120,7 @@ pub async fn create(call: Result<Call, Problem>) -> Result<Response, Problem> {
 /// Read a connection.
 #[utoipa::path(get, path = "/v1/connections/{id}", tag = "connections", operation_id = "read_connection",
     params(("id" = Uuid, Path, description = "The connection's id."),
-        ("If-None-Match" = Option<String>, Header, description = "An ETag: 304 when it is still this one.", max_length = 1000, pattern = "^(\\*|(W/)?\"[!#-+.-~]*\"( *, *(W/)?\"[!#-+.-~]*\")*)$")),
+        ("If-None-Match" = Option<String>, Header, example = "\"1\"", description = "An ETag: 304 when it is still this one.", min_length = 1, max_length = 1000)),
     responses((status = 200, description = "The connection.", body = ConnectionView), (status = 304, description = "It is still this one.")))]
 pub async fn show(id: Segment, call: Result<Call, Problem>) -> Result<Response, Problem> {
     let call = call?;
@@ -130,7 +134,7 @@ pub async fn show(id: Segment, call: Result<Call, Problem>) -> Result<Response, 
 /// Members that are left out stay as they are (RFC 7396).
 #[utoipa::path(patch, path = "/v1/connections/{id}", tag = "connections", operation_id = "change_connection",
     params(("id" = Uuid, Path, description = "The connection's id."),
-        ("If-Match" = String, Header, description = "The ETag that reading it gave, or `*`.", min_length = 1, max_length = 1000, pattern = "^(\\*|(W/)?\"[!#-+.-~]*\"( *, *(W/)?\"[!#-+.-~]*\")*)$")),
+        ("If-Match" = String, Header, example = "*", description = "The ETag that reading it gave, or `*`.", min_length = 1, max_length = 1000)),
     request_body(content((ConnectionChangeBody = "application/json"), (ConnectionChangeBody = "application/merge-patch+json"))),
     responses((status = 200, description = "As it is now.", body = ConnectionView),
         (status = 409, description = "`url` moves to another server and secrets that were given for the first are not given again.")))]
@@ -164,7 +168,7 @@ pub async fn removal(id: Segment, call: Result<Call, Problem>) -> Result<Respons
 #[utoipa::path(delete, path = "/v1/connections/{id}", tag = "connections", operation_id = "remove_connection",
     params(("id" = Uuid, Path, description = "The connection's id."),
         ("confirm" = Option<String>, Query, description = "The confirmation; required in practice, but its lack is explained by a 409.", max_length = 100),
-        ("If-Match" = Option<String>, Header, description = "The ETag that reading it gave.", min_length = 1, max_length = 1000, pattern = "^(\\*|(W/)?\"[!#-+.-~]*\"( *, *(W/)?\"[!#-+.-~]*\")*)$")),
+        ("If-Match" = Option<String>, Header, example = "*", description = "The ETag that reading it gave.", min_length = 1, max_length = 1000)),
     responses((status = 200, description = "It is gone, and with it these.", body = RemovedView),
         (status = 409, description = "Not confirmed, or something else would go than what was confirmed.")))]
 pub async fn remove(id: Segment, call: Result<Call, Problem>) -> Result<Response, Problem> {
@@ -187,7 +191,7 @@ pub async fn remove(id: Segment, call: Result<Call, Problem>) -> Result<Response
 /// configured otherwise; rotating again ends it at once.
 #[utoipa::path(post, path = "/v1/connections/{id}/rotate-hook-secret", tag = "connections", operation_id = "rotate_hook_secret",
     params(("id" = Uuid, Path, description = "The connection's id."),
-        ("If-Match" = Option<String>, Header, description = "The ETag that reading it gave.", min_length = 1, max_length = 1000, pattern = "^(\\*|(W/)?\"[!#-+.-~]*\"( *, *(W/)?\"[!#-+.-~]*\")*)$")),
+        ("If-Match" = Option<String>, Header, example = "*", description = "The ETag that reading it gave.", min_length = 1, max_length = 1000)),
     responses((status = 200, description = "With the new password.", body = ConnectionView)))]
 pub async fn rotate(id: Segment, call: Result<Call, Problem>) -> Result<Response, Problem> {
     let call = call?;
@@ -237,7 +241,10 @@ fn read_change(body: &[u8]) -> Result<ConnectionChange, Problem> {
 
 fn read_url(value: Value) -> Result<CollectionUrl, String> {
     let Value::String(text) = value else { return Err("must be a text".to_owned()) };
-    CollectionUrl::parse(&text).map_err(|e| e.to_string())
+    let url = CollectionUrl::parse(&text).map_err(|e| e.to_string())?;
+    let mut escapes = url.as_str().split('%').skip(1);
+    let is_escape = |rest: &str| rest.bytes().take(2).filter(u8::is_ascii_hexdigit).count() == 2;
+    if escapes.all(is_escape) { Ok(url) } else { Err("has a % that two hexadecimal digits do not follow".to_owned()) }
 }
 
 /// Where the gateway is reached: as configured, or as this client reached it.

@@ -9,9 +9,9 @@ pub const HEADERS_MAX: usize = 20;
 /// Longest list.
 const LIST_CHARS_MAX: usize = 16_384;
 /// Headers that are ours to set.
-const OURS: [&str; 6] = ["authorization", "connection", "content-length", "host", "te", "transfer-encoding"];
+const OURS: [&str; 5] = ["authorization", "connection", "content-length", "host", "transfer-encoding"];
 
-/// Reads either form.
+/// Reads either form. A name that is there twice is sent twice: HTTP allows it, and both may be wanted.
 pub fn read(value: Value) -> Result<Vec<(String, Secret)>, String> {
     let pairs: Vec<(String, String)> = match value {
         Value::Object(object) => {
@@ -33,9 +33,6 @@ pub fn read(value: Value) -> Result<Vec<(String, Secret)>, String> {
         HEADER_VALUE.check(&value).map_err(|why| format!("has a value for {name} that is not one; it {why}"))?;
         if OURS.iter().any(|ours| name.eq_ignore_ascii_case(ours)) {
             return Err(format!("cannot set {name}: the gateway does"));
-        }
-        if headers.iter().any(|(there, _)| there.eq_ignore_ascii_case(&name)) {
-            return Err(format!("names {name} twice"));
         }
         headers.push((name, value.into()));
     }
@@ -103,7 +100,6 @@ mod tests {
     fn what_is_no_header_is_named() {
         for (value, part) in [
             (json!("a"), "colon"),
-            (json!("a: b, A: c"), "twice"),
             (json!("a b: c"), "name"),
             (json!("a:"), "value for a"),
             (json!({ "a": 1 }), "texts"),

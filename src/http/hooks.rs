@@ -62,13 +62,14 @@ pub struct ReceiptView {
 /// The URL that a service-hook subscription of Azure DevOps is given. The Basic credentials are checked before the body
 /// is read. Whatever an authentic sender delivers is answered 200 once it is durable, also when it cannot be understood:
 /// then it is in quarantine (`/v1/notifications?state=quarantined`). 503 means that nothing could be stored and that
-/// the same delivery should be sent again. Parameters other than `reason` are ignored.
+/// the same delivery should be sent again. Parameters other than `reason` are ignored, and nothing of a delivery has a
+/// bound whose breach would be an error.
 #[utoipa::path(post, path = "/hooks/azure-devops/{connection}", tag = "hooks", operation_id = "receive_hook",
     params(
         ("connection" = String, Path, description = "The connection's id; its `hook.url` holds it.", max_length = 200),
-        ("reason" = Option<String>, Query, max_length = 200, example = "PushNotification",
+        ("reason" = Option<String>, Query, example = "PushNotification",
             description = "What a `git.pullrequest.updated` subscription is filtered on; the payload does not say. Unknown ones are ignored."),
-        ("X-Hub-Signature-256" = Option<String>, Header, max_length = 1000,
+        ("X-Hub-Signature-256" = Option<String>, Header,
             description = "`sha256=` and the hex of HMAC-SHA256 over the body, where the connection has a signature secret."),
     ),
     request_body(content = serde_json::Value, description = "The notification. Any body is taken.", content_type = "application/json"),

@@ -7,7 +7,10 @@ use super::{
     reply::created,
 };
 use crate::{
-    app::idempotency::{Found, Slot},
+    app::{
+        App,
+        idempotency::{Found, Slot},
+    },
     store::Change,
 };
 use http::HeaderName;
@@ -55,7 +58,7 @@ pub fn begin(call: &Call, body: &[u8]) -> Result<Creation, Problem> {
         Found::Other => {
             Err(Problem::because(Kind::KeyReused, "send a new key with a new request; a key is kept for 24 hours"))
         }
-        Found::Reply(kept) => Ok(Creation::Again(again(&kept))),
+        Found::Reply(kept) => again(app, &kept).map(Creation::Again),
     }
 }
 
@@ -64,7 +67,7 @@ fn key(call: &Call) -> Result<Option<String>, Problem> {
     let Some(value) = call.headers.get(HEADER) else { return Ok(None) };
     let text = value.to_str().unwrap_or_default().trim();
     let key = text.strip_prefix('"').and_then(|text| text.strip_suffix('"')).unwrap_or(text);
-    let fits = (1..=KEY_CHARS_MAX).contains(&key.len()) && key.bytes().all(|b| (b' '..=b'~').contains(&b));
+    let fits = (1..=KEY_CHARS_MAX).contains(&key.len()) && key.bytes().all(|b| b.is_ascii_graphic() && b != b'"');
     if !fits {
         let detail = format!("Idempotency-Key must be 1 to {KEY_CHARS_MAX} visible ASCII characters, such as a UUID");
         return Err(Problem::because(Kind::BadRequest, detail));
@@ -101,9 +104,26 @@ impl Drop for Making {
 }
 
 /// Without `ETag`: the thing may have changed since, and a version that does not belong to the body shown would let its
-/// reader overwrite what they have not seen.
-fn again(kept: &[u8]) -> Response {
+/// reader overwrite what they have not seen. What was removed since is not said to be there.
+fn again(app: &App, kept: &[u8]) -> Result<Response, Problem> {
     let at = kept.iter().position(|byte| *byte == b'\n').unwrap_or(0);
-    let (location, body) = kept.split_at(at);
-    created(&String::from_utf8_lossy(location), body.get(1..).unwrap_or_default().to_vec(), None)
+    let location = String::from_utf8_lossy(&kept[..at]);
+    if !is_there(app, &location) {
+        return Err(Problem::because(
+            Kind::Conflict,
+            "what this Idempotency-Key made was removed since; send a new key",
+        ));
+    }
+    Ok(created(&location, kept.get(at + 1..).unwrap_or_default().to_vec(), None))
+}
+
+fn is_there(app: &App, location: &str) -> bool {
+    let directory = app.directory();
+    let Some((list, id)) = location.rsplit_once('/') else { return false };
+    match list {
+        "/v1/connections" => id.parse().is_ok_and(|id| directory.connections.contains_key(&id)),
+        "/v1/bindings" => id.parse().is_ok_and(|id| directory.bindings.contains_key(&id)),
+        "/v1/tokens" => id.parse().is_ok_and(|id| directory.tokens.contains_key(&id)),
+        _ => false,
+    }
 }

@@ -19,6 +19,7 @@ pub mod health;
 pub mod hooks;
 pub mod idempotency;
 pub mod integration;
+mod links;
 pub mod members;
 pub mod notifications;
 pub mod openapi;

@@ -1,6 +1,6 @@
 //! The OpenAPI document: what the rows give, and what all of them share.
 
-use super::{auth::Access, bindings, connections, problem::ProblemBody, projects, routes, tokens};
+use super::{auth::Access, bindings, connections, links, problem::ProblemBody, projects, routes, tokens};
 use serde_json::{Map, Value, json};
 use std::sync::LazyLock;
 use utoipa::{OpenApi as _, PartialSchema as _, ToSchema as _};
@@ -73,7 +73,11 @@ pub fn blank(path: &str) -> String {
 fn complete(operation: &mut Value, access: Access, method: &str) {
     match access {
         Access::Public => operation["security"] = json!([]),
-        Access::Hook => operation["security"] = json!([{ "hook": [] }]),
+        Access::Hook => {
+            operation["security"] = json!([{ "hook": [] }]);
+            // An authentic sender hears 200 also for nothing at all.
+            operation["requestBody"]["required"] = false.into();
+        }
         Access::Read | Access::Admin => {}
     }
     if operation.get("description").is_none() {
@@ -87,6 +91,7 @@ fn complete(operation: &mut Value, access: Access, method: &str) {
     if operation["parameters"].is_null() {
         operation.as_object_mut().expect("an operation is an object").remove("parameters");
     }
+    links::add(operation);
     let mut names: Vec<(&str, &str)> = vec![("503", "Unavailable"), ("default", "Other")];
     if access != Access::Hook {
         names.push(("400", "BadRequest"));

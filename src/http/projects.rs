@@ -5,7 +5,7 @@ use super::{
     fields::{DESCRIPTION, NAME, SLUG, closed},
     members::Members,
     problem::{Kind, Problem},
-    reply::{if_match, json, made, resource, tagged},
+    reply::{Tags, if_match, json, made, none_match, resource, tagged},
     views::{ProjectList, ProjectView, RemovedView, all},
 };
 use crate::{
@@ -15,7 +15,6 @@ use crate::{
     },
     domain::{Environment, Slug},
 };
-use http::header;
 use serde_json::{Value, json as value};
 use utoipa::ToSchema;
 use warp::reply::Response;
@@ -42,7 +41,7 @@ pub fn schema() -> Value {
             "name": NAME.schema("What people call it."),
             "description": DESCRIPTION.nullable("What it is."),
             "environments": {
-                "type": ["array", "null"], "items": environment, "maxItems": ENVIRONMENTS_MAX,
+                "type": ["array", "null"], "items": environment, "maxItems": ENVIRONMENTS_MAX, "uniqueItems": true,
                 "description": "In order of promotion; none has the slug of another.",
                 "examples": [[{ "slug": "staging", "name": "Staging" }, { "slug": "production", "name": "Production" }]],
             },
@@ -62,7 +61,7 @@ pub async fn list(call: Result<Call, Problem>) -> Result<Response, Problem> {
 /// Read a project.
 #[utoipa::path(get, path = "/v1/projects/{slug}", tag = "projects", operation_id = "read_project",
     params(("slug" = String, Path, description = "The project's slug.", min_length = 1, max_length = 63, pattern = "^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"),
-        ("If-None-Match" = Option<String>, Header, description = "An ETag: 304 when it is still this one.", max_length = 1000, pattern = "^(\\*|(W/)?\"[!#-+.-~]*\"( *, *(W/)?\"[!#-+.-~]*\")*)$")),
+        ("If-None-Match" = Option<String>, Header, example = "\"1\"", description = "An ETag: 304 when it is still this one.", min_length = 1, max_length = 1000)),
     responses((status = 200, description = "The project.", body = ProjectView), (status = 304, description = "It is still this one.")))]
 pub async fn show(slug: Segment, call: Result<Call, Problem>) -> Result<Response, Problem> {
     let call = call?;
@@ -76,8 +75,8 @@ pub async fn show(slug: Segment, call: Result<Call, Problem>) -> Result<Response
 /// A new one needs no `If-Match`; one that is there does. `If-None-Match: *` makes sure that it is new.
 #[utoipa::path(put, path = "/v1/projects/{slug}", tag = "projects", operation_id = "put_project",
     params(("slug" = String, Path, description = "The project's slug: its name in URLs and events.", min_length = 1, max_length = 63, pattern = "^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"),
-        ("If-Match" = Option<String>, Header, description = "The ETag that reading it gave.", min_length = 1, max_length = 1000, pattern = "^(\\*|(W/)?\"[!#-+.-~]*\"( *, *(W/)?\"[!#-+.-~]*\")*)$"),
-        ("If-None-Match" = Option<String>, Header, description = "`*`: only a new one.", pattern = "^\\*$", max_length = 1)),
+        ("If-Match" = Option<String>, Header, example = "*", description = "The ETag that reading it gave.", min_length = 1, max_length = 1000),
+        ("If-None-Match" = Option<String>, Header, example = "*", description = "`*`: only a new one. A list of ETags: not one of these.", min_length = 1, max_length = 1000)),
     request_body = ProjectBody,
     responses((status = 200, description = "Replaced.", body = ProjectView), (status = 201, description = "Made.", body = ProjectView),
         (status = 409, description = "There are as many projects as there may be.")))]
@@ -85,7 +84,7 @@ pub async fn put(slug: Segment, call: Result<Call, Problem>) -> Result<Response,
     let mut call = call?;
     call.query(&[])?;
     let slug: Slug = slug.names("project: a slug is 1 to 63 of a-z, 0-9 and inner hyphens")?;
-    let (precondition, only_new) = (if_match(&call)?, only_new(&call)?);
+    let (precondition, only_new) = (if_match(&call)?, only_new(&call, &slug)?);
     let new = read(&call.json().await?)?;
     let location = format!("/v1/projects/{slug}");
     match projects::put_at(call.app(), slug, precondition.as_ref(), only_new, new).await? {
@@ -103,7 +102,7 @@ pub async fn put(slug: Segment, call: Result<Call, Problem>) -> Result<Response,
 /// Its bindings go with it; the reply names them. Events that were published stay and keep naming the project.
 #[utoipa::path(delete, path = "/v1/projects/{slug}", tag = "projects", operation_id = "remove_project",
     params(("slug" = String, Path, description = "The project's slug.", min_length = 1, max_length = 63, pattern = "^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"),
-        ("If-Match" = Option<String>, Header, description = "The ETag that reading it gave.", min_length = 1, max_length = 1000, pattern = "^(\\*|(W/)?\"[!#-+.-~]*\"( *, *(W/)?\"[!#-+.-~]*\")*)$")),
+        ("If-Match" = Option<String>, Header, example = "*", description = "The ETag that reading it gave.", min_length = 1, max_length = 1000)),
     responses((status = 200, description = "It is gone, and with it these.", body = RemovedView)))]
 pub async fn remove(slug: Segment, call: Result<Call, Problem>) -> Result<Response, Problem> {
     let call = call?;
@@ -113,12 +112,11 @@ pub async fn remove(slug: Segment, call: Result<Call, Problem>) -> Result<Respon
     Ok(json(&RemovedView { removed_bindings: removed.into_iter().map(|id| id.0).collect() }))
 }
 
-fn only_new(call: &Call) -> Result<bool, Problem> {
-    match call.headers.get(header::IF_NONE_MATCH).map(http::HeaderValue::as_bytes) {
-        None => Ok(false),
-        Some(b"*") => Ok(true),
-        Some(_) => Err(Problem::because(Kind::BadRequest, "If-None-Match can only be * here")),
-    }
+/// Whether only a new project is wanted.
+fn only_new(call: &Call, slug: &Slug) -> Result<bool, Problem> {
+    let Some(tags) = none_match(call)? else { return Ok(false) };
+    let there = projects::find(&call.app().directory(), slug).ok();
+    Ok(matches!(tags, Tags::Any) || there.is_some_and(|kept| tags.name(kept.version)))
 }
 
 fn read(body: &[u8]) -> Result<NewProject, Problem> {

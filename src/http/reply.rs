@@ -72,39 +72,49 @@ pub fn tagged(version: u64, mut response: Response) -> Response {
 
 /// The resource, or 304 when the client has this version.
 pub fn resource(call: &Call, version: u64, body: &impl Serialize) -> Result<Response, Problem> {
-    let current = etag(version);
-    let known = match tags(call, header::IF_NONE_MATCH)? {
-        None => false,
-        Some(Tags::Any) => true,
-        // Compared weakly, as RFC 9110 wants it here.
-        Some(Tags::These(tags)) => tags.iter().any(|tag| tag.trim_start_matches("W/").as_bytes() == current.as_bytes()),
-    };
+    let known = none_match(call)?.is_some_and(|tags| tags.name(version));
     let response = if known { StatusCode::NOT_MODIFIED.into_response() } else { json(body) };
     Ok(tagged(version, response))
 }
 
+/// `If-None-Match`.
+pub fn none_match(call: &Call) -> Result<Option<Tags<'_>>, Problem> {
+    tags(call, header::IF_NONE_MATCH)
+}
+
 /// What a header of entity tags says.
-enum Tags<'a> {
+pub enum Tags<'a> {
+    /// `*`.
     Any,
+    /// A list.
     These(Vec<&'a str>),
 }
 
+impl Tags<'_> {
+    /// Whether this version is among them, compared weakly, as RFC 9110 wants it for `If-None-Match`.
+    pub fn name(&self, version: u64) -> bool {
+        match self {
+            Self::Any => true,
+            Self::These(tags) => {
+                let current = etag(version);
+                tags.iter().any(|tag| tag.trim_start_matches("W/").as_bytes() == current.as_bytes())
+            }
+        }
+    }
+}
+
+/// Lenient about what is between the commas: what is not one of our tags matches nothing, which is an answer too.
 fn tags(call: &Call, name: HeaderName) -> Result<Option<Tags<'_>>, Problem> {
     let Some(value) = call.headers.get(&name) else { return Ok(None) };
-    let is_tag = |tag: &&str| {
-        let quoted = tag.trim_start_matches("W/").strip_prefix('"').and_then(|tag| tag.strip_suffix('"'));
-        quoted.is_some_and(|inner| inner.bytes().all(|b| b.is_ascii_graphic() && b != b'"'))
-    };
-    match value.to_str().map(str::trim) {
-        Ok("*") => Ok(Some(Tags::Any)),
-        Ok(text) if text.len() <= TAGS_CHARS_MAX && text.split(',').map(str::trim).all(|tag| is_tag(&tag)) => {
-            Ok(Some(Tags::These(text.split(',').map(str::trim).collect())))
-        }
-        _ => Err(Problem::because(
-            Kind::BadRequest,
-            format!("{name} must be * or ETags in quotes, at most {TAGS_CHARS_MAX} characters"),
-        )),
+    let text = String::from_utf8_lossy(value.as_bytes());
+    if !(1..=TAGS_CHARS_MAX).contains(&text.chars().count()) {
+        let detail = format!("{name} must be * or ETags, 1 to {TAGS_CHARS_MAX} characters");
+        return Err(Problem::because(Kind::BadRequest, detail));
     }
+    Ok(Some(match value.to_str().unwrap_or_default().trim() {
+        "*" => Tags::Any,
+        text => Tags::These(text.split(',').map(str::trim).collect()),
+    }))
 }
 
 fn etag(version: u64) -> HeaderValue {

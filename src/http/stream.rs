@@ -51,7 +51,7 @@ const RETRY_AFTER: Duration = Duration::from_secs(10);
         ("project" = Option<String>, Query, description = "As in the list of events.", min_length = 1, max_length = 63, pattern = "^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"),
         ("connection" = Option<uuid::Uuid>, Query, description = "As in the list of events."),
         ("timeout" = Option<u32>, Query, description = "Seconds until the stream ends; 3600 when left out.", minimum = 1, maximum = 3600),
-        ("Last-Event-ID" = Option<String>, Header, description = "The last `id` that was seen; wins over `after`.", min_length = 1, max_length = 64, pattern = "^[A-Za-z0-9_-]+$"),
+        ("Last-Event-ID" = Option<String>, Header, description = "The last `id` that was seen; wins over `after`. Empty: none was.", max_length = 64, pattern = "^[A-Za-z0-9_-]*$"),
     ),
     responses((status = 200, description = "The stream.", body = String, content_type = "text/event-stream"),
         (status = 410, description = "What followed the cursor is no longer kept.")))]

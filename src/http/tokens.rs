@@ -47,7 +47,7 @@ pub async fn list(call: Result<Call, Problem>) -> Result<Response, Problem> {
 ///
 /// The reply shows it, this once; only its keyed hash is kept.
 #[utoipa::path(post, path = "/v1/tokens", tag = "tokens", operation_id = "create_token",
-    params(("Idempotency-Key" = Option<String>, Header, description = "Makes repeating it safe for 24 hours.", min_length = 1, max_length = 255, pattern = "^[!-~]+$")),
+    params(("Idempotency-Key" = Option<String>, Header, description = "Makes repeating it safe for 24 hours.", pattern = "^([!#-~]{1,255}|\"[!#-~]{1,255}\")$")),
     request_body = NewTokenBody,
     responses((status = 201, description = "Made.", body = TokenView)))]
 pub async fn create(call: Result<Call, Problem>) -> Result<Response, Problem> {

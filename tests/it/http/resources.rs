@@ -260,6 +260,9 @@ async fn a_key_makes_a_thing_once() {
         gateway.ask("POST", "/v1/tokens").header("idempotency-key", "k1").json(&json!({ "name": "x", "scope": "read" }))
     };
     assert_eq!(token().send().await.body, token().send().await.body, "the secret that is shown once is shown again");
+    let made = token().send().await.json()["id"].as_str().unwrap().to_owned();
+    assert_eq!(gateway.ask("DELETE", &format!("/v1/tokens/{made}")).send().await.status, 204);
+    assert_eq!(token().send().await.problem(), "conflict", "what was removed is not said to be there");
     gateway.advance(std::time::Duration::from_hours(24));
     assert_ne!(post("k1", "A").send().await.json()["id"], first.json()["id"], "kept for a day");
 }

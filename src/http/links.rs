@@ -1,0 +1,48 @@
+//! What a reply leads to: OpenAPI links, for readers and for tools that walk from one operation to the next.
+
+use serde_json::{Map, Value, json};
+
+/// From (operation id, status), the operations that a member of the reply names the thing of: (the parameter, where in the
+/// reply, which operations).
+const LINKS: &[(&str, &str, &str, &str, &[&str])] = &[
+    (
+        "create_connection",
+        "201",
+        "id",
+        "$response.body#/id",
+        &[
+            "read_connection",
+            "change_connection",
+            "preview_connection_removal",
+            "remove_connection",
+            "rotate_hook_secret",
+        ],
+    ),
+    ("create_connection", "201", "connection", "$response.body#/id", &["receive_hook"]),
+    ("create_binding", "201", "id", "$response.body#/id", &["read_binding", "change_binding", "remove_binding"]),
+    (
+        "put_project",
+        "201",
+        "slug",
+        "$response.body#/slug",
+        &["read_project", "list_bindings", "create_binding", "remove_project"],
+    ),
+    ("create_token", "201", "id", "$response.body#/id", &["remove_token"]),
+    ("receive_hook", "200", "id", "$response.body#/notification", &["read_notification"]),
+    ("list_notifications", "200", "id", "$response.body#/data/0/id", &["read_notification"]),
+    ("list_events", "200", "id", "$response.body#/data/0/id", &["read_event"]),
+    ("list_events", "200", "after", "$response.body#/next", &["list_events", "stream_events"]),
+];
+
+/// Adds the operation's links to its replies.
+pub(super) fn add(operation: &mut Value) {
+    let id = operation["operationId"].as_str().unwrap_or_default().to_owned();
+    for (_, status, parameter, from, targets) in LINKS.iter().filter(|(of, ..)| *of == id) {
+        let links = &mut operation["responses"][*status]["links"];
+        let mut all: Map<String, Value> = links.as_object().cloned().unwrap_or_default();
+        for target in *targets {
+            all.insert((*target).to_owned(), json!({ "operationId": target, "parameters": { *parameter: from } }));
+        }
+        *links = all.into();
+    }
+}
