@@ -70,14 +70,15 @@ macro_rules! routes {
 
 #[rustfmt::skip]
 routes! {
+    // First, because rows are tried in order and this one is asked day and night.
+    post   Hook   "hooks" / "azure-devops" / Segment                      => hooks::receive;
+
     get    Public "healthz"                                               => health::healthz;
     get    Public "readyz"                                                => health::readyz;
     get    Read   "metrics"                                               => health::metrics;
     get    Public "openapi.json"                                          => docs::openapi;
     get    Public "docs"                                                  => docs::page;
     get    Public "docs" / Segment                                        => docs::file;
-
-    post   Hook   "hooks" / "azure-devops" / Segment                      => hooks::receive;
 
     get    Read   "v1" / "integration"                                    => integration::show;
 
