@@ -25,7 +25,7 @@ fn document() -> Value {
         "summary": "Every push, build and work-item event of Azure DevOps exactly once, in a standard form",
         "description": DESCRIPTION,
         "license": { "name": "Apache-2.0", "identifier": "Apache-2.0" },
-        "contact": { "name": "The Hookwell project", "url": "https://github.com/hookwell/hookwell" },
+        "contact": { "name": "The Hookwell project" },
     });
     document["servers"] = json!([{ "url": "/", "description": "This gateway" }]);
     document["tags"] = TAGS.iter().map(|(name, text)| json!({ "name": name, "description": text })).collect();

@@ -194,22 +194,22 @@ async fn bindings_of_the_three_roles() {
     let one = format!("/v1/bindings/{}", made.json()["id"].as_str().unwrap());
     let read = gateway.get(&one).await;
     assert_eq!(gateway.ask("GET", &one).header("if-none-match", read.etag()).send().await.status, 304);
-    let patch = |body: Value| gateway.ask("PATCH", &one).json(&body);
-    assert_eq!(patch(json!({})).send().await.status, 428);
-    assert_eq!(patch(json!({})).header("if-match", "\"0\"").send().await.status, 412);
+    let change = |body: Value| gateway.ask("PATCH", &one).json(&body);
+    assert_eq!(change(json!({})).send().await.status, 428);
+    assert_eq!(change(json!({})).header("if-match", "\"0\"").send().await.status, 412);
     let changed =
-        patch(json!({ "branch_prefix": "rel/", "name": null })).header("if-match", read.etag()).send().await.json();
+        change(json!({ "branch_prefix": "rel/", "name": null })).header("if-match", read.etag()).send().await.json();
     assert_eq!(
         (&changed["branch"], &changed["branch_prefix"], &changed["name"]),
         (&Value::Null, &json!("rel/"), &Value::Null)
     );
     let all =
-        patch(json!({ "branch_prefix": null, "repository": "Other" })).header("if-match", "*").send().await.json();
+        change(json!({ "branch_prefix": null, "repository": "Other" })).header("if-match", "*").send().await.json();
     assert_eq!((&all["branch_prefix"], &all["repository"]), (&Value::Null, &json!("Other")));
-    let reply = patch(json!({ "pipelines": [], "azure_project": null })).header("if-match", "*").send().await;
+    let reply = change(json!({ "pipelines": [], "azure_project": null })).header("if-match", "*").send().await;
     assert_eq!(reply.wrong(), ["/azure_project", "/pipelines"]);
     let clash = json!({ "repository": "Web.git", "branch_prefix": "release/" });
-    assert_eq!(patch(clash).header("if-match", "*").send().await.status, 409);
+    assert_eq!(change(clash).header("if-match", "*").send().await.status, 409);
     assert_eq!(gateway.ask("DELETE", &one).header("if-match", "\"0\"").send().await.status, 412);
     assert_eq!(gateway.ask("DELETE", &one).send().await.status, 204);
     assert_eq!(gateway.ask("DELETE", &one).send().await.status, 404);
@@ -221,15 +221,15 @@ async fn the_last_admin_token_stays() {
     let made = gateway.post("/v1/tokens", json!({ "name": "CI", "scope": "admin" })).await;
     let token = made.json()["token"].as_str().unwrap().to_owned();
     assert!(token.starts_with("hw_"));
-    let list = gateway.ask("GET", "/v1/tokens").token(token.clone()).send().await.json();
-    let admins = list["data"].as_array().unwrap().iter().filter(|token| token["scope"] == "admin");
+    let tokens = gateway.ask("GET", "/v1/tokens").token(token.clone()).send().await.json();
+    let admins = tokens["data"].as_array().unwrap().iter().filter(|token| token["scope"] == "admin");
     let ids: Vec<String> = admins.map(|token| token["id"].as_str().unwrap().to_owned()).collect();
     let mine = made.json()["id"].as_str().unwrap().to_owned();
     let other = ids.iter().find(|id| **id != mine).unwrap();
     assert_eq!(gateway.ask("DELETE", &format!("/v1/tokens/{other}")).send().await.status, 204);
     assert_eq!(gateway.get("/v1/tokens").await.status, 401, "it is refused from now on");
-    let last = gateway.ask("DELETE", &format!("/v1/tokens/{mine}")).token(token.clone()).send().await;
-    assert_eq!((last.status.as_u16(), last.problem().as_str()), (409, "conflict"));
+    let refused = gateway.ask("DELETE", &format!("/v1/tokens/{mine}")).token(token.clone()).send().await;
+    assert_eq!((refused.status.as_u16(), refused.problem().as_str()), (409, "conflict"));
     let none = gateway.ask("DELETE", &format!("/v1/tokens/{other}")).token(token).send().await;
     assert_eq!(none.status, 404);
 }
@@ -336,9 +336,9 @@ async fn every_operation_is_exercised() {
     ] {
         assert_eq!(gateway.get(&path).await.status, 200, "{path}");
     }
-    let patch = |path: String| gateway.ask("PATCH", &path).header("if-match", "*").json(&json!({ "name": "n" }));
-    assert_eq!(patch(format!("/v1/connections/{connection}")).send().await.status, 200);
-    assert_eq!(patch(format!("/v1/bindings/{binding}")).send().await.status, 200);
+    let change = |path: String| gateway.ask("PATCH", &path).header("if-match", "*").json(&json!({ "name": "n" }));
+    assert_eq!(change(format!("/v1/connections/{connection}")).send().await.status, 200);
+    assert_eq!(change(format!("/v1/bindings/{binding}")).send().await.status, 200);
     let rotate = format!("/v1/connections/{connection}/rotate-hook-secret");
     assert_eq!(gateway.ask("POST", &rotate).send().await.status, 200);
     let put = gateway.ask("PUT", "/v1/projects/shop").header("if-match", "*").json(&json!({ "name": "n" }));
