@@ -19,7 +19,7 @@ use std::{
 };
 
 /// How much is translated in one commit.
-const BATCH: PageLimit = PageLimit { records_max: 256, body_bytes_max: 2 << 20 };
+const BATCH: PageLimit = PageLimit { records_max: 128, body_bytes_max: 1 << 20 };
 /// How long a batch may take before it is given to somebody else.
 const LEASE: Duration = Duration::from_mins(1);
 /// How long to wait after the store could not be used.

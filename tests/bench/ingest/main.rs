@@ -13,6 +13,7 @@ mod store_alone;
 use self::{
     load::{Load, Report},
     server::Server,
+    store_alone::Work,
 };
 use std::time::Duration;
 
@@ -59,16 +60,19 @@ async fn run(plan: &Plan) {
 
 async fn at(concurrency: usize, plan: &Plan) {
     let bare = bare(concurrency, plan.baseline).await;
-    let store = store_alone::run(concurrency, plan.baseline).await;
+    let store = store_alone::run(Work::Appends, concurrency, plan.baseline).await;
     println!("{}", store.line("store alone", concurrency));
+    let both = store_alone::run(Work::BothLogs, concurrency, plan.baseline).await;
+    println!("{}", both.line("  both logs", concurrency));
     let gateway = gateway(concurrency, plan.burst).await;
     // The machine drifts: the baseline is what it was just before and just after.
     let again = self::bare(concurrency, plan.baseline).await;
     let baseline = f64::midpoint(bare.per_second(), again.per_second());
     println!(
-        "  gateway / bare warp {:.3}   gateway / store alone {:.2}\n",
+        "  gateway / bare warp {:.3}   gateway / store alone {:.2}   gateway / store with both logs {:.2}\n",
         gateway.per_second() / baseline,
-        gateway.per_second() / store.per_second()
+        gateway.per_second() / store.per_second(),
+        gateway.per_second() / both.per_second()
     );
 }
 
