@@ -32,6 +32,9 @@ fn main() {
     if has(server::BARE) {
         return runtime.block_on(server::serve_bare());
     }
+    if has(server::BARE_WITH_STORE) {
+        return runtime.block_on(server::serve_bare_with_store());
+    }
     if has("memory") {
         return runtime.block_on(memory());
     }
@@ -64,15 +67,18 @@ async fn at(concurrency: usize, plan: &Plan) {
     println!("{}", store.line("store alone", concurrency));
     let both = store_alone::run(Work::BothLogs, concurrency, plan.baseline).await;
     println!("{}", both.line("  both logs", concurrency));
+    let behind = Load::bare(&Server::bare_with_store()).run(concurrency, plan.baseline).await;
+    println!("{}", behind.line("warp + store", concurrency));
     let gateway = gateway(concurrency, plan.burst).await;
     // The machine drifts: the baseline is what it was just before and just after.
     let again = self::bare(concurrency, plan.baseline).await;
     let baseline = f64::midpoint(bare.per_second(), again.per_second());
     println!(
-        "  gateway / bare warp {:.3}   gateway / store alone {:.2}   gateway / store with both logs {:.2}\n",
+        "  gateway / bare warp {:.3}   / store alone {:.2}   / store with both logs {:.2}   / warp + store {:.2}\n",
         gateway.per_second() / baseline,
         gateway.per_second() / store.per_second(),
-        gateway.per_second() / both.per_second()
+        gateway.per_second() / both.per_second(),
+        gateway.per_second() / behind.per_second()
     );
 }
 

@@ -1,6 +1,12 @@
 //! The servers under load, each a process of its own, and what the operating system says of them.
 
-use hookwell::gateway::loopback_client;
+use hookwell::{
+    gateway::loopback_client,
+    store::{
+        Entry, Journal as _, Log,
+        sled::{Options, SledStore},
+    },
+};
 use serde_json::{Value, json};
 use std::{
     io::{BufRead as _, BufReader},
@@ -13,10 +19,12 @@ use std::{
     },
     time::{Duration, Instant},
 };
+use uuid::Uuid;
 use warp::Filter as _;
 
-/// Tells this program to be bare warp.
+/// Tells this program to be bare warp, and bare warp that also stores.
 pub(crate) const BARE: &str = "serve-bare-warp";
+pub(crate) const BARE_WITH_STORE: &str = "serve-bare-warp-with-store";
 const TOKEN: &str = "an-admin-token-for-the-benchmark";
 /// Of Linux on every platform we run on.
 const CLOCK_TICKS_PER_SECOND: u64 = 100;
@@ -48,10 +56,38 @@ pub(crate) async fn serve_bare() {
     warp::serve(route).incoming(listener).run().await;
 }
 
+/// Reads a body, appends it as it is, and answers 200 once it is durable: what no gateway on this store can beat.
+pub(crate) async fn serve_bare_with_store() {
+    let folder = tempfile::tempdir().expect("a temporary directory");
+    let store = Arc::new(SledStore::open(folder.path(), Options::default()).expect("a store"));
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    eprintln!("listening; http://{}/docs", listener.local_addr().expect("an address"));
+    let next = Arc::new(AtomicU64::new(0));
+    let route = warp::post().and(warp::body::bytes()).then(move |body| {
+        let (store, key) = (Arc::clone(&store), u128::from(next.fetch_add(1, Ordering::Relaxed)));
+        async move {
+            // Spread like a hash: the store's index must not profit from the order.
+            let key = Uuid::from_u128(key.wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835));
+            let entry = Entry { key, time: jiff::Timestamp::now(), body };
+            store.append(Log::Notifications, entry).await.expect("it is stored");
+            warp::reply()
+        }
+    });
+    warp::serve(route).incoming(listener).run().await;
+}
+
 impl Server {
     pub(crate) fn bare() -> Self {
+        Self::ourselves(BARE)
+    }
+
+    pub(crate) fn bare_with_store() -> Self {
+        Self::ourselves(BARE_WITH_STORE)
+    }
+
+    fn ourselves(role: &str) -> Self {
         let mut command = Command::new(std::env::current_exe().expect("our own path"));
-        command.arg(BARE);
+        command.arg(role);
         Self::start(command, None)
     }
 
