@@ -7,7 +7,7 @@ run:
 # Everything, the crash and power-cut rounds in small. The power cut needs mkfs.ext4, mount and losetup, and says so
 # when they cannot be had.
 test: tools
-	cargo test --all-targets
+	cargo test --lib --bins --tests
 
 .PHONY: tools
 tools:
