@@ -221,7 +221,10 @@ fn signed(
     received: &Received,
     now: Timestamp,
 ) -> bool {
-    // Of a body over the limit only the head is here, so no signature over it can hold.
+    // Of a body over the limit only the head is here, and a signature over the head says nothing about what followed.
+    if received.truncated {
+        return false;
+    }
     let Some(header) = headers.get(SIGNATURE_HEADER).and_then(|value| value.to_str().ok()) else { return false };
     let in_overlap = check.previous_until.is_some_and(|until| now < until);
     let previous = check.previous.as_ref().filter(|_| in_overlap);

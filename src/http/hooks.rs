@@ -101,7 +101,9 @@ impl From<Refused> for Problem {
     fn from(refused: Refused) -> Self {
         match refused {
             Refused::Signature => unauthenticated(),
-            Refused::Unavailable { reason, retry_after } => Self::unavailable(reason, retry_after),
+            Refused::Unavailable { reason, retry_after } => {
+                Self::unavailable("notifications cannot be stored now; send it again", retry_after).caused_by(reason)
+            }
         }
     }
 }

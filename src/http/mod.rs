@@ -29,6 +29,7 @@ pub mod reply;
 pub mod routes;
 pub mod stream;
 pub mod tokens;
+mod uncut;
 pub mod views;
 
 pub use self::{extract::Peer, openapi::openapi_json};
@@ -89,7 +90,7 @@ pub fn tower_service<B>(
 where
     B: hyper::body::Body<Data: Send, Error: Into<tower::BoxError>> + Send + Sync + 'static,
 {
-    warp::service(service(app))
+    uncut::Uncut(warp::service(service(app)))
 }
 
 /// The reply to a request whose handler panicked.

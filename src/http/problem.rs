@@ -213,9 +213,14 @@ impl Problem {
 
     /// Something is wrong with the gateway: `cause` is for the log only.
     pub fn internal(cause: impl Into<String>) -> Self {
-        let mut problem = Self::because(Kind::Internal, "the gateway's log says more under this request_id");
-        problem.0.cause = Some(cause.into());
-        problem
+        Self::because(Kind::Internal, "the gateway's log says more under this request_id").caused_by(cause)
+    }
+
+    /// With its cause, for the log only.
+    #[must_use]
+    pub fn caused_by(mut self, cause: impl Into<String>) -> Self {
+        self.0.cause = Some(cause.into());
+        self
     }
 
     /// With one more header.
@@ -277,9 +282,7 @@ impl From<store::Error> for Problem {
                 Self::unavailable("the queue to the store is full; try again in a moment", STORE_RETRY)
             }
             store::Error::Unavailable { reason } => {
-                let mut problem = Self::unavailable("the store cannot be used now; readyz says why", STORE_RETRY);
-                problem.0.cause = Some(reason);
-                problem
+                Self::unavailable("the store cannot be used now; readyz says why", STORE_RETRY).caused_by(reason)
             }
             store::Error::Conflict => Self::new(Kind::PreconditionFailed),
             store::Error::Corrupt { .. } | store::Error::LeaseLost => Self::internal(error.to_string()),

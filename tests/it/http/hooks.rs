@@ -6,12 +6,12 @@ use hookwell::{config::Settings, store::Store as _};
 use serde_json::{Value, json};
 use std::{net::IpAddr, time::Duration};
 
-struct Hook {
-    path: String,
+pub(super) struct Hook {
+    pub(super) path: String,
     basic: String,
 }
 
-fn hook(connection: &Value) -> Hook {
+pub(super) fn hook(connection: &Value) -> Hook {
     let text = |name: &str| connection["hook"][name].as_str().unwrap().to_owned();
     let url = text("url");
     let path = url[url.find("/hooks").unwrap()..].to_owned();
@@ -22,12 +22,16 @@ fn hook(connection: &Value) -> Hook {
 }
 
 impl Hook {
-    fn ask<'a>(&self, gateway: &'a Gateway, body: impl Into<bytes::Bytes>) -> crate::harness::Ask<'a> {
+    pub(super) fn basic(&self) -> &str {
+        &self.basic
+    }
+
+    pub(super) fn ask<'a>(&self, gateway: &'a Gateway, body: impl Into<bytes::Bytes>) -> crate::harness::Ask<'a> {
         gateway.ask("POST", &self.path).token(None).header("authorization", &self.basic).body(body)
     }
 }
 
-fn push(n: u32) -> String {
+pub(super) fn push(n: u32) -> String {
     json!({ "subscriptionId": "00000000-0000-0000-0000-000000000001", "notificationId": n, "id": uuid::Uuid::from_u128(n.into()),
         "eventType": "git.push", "resource": {} })
     .to_string()

@@ -1,5 +1,11 @@
 mod contract;
+mod deliveries;
 mod events;
+mod faults;
+mod faulty;
 mod hooks;
 mod resources;
+mod signatures;
 mod stream;
+
+pub(crate) use self::signatures::signature;

@@ -4,6 +4,8 @@ mod command_line;
 mod corpus;
 mod crash;
 mod doors;
+mod resume;
+mod secrets;
 mod tls;
 
 use hookwell::{
@@ -16,13 +18,14 @@ use std::{
     io::{BufRead as _, BufReader},
     path::Path,
     process::{Child, Command, Stdio},
+    thread::JoinHandle,
     time::Duration,
 };
 
 /// The token that every process here is started with.
 pub(crate) const ADMIN_TOKEN: &str = "an-admin-token-for-the-tests";
 /// A backstop for what must not hang; no test waits for it when all is well.
-const BACKSTOP: Duration = Duration::from_secs(60);
+const BACKSTOP: Duration = Duration::from_mins(1);
 
 /// `hookwell` with nothing of this environment's settings.
 pub(crate) fn hookwell(arguments: &[&str]) -> Command {
@@ -37,6 +40,8 @@ pub(crate) fn hookwell(arguments: &[&str]) -> Command {
 /// A `hookwell serve` that listens.
 pub(crate) struct Process {
     child: Child,
+    /// Everything it logs, once it has ended.
+    log: Option<JoinHandle<String>>,
     pub(crate) base: String,
     pub(crate) client: Client,
 }
@@ -51,22 +56,34 @@ impl Process {
         let mut seen = String::new();
         let base = loop {
             let Some(Ok(line)) = lines.next() else { panic!("it did not start:\n{seen}") };
+            seen.push_str(&line);
+            seen.push('\n');
             if let Some((_, rest)) = line.split_once("listening; ") {
                 break rest.split("/docs").next().unwrap().to_owned();
             }
-            seen.push_str(&line);
-            seen.push('\n');
         };
         // Whoever fills a pipe that nobody reads is stuck.
-        std::thread::spawn(move || lines.for_each(drop));
-        Self { child, base, client: loopback_client(BACKSTOP).unwrap() }
+        let log = std::thread::spawn(move || lines.map_while(Result::ok).fold(seen, |log, line| log + &line + "\n"));
+        Self { child, log: Some(log), base, client: loopback_client(BACKSTOP).unwrap() }
     }
 
     /// SIGTERM; answers the exit code.
-    pub(crate) fn stop(mut self) -> Option<i32> {
+    pub(crate) fn stop(self) -> Option<i32> {
+        self.stop_with_log().0
+    }
+
+    /// SIGTERM; answers the exit code and everything that was logged.
+    pub(crate) fn stop_with_log(mut self) -> (Option<i32>, String) {
         let pid = self.child.id().to_string();
         assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
-        self.child.wait().unwrap().code()
+        let code = self.child.wait().unwrap().code();
+        (code, self.log.take().unwrap().join().unwrap())
+    }
+
+    /// SIGKILL: it has no time for anything.
+    pub(crate) fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
     }
 
     pub(crate) async fn json(&self, path: &str) -> Value {

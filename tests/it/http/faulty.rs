@@ -1,0 +1,163 @@
+//! A store that fails or waits when it is told to.
+
+use async_trait::async_trait;
+use hookwell::store::{
+    Appended, Change, Claim, Consumer, Consumers, Dead, Entry, Error, Journal, Log, MemoryStore, PageLimit, Position,
+    Record, Registry, Settlement, Status, Store, Usage, Versioned,
+};
+use jiff::Timestamp;
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+use tokio::sync::{OwnedMutexGuard, watch};
+use uuid::Uuid;
+
+pub(crate) struct Faulty {
+    inner: Arc<MemoryStore>,
+    fault: Mutex<Option<Error>>,
+    writer: Arc<tokio::sync::Mutex<()>>,
+    /// Commits that were ever asked for.
+    commits: watch::Sender<usize>,
+}
+
+impl Faulty {
+    pub(crate) fn new(inner: Arc<MemoryStore>) -> Arc<Self> {
+        Arc::new(Self { inner, fault: Mutex::default(), writer: Arc::default(), commits: watch::Sender::new(0) })
+    }
+
+    /// From now on everything that can fail fails so; `None`: nothing does.
+    pub(crate) fn fail(&self, fault: impl Into<Option<Error>>) {
+        *self.fault.lock().unwrap() = fault.into();
+    }
+
+    /// Commits wait while the guard lives.
+    pub(crate) async fn hold(&self) -> OwnedMutexGuard<()> {
+        self.commits.send_replace(0);
+        Arc::clone(&self.writer).lock_owned().await
+    }
+
+    /// Until so many commits have been asked for since [`Self::hold`].
+    pub(crate) async fn asked(&self, commits: usize) {
+        self.commits.subscribe().wait_for(|asked| *asked >= commits).await.unwrap();
+    }
+
+    fn works(&self) -> Result<(), Error> {
+        self.fault.lock().unwrap().clone().map_or(Ok(()), Err)
+    }
+}
+
+#[async_trait]
+impl Journal for Faulty {
+    async fn append(&self, log: Log, entry: Entry) -> Result<Appended, Error> {
+        self.works()?;
+        self.inner.append(log, entry).await
+    }
+
+    async fn read(&self, log: Log, after: Position, limit: PageLimit) -> Result<Vec<Record>, Error> {
+        self.works()?;
+        self.inner.read(log, after, limit).await
+    }
+
+    async fn find(&self, log: Log, key: Uuid) -> Result<Option<Record>, Error> {
+        self.works()?;
+        self.inner.find(log, key).await
+    }
+
+    async fn trim(&self, log: Log, before: Timestamp) -> Result<u64, Error> {
+        self.works()?;
+        self.inner.trim(log, before).await
+    }
+
+    fn tail(&self, log: Log) -> watch::Receiver<Position> {
+        self.inner.tail(log)
+    }
+
+    fn trimmed(&self, log: Log) -> Position {
+        self.inner.trimmed(log)
+    }
+}
+
+#[async_trait]
+impl Consumers for Faulty {
+    async fn claim(
+        &self,
+        consumer: &Consumer,
+        now: Timestamp,
+        lease: Duration,
+        limit: PageLimit,
+    ) -> Result<Claim, Error> {
+        self.works()?;
+        self.inner.claim(consumer, now, lease, limit).await
+    }
+
+    async fn settle(
+        &self,
+        claim: Claim,
+        settlements: Vec<Settlement>,
+        appends: Vec<(Log, Entry)>,
+    ) -> Result<Vec<Appended>, Error> {
+        self.works()?;
+        self.inner.settle(claim, settlements, appends).await
+    }
+
+    async fn cursor(&self, consumer: &Consumer) -> Result<Position, Error> {
+        self.works()?;
+        self.inner.cursor(consumer).await
+    }
+
+    async fn dead(&self, consumer: &Consumer, after: Position, records_max: usize) -> Result<Vec<Dead>, Error> {
+        self.works()?;
+        self.inner.dead(consumer, after, records_max).await
+    }
+
+    async fn forget(&self, consumer: &Consumer) -> Result<(), Error> {
+        self.works()?;
+        self.inner.forget(consumer).await
+    }
+}
+
+#[async_trait]
+impl Registry for Faulty {
+    fn get(&self, kind: &str, id: &str) -> Option<Versioned> {
+        self.inner.get(kind, id)
+    }
+
+    fn list(&self, kind: &str) -> Vec<(String, Versioned)> {
+        self.inner.list(kind)
+    }
+
+    /// Like the queue of an engine's writer: what was asked for is done, in order, also when nobody waits any more.
+    async fn commit(&self, changes: Vec<Change>) -> Result<Vec<u64>, Error> {
+        self.works()?;
+        let (inner, writer) = (Arc::clone(&self.inner), Arc::clone(&self.writer));
+        self.commits.send_modify(|commits| *commits += 1);
+        let commit = async move {
+            let _turn = writer.lock().await;
+            inner.commit(changes).await
+        };
+        tokio::spawn(commit).await.unwrap()
+    }
+
+    fn revision(&self) -> u64 {
+        self.inner.revision()
+    }
+}
+
+#[async_trait]
+impl Store for Faulty {
+    fn status(&self) -> Status {
+        match self.works() {
+            Err(Error::Unavailable { reason }) => Status::NotReady(reason),
+            _ => self.inner.status(),
+        }
+    }
+
+    fn usage(&self) -> Usage {
+        self.inner.usage()
+    }
+
+    async fn close(&self) {
+        self.inner.close().await;
+    }
+}

@@ -1,0 +1,197 @@
+//! Secrets are where they must be, and nowhere else: not in a reply, a figure, a log line or a file.
+
+use super::{ADMIN_TOKEN, Process};
+use crate::http::signature;
+use base64::{Engine as _, prelude::BASE64_STANDARD};
+use reqwest::{Method, RequestBuilder};
+use serde_json::{Value, json};
+use std::path::Path;
+
+const TOKEN: &str = "personal-access-token-5f1c";
+const NEXT_TOKEN: &str = "personal-access-token-next-77d0";
+const HEADER: &str = "extra-header-value-91ab";
+const SIGNATURE: &str = "signature-secret-one-c3d4";
+const NEXT_SIGNATURE: &str = "signature-secret-two-e5f6";
+const URL_PASSWORD: &str = "url-password-0badcafe";
+const GUESS: &str = "guessed-credential-600d";
+/// No secret: it shows that what is looked for would be found.
+const NAME: &str = "A perfectly visible name";
+
+/// The gateway, and everything it ever said.
+struct Watched {
+    process: Process,
+    said: Vec<(String, String)>,
+}
+
+impl Watched {
+    fn request(&self, method: &str, path: &str) -> RequestBuilder {
+        let method: Method = method.parse().unwrap();
+        self.process.client.request(method, format!("{}{path}", self.process.base))
+    }
+
+    fn admin(&self, method: &str, path: &str) -> RequestBuilder {
+        self.request(method, path).bearer_auth(ADMIN_TOKEN)
+    }
+
+    /// Sends it and remembers the reply, but for `shown`, which this reply and no other may hold.
+    async fn send(&mut self, what: &str, request: RequestBuilder, shown: Option<&str>) -> (u16, Value) {
+        let response = request.send().await.unwrap();
+        let (status, headers) = (response.status().as_u16(), format!("{:?}", response.headers()));
+        let body = response.text().await.unwrap();
+        let value: Value = serde_json::from_str(&body).unwrap_or_default();
+        let body = match shown.and_then(|pointer| value.pointer(pointer)?.as_str()) {
+            Some(secret) => body.replacen(secret, "", 1),
+            None => body,
+        };
+        self.said.push((what.to_owned(), headers + &body));
+        (status, value)
+    }
+
+    async fn get(&mut self, path: &str) -> Value {
+        let (status, value) = self.send(path, self.admin("GET", path), None).await;
+        assert_eq!(status, 200, "{path}");
+        value
+    }
+
+    /// Secrets where they are wrong: what is refused must not be quoted.
+    async fn send_them_wrong(&mut self) {
+        let repeated = TOKEN.repeat(1_000);
+        for (what, body) in [
+            ("cut JSON", format!("{{\"token\":\"{TOKEN}\",\"headers\":{{\"X\":\"{HEADER}")),
+            ("a bare text", format!("\"{TOKEN}\"")),
+            (
+                "other types",
+                json!({ "token": { TOKEN: 1 }, "headers": HEADER, "signature_secret": [SIGNATURE] }).to_string(),
+            ),
+            ("too long", json!({ "token": repeated, "headers": { "X-Extra": repeated } }).to_string()),
+            (
+                "unfit",
+                json!({ "token": format!("{TOKEN}\n"), "signature_secret": format!("{SIGNATURE} x") }).to_string(),
+            ),
+            ("misspelt", json!({ "tokn": TOKEN, "header": { "X-Extra": HEADER } }).to_string()),
+            ("in an odd URL", json!({ "url": format!("ftp://me:{URL_PASSWORD}@[dev.azure.com/fabrikam") }).to_string()),
+        ] {
+            let request = self.admin("POST", "/v1/connections").header("content-type", "application/json").body(body);
+            let (status, _) = self.send(what, request, None).await;
+            assert!((400..500).contains(&status), "{what}: {status}");
+        }
+        let url = format!("https://me:{URL_PASSWORD}@dev.azure.com/fabrikam");
+        let request = self.admin("POST", "/v1/connections").json(&json!({ "name": "u", "url": url }));
+        self.send("in a URL", request, Some("/hook/password")).await;
+        let request = self.admin("GET", &format!("/v1/events?access_token={GUESS}"));
+        assert_eq!(self.send("in a query", request, None).await.0, 400);
+        let request = self.request("GET", "/v1/tokens").bearer_auth(GUESS);
+        assert_eq!(self.send("a wrong token", request, None).await.0, 401);
+    }
+}
+
+fn files(under: &Path) -> Vec<(String, Vec<u8>)> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(under).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.extend(files(&path));
+        } else {
+            found.push((path.display().to_string(), std::fs::read(&path).unwrap()));
+        }
+    }
+    found
+}
+
+fn holds(haystack: &[u8], needle: &str) -> bool {
+    haystack.windows(needle.len()).any(|window| window == needle.as_bytes())
+}
+
+fn text(value: &Value, pointer: &str) -> String {
+    value.pointer(pointer).and_then(Value::as_str).unwrap_or_else(|| panic!("no {pointer} in {value}")).to_owned()
+}
+
+#[tokio::test]
+async fn no_secret_is_in_a_reply_a_figure_a_log_line_or_a_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut watched = Watched { process: Process::start(folder.path(), &["--log", "debug"]), said: Vec::new() };
+    let mut secrets: Vec<String> =
+        [ADMIN_TOKEN, TOKEN, NEXT_TOKEN, HEADER, SIGNATURE, NEXT_SIGNATURE, URL_PASSWORD, GUESS]
+            .map(str::to_owned)
+            .to_vec();
+
+    // Planted. The two that are made here are shown by the reply that makes them, and by its repeat under one key.
+    let connection = json!({
+        "name": NAME, "url": "https://dev.azure.com/fabrikam", "token": TOKEN,
+        "headers": { "X-Extra": HEADER }, "signature_secret": SIGNATURE,
+    });
+    let create =
+        |watched: &Watched| watched.admin("POST", "/v1/connections").header("idempotency-key", "k1").json(&connection);
+    let (status, made) = watched.send("create", create(&watched), Some("/hook/password")).await;
+    assert_eq!(status, 201);
+    let (_, again) = watched.send("repeat", create(&watched), Some("/hook/password")).await;
+    assert_eq!(again["hook"]["password"], made["hook"]["password"]);
+    let (path, user_name) = (format!("/v1/connections/{}", text(&made, "/id")), text(&made, "/hook/user_name"));
+    let first_password = text(&made, "/hook/password");
+    secrets.push(BASE64_STANDARD.encode(format!("{user_name}:{first_password}")));
+    let rotate = watched.admin("POST", &format!("{path}/rotate-hook-secret"));
+    let (_, rotated) = watched.send("rotate", rotate, Some("/hook/password")).await;
+    let token = watched.admin("POST", "/v1/tokens").header("idempotency-key", "k2");
+    let token = token.json(&json!({ "name": "reader", "scope": "read" }));
+    let (_, token) = watched.send("token", token, Some("/token")).await;
+    secrets.extend([first_password.clone(), text(&rotated, "/hook/password"), text(&token, "/token")]);
+    let change = json!({ "token": NEXT_TOKEN, "signature_secret": NEXT_SIGNATURE });
+    let change = watched.admin("PATCH", &path).header("if-match", "*").json(&change);
+    assert_eq!(watched.send("change", change, None).await.0, 200);
+
+    watched.send_them_wrong().await;
+
+    // Used.
+    let hook = text(&made, "/hook/url").split_once("/hooks/").unwrap().1.to_owned();
+    let hook = format!("/hooks/{hook}");
+    let body = json!({ "eventType": "git.push", "id": "1", "resource": {} }).to_string();
+    for (password, secret, expected) in [
+        (first_password.as_str(), SIGNATURE, 200),
+        (first_password.as_str(), NEXT_SIGNATURE, 200),
+        (first_password.as_str(), GUESS, 401),
+        (GUESS, SIGNATURE, 401),
+    ] {
+        let request = watched.request("POST", &hook).basic_auth(&user_name, Some(password));
+        let request = request.header("x-hub-signature-256", signature(secret, &body)).body(body.clone());
+        assert_eq!(watched.send("a delivery", request, None).await.0, expected);
+    }
+    watched.process.idle().await;
+
+    // Everything there is to read.
+    let paths = [
+        "/healthz",
+        "/readyz",
+        "/metrics",
+        "/openapi.json",
+        "/docs",
+        "/v1/integration",
+        "/v1/connections",
+        "/v1/projects",
+        "/v1/events",
+        "/v1/tokens",
+        &path,
+        &format!("{path}/removal"),
+    ];
+    for path in paths {
+        watched.get(path).await;
+    }
+    for notification in watched.get("/v1/notifications").await["data"].as_array().unwrap() {
+        watched.get(&format!("/v1/notifications/{}?body=true", text(notification, "/id"))).await;
+    }
+
+    let Watched { process, said } = watched;
+    let (code, log) = process.stop_with_log();
+    assert_eq!(code, Some(0));
+    let files = files(folder.path());
+    assert!(files.iter().any(|(_, bytes)| holds(bytes, NAME)), "files can be searched");
+    assert!(said.iter().any(|(_, said)| said.contains(NAME)) && log.contains("listening"));
+    for secret in &secrets {
+        for (what, said) in &said {
+            assert!(!said.contains(secret.as_str()), "{secret} in the reply to {what}: {said}");
+        }
+        assert!(!log.contains(secret.as_str()), "{secret} in the log:\n{log}");
+        for (path, bytes) in &files {
+            assert!(!holds(bytes, secret), "{secret} in {path}");
+        }
+    }
+}
