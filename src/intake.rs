@@ -9,10 +9,10 @@ use crate::{
     app::{App, Directory},
     azure::envelope::{self, Envelope, EnvelopeError},
     domain::{
-        Connection, ConnectionId, Disposition, KeySource, Notification, NotificationId, QuarantineReason,
-        SignatureCheck, UpdateReason, Verified,
+        Connection, ConnectionId, Disposition, KeySource, Notification, NotificationId, QuarantineReason, UpdateReason,
+        Verified,
     },
-    secrets::signature_holds,
+    secrets::BodySignature,
     store::{Appended, Entry, Error, Log},
 };
 use base64::{Engine as _, prelude::BASE64_STANDARD};
@@ -45,6 +45,17 @@ const KEY_NAMESPACE: Uuid = uuid!("5ad7f9f4-5f0e-4a53-9d4e-3b7f0f1a6c52");
 pub struct Authentic {
     connection: ConnectionId,
     verified: Verified,
+    /// Where the connection wants signed bodies.
+    signature: Option<BodySignature>,
+}
+
+impl Authentic {
+    /// To be told every piece of the body as it is read, also those that are not kept.
+    pub fn reads(&mut self, piece: &[u8]) {
+        if let Some(signature) = &mut self.signature {
+            signature.update(piece);
+        }
+    }
 }
 
 /// The credentials do not hold. It is not said which part: an unknown connection looks like a wrong password.
@@ -109,14 +120,24 @@ pub fn authenticate(app: &App, connection: &str, headers: &HeaderMap) -> Result<
     let claimed = headers.get(AUTHORIZATION).and_then(|value| Claimed::read(value.as_bytes())).ok_or(Unauthentic)?;
     let id: ConnectionId = connection.parse().unwrap_or(ConnectionId(Uuid::nil()));
     let holds = app.hook_key.hook_password_holds(id, &claimed.subscription_key, claimed.generation, &claimed.password);
-    let directory = app.directory();
-    let kept = directory.connections.get(&id);
-    let current = kept.is_some_and(|kept| generation_is_valid(&kept.record, claimed.generation, app.clock.now()));
-    if !(holds && current) {
+    let (directory, now) = (app.directory(), app.clock.now());
+    let kept = directory.connections.get(&id).filter(|_| holds).ok_or(Unauthentic)?;
+    if !generation_is_valid(&kept.record, claimed.generation, now) {
         return Err(Unauthentic);
     }
     let Claimed { subscription_key, generation, .. } = claimed;
-    Ok(Authentic { connection: id, verified: Verified { subscription_key, generation, signature: false } })
+    let verified = Verified { subscription_key, generation, signature: false };
+    Ok(Authentic { connection: id, verified, signature: signature(app, &kept.record, headers, now) })
+}
+
+fn signature(app: &App, connection: &Connection, headers: &HeaderMap, now: Timestamp) -> Option<BodySignature> {
+    let check = connection.signature.as_ref()?;
+    let in_overlap = check.previous_until.is_some_and(|until| now < until);
+    let previous = check.previous.as_ref().filter(|_| in_overlap);
+    let purpose = format!("connection/{}/signature", connection.id);
+    let open = |sealed| app.keys.open(&purpose, sealed).ok();
+    let secrets: Vec<_> = [Some(&check.secret), previous].into_iter().flatten().filter_map(open).collect();
+    Some(BodySignature::new(&secrets, headers.get(SIGNATURE_HEADER).and_then(|value| value.to_str().ok())))
 }
 
 /// What a Basic header claims.
@@ -159,12 +180,12 @@ pub async fn accept(
     received: Received,
 ) -> Result<Receipt, Refused> {
     let directory = app.directory();
-    let Authentic { connection: id, mut verified } = sender;
+    let Authentic { connection: id, mut verified, signature } = sender;
     // A connection that was removed while the body was read takes nothing any more.
-    let connection = &directory.connections.get(&id).ok_or(Refused::Signature)?.record;
+    directory.connections.get(&id).ok_or(Refused::Signature)?;
     let now = app.clock.now();
-    if let Some(check) = &connection.signature {
-        verified.signature = signed(app, connection, check, headers, &received, now);
+    if let Some(signature) = signature {
+        verified.signature = signature.holds();
         if !verified.signature {
             app.metrics.notification("unauthorized");
             return Err(Refused::Signature);
@@ -211,27 +232,6 @@ async fn append(app: &App, notification: &Notification) -> Result<Receipt, Refus
 /// Every failure to store is one that the sender should retry: Azure DevOps does so for 503, and only for such.
 fn refused(error: Error) -> Refused {
     Refused::Unavailable { reason: error.to_string(), retry_after: RETRY_AFTER }
-}
-
-fn signed(
-    app: &App,
-    connection: &Connection,
-    check: &SignatureCheck,
-    headers: &HeaderMap,
-    received: &Received,
-    now: Timestamp,
-) -> bool {
-    // Of a body over the limit only the head is here, and a signature over the head says nothing about what followed.
-    if received.truncated {
-        return false;
-    }
-    let Some(header) = headers.get(SIGNATURE_HEADER).and_then(|value| value.to_str().ok()) else { return false };
-    let in_overlap = check.previous_until.is_some_and(|until| now < until);
-    let previous = check.previous.as_ref().filter(|_| in_overlap);
-    let purpose = format!("connection/{}/signature", connection.id);
-    [Some(&check.secret), previous].into_iter().flatten().any(|sealed| {
-        app.keys.open(&purpose, sealed).is_ok_and(|secret| signature_holds(&secret, &received.body, header))
-    })
 }
 
 fn disposition(

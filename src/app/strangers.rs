@@ -1,7 +1,7 @@
 //! Who failed to authenticate lately, by address.
 //!
-//! A valid hook credential is never refused for what others at its address did: the promise comes first, and a derived
-//! 256-bit password is not guessed. An API token may be chosen by a user, so there an address over the limit waits.
+//! Right credentials are never refused for what others at the address did: behind a proxy all have one address. What is
+//! limited is the answer to wrong ones, so that whoever guesses hears early that it is noticed.
 
 use std::{
     collections::HashMap,

@@ -22,7 +22,9 @@ pub enum Access {
 
 /// Lets the call pass or says why not.
 ///
-/// The token itself is compared nowhere: its keyed hash is looked up, so the time it takes says nothing about it.
+/// The token itself is compared nowhere: its keyed hash is looked up, so the time it takes says nothing about it. A right
+/// token passes whatever others at its address did: behind a proxy all have one address, and one script with an old token
+/// must not lock everybody out. Guessing is hopeless by the tokens' length, the limit is there to say so early.
 pub fn admit(access: Access, mut call: Call) -> Result<Call, Problem> {
     let admin = match access {
         Access::Public | Access::Hook => return Ok(call),
@@ -30,9 +32,6 @@ pub fn admit(access: Access, mut call: Call) -> Result<Call, Problem> {
         Access::Admin => true,
     };
     let (app, now) = (call.app(), call.app().clock.monotonic());
-    if let Some(wait) = app.strangers.wait(call.peer, now) {
-        return Err(Problem::new(Kind::TooManyFailures).retry_after(wait));
-    }
     let Some(token) = bearer(&call) else {
         // No token is no guess: it is counted, but it does not bring the address nearer to its limit.
         app.metrics.strangers.inc();
@@ -42,7 +41,10 @@ pub fn admit(access: Access, mut call: Call) -> Result<Call, Problem> {
     let Some((id, scope)) = app.directory().token_by_hash(&hash).map(|token| (token.id, token.scope)) else {
         app.metrics.strangers.inc();
         app.strangers.failed(call.peer, now);
-        return Err(unauthenticated("the token is not known"));
+        return Err(match app.strangers.wait(call.peer, now) {
+            Some(wait) => Problem::new(Kind::TooManyFailures).retry_after(wait),
+            None => unauthenticated("the token is not known"),
+        });
     };
     if admin && scope != Scope::Admin {
         return Err(Problem::because(Kind::Forbidden, "this needs a token of scope admin"));

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     domain::UpdateReason,
-    intake::{self, Outcome, Received, Refused},
+    intake::{self, Authentic, Outcome, Received, Refused},
 };
 use bytes::{Bytes, BytesMut};
 use http::{HeaderValue, header};
@@ -76,11 +76,11 @@ pub struct ReceiptView {
     responses((status = 200, description = "Durable.", body = ReceiptView)))]
 pub async fn receive(connection: Segment, call: Result<Call, Problem>) -> Result<Response, Problem> {
     let call = call?;
-    let sender = intake::authenticate(call.app(), &connection.0, &call.headers).map_err(|_| refuse(&call))?;
+    let mut sender = intake::authenticate(call.app(), &connection.0, &call.headers).map_err(|_| refuse(&call))?;
     let reason = call.lenient_parameter("reason").and_then(|word| UpdateReason::from_word(&word));
     let Call { surface, headers, body, .. } = call;
     // Until the append has returned, the permits stay: the journal's queue holds the body too.
-    let (received, _permits) = read(&surface, body, surface.app.settings.body_bytes_max).await?;
+    let (received, _permits) = read(&surface, body, &mut sender).await?;
     let receipt = intake::accept(&surface.app, sender, &headers, reason, received).await?;
     let outcome = receipt.outcome.into();
     Ok(reply::json(&ReceiptView { notification: receipt.notification.0, outcome }))
@@ -133,17 +133,19 @@ fn no_room() -> Problem {
 
 /// The body up to `bytes_max`; of a larger one the head, while the rest is read and thrown away, because a sender that
 /// is cut off counts as failed and would be disabled.
-async fn read(
-    surface: &Surface,
+async fn read<'a>(
+    surface: &'a Surface,
     mut body: Body,
-    bytes_max: usize,
-) -> Result<(Received, Vec<SemaphorePermit<'_>>), Problem> {
+    sender: &mut Authentic,
+) -> Result<(Received, Vec<SemaphorePermit<'a>>), Problem> {
+    let bytes_max = surface.app.settings.body_bytes_max;
     let (mut kept, mut permits) = (BytesMut::new(), Vec::new());
     let (mut size_bytes, mut truncated) = (0_u64, false);
     loop {
         let piece =
             body.next().await.map_err(|_| Problem::unavailable("the body ended before its end", RETRY_AFTER))?;
         let Some(piece) = piece else { break };
+        sender.reads(&piece);
         size_bytes += piece.len() as u64;
         if truncated {
             if size_bytes > DRAINED_BYTES_MAX {
