@@ -93,7 +93,7 @@ fn floor(module: &str) -> (u8, &'static str) {
 fn code(path: &Path) -> String {
     let text = std::fs::read_to_string(path).unwrap();
     let text = text.split("\n#[cfg(test)]").next().unwrap().to_owned();
-    text.lines().filter(|line| !line.trim_start().starts_with("//")).map(|line| format!("{line}\n")).collect()
+    text.split_inclusive('\n').filter(|line| !line.trim_start().starts_with("//")).collect()
 }
 
 /// Every module that a text names after `crate::`, also in braces.
