@@ -1,19 +1,31 @@
 //! Hookwell: every push, build and work-item event of Azure DevOps exactly once, in a standard form.
-pub mod app;
+//!
+//! The modules by floors, lowest first; imports go down only (`tests/it/tidy.rs` keeps it, ARCHITECTURE.md says why).
+
+// Vocabulary: ours, CloudEvents', Azure's.
 pub mod azure;
-pub mod cli;
-pub mod clock;
-pub mod config;
-pub mod demo;
 pub mod domain;
 pub mod event;
-pub mod gateway;
-pub mod http;
-pub mod intake;
+
+// Seams, pure logic and plain settings.
+pub mod clock;
+pub mod config;
 pub mod metrics;
 pub mod secrets;
-pub mod serve;
-pub mod simulator;
 pub mod store;
-pub mod telemetry;
 pub mod translate;
+
+// What the program does.
+pub mod app;
+pub mod intake;
+
+// The network's side, and an Azure DevOps to try it with.
+pub mod http;
+pub mod simulator;
+
+// The process.
+pub mod cli;
+pub mod demo;
+pub mod gateway;
+pub mod serve;
+pub mod telemetry;
