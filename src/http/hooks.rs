@@ -139,7 +139,7 @@ async fn read<'a>(
     sender: &mut Authentic,
 ) -> Result<(Received, Vec<SemaphorePermit<'a>>), Problem> {
     let bytes_max = surface.app.settings.body_bytes_max;
-    let (mut kept, mut permits) = (BytesMut::new(), Vec::new());
+    let (mut kept, mut permits) = (Kept::default(), Vec::new());
     let (mut size_bytes, mut truncated) = (0_u64, false);
     loop {
         let piece =
@@ -153,9 +153,8 @@ async fn read<'a>(
             }
         } else if kept.len() + piece.len() > bytes_max {
             let missing = HEAD_BYTES.saturating_sub(kept.len()).min(piece.len());
-            kept.extend_from_slice(&piece[..missing]);
-            // Copied: cutting the buffer would keep all of its memory.
-            kept = BytesMut::from(&kept[..HEAD_BYTES.min(kept.len())]);
+            kept.extend(piece.slice(..missing));
+            kept.cut(HEAD_BYTES);
             permits.clear();
             truncated = true;
         } else {
@@ -163,9 +162,43 @@ async fn read<'a>(
             while permits.len() < units {
                 permits.push(surface.bodies.try_acquire().map_err(|_| no_room())?);
             }
-            kept.extend_from_slice(&piece);
+            kept.extend(piece);
         }
     }
-    let body: Bytes = kept.freeze();
+    let body = kept.freeze();
     Ok((Received { body, size_bytes, truncated }, permits))
+}
+
+/// What is kept of a body. Nearly every one comes in one piece, and that is taken as it is instead of copied.
+#[derive(Default)]
+struct Kept {
+    first: Bytes,
+    more: BytesMut,
+}
+
+impl Kept {
+    fn len(&self) -> usize {
+        self.first.len() + self.more.len()
+    }
+
+    fn extend(&mut self, piece: Bytes) {
+        if self.len() == 0 {
+            self.first = piece;
+            return;
+        }
+        if !self.first.is_empty() {
+            self.more.extend_from_slice(&std::mem::take(&mut self.first));
+        }
+        self.more.extend_from_slice(&piece);
+    }
+
+    /// Copied: a mere cut would keep all of the memory.
+    fn cut(&mut self, bytes_max: usize) {
+        let whole = std::mem::take(self).freeze();
+        self.first = Bytes::copy_from_slice(&whole[..bytes_max.min(whole.len())]);
+    }
+
+    fn freeze(self) -> Bytes {
+        if self.more.is_empty() { self.first } else { self.more.freeze() }
+    }
 }

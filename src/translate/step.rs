@@ -27,10 +27,10 @@ const STORE_RETRY: Duration = Duration::from_secs(1);
 /// While more deliveries than this arrive in a second, translation yields to them: answering comes first, and what is
 /// late here is only late. Far above what an organization sends day by day.
 const BUSY_PER_SECOND: u64 = 2_000;
-/// Then it pauses this many times as long as it worked, and so takes a tenth of one core.
-const BUSY_PAUSE_FACTOR: u32 = 9;
+/// Then it pauses this many times as long as it worked, and so takes a twentieth of one core.
+const BUSY_PAUSE_FACTOR: u32 = 19;
 /// One such pause at most.
-const BUSY_PAUSE_MAX: Duration = Duration::from_millis(100);
+const BUSY_PAUSE_MAX: Duration = Duration::from_millis(250);
 /// It yields no longer than until events are this late: under an overload that lasts, both get their share.
 const BUSY_LAG_MAX: Duration = Duration::from_secs(20);
 

@@ -68,13 +68,13 @@ async fn at(concurrency: usize, plan: &Plan) {
     let both = store_alone::run(Work::BothLogs, concurrency, plan.baseline).await;
     println!("{}", both.line("  both logs", concurrency));
     let behind = Load::bare(&Server::bare_with_store()).run(concurrency, plan.baseline).await;
-    println!("{}", behind.line("warp + store", concurrency));
+    println!("{}", behind.line("store behind", concurrency));
     let gateway = gateway(concurrency, plan.burst).await;
     // The machine drifts: the baseline is what it was just before and just after.
     let again = self::bare(concurrency, plan.baseline).await;
     let baseline = f64::midpoint(bare.per_second(), again.per_second());
     println!(
-        "  gateway / bare warp {:.3}   / store alone {:.2}   / store with both logs {:.2}   / warp + store {:.2}\n",
+        "  gateway / bare warp {:.3}   / store alone {:.2}   / store with both logs {:.2}   / store behind warp {:.2}\n",
         gateway.per_second() / baseline,
         gateway.per_second() / store.per_second(),
         gateway.per_second() / both.per_second(),

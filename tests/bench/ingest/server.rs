@@ -1,5 +1,6 @@
 //! The servers under load, each a process of its own, and what the operating system says of them.
 
+use crate::store_alone::notification;
 use hookwell::{
     gateway::loopback_client,
     store::{
@@ -19,7 +20,6 @@ use std::{
     },
     time::{Duration, Instant},
 };
-use uuid::Uuid;
 use warp::Filter as _;
 
 /// Tells this program to be bare warp, and bare warp that also stores.
@@ -56,19 +56,20 @@ pub(crate) async fn serve_bare() {
     warp::serve(route).incoming(listener).run().await;
 }
 
-/// Reads a body, appends it as it is, and answers 200 once it is durable: what no gateway on this store can beat.
+/// The store alone behind the same connections: reads a body, appends what the gateway would keep of it, and answers 200
+/// once it is durable. No gateway on this store can be faster.
 pub(crate) async fn serve_bare_with_store() {
     let folder = tempfile::tempdir().expect("a temporary directory");
     let store = Arc::new(SledStore::open(folder.path(), Options::default()).expect("a store"));
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
     eprintln!("listening; http://{}/docs", listener.local_addr().expect("an address"));
     let next = Arc::new(AtomicU64::new(0));
-    let route = warp::post().and(warp::body::bytes()).then(move |body| {
-        let (store, key) = (Arc::clone(&store), u128::from(next.fetch_add(1, Ordering::Relaxed)));
+    let route = warp::post().and(warp::body::bytes()).then(move |body: bytes::Bytes| {
+        let (store, number) = (Arc::clone(&store), next.fetch_add(1, Ordering::Relaxed));
         async move {
-            // Spread like a hash: the store's index must not profit from the order.
-            let key = Uuid::from_u128(key.wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835));
-            let entry = Entry { key, time: jiff::Timestamp::now(), body };
+            let notification = notification(number, body);
+            let entry =
+                Entry { key: notification.id.0, time: notification.received_at, body: notification.to_stored() };
             store.append(Log::Notifications, entry).await.expect("it is stored");
             warp::reply()
         }

@@ -65,7 +65,7 @@ async fn append(store: Arc<SledStore>, next: Arc<AtomicU64>, until: Instant) -> 
         let count = templates.len() as u64;
         let template = &mut templates[usize::try_from(number % count).expect("a small number")];
         template.number(number);
-        let notification = notification(number, &template.bytes);
+        let notification = notification(number, bytes::Bytes::copy_from_slice(&template.bytes));
         bytes += template.bytes.len() as u64;
         let asked = Instant::now();
         let entry = Entry { key: notification.id.0, time: notification.received_at, body: notification.to_stored() };
@@ -76,7 +76,7 @@ async fn append(store: Arc<SledStore>, next: Arc<AtomicU64>, until: Instant) -> 
 }
 
 /// As intake would keep it.
-fn notification(number: u64, body: &[u8]) -> Notification {
+pub(crate) fn notification(number: u64, body: bytes::Bytes) -> Notification {
     Notification {
         id: NotificationId(Uuid::new_v5(&Uuid::NAMESPACE_OID, &number.to_be_bytes())),
         connection: ConnectionId(Uuid::from_u128(1)),
@@ -90,7 +90,7 @@ fn notification(number: u64, body: &[u8]) -> Notification {
         reason: None,
         headers: BTreeMap::new(),
         size_bytes: body.len() as u64,
-        body: bytes::Bytes::copy_from_slice(body),
+        body,
     }
 }
 

@@ -7,7 +7,10 @@ use hookwell::store::{
 };
 use jiff::Timestamp;
 use std::{
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 use tokio::sync::{OwnedMutexGuard, watch};
@@ -16,6 +19,7 @@ use uuid::Uuid;
 pub(crate) struct Faulty {
     inner: Arc<MemoryStore>,
     fault: Mutex<Option<Error>>,
+    panics: AtomicBool,
     writer: Arc<tokio::sync::Mutex<()>>,
     /// Commits that were ever asked for.
     commits: watch::Sender<usize>,
@@ -23,12 +27,23 @@ pub(crate) struct Faulty {
 
 impl Faulty {
     pub(crate) fn new(inner: Arc<MemoryStore>) -> Arc<Self> {
-        Arc::new(Self { inner, fault: Mutex::default(), writer: Arc::default(), commits: watch::Sender::new(0) })
+        Arc::new(Self {
+            inner,
+            fault: Mutex::default(),
+            panics: AtomicBool::default(),
+            writer: Arc::default(),
+            commits: watch::Sender::new(0),
+        })
     }
 
     /// From now on everything that can fail fails so; `None`: nothing does.
     pub(crate) fn fail(&self, fault: impl Into<Option<Error>>) {
         *self.fault.lock().unwrap() = fault.into();
+    }
+
+    /// From now on, or no longer, what can fail panics instead: a bug of ours.
+    pub(crate) fn panic(&self, panics: bool) {
+        self.panics.store(panics, Ordering::SeqCst);
     }
 
     /// Commits wait while the guard lives.
@@ -43,6 +58,7 @@ impl Faulty {
     }
 
     fn works(&self) -> Result<(), Error> {
+        assert!(!self.panics.load(Ordering::SeqCst), "a planned panic");
         self.fault.lock().unwrap().clone().map_or(Ok(()), Err)
     }
 }

@@ -4,6 +4,7 @@ mod events;
 mod faults;
 mod faulty;
 mod hooks;
+mod panics;
 mod resources;
 mod signatures;
 mod stream;
