@@ -12,7 +12,7 @@ use crate::{
         Connection, ConnectionId, Disposition, KeySource, Notification, NotificationId, QuarantineReason, UpdateReason,
         Verified,
     },
-    secrets::BodySignature,
+    secrets::{BodySignature, Unopenable},
     store::{Appended, Entry, Error, Log},
 };
 use base64::{Engine as _, prelude::BASE64_STANDARD};
@@ -46,13 +46,13 @@ pub struct Authentic {
     connection: ConnectionId,
     verified: Verified,
     /// Where the connection wants signed bodies.
-    signature: Option<BodySignature>,
+    signature: Option<Result<BodySignature, Unopenable>>,
 }
 
 impl Authentic {
     /// To be told every piece of the body as it is read, also those that are not kept.
     pub fn reads(&mut self, piece: &[u8]) {
-        if let Some(signature) = &mut self.signature {
+        if let Some(Ok(signature)) = &mut self.signature {
             signature.update(piece);
         }
     }
@@ -130,14 +130,20 @@ pub fn authenticate(app: &App, connection: &str, headers: &HeaderMap) -> Result<
     Ok(Authentic { connection: id, verified, signature: signature(app, &kept.record, headers, now) })
 }
 
-fn signature(app: &App, connection: &Connection, headers: &HeaderMap, now: Timestamp) -> Option<BodySignature> {
+fn signature(
+    app: &App,
+    connection: &Connection,
+    headers: &HeaderMap,
+    now: Timestamp,
+) -> Option<Result<BodySignature, Unopenable>> {
     let check = connection.signature.as_ref()?;
     let in_overlap = check.previous_until.is_some_and(|until| now < until);
     let previous = check.previous.as_ref().filter(|_| in_overlap);
     let purpose = format!("connection/{}/signature", connection.id);
-    let open = |sealed| app.keys.open(&purpose, sealed).ok();
-    let secrets: Vec<_> = [Some(&check.secret), previous].into_iter().flatten().filter_map(open).collect();
-    Some(BodySignature::new(&secrets, headers.get(SIGNATURE_HEADER).and_then(|value| value.to_str().ok())))
+    let open = |sealed| app.keys.open(&purpose, sealed);
+    let secrets: Result<Vec<_>, _> = [Some(&check.secret), previous].into_iter().flatten().map(open).collect();
+    let header = headers.get(SIGNATURE_HEADER).and_then(|value| value.to_str().ok());
+    Some(secrets.map(|secrets| BodySignature::new(&secrets, header)))
 }
 
 /// What a Basic header claims.
@@ -185,6 +191,11 @@ pub async fn accept(
     directory.connections.get(&id).ok_or(Refused::Signature)?;
     let now = app.clock.now();
     if let Some(signature) = signature {
+        // A master key that is not there is ours to mend; a 401 would cost the sender its subscription.
+        let signature = signature.map_err(|error| {
+            app.metrics.notification("unavailable");
+            Refused::Unavailable { reason: error.to_string(), retry_after: RETRY_AFTER }
+        })?;
         verified.signature = signature.holds();
         if !verified.signature {
             app.metrics.notification("unauthorized");

@@ -3,6 +3,10 @@
 use super::hooks::{Hook, hook, push};
 use crate::harness::{Gateway, Reply};
 use hmac::{Hmac, KeyInit as _, Mac as _};
+use hookwell::{
+    app::kind,
+    store::{Change, Expected, Registry as _},
+};
 use serde_json::json;
 use sha2::Sha256;
 use std::{fmt::Write as _, time::Duration};
@@ -111,4 +115,21 @@ async fn a_second_change_ends_the_overlap_of_the_first_and_none_asks_for_no_sign
     let none = json!({ "signature_secret": null });
     assert_eq!(gateway.ask("PATCH", &path).header("if-match", "*").json(&none).send().await.status, 200);
     assert_eq!(hook.ask(&gateway, push(2)).send().await.status, 200);
+}
+
+#[tokio::test]
+async fn a_signature_secret_that_does_not_open_is_our_trouble_and_costs_no_subscription() {
+    let (gateway, path, hook) = signing().await;
+    let id = path.rsplit('/').next().unwrap().to_owned();
+    let stored = gateway.store.get(kind::CONNECTION, &id).unwrap();
+    let mut record: serde_json::Value = serde_json::from_slice(&stored.value).unwrap();
+    record["signature"]["secret"] = json!("v1.00000000.AAAA");
+    let value = Some(record.to_string().into_bytes().into());
+    let change = Change { kind: kind::CONNECTION, id, expected: Expected::Any, value };
+    gateway.store.commit(vec![change]).await.unwrap();
+    let body = push(1);
+    let signed = signature(FIRST, &body);
+    let reply = hook.ask(&gateway, body).header("x-hub-signature-256", &signed).send().await;
+    assert_eq!((reply.status.as_u16(), kept(&gateway).await), (503, 0));
+    assert!(!reply.header("retry-after").is_empty());
 }
