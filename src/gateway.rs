@@ -2,6 +2,7 @@
 
 use crate::{
     app::{App, StartError, first_token, retention},
+    azure::client::Dialer,
     clock::{Clock, SystemClock},
     config::{Environment, Options},
     secrets::{KeyError, Keys},
@@ -73,7 +74,10 @@ impl Gateway {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
         let opened = async {
             let keys = keys(options, environment)?;
-            let app = Arc::new(App::start(settings, Arc::clone(&store), clock, keys).await?);
+            let app = Arc::new(
+                App::start(settings, Arc::clone(&store), Arc::clone(&clock), keys, Arc::new(Dialer::new(clock)))
+                    .await?,
+            );
             let new_token = first_token::ensure(&app, environment.admin_token.as_deref().map(String::as_str)).await?;
             Ok::<_, GatewayError>((app, new_token))
         };
@@ -137,7 +141,9 @@ pub async fn check(options: &Options, environment: &Environment) -> Result<(), G
     let store: Arc<dyn Store> = Arc::new(open_store(options).await?);
     let opened = async {
         let keys = keys(options, environment)?;
-        App::start(options.settings()?, Arc::clone(&store), Arc::new(SystemClock::default()), keys).await?;
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
+        let dial = Arc::new(Dialer::new(Arc::clone(&clock)));
+        App::start(options.settings()?, Arc::clone(&store), clock, keys, dial).await?;
         Ok(())
     };
     let result = opened.await;

@@ -2,13 +2,13 @@
 //!
 //! The modules by floors, lowest first; imports go down only (`tests/it/tidy.rs` keeps it, ARCHITECTURE.md says why).
 
-// Vocabulary: ours, CloudEvents', Azure's.
+// Vocabulary: ours, CloudEvents', Azure's; and time.
 pub mod azure;
+pub mod clock;
 pub mod domain;
 pub mod event;
 
 // Seams, pure logic and plain settings.
-pub mod clock;
 pub mod config;
 pub mod metrics;
 pub mod secrets;

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     azure::CollectionUrl,
-    domain::{Binding, Connection, ConnectionId, Header, HookGeneration, Role, Sealed, SignatureCheck, Slug},
+    domain::{Binding, Connection, ConnectionId, Header, HookGeneration, HookMode, Role, Sealed, SignatureCheck, Slug},
     intake::{MANUAL_SUBSCRIPTION_KEY, USER_NAME_PREFIX},
     store::{Change, Expected},
 };
@@ -107,7 +107,11 @@ pub async fn create(
         description: new.description,
         url: new.url,
         token: new.token.map(|token| seal(app, id, "token", &token)),
+        service_principal: None,
         headers: sealed_headers(app, id, new.headers),
+        ca_bundle: None,
+        proxy: None,
+        hooks: HookMode::Managed,
         collection_id: new.collection_id,
         hook: HookGeneration { current: 1, previous_until: None },
         signature,

@@ -3,6 +3,7 @@
 pub mod attention;
 pub mod bindings;
 pub mod change;
+mod clients;
 pub mod connections;
 mod directory;
 pub mod events;
@@ -20,6 +21,7 @@ pub use self::{
 };
 
 use crate::{
+    azure::client::Dial,
     clock::Clock,
     config::Settings,
     metrics::Metrics,
@@ -81,6 +83,7 @@ pub struct App {
     /// rules over several (one build provider per project, bindings of a connection being removed) need this. One
     /// gateway owns the store, so a lock in its process is enough.
     changing: tokio::sync::Mutex<()>,
+    clients: clients::Clients,
     stopping: watch::Sender<bool>,
     directory: RwLock<Arc<Directory>>,
 }
@@ -92,6 +95,7 @@ impl App {
         store: Arc<dyn Store>,
         clock: Arc<dyn Clock>,
         keys: Keys,
+        dial: Arc<dyn Dial>,
     ) -> Result<Self, StartError> {
         let hook_key = kept_key(&*store, &keys, "hook").await?;
         let token_key = kept_key(&*store, &keys, "token").await?;
@@ -109,6 +113,7 @@ impl App {
             strangers,
             hook_strangers: Strangers::default(),
             changing,
+            clients: clients::Clients::new(dial),
             stopping,
             directory,
         })

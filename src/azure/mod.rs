@@ -1,5 +1,6 @@
-//! What Azure DevOps says.
+//! What Azure DevOps says, and how we ask it.
 
+pub mod client;
 pub mod envelope;
 pub mod lenient;
 pub mod notification;

@@ -5,6 +5,7 @@ use crate::azure::CollectionUrl;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::fmt;
+use url::Url;
 use uuid::Uuid;
 
 /// A secret as it lies on disk: encrypted under the master key, base64. `secrets` opens it.
@@ -47,6 +48,30 @@ pub struct SignatureCheck {
     pub previous_until: Option<Timestamp>,
 }
 
+/// A Microsoft Entra service principal, which proves us to Services instead of a personal access token.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ServicePrincipal {
+    /// The Entra tenant, by id or domain.
+    pub tenant: String,
+    /// The application's id.
+    pub client_id: String,
+    /// Its secret.
+    pub client_secret: Sealed,
+    /// Where its tokens come from, when not `https://login.microsoftonline.com`.
+    pub authority: Option<Url>,
+}
+
+/// Who makes the service hooks at Azure DevOps.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum HookMode {
+    /// We do, from the bindings, and look after them.
+    #[default]
+    Managed,
+    /// A person does, because our credential must not; we say what is needed and watch what arrives.
+    Manual,
+}
+
 /// As kept in the registry under kind `connection`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Connection {
@@ -60,8 +85,20 @@ pub struct Connection {
     pub url: CollectionUrl,
     /// The personal access token.
     pub token: Option<Sealed>,
+    /// Instead of the token.
+    #[serde(default)]
+    pub service_principal: Option<ServicePrincipal>,
     /// Extra headers for our requests.
     pub headers: Vec<Header>,
+    /// Certificates in PEM that are trusted besides the system's, for a server with a private CA.
+    #[serde(default)]
+    pub ca_bundle: Option<String>,
+    /// The HTTP proxy on the way there; sealed, since it may have a password in it.
+    #[serde(default)]
+    pub proxy: Option<Sealed>,
+    /// Who makes the hooks.
+    #[serde(default)]
+    pub hooks: HookMode,
     /// The collection's GUID once known; a notification of another collection is then quarantined.
     pub collection_id: Option<Uuid>,
     /// The hook password's generation.

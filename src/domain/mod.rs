@@ -10,7 +10,7 @@ mod token;
 
 pub use self::{
     binding::{AzureRef, Binding, BranchRule, Role, Selection},
-    connection::{Connection, Header, HookGeneration, Sealed, SignatureCheck},
+    connection::{Connection, Header, HookGeneration, HookMode, Sealed, ServicePrincipal, SignatureCheck},
     framing::{join, split},
     id::{BindingId, ConnectionId, NotificationId, Slug, SlugError, TokenId},
     notification::{Disposition, KeySource, Notification, QuarantineReason, UpdateReason, Verified},

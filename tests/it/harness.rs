@@ -4,6 +4,7 @@
 use bytes::Bytes;
 use hookwell::{
     app::{App, tokens},
+    azure::client::{Access, AzureDevOps, Dial, Failure, Unreachable},
     clock::ManualClock,
     config::Settings,
     domain::{ConnectionId, NotificationId, Scope, Slug},
@@ -37,6 +38,15 @@ static VALIDATORS: Mutex<BTreeMap<String, Arc<jsonschema::Validator>>> = Mutex::
 /// A request's body: whole, or in pieces, or broken.
 pub(crate) type Body = BoxBody<Bytes, io::Error>;
 type Answer = Pin<Box<dyn Future<Output = warp::reply::Response> + Send>>;
+
+/// An Azure DevOps that nobody reaches: for tests that are not about it.
+struct Nowhere;
+
+impl Dial for Nowhere {
+    fn dial(&self, _: &Access) -> Result<Arc<dyn AzureDevOps>, Failure> {
+        Err(Failure::Unreachable { at: Unreachable::Connect, detail: "there is no network in this test".to_owned() })
+    }
+}
 
 /// A running gateway.
 pub(crate) struct Gateway {
@@ -104,8 +114,18 @@ impl Gateway {
 
     /// On an engine around `store`.
     pub(crate) async fn on(settings: Settings, engine: Arc<dyn Store>, store: Arc<MemoryStore>) -> Self {
+        Self::reaching(settings, engine, store, Arc::new(Nowhere)).await
+    }
+
+    /// With an Azure DevOps that is reached by `dial`.
+    pub(crate) async fn reaching(
+        settings: Settings,
+        engine: Arc<dyn Store>,
+        store: Arc<MemoryStore>,
+        dial: Arc<dyn Dial>,
+    ) -> Self {
         let clock = Arc::new(ManualClock::new("2026-11-22T10:00:00Z".parse().unwrap()));
-        let app = App::start(settings, engine, Arc::<ManualClock>::clone(&clock), Keys::random());
+        let app = App::start(settings, engine, Arc::<ManualClock>::clone(&clock), Keys::random(), dial);
         let app = Arc::new(app.await.unwrap());
         let (_, admin) = tokens::create(&app, "tests".into(), Scope::Admin, |_, _| Vec::new()).await.unwrap();
         let (_, read) = tokens::create(&app, "readers".into(), Scope::Read, |_, _| Vec::new()).await.unwrap();

@@ -1,0 +1,93 @@
+//! One client per connection, made again when the connection changes.
+
+use super::{App, directory::Kept};
+use crate::{
+    azure::client::{Access, AzureDevOps, Credential, Dial, Failure, Priority},
+    domain::{Connection, ConnectionId, Sealed},
+};
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+};
+use url::Url;
+use zeroize::Zeroizing;
+
+/// Where a service principal's tokens come from unless the connection says otherwise.
+const ENTRA_AUTHORITY: &str = "https://login.microsoftonline.com";
+
+type Client = Arc<dyn AzureDevOps>;
+
+/// The clients that were made so far.
+pub(super) struct Clients {
+    dial: Arc<dyn Dial>,
+    made: Mutex<HashMap<ConnectionId, (u64, Client)>>,
+}
+
+impl Clients {
+    pub(super) fn new(dial: Arc<dyn Dial>) -> Self {
+        Self { dial, made: Mutex::default() }
+    }
+}
+
+impl App {
+    /// The client of a connection, at this priority.
+    ///
+    /// # Errors
+    /// [`Failure::Settings`] when a secret does not open under the master key, or a setting cannot be used.
+    pub fn azure(&self, connection: &Kept<Connection>, priority: Priority) -> Result<Client, Failure> {
+        let (id, version) = (connection.record.id, connection.version);
+        let mut made = self.clients.made.lock().unwrap_or_else(PoisonError::into_inner);
+        // Removed connections are few; their clients go when the next one is made.
+        match made.get(&id) {
+            Some((of, client)) if *of == version => Ok(client.at(priority)),
+            _ => {
+                let client = self.clients.dial.dial(&self.access(&connection.record)?)?;
+                let directory = self.directory();
+                made.retain(|id, _| directory.connections.contains_key(id));
+                made.insert(id, (version, Arc::clone(&client)));
+                Ok(client.at(priority))
+            }
+        }
+    }
+
+    /// A client that belongs to no kept connection: to try settings before they are kept.
+    pub fn azure_unkept(&self, connection: &Connection) -> Result<Client, Failure> {
+        self.clients.dial.dial(&self.access(connection)?)
+    }
+
+    /// What a connection says about reaching its server, opened.
+    fn access(&self, connection: &Connection) -> Result<Access, Failure> {
+        let open = |what: &str, sealed: &Sealed| {
+            let bytes = self
+                .keys
+                .open(&format!("connection/{}/{what}", connection.id), sealed)
+                .map_err(|error| Failure::Settings(format!("the connection's {what} cannot be opened: {error}")))?;
+            let text = String::from_utf8_lossy(&bytes).into_owned();
+            Ok::<_, Failure>(Zeroizing::new(text))
+        };
+        let credential = match (&connection.service_principal, &connection.token) {
+            (Some(principal), _) => Some(Credential::ServicePrincipal {
+                tenant: principal.tenant.clone(),
+                client_id: principal.client_id.clone(),
+                client_secret: open("client_secret", &principal.client_secret)?,
+                authority: match &principal.authority {
+                    Some(authority) => authority.clone(),
+                    None => Url::parse(ENTRA_AUTHORITY).expect("the constant is a URL"),
+                },
+            }),
+            (None, Some(token)) => Some(Credential::Pat(open("token", token)?)),
+            (None, None) => None,
+        };
+        let headers = connection
+            .headers
+            .iter()
+            .map(|header| Ok((header.name.clone(), open(&format!("header/{}", header.name), &header.value)?)));
+        Ok(Access {
+            url: connection.url.clone(),
+            credential,
+            headers: headers.collect::<Result<_, Failure>>()?,
+            ca_bundle: connection.ca_bundle.clone(),
+            proxy: connection.proxy.as_ref().map(|proxy| open("proxy", proxy)).transpose()?,
+        })
+    }
+}

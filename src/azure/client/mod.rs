@@ -1,0 +1,124 @@
+//! The calls that we make to Azure DevOps, typed, over any form of its URL, Services and Server alike.
+//!
+//! [`AzureDevOps`] is the seam; the engine speaks HTTP over a real socket. Every call is bounded in time and retries,
+//! every failure is a [`Failure`] that its caller can branch on, and every call is paid from the budget of the identity
+//! that makes it.
+//!
+//! Source: the Azure DevOps REST API reference, versions 5.0 to 7.1.
+
+mod access;
+mod dialer;
+mod failure;
+mod model;
+mod page;
+
+pub use self::{
+    access::{Access, Credential},
+    dialer::Dialer,
+    failure::{Failure, Unreachable},
+    model::{
+        ApiVersion, BuildDefinition, ConnectionData, Deployment, EventType, GitRef, GitRepository, Host, Identity,
+        Permission, ReleaseDefinition, Subscription, SubscriptionDraft, SubscriptionStatus, TeamProject, WorkItemType,
+    },
+    page::{Page, PageRequest, PageToken},
+};
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use std::sync::Arc;
+use uuid::Uuid;
+
+/// What a call is for. While the identity's budget is short, what repairs goes before what somebody waits for, and that
+/// before what merely reads in bulk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Priority {
+    /// Reading much, with nobody waiting.
+    Bulk,
+    /// Somebody waits for the answer.
+    Interactive,
+    /// Hooks and what they lost.
+    Repair,
+}
+
+/// What an identity has spent, as far as we and the server's headers know.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Spent {
+    /// Calls of the last 5 minutes, the window that Azure limits.
+    pub calls: u32,
+    /// What Azure says is left (`X-RateLimit-Remaining`), in TSTU; it says so only near the limit.
+    pub remaining_tstu: Option<f64>,
+    /// What Azure says is the limit (`X-RateLimit-Limit`), in TSTU.
+    pub limit_tstu: Option<f64>,
+    /// Nothing is sent before this time, because Azure asked to wait.
+    pub waiting_until: Option<Timestamp>,
+}
+
+/// Makes clients; how the gateway gets at Azure DevOps, and the one place where a test puts another one in.
+pub trait Dial: Send + Sync {
+    /// A client for this access. Clients of one identity share its budget, whatever else differs.
+    ///
+    /// # Errors
+    /// [`Failure::Settings`] for a CA bundle, proxy or header that cannot be used; nothing is sent yet.
+    fn dial(&self, access: &Access) -> Result<Arc<dyn AzureDevOps>, Failure>;
+}
+
+/// One organization or collection, as one identity sees it.
+///
+/// Projects and repositories are named by GUID or name, as Azure takes both; names may have spaces and any script.
+#[async_trait]
+pub trait AzureDevOps: Send + Sync {
+    /// The same, with its calls made at another priority. A new client is [`Priority::Interactive`].
+    fn at(&self, priority: Priority) -> Arc<dyn AzureDevOps>;
+
+    /// What the identity has spent of its budget.
+    fn spent(&self) -> Spent;
+
+    /// Which deployment it is and who we are there. The cheapest call that needs a valid credential.
+    async fn connection_data(&self) -> Result<ConnectionData, Failure>;
+
+    /// The api-version that is spoken with it: negotiated once, then remembered.
+    async fn api_version(&self) -> Result<ApiVersion, Failure>;
+
+    /// Projects, by name; needs scope Project and team (Read).
+    async fn projects(&self, page: PageRequest) -> Result<Page<TeamProject>, Failure>;
+
+    /// One project.
+    async fn project(&self, project: &str) -> Result<TeamProject, Failure>;
+
+    /// Repositories of a project, or of all; unpaged at Azure. Needs scope Code (Read).
+    async fn repositories(&self, project: Option<&str>) -> Result<Vec<GitRepository>, Failure>;
+
+    /// Branches of a repository whose names contain `search`. Needs scope Code (Read).
+    async fn branches(
+        &self,
+        project: &str,
+        repository: &str,
+        search: Option<&str>,
+        page: PageRequest,
+    ) -> Result<Page<GitRef>, Failure>;
+
+    /// Pipelines (build definitions) of a project. Needs scope Build (Read).
+    async fn pipelines(&self, project: &str, page: PageRequest) -> Result<Page<BuildDefinition>, Failure>;
+
+    /// Classic release pipelines of a project, on the release host. Needs scope Release (Read).
+    async fn release_definitions(&self, project: &str, page: PageRequest) -> Result<Page<ReleaseDefinition>, Failure>;
+
+    /// Work item types of a project with their states. Needs scope Work items (Read).
+    async fn work_item_types(&self, project: &str) -> Result<Vec<WorkItemType>, Failure>;
+
+    /// Whether our identity holds a right on the hooks of a project, or of the collection.
+    async fn may(&self, permission: Permission, project: Option<Uuid>) -> Result<bool, Failure>;
+
+    /// The event types that a publisher of this very server knows.
+    async fn event_types(&self, publisher: &str) -> Result<Vec<EventType>, Failure>;
+
+    /// All webhook subscriptions on a host: complete, or a failure. One call, never paged at Azure.
+    async fn subscriptions(&self, host: Host) -> Result<Vec<Subscription>, Failure>;
+
+    /// Makes a subscription on its publisher's host. Azure makes another one each time it is asked, so it is not retried
+    /// where the first attempt may have arrived.
+    async fn create_subscription(&self, draft: &SubscriptionDraft) -> Result<Subscription, Failure>;
+
+    /// Deletes a subscription; one that is gone already is as good as deleted.
+    async fn delete_subscription(&self, host: Host, id: &str) -> Result<(), Failure>;
+}
