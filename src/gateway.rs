@@ -5,6 +5,7 @@ use crate::{
     azure::client::Dialer,
     clock::{Clock, SystemClock},
     config::{Environment, Options},
+    reconcile::worker,
     secrets::{KeyError, Keys},
     serve::{self, Certificates, TlsError},
     store::{self, OpenError, Store, sled::SledStore},
@@ -97,6 +98,7 @@ impl Gateway {
         let mut workers = JoinSet::new();
         workers.spawn(step::run(Arc::clone(&self.app)));
         workers.spawn(retention::run(Arc::clone(&self.app)));
+        workers.spawn(worker::run(Arc::clone(&self.app)));
         let reloading = self.certificates.clone().map(|certificates| tokio::spawn(certificates.watch()));
         serve::run(Arc::clone(&self.app), self.listener, &self.listen, self.certificates, stop).await;
         if let Some(reloading) = reloading {

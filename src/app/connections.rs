@@ -4,11 +4,14 @@ use super::{
     App, Directory,
     change::{Precondition, Refusal, Wrong, delete, put},
     directory::Kept,
-    kind,
+    kind, subscriptions,
 };
 use crate::{
     azure::CollectionUrl,
-    domain::{Binding, Connection, ConnectionId, Header, HookGeneration, HookMode, Role, Sealed, SignatureCheck, Slug},
+    domain::{
+        Binding, Connection, ConnectionId, Header, HookGeneration, HookMode, Role, Sealed, SignatureCheck, Slug,
+        Subscription,
+    },
     intake::{MANUAL_SUBSCRIPTION_KEY, USER_NAME_PREFIX},
     store::{Change, Expected},
 };
@@ -75,6 +78,8 @@ pub struct HookCredentials {
 pub struct Removal {
     /// Its bindings.
     pub bindings: Vec<Binding>,
+    /// What we know of its subscriptions, which are then deleted at Azure DevOps.
+    pub subscriptions: Vec<Subscription>,
     /// Projects that are left without a build provider.
     pub without_build_provider: BTreeSet<Slug>,
     /// Projects that are left without an issue provider.
@@ -217,6 +222,7 @@ pub async fn remove(
     let mut changes = vec![delete(kind::CONNECTION, &id, kept.version)];
     let bindings = directory.bindings.values().filter(|binding| binding.record.connection == id);
     changes.extend(bindings.map(|binding| delete(kind::BINDING, &binding.record.id, binding.version)));
+    changes.extend(directory.subscriptions_of(id).map(subscriptions::removal));
     app.change(changes).await?;
     Ok(removal)
 }
@@ -297,6 +303,8 @@ fn removal_of(directory: &Directory, kept: &Kept<Connection>) -> Removal {
     });
     Removal {
         bindings,
+        // Not in the confirmation: they are looked after by themselves and may change while somebody reads.
+        subscriptions: directory.subscriptions_of(id).map(|kept| kept.record.clone()).collect(),
         without_build_provider: builds,
         without_issue_provider: issues,
         is_last: directory.connections.len() == 1,

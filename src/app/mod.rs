@@ -1,5 +1,6 @@
 //! The running gateway: its store, its secrets, its clock, and decoded copies of what the registry holds.
 
+mod arrivals;
 pub mod attention;
 pub mod bindings;
 pub mod change;
@@ -13,9 +14,11 @@ pub mod notifications;
 pub mod projects;
 pub mod retention;
 mod strangers;
+pub mod subscriptions;
 pub mod tokens;
 
 pub use self::{
+    arrivals::Arrivals,
     directory::{Directory, Kept},
     strangers::Strangers,
 };
@@ -25,11 +28,12 @@ use crate::{
     clock::Clock,
     config::Settings,
     metrics::Metrics,
+    reconcile::Upkeep,
     secrets::{DerivingKey, Keys, Unopenable},
     store::{Change, Error, Expected, Store},
 };
 use std::sync::{Arc, RwLock};
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
 /// Registry kinds. They are on disk: never rename one.
 pub mod kind {
@@ -41,6 +45,8 @@ pub mod kind {
     pub const BINDING: &str = "binding";
     /// [`crate::domain::Token`] by id.
     pub const TOKEN: &str = "token";
+    /// [`crate::domain::Subscription`] by connection and key.
+    pub const SUBSCRIPTION: &str = "subscription";
     /// Sealed keys by name.
     pub const SECRET: &str = "secret";
     /// Replies kept for a repeated `Idempotency-Key`.
@@ -79,6 +85,12 @@ pub struct App {
     /// The same for hooks, apart: behind a proxy all have one address, and a hook with an old password must not lock the
     /// administrator out.
     pub hook_strangers: Strangers,
+    /// Wakes the worker that looks after the subscriptions: connections or bindings have changed.
+    pub reconcile: Notify,
+    /// What that worker knows of each connection.
+    pub upkeep: Upkeep,
+    /// When notifications last arrived.
+    pub arrivals: Arrivals,
     /// Held while a change of the registry is checked against other records and committed. Versions guard one record;
     /// rules over several (one build provider per project, bindings of a connection being removed) need this. One
     /// gateway owns the store, so a lock in its process is enough.
@@ -99,7 +111,7 @@ impl App {
     ) -> Result<Self, StartError> {
         let hook_key = kept_key(&*store, &keys, "hook").await?;
         let token_key = kept_key(&*store, &keys, "token").await?;
-        let directory = RwLock::new(Arc::new(Directory::read(&*store)));
+        let directory = RwLock::new(Arc::new(Directory::read(&*store, &Directory::default())));
         let (metrics, strangers, stopping) = (Metrics::default(), Strangers::default(), watch::Sender::new(false));
         let changing = tokio::sync::Mutex::default();
         Ok(Self {
@@ -112,6 +124,9 @@ impl App {
             metrics,
             strangers,
             hook_strangers: Strangers::default(),
+            reconcile: Notify::new(),
+            upkeep: Upkeep::default(),
+            arrivals: Arrivals::default(),
             changing,
             clients: clients::Clients::new(dial),
             stopping,
@@ -125,7 +140,7 @@ impl App {
         if current.revision == self.store.revision() {
             return current;
         }
-        let fresh = Arc::new(Directory::read(&*self.store));
+        let fresh = Arc::new(Directory::read(&*self.store, &current));
         *self.directory.write().unwrap_or_else(std::sync::PoisonError::into_inner) = Arc::clone(&fresh);
         fresh
     }

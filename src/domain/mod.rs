@@ -6,6 +6,7 @@ mod framing;
 mod id;
 mod notification;
 mod project;
+mod subscription;
 mod token;
 
 pub use self::{
@@ -15,5 +16,9 @@ pub use self::{
     id::{BindingId, ConnectionId, NotificationId, Slug, SlugError, TokenId},
     notification::{Disposition, KeySource, Notification, QuarantineReason, UpdateReason, Verified},
     project::{Environment, Project},
+    subscription::{
+        Action, AtAzure, Deed, Mishap, Spec, Subscription, SubscriptionKey, SubscriptionKeyError, SubscriptionState,
+        Why,
+    },
     token::{Scope, Token},
 };
