@@ -3,8 +3,18 @@
 use super::{
     App,
     notifications::{Filter, State, page},
+    subscriptions,
 };
-use crate::store::{Consumer, Error, Log, Position, Status};
+use crate::{
+    domain::{ConnectionId, SubscriptionState, Why},
+    metrics,
+    reconcile::{Trouble, TroubleKind},
+    store::{Consumer, Error, Log, Position, Status},
+};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 /// The consumer that turns notifications into events.
 pub fn translator() -> Consumer {
@@ -13,13 +23,20 @@ pub fn translator() -> Consumer {
 
 /// Sets the gauges that are read from the store and not counted along the way.
 pub async fn refresh_gauges(app: &App) -> Result<(), Error> {
-    let (metrics, usage) = (&app.metrics, app.store.usage());
+    let (figures, usage) = (&app.metrics, app.store.usage());
     let gauge = |figure: u64| i64::try_from(figure).unwrap_or(i64::MAX);
-    metrics.store_bytes.set(gauge(usage.disk_bytes));
-    metrics.store_queued.set(gauge(usage.queued));
-    metrics.store_commits.set(gauge(usage.commits));
-    metrics.ready.set(i64::from(app.store.status() == Status::Ready));
-    metrics.backlog.set(gauge(backlog(app).await?));
+    figures.store_bytes.set(gauge(usage.disk_bytes));
+    figures.store_queued.set(gauge(usage.queued));
+    figures.store_commits.set(gauge(usage.commits));
+    let mut states: BTreeMap<SubscriptionState, u64> = SubscriptionState::ALL.map(|state| (state, 0)).into();
+    for kept in app.directory().subscriptions() {
+        *states.entry(subscriptions::state(app, &kept.record)).or_default() += 1;
+    }
+    for (state, count) in states {
+        figures.subscriptions.get_or_create(&metrics::State { state: state.word() }).set(gauge(count));
+    }
+    figures.ready.set(i64::from(app.store.status() == Status::Ready));
+    figures.backlog.set(gauge(backlog(app).await?));
     Ok(())
 }
 
@@ -37,6 +54,19 @@ const DEAD_COUNTED_MAX: usize = 1_000;
 /// Notifications waiting for translation before it is worth saying.
 const BACKLOG_NOTABLE: u64 = 10_000;
 
+/// Most things that are said at once.
+const ATTENTION_MAX: usize = 100;
+/// How long it is worth saying that subscriptions were healed: what made them fail may come back.
+const HEALED_NOTABLE: Duration = Duration::from_hours(24);
+const HEALING: [Why; 3] = [Why::OnProbation, Why::DisabledBySystem, Why::DisabledByInactiveIdentity];
+const NOTABLE_STATES: [SubscriptionState; 5] = [
+    SubscriptionState::OnProbation,
+    SubscriptionState::DisabledByUser,
+    SubscriptionState::DisabledBySystem,
+    SubscriptionState::DisabledByInactiveIdentity,
+    SubscriptionState::Failing,
+];
+
 /// Something for the operator to look at. It goes away by itself with its cause.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Attention {
@@ -48,6 +78,12 @@ pub enum Attention {
     Dead(usize),
     /// Translation is behind.
     Backlog(u64),
+    /// The subscriptions of a connection cannot be looked after.
+    Subscriptions(ConnectionId, Trouble),
+    /// So many subscriptions of a connection are in a state that somebody should know of.
+    SubscriptionsAre(ConnectionId, SubscriptionState, usize),
+    /// So many subscriptions of a connection were made anew lately, because Azure restricted them or had switched them off.
+    SubscriptionsHealed(ConnectionId, usize),
 }
 
 /// Everything that wants attention now.
@@ -73,5 +109,33 @@ pub async fn attention(app: &App) -> Result<Vec<Attention>, Error> {
     if backlog >= BACKLOG_NOTABLE {
         all.push(Attention::Backlog(backlog));
     }
+    subscriptions_attention(app, &mut all);
     Ok(all)
+}
+
+/// Said once per connection and kind: /v1/subscriptions says the rest.
+fn subscriptions_attention(app: &App, all: &mut Vec<Attention>) {
+    let (directory, now) = (app.directory(), app.clock.now());
+    for id in directory.connections.keys() {
+        let mut kinds = BTreeSet::new();
+        for trouble in app.upkeep.of(*id).last().troubles {
+            if trouble.kind != TroubleKind::NoReleases && kinds.insert(trouble.kind) {
+                all.push(Attention::Subscriptions(*id, trouble));
+            }
+        }
+        let (mut states, mut healed) = (BTreeMap::<SubscriptionState, usize>::new(), 0);
+        for record in directory.subscriptions_of(*id).map(|kept| &kept.record) {
+            if NOTABLE_STATES.contains(&record.state) {
+                *states.entry(record.state).or_default() += 1;
+            }
+            healed += usize::from(record.last_action.as_ref().is_some_and(|action| {
+                HEALING.contains(&action.why) && now.duration_since(action.at).unsigned_abs() < HEALED_NOTABLE
+            }));
+        }
+        all.extend(states.into_iter().map(|(state, count)| Attention::SubscriptionsAre(*id, state, count)));
+        if healed > 0 {
+            all.push(Attention::SubscriptionsHealed(*id, healed));
+        }
+    }
+    all.truncate(ATTENTION_MAX);
 }

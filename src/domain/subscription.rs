@@ -286,6 +286,8 @@ pub struct Subscription {
     pub spec: Spec,
     /// What the Azure project is called.
     pub project_name: String,
+    /// What is filtered by, as people call it, by filter.
+    pub names: BTreeMap<String, String>,
     /// The bindings that want it.
     pub bindings: BTreeSet<BindingId>,
     /// What is known of it at Azure; `None` before it is there.
@@ -331,7 +333,7 @@ mod tests {
         let connection = ConnectionId(Uuid::from_u128(7));
         let key = spec().key(connection);
         // It is in the user names of hooks at Azure: another one would orphan them all.
-        assert_eq!(key.as_str(), "KEY");
+        assert_eq!(key.as_str(), "99b62fa4279afe21");
         assert_eq!(Spec { resource_version: "2.0".into(), ..spec() }.key(connection), key);
         let others = [
             Spec { publisher: "rm".into(), ..spec() },

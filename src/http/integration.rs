@@ -18,6 +18,12 @@ pub enum AttentionKind {
     NotificationsDead,
     /// Translation is far behind.
     TranslationBehind,
+    /// The subscriptions of a connection cannot be looked after.
+    SubscriptionsTrouble,
+    /// Subscriptions are restricted, switched off or cannot be made.
+    SubscriptionsNotDelivering,
+    /// Subscriptions were made anew lately, after Azure DevOps had restricted or switched them off.
+    SubscriptionsHealed,
 }
 
 /// One thing to look at; it goes away by itself with its cause.
@@ -64,8 +70,26 @@ impl From<Attention> for AttentionView {
             Attention::Backlog(count) => {
                 (AttentionKind::TranslationBehind, format!("{count} notifications wait for translation"))
             }
+            Attention::Subscriptions(connection, trouble) => {
+                (AttentionKind::SubscriptionsTrouble, format!("connection {connection}: {}", trouble.detail))
+            }
+            Attention::SubscriptionsAre(connection, state, count) => (
+                AttentionKind::SubscriptionsNotDelivering,
+                format!(
+                    "connection {connection}: {count} subscriptions are {word}: \
+                     /v1/subscriptions?connection={connection}&state={word}",
+                    word = state.word()
+                ),
+            ),
+            Attention::SubscriptionsHealed(connection, count) => (
+                AttentionKind::SubscriptionsHealed,
+                format!(
+                    "connection {connection}: {count} subscriptions were made anew in the last 24 hours, because Azure DevOps \
+                     had restricted or disabled them; see whether it reaches the gateway without failures"
+                ),
+            ),
         };
-        Self { kind, detail }
+        Self { kind, detail: detail.chars().take(2_000).collect() }
     }
 }
 

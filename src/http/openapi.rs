@@ -237,6 +237,7 @@ const TAGS: &[(&str, &str)] = &[
     ("connections", "Organizations and collections of Azure DevOps."),
     ("projects", "Our projects: what connections are bound to."),
     ("bindings", "What a project takes from a connection."),
+    ("subscriptions", "Service hooks at Azure DevOps: made from the bindings, and looked after."),
     ("tokens", "Who may call this API."),
     ("operation", "Running the gateway."),
 ];

@@ -77,10 +77,10 @@ const REPO: &[&str] = &["1.0-preview.1"];
 // Version 1.0 lacks the pull request; better than nothing on a server that has no other.
 const COMMENT: &[&str] = &["2.0", "1.0"];
 // Version 1.0 is the shape of XAML builds: without branch and commit in members of their own.
-const BUILD: &[&str] = &["2.0", "1.0"];
+const BUILD: &[&str] = &["2.0", "1.0", "1.0-preview.1"];
 const PIPELINES: &[&str] = &["5.1-preview.1"];
 const RELEASE: &[&str] = &["3.0-preview.1"];
-const WORK_ITEM: &[&str] = &["5.1-preview.3", "1.0"];
+const WORK_ITEM: &[&str] = &["5.1-preview.3", "1.0", "1.0-preview.2", "1.0-preview.1"];
 
 /// Event types by the one filter that they are narrowed with. Source: azure-devops-docs, "Service hooks events", and the
 /// descriptors of the publishers.

@@ -2,7 +2,10 @@
 
 use super::desired::Wanted;
 use crate::{
-    azure::client::{Subscription as Found, SubscriptionDraft, SubscriptionStatus},
+    azure::{
+        CollectionUrl,
+        client::{Host, Subscription as Found, SubscriptionDraft, SubscriptionStatus},
+    },
     domain::{Connection, ConnectionId, Spec, SubscriptionKey, UpdateReason, Why},
     intake::{MANUAL_SUBSCRIPTION_KEY, USER_NAME_PREFIX},
     secrets::DerivingKey,
@@ -56,6 +59,15 @@ const ALL: &str = "all";
 pub fn url(gateway: &str, connection: ConnectionId, reason: Option<UpdateReason>) -> String {
     let query = reason.map(|reason| format!("?reason={}", reason.word())).unwrap_or_default();
     format!("{}/hooks/azure-devops/{connection}{query}", gateway.trim_end_matches('/'))
+}
+
+/// Where the API has the subscriptions of a host. In the cloud, releases have a host of their own.
+pub fn api_url(url: &CollectionUrl, host: Host) -> String {
+    let base = match host {
+        Host::Main => url.as_str().to_owned(),
+        Host::Release => url.as_str().replacen("https://dev.azure.com/", "https://vsrm.dev.azure.com/", 1),
+    };
+    format!("{base}/_apis/hooks/subscriptions")
 }
 
 /// The Basic user name of a hook of ours; its generation shows a drift that masked passwords hide.

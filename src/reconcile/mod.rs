@@ -7,15 +7,18 @@
 //! that one which a person disabled comes back by itself.
 
 mod apply;
+pub mod by_hand;
 mod catalogue;
 mod desired;
 pub mod hook;
+mod known;
 mod ledger;
 mod plan;
 pub mod removal;
 mod report;
 mod resolve;
 mod run;
+mod settle;
 mod trouble;
 mod upkeep;
 pub mod worker;

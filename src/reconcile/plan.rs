@@ -245,3 +245,6 @@ pub(super) fn stands_in_for(found: &Found, missing: &Spec) -> bool {
         |a: &BTreeMap<&str, &str>, b: &BTreeMap<&str, &str>| a.iter().all(|(name, value)| b.get(name) == Some(value));
     same && (within(&theirs, &ours) || within(&ours, &theirs))
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,7 +4,7 @@
 //! are deleted there, with the credential that was just removed and for a limited time; what could not be deleted is
 //! told, so that a person can.
 
-use super::hook::{Whose, whose};
+use super::hook::{self, Whose, whose};
 use crate::{
     app::{
         App,
@@ -186,7 +186,7 @@ fn of_record(url: &CollectionUrl, record: &Subscription) -> Option<Hook> {
         id: azure.id.clone(),
         event_type: record.spec.event_type.clone(),
         azure_project: record.spec.project.to_string(),
-        url: api_url(url, record.spec.host(), &azure.id),
+        url: format!("{}/{}", hook::api_url(url, record.spec.host()), azure.id),
     })
 }
 
@@ -195,15 +195,6 @@ fn of_found(url: &CollectionUrl, found: &Found) -> Hook {
         id: found.id.clone(),
         event_type: found.event_type.clone(),
         azure_project: found.publisher_inputs.get("projectId").cloned().unwrap_or_default(),
-        url: api_url(url, Host::of(&found.publisher), &found.id),
+        url: format!("{}/{}", hook::api_url(url, Host::of(&found.publisher)), found.id),
     }
-}
-
-/// In the cloud, releases have a host of their own.
-fn api_url(url: &CollectionUrl, host: Host, id: &str) -> String {
-    let base = match host {
-        Host::Main => url.as_str().to_owned(),
-        Host::Release => url.as_str().replacen("https://dev.azure.com/", "https://vsrm.dev.azure.com/", 1),
-    };
-    format!("{base}/_apis/hooks/subscriptions/{id}")
 }

@@ -27,6 +27,8 @@ pub(super) struct Resolution {
     pub uncertain: BTreeSet<BindingId>,
     /// What the Azure projects are called.
     pub project_names: BTreeMap<Uuid, String>,
+    /// What repositories and pipelines are called, by filter and value.
+    pub names: BTreeMap<(&'static str, String), String>,
 }
 
 /// Resolves bindings, each thing asked for once.
@@ -35,7 +37,13 @@ pub(super) struct Resolution {
 /// What concerns all of them: a wrong credential, a server that cannot be reached, throttling. That one thing is not
 /// there or may not be seen is said of its binding.
 pub(super) async fn resolve(azure: &dyn AzureDevOps, bindings: &[Binding]) -> Result<Resolution, Failure> {
-    let mut names = Names { azure, projects: HashMap::new(), repositories: HashMap::new(), pipelines: HashMap::new() };
+    let mut names = Names {
+        azure,
+        projects: HashMap::new(),
+        repositories: HashMap::new(),
+        pipelines: HashMap::new(),
+        called: BTreeMap::new(),
+    };
     let mut resolution = Resolution::default();
     for binding in bindings {
         match names.select(&binding.selection).await? {
@@ -48,6 +56,7 @@ pub(super) async fn resolve(azure: &dyn AzureDevOps, bindings: &[Binding]) -> Re
         }
     }
     resolution.uncertain.extend(resolution.unresolved.keys());
+    resolution.names = names.called;
     resolution.project_names = names.projects.into_values().filter_map(Result::ok).collect();
     Ok(resolution)
 }
@@ -84,6 +93,7 @@ struct Names<'a> {
     projects: HashMap<String, Result<(Uuid, String), String>>,
     repositories: HashMap<Uuid, Result<Vec<GitRepository>, String>>,
     pipelines: HashMap<Uuid, Result<Definitions, String>>,
+    called: BTreeMap<(&'static str, String), String>,
 }
 
 impl Names<'_> {
@@ -130,6 +140,7 @@ impl Names<'_> {
         // An id before a name: a repository may be called like another one's id.
         let by_id = all.iter().find(|repository| same(name, &repository.id.to_string()));
         let found = by_id.or_else(|| all.iter().find(|repository| same(name, &repository.name)));
+        self.called.extend(found.map(|found| (("repository", found.id.to_string()), found.name.clone())));
         Ok(found.map(|repository| repository.id).ok_or_else(|| format!("the project has no repository {}", name.0)))
     }
 
@@ -153,6 +164,11 @@ impl Names<'_> {
             if build.is_empty() && release.is_empty() {
                 missing.push(name.0.as_str());
             }
+            let called = |filter, all: &[Pipeline]| -> Vec<_> {
+                all.iter().map(|found| ((filter, found.id.to_string()), found.name.clone())).collect()
+            };
+            self.called.extend(called("pipelineId", &build));
+            self.called.extend(called("releaseDefinitionId", &release));
             builds.extend(build);
             releases.extend(release.into_iter().map(|pipeline| pipeline.id));
         }

@@ -1,8 +1,9 @@
 //! Runs every connection at start, when something was changed here, and every few minutes.
 
 use super::{
+    known::fingerprint,
     report::Report,
-    run::{Mode, fingerprint, reconcile},
+    run::{Mode, reconcile},
 };
 use crate::{app::App, domain::ConnectionId};
 use std::{
@@ -109,7 +110,7 @@ fn begin(
     let busy: BTreeSet<ConnectionId> = under_way.values().map(|(id, _)| *id).collect();
     let mut next = PERIOD;
     for (id, kept) in directory.connections.iter().filter(|(id, _)| !busy.contains(id)) {
-        let (print, scheduled) = (fingerprint(app, kept), schedule.get(id));
+        let (print, scheduled) = (fingerprint(&directory, kept), schedule.get(id));
         if is_due(scheduled, print, now) && running.len() < RUNNING_MAX {
             let (app, id) = (Arc::clone(app), *id);
             let task = running.spawn(async move { reconcile(&app, id, Mode::Mend).await });
