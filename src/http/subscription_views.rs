@@ -2,7 +2,7 @@
 
 use super::{
     reconcile_views::ConnectionSubscriptions,
-    subscription_words::{DeedView, StateView, WhyView},
+    subscription_words::{DeedView, SubscriptionStateView, WhyView},
 };
 use crate::{
     app::{
@@ -91,7 +91,7 @@ pub struct SubscriptionView {
     /// The connection that it is of.
     pub connection: Uuid,
     /// How it is.
-    pub state: StateView,
+    pub state: SubscriptionStateView,
     /// More words on the state.
     #[schema(max_length = 4000)]
     pub detail: Option<String>,

@@ -24,7 +24,7 @@ macro_rules! mirror {
 
 mirror! {
     /// How a subscription is.
-    StateView of SubscriptionState {
+    SubscriptionStateView of SubscriptionState {
         /// It is there and delivers.
         Active,
         /// It is not there yet.

@@ -7,7 +7,7 @@ use super::{
     reconcile_views::{ConnectionRun, ConnectionSubscriptions, ReconcileView, TroubleView},
     reply::json,
     subscription_views::{SubscriptionList, SubscriptionView},
-    subscription_words::StateView,
+    subscription_words::SubscriptionStateView,
 };
 use crate::{
     app::{App, subscriptions::state},
@@ -27,7 +27,7 @@ const RUNNING_MAX: usize = 4;
 /// are made by hand, each says what has to be clicked, or posted.
 #[utoipa::path(get, path = "/v1/subscriptions", tag = "subscriptions", operation_id = "list_subscriptions",
     params(("connection" = Option<Uuid>, Query, description = "Only of this connection."),
-        ("state" = Option<StateView>, Query, description = "Only in this state.")),
+        ("state" = Option<SubscriptionStateView>, Query, description = "Only in this state.")),
     responses((status = 200, description = "All of them, with what is not in order.", body = SubscriptionList)))]
 pub async fn list(call: Result<Call, Problem>) -> Result<Response, Problem> {
     let call = call?;

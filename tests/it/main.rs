@@ -8,6 +8,7 @@
 mod harness;
 mod http;
 mod process;
+mod reconcile;
 mod store;
 mod tidy;
 mod translate;
