@@ -7,10 +7,18 @@
 //! Source: the Azure DevOps REST API reference, versions 5.0 to 7.1.
 
 mod access;
+mod budget;
+mod calls;
+mod classify;
+mod decode;
 mod dialer;
+mod entra;
 mod failure;
 mod model;
 mod page;
+mod place;
+mod session;
+mod wire;
 
 pub use self::{
     access::{Access, Credential},
