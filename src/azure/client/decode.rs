@@ -92,7 +92,8 @@ impl Object {
     }
 
     pub(super) fn branch(&self) -> Option<GitRef> {
-        let name = self.text("name")?.strip_prefix("refs/heads/")?.to_owned();
+        let name = self.text("name")?;
+        let name = name.strip_prefix("refs/heads/").map_or(name.clone(), str::to_owned);
         Some(GitRef { name, object_id: self.text("objectId").unwrap_or_default() })
     }
 
@@ -127,7 +128,7 @@ impl Object {
     }
 
     pub(super) fn subscription(&self) -> Option<Subscription> {
-        let status = match self.text("status")?.to_ascii_lowercase().as_str() {
+        let status = match self.text("status").unwrap_or_default().to_ascii_lowercase().as_str() {
             "enabled" => SubscriptionStatus::Enabled,
             "onprobation" => SubscriptionStatus::OnProbation,
             "disabledbyuser" => SubscriptionStatus::DisabledByUser,

@@ -6,10 +6,9 @@ use super::{
     classify::{activity_id, classify, latest_version, retry_after, without_mark},
     entra::Bearer,
     place::{self, Path},
-    wire::{Answer, Body, NoAnswer, Request, Wire},
+    wire::{Answer, Body, NoAnswer, Request, Wire, basic},
 };
 use crate::clock::Clock;
-use base64::{Engine as _, prelude::BASE64_STANDARD};
 use http::{HeaderMap, HeaderValue, Method};
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::Value;
@@ -308,9 +307,7 @@ impl Session {
         match &self.credential {
             None => Ok(None),
             Some(Credential::Pat(token)) => {
-                let pair = Zeroizing::new(format!(":{}", **token));
-                let text =
-                    Zeroizing::new(format!("Basic {}", *Zeroizing::new(BASE64_STANDARD.encode(pair.as_bytes()))));
+                let text = Zeroizing::new(format!("Basic {}", *basic(token)));
                 let mut header = HeaderValue::from_str(&text).expect("base64 is always a header value");
                 header.set_sensitive(true);
                 Ok(Some(header))

@@ -1,6 +1,7 @@
 //! One exchange over the network: sent, bounded in time and size, and what failed in words.
 
 use super::{Access, Credential, Failure, Unreachable};
+use base64::{Engine as _, prelude::BASE64_STANDARD};
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use reqwest::{Certificate, Proxy, redirect::Policy};
 use serde_json::Value;
@@ -90,7 +91,10 @@ impl Wire {
         let http = builder.build().map_err(|_| settings("ca_bundle or proxy cannot be used"))?;
         let mut secrets: Vec<_> = access.headers.iter().map(|(_, value)| value.clone()).collect();
         match &access.credential {
-            Some(Credential::Pat(token)) => secrets.push(token.clone()),
+            Some(Credential::Pat(token)) => {
+                secrets.push(token.clone());
+                secrets.push(basic(token));
+            }
             Some(Credential::ServicePrincipal { client_secret, .. }) => secrets.push(client_secret.clone()),
             None => {}
         }
@@ -190,8 +194,19 @@ impl Wire {
     }
 
     fn hidden(&self, text: String) -> String {
-        self.secrets.iter().fold(text, |text, secret| text.replace(secret.as_str(), HIDDEN))
+        let text = self.secrets.iter().fold(text, |text, secret| text.replace(secret.as_str(), HIDDEN));
+        // Entra's tokens come and go; whatever follows the word is one.
+        match text.split_once("Bearer ") {
+            Some((before, _)) => format!("{before}Bearer {HIDDEN}"),
+            None => text,
+        }
     }
+}
+
+/// A personal access token as Basic credentials: any user name will do, none is usual.
+pub(super) fn basic(token: &str) -> Zeroizing<String> {
+    let pair = Zeroizing::new(format!(":{token}"));
+    Zeroizing::new(BASE64_STANDARD.encode(pair.as_bytes()))
 }
 
 /// The access's own headers, marked so that nothing prints them.
