@@ -83,7 +83,11 @@ impl Instance {
 
     /// The addresses in payloads: the primary form of its URL, whatever form a request used.
     pub(crate) fn place(&self) -> Place {
-        Place::new(&self.options, &self.origin.read().unwrap_or_else(PoisonError::into_inner))
+        Place::new(&self.options, &self.origin())
+    }
+
+    pub(crate) fn origin(&self) -> String {
+        self.origin.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     pub(super) fn moved_to(&self, origin: &str) {
