@@ -22,7 +22,7 @@ mod version;
 mod wiql;
 mod work_items;
 
-pub use self::serving::tower_service;
+pub use self::{admin::ADMIN_ROUTES, serving::tower_service};
 pub(crate) use self::{
     answer::{Answer, Body},
     call::Call,
