@@ -142,7 +142,12 @@ impl AzureDevOps for Client {
         if let Some(search) = search {
             path = path.with("filterContains", search);
         }
-        self.page(path, &page, Object::branch).await
+        let mut found = self.page(path, &page, Object::branch).await?;
+        if let Some(search) = search.map(str::to_lowercase) {
+            // Servers before 2020 do not know filterContains; a page may then hold few, and more follow.
+            found.items.retain(|branch| branch.name.to_lowercase().contains(&search));
+        }
+        Ok(found)
     }
 
     async fn pipelines(&self, project: &str, page: PageRequest) -> Result<Page<BuildDefinition>, Failure> {

@@ -2,6 +2,7 @@
 
 mod documented;
 mod network;
+mod simulated;
 mod waits;
 
 use bytes::Bytes;
