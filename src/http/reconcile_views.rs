@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 /// Something that is not in order.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct TroubleView {
+pub struct SubscriptionTroubleView {
     /// Its kind.
     pub kind: TroubleKindView,
     /// The binding that it is about.
@@ -22,7 +22,7 @@ pub struct TroubleView {
     pub detail: String,
 }
 
-impl From<&Trouble> for TroubleView {
+impl From<&Trouble> for SubscriptionTroubleView {
     fn from(trouble: &Trouble) -> Self {
         Self {
             kind: trouble.kind.into(),
@@ -54,7 +54,7 @@ pub struct ConnectionSubscriptions {
     pub last_run: Option<jiff::Timestamp>,
     /// What was not in order then.
     #[schema(max_items = 6000)]
-    pub troubles: Vec<TroubleView>,
+    pub troubles: Vec<SubscriptionTroubleView>,
 }
 
 impl ConnectionSubscriptions {
@@ -64,7 +64,7 @@ impl ConnectionSubscriptions {
             HookMode::Managed => HooksMadeView::Managed,
             HookMode::Manual => HooksMadeView::Manual,
         };
-        let troubles = last.troubles.iter().map(TroubleView::from).collect();
+        let troubles = last.troubles.iter().map(SubscriptionTroubleView::from).collect();
         Self { connection: connection.id.0, hooks, last_run: last.at, troubles }
     }
 }
@@ -155,7 +155,7 @@ pub struct ConnectionRun {
     pub deferred: usize,
     /// What is not in order.
     #[schema(max_items = 6000)]
-    pub troubles: Vec<TroubleView>,
+    pub troubles: Vec<SubscriptionTroubleView>,
 }
 
 /// What was done, or would be.

@@ -42,7 +42,7 @@ pub struct MishapView {
 
 /// A filter as Azure's pages have it.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct FilterView {
+pub struct HookFilterView {
     /// What the field is called.
     #[schema(max_length = 100, example = "Repository")]
     pub name: String,
@@ -62,7 +62,7 @@ pub struct ByHandView {
     pub event: String,
     /// *Filters*; all others stay at *[Any]*.
     #[schema(max_items = 20)]
-    pub filters: Vec<FilterView>,
+    pub filters: Vec<HookFilterView>,
     /// *URL*.
     #[schema(format = "uri", max_length = 2200)]
     pub url: String,
@@ -178,7 +178,7 @@ impl From<by_hand::ByHand> for ByHandView {
         Self {
             service: "Web Hooks",
             event: hook.event,
-            filters: hook.filters.into_iter().map(|(name, value)| FilterView { name, value }).collect(),
+            filters: hook.filters.into_iter().map(|(name, value)| HookFilterView { name, value }).collect(),
             url: hook.url,
             user_name: hook.user_name,
             password: "as shown when the connection was made, or when its hook secret was rotated last",

@@ -4,7 +4,7 @@ use super::{
     connections::gateway,
     extract::{Call, Query},
     problem::Problem,
-    reconcile_views::{ConnectionRun, ConnectionSubscriptions, ReconcileView, TroubleView},
+    reconcile_views::{ConnectionRun, ConnectionSubscriptions, ReconcileView, SubscriptionTroubleView},
     reply::json,
     subscription_views::{SubscriptionList, SubscriptionView},
     subscription_words::SubscriptionStateView,
@@ -86,7 +86,7 @@ async fn run(app: &App, id: ConnectionId, mode: Mode) -> Option<ConnectionRun> {
         connection: id.0,
         steps: report.steps.into_iter().map(Into::into).collect(),
         deferred: report.deferred,
-        troubles: report.troubles.iter().map(TroubleView::from).collect(),
+        troubles: report.troubles.iter().map(SubscriptionTroubleView::from).collect(),
     })
 }
 

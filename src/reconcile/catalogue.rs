@@ -46,6 +46,12 @@ impl Catalogue {
         Ok(catalogue)
     }
 
+    /// Whether every publisher offers something. Otherwise it is asked for again in every run: a publisher that seems to be
+    /// missing may only have been so for a moment.
+    pub(super) fn is_whole(&self) -> bool {
+        PUBLISHERS.iter().all(|name| self.publishers.get(*name).is_some_and(|offered| !offered.is_empty()))
+    }
+
     /// The version to ask for: the first of `preferred` that is offered.
     ///
     /// # Errors

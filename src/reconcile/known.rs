@@ -68,7 +68,7 @@ impl Known {
             Some((of, at, catalogue)) if *of == kept.version && recent(*at, CATALOGUE_KEPT) => catalogue.clone(),
             _ => {
                 let catalogue = Catalogue::read(azure).await?;
-                remembered.catalogue = catalogue.silent.is_empty().then(|| (kept.version, now, catalogue.clone()));
+                remembered.catalogue = catalogue.is_whole().then(|| (kept.version, now, catalogue.clone()));
                 catalogue
             }
         };

@@ -28,6 +28,8 @@ pub(crate) struct World {
     pub(crate) calls: BTreeMap<&'static str, u32>,
     /// What the next calls meet, one after the other.
     pub(crate) fate: Vec<Fate>,
+    /// What the next calls meet that make or delete something; before the others.
+    pub(crate) fate_of_changes: Vec<Fate>,
     /// What all calls of this name meet.
     pub(crate) always: BTreeMap<&'static str, Failure>,
     /// Calls of these names are never answered.
@@ -122,6 +124,7 @@ impl FakeAzure {
             catalogue: catalogue.into(),
             calls: BTreeMap::new(),
             fate: Vec::new(),
+            fate_of_changes: Vec::new(),
             always: BTreeMap::new(),
             hangs: BTreeSet::new(),
             witness: None,
@@ -140,7 +143,9 @@ impl FakeAzure {
         if let Some(failure) = world.always.get(name) {
             return Err(failure.clone());
         }
-        match world.fate.pop() {
+        let changes = matches!(name, "create" | "delete");
+        let of_changes = if changes { world.fate_of_changes.pop() } else { None };
+        match of_changes.or_else(|| world.fate.pop()) {
             None | Some(Fate::Well) => Ok((world, true)),
             Some(Fate::Unheard) => Ok((world, false)),
             Some(Fate::Fails(failure)) => Err(failure),

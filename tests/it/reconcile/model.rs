@@ -30,6 +30,7 @@ enum Act {
     Minutes(u8),
     /// Calls meet these, then go well.
     Fate(Vec<Fate>),
+    FateOfChanges(Vec<Fate>),
     /// To one of the hooks that are there.
     Delete(usize),
     Status(usize, SubscriptionStatus),
@@ -71,7 +72,8 @@ fn act() -> impl Strategy<Value = Act> {
         1 => Just(Act::AnotherIdentity),
         6 => Just(Act::Run),
         2 => (1..20_u8).prop_map(Act::Minutes),
-        4 => proptest::collection::vec(fate(), 1..30).prop_map(Act::Fate),
+        2 => proptest::collection::vec(fate(), 1..30).prop_map(Act::Fate),
+        4 => proptest::collection::vec(fate(), 1..20).prop_map(Act::FateOfChanges),
         2 => any::<usize>().prop_map(Act::Delete),
         2 => (any::<usize>(), status).prop_map(|(hook, status)| Act::Status(hook, status)),
         1 => any::<usize>().prop_map(Act::Duplicate),
@@ -188,6 +190,23 @@ impl Model {
         kept.map(|spec| (spec.key(self.pair.connection), spec.clone())).collect()
     }
 
+    /// The bindings that a subscription serves, as it was written down.
+    fn serves(&self, key: &SubscriptionKey) -> BTreeSet<String> {
+        let directory = self.pair.gateway.app.directory();
+        let record = directory.subscriptions_of(self.pair.connection).find(|kept| kept.record.key == *key);
+        record.map(|kept| kept.record.bindings.iter().map(ToString::to_string).collect()).unwrap_or_default()
+    }
+
+    /// Those that want it.
+    fn wanting(&self, spec: &Spec) -> BTreeSet<String> {
+        let wants = |other: &Spec| {
+            let narrower = spec.filters.is_empty() && other.event_type == spec.event_type;
+            narrower || other == spec
+        };
+        let wanting = self.bindings.iter().filter(|(_, specs)| specs.iter().any(wants));
+        wanting.map(|(id, _)| id.clone()).collect()
+    }
+
     /// One of the hooks that are ours, if there is any.
     fn pick(&self, n: usize) -> Option<Subscription> {
         let ours: Vec<Subscription> =
@@ -201,17 +220,33 @@ impl Model {
         self.foreign.insert(hook.id.clone(), hook);
     }
 
-    /// No hook that delivers something wanted may go before another one delivers the same.
+    /// No hook that delivers to a binding may go before another one delivers the same. (A binding that could never yet be
+    /// resolved has no hook: whether it wants those that another one left behind, nobody knows.)
     fn watch(&self) {
         let (wanted, url) = (self.wanted(), self.pair.url.clone());
+        let directory = self.pair.gateway.app.directory();
+        let records = directory.subscriptions_of(self.pair.connection).map(|kept| &kept.record);
+        // What must be there when one of this key goes: the same, or what is now wanted in its place.
+        let successors = records.map(|record| {
+            let serves = |spec: &Spec| !self.serves(&record.key).is_disjoint(&self.wanting(spec));
+            let instead = |spec: &Spec| {
+                let overlaps = spec.filters.is_empty() || record.spec.filters.is_empty() || *spec == record.spec;
+                spec.event_type == record.spec.event_type && overlaps && serves(spec)
+            };
+            let keys = wanted.iter().filter(|(_, spec)| instead(spec)).map(|(key, _)| key.clone());
+            (record.key.clone(), keys.collect::<Vec<_>>())
+        });
+        let successors: BTreeMap<SubscriptionKey, Vec<SubscriptionKey>> = successors.collect();
         let delivers = move |hook: &Subscription| {
-            let key = key_of(hook).filter(|key| wanted.contains_key(key))?;
             let whole = hook.consumer_inputs["url"].starts_with(&url) && !hook.publisher_inputs.contains_key("branch");
-            (whole && hook.status == SubscriptionStatus::Enabled).then_some(key)
+            whole && hook.status == SubscriptionStatus::Enabled
         };
         let witness = move |world: &World, gone: &Subscription| {
-            if let Some(key) = delivers(gone) {
-                let other = world.hooks.values().any(|hook| delivers(hook).as_ref() == Some(&key));
+            let all = key_of(gone).filter(|_| delivers(gone)).and_then(|key| successors.get(&key));
+            for key in all.into_iter().flatten() {
+                // One that a person switched off is there by their will.
+                let there = |hook: &Subscription| delivers(hook) || hook.status == SubscriptionStatus::DisabledByUser;
+                let other = world.hooks.values().any(|hook| there(hook) && key_of(hook).as_ref() == Some(key));
                 assert!(other, "{gone:?} was deleted and nothing took its place");
             }
         };
@@ -256,6 +291,7 @@ impl Model {
             Act::Run => self.run().await,
             Act::Minutes(minutes) => self.pair.advance(Duration::from_mins(minutes.into())),
             Act::Fate(fate) => self.pair.azure.world().fate = fate,
+            Act::FateOfChanges(fate) => self.pair.azure.world().fate_of_changes = fate,
             Act::Foreign => {
                 let hook = self.pair.azure.world().add(&foreign_draft());
                 self.give_away(hook);
@@ -300,7 +336,11 @@ impl Model {
 
     /// Calls work again, time passes, and the reconciler comes round a few times.
     async fn settle(&mut self) {
-        self.pair.azure.world().fate.clear();
+        {
+            let mut world = self.pair.azure.world();
+            world.fate.clear();
+            world.fate_of_changes.clear();
+        }
         for _ in 0..3 {
             self.pair.advance(Duration::from_mins(15));
             self.run().await;
@@ -320,6 +360,7 @@ impl Model {
         }
         assert_eq!(there.keys().collect::<Vec<_>>(), wanted.keys().collect::<Vec<_>>(), "exactly what is wanted");
         for (key, hooks) in there {
+            assert_eq!(self.serves(&key), self.wanting(&wanted[&key]), "it is written down whom it serves");
             let (off, on): (Vec<_>, Vec<_>) =
                 hooks.into_iter().partition(|hook| hook.status == SubscriptionStatus::DisabledByUser);
             assert!(on.len() == 1 || (on.is_empty() && !off.is_empty()), "one of each: {on:?} {off:?}");
