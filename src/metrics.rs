@@ -22,6 +22,13 @@ pub struct Answer {
     pub status: u16,
 }
 
+/// How connections to Azure DevOps are doing.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct ConnectionStatus {
+    /// `unchecked`, `enabled`, `needs_attention` or `unreachable`.
+    pub status: &'static str,
+}
+
 /// The metrics themselves; cheap to update from anywhere.
 #[derive(Debug)]
 pub struct Metrics {
@@ -40,6 +47,8 @@ pub struct Metrics {
     pub backlog: Gauge,
     /// Connections to us that are open.
     pub connections: Gauge,
+    /// Connections to Azure DevOps by status.
+    pub connection_status: Family<ConnectionStatus, Gauge>,
     /// 1 while notifications can be stored.
     pub ready: Gauge,
     /// Bytes of the store on disk.
@@ -73,6 +82,8 @@ impl Default for Metrics {
         let strangers: Counter = metric!("http_strangers", "API requests with a wrong token or none");
         let backlog: Gauge = metric!("translate_backlog", "Notifications accepted but not yet translated");
         let connections: Gauge = metric!("http_connections", "Connections that are open");
+        let connection_status: Family<ConnectionStatus, Gauge> =
+            metric!("connections", "Connections to Azure DevOps by status");
         let ready: Gauge = metric!("ready", "1 while notifications can be stored");
         let store_bytes: Gauge = metric!("store_size", "Size of the store on disk", Unit::Bytes);
         let store_queued: Gauge = metric!("store_queued", "Appends waiting for the writer");
@@ -86,6 +97,7 @@ impl Default for Metrics {
             strangers,
             backlog,
             connections,
+            connection_status,
             ready,
             store_bytes,
             store_queued,

@@ -1,10 +1,14 @@
 //! How the gateway is doing: gauges, and what an operator should look at.
 
 use super::{
-    App,
+    App, Directory,
     notifications::{Filter, State, page},
 };
-use crate::store::{Consumer, Error, Log, Position, Status};
+use crate::{
+    domain::{ConnectionId, Health, HealthState},
+    metrics::ConnectionStatus,
+    store::{Consumer, Error, Log, Position, Status},
+};
 
 /// The consumer that turns notifications into events.
 pub fn translator() -> Consumer {
@@ -19,6 +23,15 @@ pub async fn refresh_gauges(app: &App) -> Result<(), Error> {
     metrics.store_queued.set(gauge(usage.queued));
     metrics.store_commits.set(gauge(usage.commits));
     metrics.ready.set(i64::from(app.store.status() == Status::Ready));
+    let directory = app.directory();
+    for state in HealthState::ALL {
+        let is = |id: &ConnectionId| {
+            let health = directory.health.get(id);
+            health.map_or(HealthState::Unchecked, |kept| kept.record.state) == state
+        };
+        let count = directory.connections.keys().filter(|id| is(id)).count();
+        metrics.connection_status.get_or_create(&ConnectionStatus { status: state.word() }).set(gauge(count as u64));
+    }
     metrics.backlog.set(gauge(backlog(app).await?));
     Ok(())
 }
@@ -36,6 +49,8 @@ const RECENT_RECORDS: u64 = 500;
 const DEAD_COUNTED_MAX: usize = 1_000;
 /// Notifications waiting for translation before it is worth saying.
 const BACKLOG_NOTABLE: u64 = 10_000;
+/// Most connections that are named; a gateway with more broken ones has one cause for all.
+const CONNECTIONS_SHOWN_MAX: usize = 50;
 
 /// Something for the operator to look at. It goes away by itself with its cause.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,6 +63,27 @@ pub enum Attention {
     Dead(usize),
     /// Translation is behind.
     Backlog(u64),
+    /// A connection does not work.
+    Connection {
+        /// Which.
+        id: ConnectionId,
+        /// What people call it.
+        name: String,
+        /// What its last check found.
+        health: Health,
+    },
+}
+
+/// Connections that do not work, those first for which somebody has to do something.
+fn ailing(directory: &Directory) -> Vec<Attention> {
+    let of = |state: HealthState| {
+        let ailing = directory.health.iter().filter(move |(_, kept)| kept.record.state == state);
+        ailing.filter_map(|(id, kept)| {
+            let name = directory.connections.get(id)?.record.name.clone();
+            Some(Attention::Connection { id: *id, name, health: kept.record.clone() })
+        })
+    };
+    of(HealthState::NeedsAttention).chain(of(HealthState::Unreachable)).take(CONNECTIONS_SHOWN_MAX).collect()
 }
 
 /// Everything that wants attention now.
@@ -73,5 +109,6 @@ pub async fn attention(app: &App) -> Result<Vec<Attention>, Error> {
     if backlog >= BACKLOG_NOTABLE {
         all.push(Attention::Backlog(backlog));
     }
+    all.extend(ailing(&app.directory()));
     Ok(all)
 }

@@ -3,9 +3,11 @@
 pub mod attention;
 pub mod bindings;
 pub mod change;
+pub mod checks;
 mod clients;
 pub mod connections;
 mod directory;
+pub mod discovery;
 pub mod events;
 pub mod first_token;
 pub mod idempotency;
@@ -43,6 +45,8 @@ pub mod kind {
     pub const TOKEN: &str = "token";
     /// Sealed keys by name.
     pub const SECRET: &str = "secret";
+    /// [`crate::domain::Health`] by the connection's id.
+    pub const HEALTH: &str = "health";
     /// Replies kept for a repeated `Idempotency-Key`.
     pub const IDEMPOTENCY: &str = "idempotency";
 }
@@ -83,6 +87,9 @@ pub struct App {
     /// rules over several (one build provider per project, bindings of a connection being removed) need this. One
     /// gateway owns the store, so a lock in its process is enough.
     changing: tokio::sync::Mutex<()>,
+    /// Wakes whoever makes the subscriptions at Azure DevOps agree with the bindings.
+    pub reconcile: tokio::sync::Notify,
+    discovery: discovery::Cache,
     clients: clients::Clients,
     stopping: watch::Sender<bool>,
     directory: RwLock<Arc<Directory>>,
@@ -113,6 +120,8 @@ impl App {
             strangers,
             hook_strangers: Strangers::default(),
             changing,
+            reconcile: tokio::sync::Notify::new(),
+            discovery: discovery::Cache::default(),
             clients: clients::Clients::new(dial),
             stopping,
             directory,

@@ -1,7 +1,10 @@
 //! Azure DevOps as a whole.
 
 use super::{extract::Call, problem::Problem, reply::json};
-use crate::app::attention::{Attention, attention};
+use crate::{
+    app::attention::{Attention, attention},
+    domain::HealthState,
+};
 use serde::Serialize;
 use utoipa::ToSchema;
 use warp::reply::Response;
@@ -18,6 +21,10 @@ pub enum AttentionKind {
     NotificationsDead,
     /// Translation is far behind.
     TranslationBehind,
+    /// Somebody has to do something about a connection.
+    ConnectionNeedsAttention,
+    /// A connection's Azure DevOps cannot be spoken with now.
+    ConnectionUnreachable,
 }
 
 /// One thing to look at; it goes away by itself with its cause.
@@ -28,6 +35,14 @@ pub struct AttentionView {
     /// What is going on and where to look.
     #[schema(max_length = 2000)]
     pub detail: String,
+    /// The one thing to do, where it does not go away by itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(max_length = 2000)]
+    pub remedy: Option<String>,
+    /// Where to look.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(format = "uri-reference", max_length = 200, example = "/v1/notifications?state=dead")]
+    pub link: Option<String>,
 }
 
 /// The integration with Azure DevOps.
@@ -51,21 +66,33 @@ pub struct IntegrationView {
 
 impl From<Attention> for AttentionView {
     fn from(attention: Attention) -> Self {
-        let (kind, detail) = match attention {
-            Attention::StoreNotReady(reason) => (AttentionKind::StoreNotReady, reason),
-            Attention::Quarantined(count) => (
+        let plain =
+            |kind, detail, link: Option<&str>| Self { kind, detail, remedy: None, link: link.map(str::to_owned) };
+        match attention {
+            Attention::StoreNotReady(reason) => plain(AttentionKind::StoreNotReady, reason, Some("/readyz")),
+            Attention::Quarantined(count) => plain(
                 AttentionKind::NotificationsQuarantined,
                 format!("{count} of the newest notifications are in quarantine: /v1/notifications?state=quarantined"),
+                Some("/v1/notifications?state=quarantined"),
             ),
-            Attention::Dead(count) => (
+            Attention::Dead(count) => plain(
                 AttentionKind::NotificationsDead,
                 format!("{count} notifications could not be translated: /v1/notifications?state=dead"),
+                Some("/v1/notifications?state=dead"),
             ),
             Attention::Backlog(count) => {
-                (AttentionKind::TranslationBehind, format!("{count} notifications wait for translation"))
+                plain(AttentionKind::TranslationBehind, format!("{count} notifications wait for translation"), None)
             }
-        };
-        Self { kind, detail }
+            Attention::Connection { id, name, health } => Self {
+                kind: match health.state {
+                    HealthState::Unreachable => AttentionKind::ConnectionUnreachable,
+                    _ => AttentionKind::ConnectionNeedsAttention,
+                },
+                detail: format!("{name}: {}", health.cause.unwrap_or_default()),
+                remedy: health.remedy,
+                link: Some(format!("/v1/connections/{id}")),
+            },
+        }
     }
 }
 
