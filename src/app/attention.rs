@@ -70,7 +70,7 @@ pub enum Attention {
         /// What people call it.
         name: String,
         /// What its last check found.
-        health: Health,
+        health: Box<Health>,
     },
 }
 
@@ -80,7 +80,7 @@ fn ailing(directory: &Directory) -> Vec<Attention> {
         let ailing = directory.health.iter().filter(move |(_, kept)| kept.record.state == state);
         ailing.filter_map(|(id, kept)| {
             let name = directory.connections.get(id)?.record.name.clone();
-            Some(Attention::Connection { id: *id, name, health: kept.record.clone() })
+            Some(Attention::Connection { id: *id, name, health: Box::new(kept.record.clone()) })
         })
     };
     of(HealthState::NeedsAttention).chain(of(HealthState::Unreachable)).take(CONNECTIONS_SHOWN_MAX).collect()

@@ -1,6 +1,7 @@
 //! Connections.
 
 mod body;
+mod check_view;
 mod view;
 
 pub use self::{

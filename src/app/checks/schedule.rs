@@ -87,7 +87,7 @@ mod tests {
         let failed = Plan::after(None, ID, SEEN, HealthState::Unreachable, now);
         let again = Plan::after(Some(&failed), ID, SEEN, HealthState::NeedsAttention, now);
         assert_eq!((failed.failures, again.failures), (1, 2));
-        assert!(!Plan::is_due(Some(&again), SEEN, again.at - Duration::from_nanos(1)));
+        assert!(!Plan::is_due(Some(&again), SEEN, again.at.saturating_sub(Duration::from_nanos(1))));
         assert!(Plan::is_due(Some(&again), SEEN, again.at));
         let recovered = Plan::after(Some(&again), ID, SEEN, HealthState::Enabled, now);
         assert_eq!((recovered.failures, recovered.at), (0, now + PERIOD));

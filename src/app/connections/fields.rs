@@ -243,6 +243,7 @@ fn unfollowed_secrets(app: &App, change: &ConnectionChange, record: &Connection)
         ("/proxy", record.proxy.is_some() && change.proxy.is_none(), moved),
     ]
     .into_iter()
-    .filter_map(|(pointer, stays, elsewhere)| (stays && elsewhere).then(|| again(pointer)))
+    .filter(|(_, stays, elsewhere)| *stays && *elsewhere)
+    .map(|(pointer, ..)| again(pointer))
     .collect()
 }

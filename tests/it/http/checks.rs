@@ -29,10 +29,6 @@ fn told(view: &Value) -> (String, String, String) {
     (text(&view["status"]), text(&view["check"]["cause"]), text(&view["check"]["remedy"]))
 }
 
-fn detail(text: &str) -> Option<String> {
-    Some(text.to_owned())
-}
-
 #[tokio::test]
 async fn a_new_connection_says_who_we_are_and_what_we_may() {
     let azure = Arc::new(Scripted::default());
@@ -76,13 +72,13 @@ async fn every_failure_is_told_with_the_one_thing_to_do() {
             "Give it again with PATCH /v1/connections/ID.",
         ),
         (
-            Failure::Unauthorized { detail: detail("The Personal Access Token used has expired.") },
+            Failure::Unauthorized { detail: Some("The Personal Access Token used has expired.".to_owned()) },
             "needs_attention",
             "Azure DevOps does not accept the token: it is wrong, has expired or was revoked: The Personal Access Token used has expired.",
             "Make a new one at https://dev.azure.com/fabrikam/_usersSettings/tokens with the scopes Code (Read), Build (Read), Work items (Read), Project and team (Read), and Release (Read) for classic releases, and send it as token with PATCH /v1/connections/ID.",
         ),
         (
-            Failure::Forbidden { permission: None, detail: detail("TF400813") },
+            Failure::Forbidden { permission: None, detail: Some("TF400813".to_owned()) },
             "needs_attention",
             "Azure DevOps knows who we are but does not let us in: TF400813",
             "Ask a Project Collection Administrator (https://dev.azure.com/fabrikam/_settings/groups lists them; in an organization of your own, that is you) to add the identity to https://dev.azure.com/fabrikam with Basic access, and whether a policy refuses it (addresses, conditional access, personal access tokens).",
@@ -94,13 +90,13 @@ async fn every_failure_is_told_with_the_one_thing_to_do() {
             "Open https://dev.azure.com/fabrikam in a browser; if that fails too, send the right url with PATCH /v1/connections/ID, else ask a Project Collection Administrator (https://dev.azure.com/fabrikam/_settings/groups lists them; in an organization of your own, that is you) for access.",
         ),
         (
-            Failure::Refused { kind: detail("VssVersionOutOfRangeException"), detail: None },
+            Failure::Refused { kind: Some("VssVersionOutOfRangeException".to_owned()), detail: None },
             "needs_attention",
             "the server is older than Azure DevOps Server 2019",
             "Update it to Azure DevOps Server 2019 or newer, which speaks version 5.0 of the API.",
         ),
         (
-            Failure::Refused { kind: None, detail: detail("no") },
+            Failure::Refused { kind: None, detail: Some("no".to_owned()) },
             "needs_attention",
             "Azure DevOps refuses the request: no",
             "Check that https://dev.azure.com/fabrikam is the organization or collection itself; PATCH /v1/connections/ID changes it.",
@@ -112,7 +108,7 @@ async fn every_failure_is_told_with_the_one_thing_to_do() {
             "Nothing: it is asked again by itself. If it goes on, give Hookwell an identity of its own, because all that use the same one share the limit.",
         ),
         (
-            Failure::Unavailable { detail: detail("TF24668") },
+            Failure::Unavailable { detail: Some("TF24668".to_owned()) },
             "unreachable",
             "Azure DevOps is there but cannot answer now: TF24668",
             "Nothing: it is asked again by itself. https://status.dev.azure.com says whether it is Azure's trouble; an organization that was stopped has to be started by its owner.",
@@ -148,7 +144,7 @@ async fn every_failure_is_told_with_the_one_thing_to_do() {
             "Check the network and whether the server is overloaded; it is asked again by itself.",
         ),
         (
-            Failure::Unexpected { detail: "HTML".to_owned(), activity_id: detail("a-1") },
+            Failure::Unexpected { detail: "HTML".to_owned(), activity_id: Some("a-1".to_owned()) },
             "needs_attention",
             "what answers at https://dev.azure.com/fabrikam does not answer as Azure DevOps does: HTML (activity a-1)",
             "Open https://dev.azure.com/fabrikam/_apis/projects in a browser: if that is not Azure DevOps, send the right url with PATCH /v1/connections/ID.",
@@ -281,14 +277,14 @@ async fn the_right_to_make_hooks_is_asked_for_and_only_a_no_is_a_no() {
     assert!(remedy.starts_with("Ask a Project Collection Administrator"), "{remedy}");
     assert!(remedy.contains("or set hooks to manual with PATCH /v1/connections/ID"), "{remedy}");
     let path = made.header("location").to_owned();
-    let patch = |body: Value| gateway.ask("PATCH", &path).header("if-match", "*").json(&body);
-    let manual = patch(json!({ "hooks": "manual" })).send().await.json();
+    let change = |body: Value| gateway.ask("PATCH", &path).header("if-match", "*").json(&body);
+    let manual = change(json!({ "hooks": "manual" })).send().await.json();
     assert_eq!((&manual["status"], &manual["hooks"]), (&json!("enabled"), &json!("manual")));
     assert_eq!(scope(&manual, "service_hooks"), ("not_needed".to_owned(), false));
     azure.with(|script| {
         *script = Script { failing: [("may", Failure::NotFound { detail: None })].into(), ..Script::default() };
     });
-    let managed = patch(json!({ "hooks": "managed" })).send().await.json();
+    let managed = change(json!({ "hooks": "managed" })).send().await.json();
     assert_eq!(
         (&managed["status"], scope(&managed, "service_hooks")),
         (&json!("enabled"), ("unknown".to_owned(), true))
@@ -300,7 +296,7 @@ async fn what_azure_cannot_say_now_stays_as_it_was() {
     let azure = Arc::new(Scripted::default());
     let gateway = gateway(&azure).await;
     azure.with(|script| {
-        script.failing = [("repositories", Failure::Forbidden { permission: None, detail: None })].into()
+        script.failing = [("repositories", Failure::Forbidden { permission: None, detail: None })].into();
     });
     let made = gateway.post("/v1/connections", body()).await;
     assert_eq!(scope(&made.json(), "code"), ("missing".to_owned(), true));
@@ -311,7 +307,7 @@ async fn what_azure_cannot_say_now_stays_as_it_was() {
     azure.with(|script| script.failing.clear());
     assert_eq!(gateway.ask("POST", &check).send().await.json()["status"], "enabled");
     azure.with(|script| {
-        script.failing = [("connection_data", Failure::Throttled { wait: Duration::from_secs(9) })].into()
+        script.failing = [("connection_data", Failure::Throttled { wait: Duration::from_secs(9) })].into();
     });
     assert_eq!(gateway.ask("POST", &check).send().await.json()["status"], "enabled", "asking too much breaks nothing");
 }
@@ -342,7 +338,7 @@ async fn a_new_token_that_is_not_accepted_leaves_the_old_one_in_use() {
     let gateway = gateway(&azure).await;
     let made = gateway.post("/v1/connections", body()).await;
     let path = made.header("location").to_owned();
-    let patch =
+    let change =
         |query: &str, body: &Value| gateway.ask("PATCH", &format!("{path}{query}")).header("if-match", "*").json(body);
     let used = || async {
         gateway.ask("POST", &format!("{path}/check")).send().await;
@@ -355,11 +351,11 @@ async fn a_new_token_that_is_not_accepted_leaves_the_old_one_in_use() {
         )
     };
     azure.with(|script| script.failing = [("connection_data", Failure::Unauthorized { detail: None })].into());
-    let refused = patch("", &json!({ "name": "Other", "token": "pat-wrong" })).send().await;
+    let refused = change("", &json!({ "name": "Other", "token": "pat-wrong" })).send().await;
     assert_eq!((refused.status.as_u16(), refused.wrong()), (409, vec!["/token".to_owned()]));
     assert!(refused.json()["errors"][0]["detail"].as_str().unwrap().contains("what was there before stays in use"));
     let principal = json!({ "tenant": "t", "client_id": "00000000-0000-4000-8000-00000000dead", "client_secret": "s" });
-    let refused = patch("", &json!({ "service_principal": principal })).send().await;
+    let refused = change("", &json!({ "service_principal": principal })).send().await;
     assert_eq!((refused.status.as_u16(), refused.wrong()), (409, vec!["/service_principal".to_owned()]));
     let view = gateway.get(&path).await.json();
     assert_eq!((&view["name"], &view["status"]), (&json!("Fabrikam"), &json!("enabled")), "nothing of it was taken");
@@ -367,21 +363,21 @@ async fn a_new_token_that_is_not_accepted_leaves_the_old_one_in_use() {
     assert_eq!(used().await, "Some(\"pat-secret\")");
 
     azure.with(|script| script.failing = [("connection_data", Failure::Unauthorized { detail: None })].into());
-    let renamed = patch("", &json!({ "name": "Other" })).send().await.json();
+    let renamed = change("", &json!({ "name": "Other" })).send().await.json();
     assert_eq!(
         (&renamed["name"], &renamed["status"]),
         (&json!("Other"), &json!("needs_attention")),
         "no new credential"
     );
-    let taken = patch("?check=false", &json!({ "token": "pat-blind" })).send().await.json();
+    let taken = change("?check=false", &json!({ "token": "pat-blind" })).send().await.json();
     assert_eq!((&taken["status"], &taken["check"]), (&json!("unchecked"), &Value::Null), "taken unseen");
     let unreachable = Failure::Unreachable { at: Unreachable::Connect, detail: "refused".to_owned() };
     azure.with(|script| script.failing = [("connection_data", unreachable)].into());
-    let taken = patch("", &json!({ "token": "pat-next" })).send().await.json();
+    let taken = change("", &json!({ "token": "pat-next" })).send().await.json();
     assert_eq!(taken["status"], "unreachable", "nobody could say that it is wrong");
     assert_eq!(used().await, "Some(\"pat-next\")");
     azure.with(|script| script.failing.clear());
-    assert_eq!(patch("", &json!({ "service_principal": principal })).send().await.json()["token_set"], false);
+    assert_eq!(change("", &json!({ "service_principal": principal })).send().await.json()["token_set"], false);
     assert_eq!(used().await, "Some(\"00000000-0000-4000-8000-00000000dead\")", "it takes the token's place");
 }
 
@@ -390,16 +386,16 @@ async fn whoever_changes_a_connection_while_it_is_checked_goes_first() {
     let azure = Arc::new(Scripted::default());
     let gateway = gateway(&azure).await;
     let path = gateway.post("/v1/connections", body()).await.header("location").to_owned();
-    let patch = |query: &str, name: &str| {
+    let change = |query: &str, name: &str| {
         gateway.ask("PATCH", &format!("{path}{query}")).header("if-match", "*").json(&json!({ "name": name }))
     };
     azure.with(|script| script.silent = vec!["connection_data"]);
     let meanwhile = async {
         azure.waits.notified().await;
-        assert_eq!(patch("?check=false", "fast").send().await.status, 200);
+        assert_eq!(change("?check=false", "fast").send().await.status, 200);
         gateway.advance(Duration::from_secs(8));
     };
-    let (slow, ()) = tokio::join!(patch("", "slow").send(), meanwhile);
+    let (slow, ()) = tokio::join!(change("", "slow").send(), meanwhile);
     assert_eq!(slow.status, 412);
     assert_eq!(gateway.get(&path).await.json()["name"], "fast");
 
