@@ -141,7 +141,8 @@ impl Demo {
             let (status, answer) = (response.status(), response.json::<Value>().await?);
             if status.is_success() { Ok(answer) } else { Err(DemoError::Answer(format!("{status}: {answer}"))) }
         };
-        let connection = json!({"name": "Fabrikam", "url": organization.url(), "token": "a-personal-access-token"});
+        // Without a token: there is no such organization that could be asked, and its hooks are this program's.
+        let connection = json!({"name": "Fabrikam", "url": organization.url(), "hooks": "manual"});
         let connection = send(client.post(format!("{base}/v1/connections")), connection).await?;
         send(client.put(format!("{base}/v1/projects/web-shop")), json!({"name": "Web shop"})).await?;
         let (id, project) = (&connection["id"], organization.project());

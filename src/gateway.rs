@@ -1,7 +1,7 @@
 //! A whole gateway: opened, running, stopped. What `serve` and `demo` share.
 
 use crate::{
-    app::{App, StartError, first_token, retention},
+    app::{App, StartError, checks, first_token, retention},
     azure::client::Dialer,
     clock::{Clock, SystemClock},
     config::{Environment, Options},
@@ -99,6 +99,7 @@ impl Gateway {
         workers.spawn(step::run(Arc::clone(&self.app)));
         workers.spawn(retention::run(Arc::clone(&self.app)));
         workers.spawn(worker::run(Arc::clone(&self.app)));
+        workers.spawn(checks::watch::run(Arc::clone(&self.app)));
         let reloading = self.certificates.clone().map(|certificates| tokio::spawn(certificates.watch()));
         serve::run(Arc::clone(&self.app), self.listener, &self.listen, self.certificates, stop).await;
         if let Some(reloading) = reloading {

@@ -36,6 +36,13 @@ pub struct State {
     pub state: &'static str,
 }
 
+/// How connections to Azure DevOps are doing.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct ConnectionStatus {
+    /// `unchecked`, `enabled`, `needs_attention` or `unreachable`.
+    pub status: &'static str,
+}
+
 /// The metrics themselves; cheap to update from anywhere.
 #[derive(Debug)]
 pub struct Metrics {
@@ -58,6 +65,8 @@ pub struct Metrics {
     pub backlog: Gauge,
     /// Connections to us that are open.
     pub connections: Gauge,
+    /// Connections to Azure DevOps by status.
+    pub connection_status: Family<ConnectionStatus, Gauge>,
     /// 1 while notifications can be stored.
     pub ready: Gauge,
     /// Bytes of the store on disk.
@@ -94,6 +103,8 @@ impl Default for Metrics {
         let subscriptions: Family<State, Gauge> = metric!("subscriptions", "Subscriptions by state");
         let backlog: Gauge = metric!("translate_backlog", "Notifications accepted but not yet translated");
         let connections: Gauge = metric!("http_connections", "Connections that are open");
+        let connection_status: Family<ConnectionStatus, Gauge> =
+            metric!("connections", "Connections to Azure DevOps by status");
         let ready: Gauge = metric!("ready", "1 while notifications can be stored");
         let store_bytes: Gauge = metric!("store_size", "Size of the store on disk", Unit::Bytes);
         let store_queued: Gauge = metric!("store_queued", "Appends waiting for the writer");
@@ -109,6 +120,7 @@ impl Default for Metrics {
             subscriptions,
             backlog,
             connections,
+            connection_status,
             ready,
             store_bytes,
             store_queued,

@@ -1,12 +1,12 @@
 //! How the gateway is doing: gauges, and what an operator should look at.
 
 use super::{
-    App,
+    App, Directory,
     notifications::{Filter, State, page},
     subscriptions,
 };
 use crate::{
-    domain::{ConnectionId, SubscriptionState, Why},
+    domain::{ConnectionId, Health, HealthState, SubscriptionState, Why},
     metrics,
     reconcile::{Trouble, TroubleKind},
     store::{Consumer, Error, Log, Position, Status},
@@ -29,11 +29,20 @@ pub async fn refresh_gauges(app: &App) -> Result<(), Error> {
     figures.store_queued.set(gauge(usage.queued));
     figures.store_commits.set(gauge(usage.commits));
     let mut states: BTreeMap<SubscriptionState, u64> = SubscriptionState::ALL.map(|state| (state, 0)).into();
-    for kept in app.directory().subscriptions() {
+    let directory = app.directory();
+    for kept in directory.subscriptions() {
         *states.entry(subscriptions::state(app, &kept.record)).or_default() += 1;
     }
     for (state, count) in states {
         figures.subscriptions.get_or_create(&metrics::State { state: state.word() }).set(gauge(count));
+    }
+    for state in HealthState::ALL {
+        let is = |id: &ConnectionId| {
+            let health = directory.health.get(id);
+            health.map_or(HealthState::Unchecked, |kept| kept.record.state) == state
+        };
+        let count = directory.connections.keys().filter(|id| is(id)).count();
+        figures.connection_status.get_or_create(&metrics::ConnectionStatus { status: state.word() }).set(gauge(count as u64));
     }
     figures.ready.set(i64::from(app.store.status() == Status::Ready));
     figures.backlog.set(gauge(backlog(app).await?));
@@ -53,6 +62,8 @@ const RECENT_RECORDS: u64 = 500;
 const DEAD_COUNTED_MAX: usize = 1_000;
 /// Notifications waiting for translation before it is worth saying.
 const BACKLOG_NOTABLE: u64 = 10_000;
+/// Most connections that are named; a gateway with more broken ones has one cause for all.
+const CONNECTIONS_SHOWN_MAX: usize = 50;
 
 /// Most things that are said at once.
 const ATTENTION_MAX: usize = 100;
@@ -84,6 +95,27 @@ pub enum Attention {
     SubscriptionsAre(ConnectionId, SubscriptionState, usize),
     /// So many subscriptions of a connection were made anew lately, because Azure restricted them or had switched them off.
     SubscriptionsHealed(ConnectionId, usize),
+    /// A connection does not work.
+    Connection {
+        /// Which.
+        id: ConnectionId,
+        /// What people call it.
+        name: String,
+        /// What its last check found.
+        health: Box<Health>,
+    },
+}
+
+/// Connections that do not work, those first for which somebody has to do something.
+fn ailing(directory: &Directory) -> Vec<Attention> {
+    let of = |state: HealthState| {
+        let ailing = directory.health.iter().filter(move |(_, kept)| kept.record.state == state);
+        ailing.filter_map(|(id, kept)| {
+            let name = directory.connections.get(id)?.record.name.clone();
+            Some(Attention::Connection { id: *id, name, health: Box::new(kept.record.clone()) })
+        })
+    };
+    of(HealthState::NeedsAttention).chain(of(HealthState::Unreachable)).take(CONNECTIONS_SHOWN_MAX).collect()
 }
 
 /// Everything that wants attention now.
@@ -110,6 +142,7 @@ pub async fn attention(app: &App) -> Result<Vec<Attention>, Error> {
         all.push(Attention::Backlog(backlog));
     }
     subscriptions_attention(app, &mut all);
+    all.extend(ailing(&app.directory()));
     Ok(all)
 }
 

@@ -1,69 +1,32 @@
 //! Connections: made, changed, rotated, and removed only when somebody has seen what goes with them.
 
+mod ca_bundle;
+mod fields;
+
+pub use self::{
+    ca_bundle::{CA_BUNDLE_BYTES_MAX, check as check_ca_bundle},
+    fields::{ConnectionChange, NewConnection, NewServicePrincipal, Secret, proxy_host},
+};
+
+use self::fields::overlap_end;
 use super::{
     App, Directory,
     change::{Precondition, Refusal, Wrong, delete, put},
+    checks,
     directory::Kept,
     kind, subscriptions,
 };
 use crate::{
-    azure::CollectionUrl,
-    domain::{
-        Binding, Connection, ConnectionId, Header, HookGeneration, HookMode, Role, Sealed, SignatureCheck, Slug,
-        Subscription,
-    },
+    domain::{Binding, Connection, ConnectionId, Health, HookGeneration, Role, Slug, Subscription},
     intake::{MANUAL_SUBSCRIPTION_KEY, USER_NAME_PREFIX},
     store::{Change, Expected},
 };
-use jiff::Timestamp;
 use sha2::{Digest as _, Sha256};
 use std::{collections::BTreeSet, fmt::Write as _};
-use url::Url;
-use uuid::Uuid;
 use zeroize::Zeroizing;
 
 /// Most connections of one gateway.
 pub const CONNECTIONS_MAX: usize = 1_000;
-
-/// A secret that a client gave, until it is sealed.
-pub type Secret = Zeroizing<String>;
-
-/// What a new connection is made of. Several may have the same URL: two tokens with different rights are two connections.
-pub struct NewConnection {
-    /// What people call it.
-    pub name: String,
-    /// What it is for.
-    pub description: Option<String>,
-    /// The organization or collection.
-    pub url: CollectionUrl,
-    /// The personal access token.
-    pub token: Option<Secret>,
-    /// Extra headers, by name.
-    pub headers: Vec<(String, Secret)>,
-    /// The collection's GUID.
-    pub collection_id: Option<Uuid>,
-    /// The relay's signature secret.
-    pub signature_secret: Option<Secret>,
-}
-
-/// What is changed; `None` leaves it, `Some(None)` takes it away.
-#[derive(Default)]
-pub struct ConnectionChange {
-    /// What people call it.
-    pub name: Option<String>,
-    /// What it is for.
-    pub description: Option<Option<String>>,
-    /// The organization or collection.
-    pub url: Option<CollectionUrl>,
-    /// The personal access token.
-    pub token: Option<Option<Secret>>,
-    /// All extra headers.
-    pub headers: Option<Vec<(String, Secret)>>,
-    /// The collection's GUID.
-    pub collection_id: Option<Option<Uuid>>,
-    /// The relay's signature secret; the one before it is accepted for the overlap.
-    pub signature_secret: Option<Option<Secret>>,
-}
 
 /// The credentials of a hook that is made by hand.
 pub struct HookCredentials {
@@ -90,97 +53,100 @@ pub struct Removal {
     pub confirmation: String,
 }
 
-/// Makes a connection. `also` gives a change for the same commit, made from the record.
+/// A connection and how it is doing.
+#[derive(Debug, Clone)]
+pub struct Known {
+    /// The connection.
+    pub connection: Kept<Connection>,
+    /// What its last check found, where it was checked.
+    pub health: Option<Kept<Health>>,
+}
+
+/// Makes a connection, checked first unless `check` is false; it is made whatever the check finds. `also` gives changes
+/// for the same commit, made from the record.
 pub async fn create(
     app: &App,
     new: NewConnection,
-    also: impl FnOnce(&Connection) -> Vec<Change>,
-) -> Result<Kept<Connection>, Refusal> {
+    check: bool,
+    also: impl FnOnce(&Connection, Option<&Health>) -> Vec<Change>,
+) -> Result<Known, Refusal> {
+    fits(&app.directory())?;
+    let record = new.record(app);
+    // Before the lock: Azure DevOps may take its time, and nobody else should wait for it.
+    let health = if check { Some(checks::examine(app, &record, &[], None).await) } else { None };
     let _changing = app.changing.lock().await;
-    if app.directory().connections.len() >= CONNECTIONS_MAX {
-        return Err(Refusal::Full { what: "connections", max: CONNECTIONS_MAX });
-    }
-    let (id, now) = (ConnectionId::random(), app.clock.now());
-    let signature = new.signature_secret.map(|secret| SignatureCheck {
-        secret: seal(app, id, "signature", &secret),
-        previous: None,
-        previous_until: None,
-    });
-    let record = Connection {
-        id,
-        name: new.name,
-        description: new.description,
-        url: new.url,
-        token: new.token.map(|token| seal(app, id, "token", &token)),
-        service_principal: None,
-        headers: sealed_headers(app, id, new.headers),
-        ca_bundle: None,
-        proxy: None,
-        hooks: HookMode::Managed,
-        collection_id: new.collection_id,
-        hook: HookGeneration { current: 1, previous_until: None },
-        signature,
-        created_at: now,
-        updated_at: now,
-    };
-    let mut changes = vec![put(kind::CONNECTION, &id, Expected::Absent, &record)];
-    changes.extend(also(&record));
+    fits(&app.directory())?;
+    let mut changes = vec![put(kind::CONNECTION, &record.id, Expected::Absent, &record)];
+    changes.extend(health.as_ref().map(|health| put(kind::HEALTH, &record.id, Expected::Any, health)));
+    changes.extend(also(&record, health.as_ref()));
     let versions = app.change(changes).await?;
-    Ok(Kept { version: versions[0], record })
+    Ok(known(&versions, record, health))
 }
 
-/// Changes a connection.
+fn fits(directory: &Directory) -> Result<(), Refusal> {
+    let full = directory.connections.len() >= CONNECTIONS_MAX;
+    if full { Err(Refusal::Full { what: "connections", max: CONNECTIONS_MAX }) } else { Ok(()) }
+}
+
+/// The record was the first of the commit's changes, its health the second.
+fn known(versions: &[u64], record: Connection, health: Option<Health>) -> Known {
+    let health = health.map(|health| Kept { version: versions[1], record: health });
+    Known { connection: Kept { version: versions[0], record }, health }
+}
+
+/// Changes a connection, checked first unless `check` is false. A new credential that Azure DevOps does not accept is
+/// refused and the old one stays in use; any other finding is kept with the change.
 pub async fn edit(
     app: &App,
     id: ConnectionId,
     precondition: &Precondition,
     change: ConnectionChange,
-) -> Result<Kept<Connection>, Refusal> {
-    let _changing = app.changing.lock().await;
-    let Kept { version, mut record } = find(&app.directory(), id)?;
+    check: bool,
+) -> Result<Known, Refusal> {
+    let directory = app.directory();
+    let Known { connection: Kept { version, record }, health: before } = find_known(&directory, id)?;
     precondition.check(version)?;
-    if let Some(url) = change.url {
-        let moved = authority(&url) != authority(&record.url);
-        let wrong = unmoved_secrets(moved, &record, change.token.is_some(), change.headers.is_some());
-        if !wrong.is_empty() {
-            return Err(Refusal::Invalid(wrong));
+    let (credential, concerned) = (change.credential(), change.concerns_health());
+    let record = change.apply(app, &record).map_err(Refusal::Invalid)?;
+    let health = if check {
+        // What was found at another place, or as somebody else, says nothing about this one.
+        let before = before.as_ref().filter(|_| !concerned).map(|kept| &kept.record);
+        let findings = checks::findings(app, &record, directory.bindings_of(id)).await;
+        if let (Some(pointer), Some(detail)) = (credential, checks::refused_credential(&record, &findings)) {
+            return Err(Refusal::Invalid(vec![Wrong { pointer, detail }]));
         }
-        record.url = url;
+        Some(checks::judge(&record, directory.bindings_of(id), before, &findings, app.clock.now()))
+    } else {
+        None
+    };
+    // What was checked is what is kept: who changed it in the meantime goes first, whatever the precondition was.
+    let _changing = app.changing.lock().await;
+    let mut changes = vec![put(kind::CONNECTION, &id, Expected::Version(version), &record)];
+    match &health {
+        Some(health) => changes.push(put(kind::HEALTH, &id, Expected::Any, health)),
+        None if concerned => {
+            changes.push(Change { kind: kind::HEALTH, id: id.to_string(), expected: Expected::Any, value: None });
+        }
+        None => {}
     }
-    if let Some(name) = change.name {
-        record.name = name;
+    let versions = app.change(changes).await?;
+    let mut known = known(&versions, record, health);
+    if !check && !concerned {
+        known.health = before;
     }
-    if let Some(description) = change.description {
-        record.description = description;
-    }
-    if let Some(token) = change.token {
-        record.token = token.map(|token| seal(app, id, "token", &token));
-    }
-    if let Some(headers) = change.headers {
-        record.headers = sealed_headers(app, id, headers);
-    }
-    if let Some(collection_id) = change.collection_id {
-        record.collection_id = collection_id;
-    }
-    if let Some(secret) = change.signature_secret {
-        let sealed = secret.map(|secret| seal(app, id, "signature", &secret));
-        record.signature = sealed.map(|secret| rotated_signature(app, record.signature.take(), secret));
-    }
-    update(app, version, record).await
+    Ok(known)
 }
 
 /// Raises the generation of the hook's password; the one before it is accepted for the overlap.
-pub async fn rotate_hook_secret(
-    app: &App,
-    id: ConnectionId,
-    precondition: &Precondition,
-) -> Result<Kept<Connection>, Refusal> {
+pub async fn rotate_hook_secret(app: &App, id: ConnectionId, precondition: &Precondition) -> Result<Known, Refusal> {
     let _changing = app.changing.lock().await;
-    let Kept { version, mut record } = find(&app.directory(), id)?;
+    let Known { connection: Kept { version, mut record }, health } = find_known(&app.directory(), id)?;
     precondition.check(version)?;
     record.hook =
         HookGeneration { current: record.hook.current.saturating_add(1), previous_until: Some(overlap_end(app)) };
-    update(app, version, record).await
+    record.updated_at = app.clock.now();
+    let versions = app.change(vec![put(kind::CONNECTION, &id, Expected::Version(version), &record)]).await?;
+    Ok(Known { connection: Kept { version: versions[0], record }, health })
 }
 
 /// The credentials of the hook that is made by hand.
@@ -220,6 +186,7 @@ pub async fn remove(
         )));
     }
     let mut changes = vec![delete(kind::CONNECTION, &id, kept.version)];
+    changes.push(Change { kind: kind::HEALTH, id: id.to_string(), expected: Expected::Any, value: None });
     let bindings = directory.bindings.values().filter(|binding| binding.record.connection == id);
     changes.extend(bindings.map(|binding| delete(kind::BINDING, &binding.record.id, binding.version)));
     changes.extend(directory.subscriptions_of(id).map(subscriptions::removal));
@@ -227,58 +194,15 @@ pub async fn remove(
     Ok(removal)
 }
 
+/// The connection with this id and how it is doing.
+pub fn find_known(directory: &Directory, id: ConnectionId) -> Result<Known, Refusal> {
+    let connection = find(directory, id)?;
+    Ok(Known { connection, health: directory.health.get(&id).cloned() })
+}
+
 /// The connection with this id.
 pub fn find(directory: &Directory, id: ConnectionId) -> Result<Kept<Connection>, Refusal> {
     directory.connections.get(&id).cloned().ok_or(Refusal::NotFound("connection"))
-}
-
-async fn update(app: &App, version: u64, mut record: Connection) -> Result<Kept<Connection>, Refusal> {
-    record.updated_at = app.clock.now();
-    let versions = app.change(vec![put(kind::CONNECTION, &record.id, Expected::Version(version), &record)]).await?;
-    Ok(Kept { version: versions[0], record })
-}
-
-fn seal(app: &App, id: ConnectionId, what: &str, plain: &str) -> Sealed {
-    app.keys.seal(&format!("connection/{id}/{what}"), plain.as_bytes())
-}
-
-fn sealed_headers(app: &App, id: ConnectionId, headers: Vec<(String, Secret)>) -> Vec<Header> {
-    let sealed = |(name, value): (String, Secret)| {
-        let value = seal(app, id, &format!("header/{name}"), &value);
-        Header { name, value }
-    };
-    headers.into_iter().map(sealed).collect()
-}
-
-fn rotated_signature(app: &App, before: Option<SignatureCheck>, secret: Sealed) -> SignatureCheck {
-    match before {
-        None => SignatureCheck { secret, previous: None, previous_until: None },
-        Some(before) => {
-            SignatureCheck { secret, previous: Some(before.secret), previous_until: Some(overlap_end(app)) }
-        }
-    }
-}
-
-fn overlap_end(app: &App) -> Timestamp {
-    app.clock.now().checked_add(app.settings.hook_overlap).unwrap_or(Timestamp::MAX)
-}
-
-/// Where our requests go, and with them the token.
-fn authority(url: &CollectionUrl) -> Option<url::Origin> {
-    Url::parse(url.as_str()).ok().map(|url| url.origin())
-}
-
-/// Secrets were given for one server. Another server gets them only from somebody who has them: otherwise whoever may
-/// change a URL could have a token sent to a place of their own.
-fn unmoved_secrets(moved: bool, record: &Connection, token_given: bool, headers_given: bool) -> Vec<Wrong> {
-    let again = |pointer| Wrong {
-        pointer,
-        detail: "must be given again (or null) when url moves to another server: secrets do not follow by themselves"
-            .to_owned(),
-    };
-    let token = (moved && record.token.is_some() && !token_given).then(|| again("/token"));
-    let headers = (moved && !record.headers.is_empty() && !headers_given).then(|| again("/headers"));
-    token.into_iter().chain(headers).collect()
 }
 
 fn removal_of(directory: &Directory, kept: &Kept<Connection>) -> Removal {

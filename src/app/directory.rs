@@ -2,7 +2,7 @@
 
 use super::kind;
 use crate::{
-    domain::{Binding, BindingId, Connection, ConnectionId, Project, Slug, Subscription, Token, TokenId},
+    domain::{Binding, BindingId, Connection, ConnectionId, Health, Project, Slug, Subscription, Token, TokenId},
     store::{Store, Versioned},
 };
 use serde::de::DeserializeOwned;
@@ -24,6 +24,8 @@ pub struct Directory {
     pub revision: u64,
     /// Connections by id.
     pub connections: BTreeMap<ConnectionId, Kept<Connection>>,
+    /// How each connection is doing, where it was checked.
+    pub health: BTreeMap<ConnectionId, Kept<Health>>,
     /// Projects by slug.
     pub projects: BTreeMap<Slug, Kept<Project>>,
     /// Bindings by id.
@@ -51,6 +53,7 @@ impl Directory {
         Self {
             revision,
             connections: records(store, kind::CONNECTION, |c: &Connection| c.id),
+            health: records(store, kind::HEALTH, |h: &Health| h.connection),
             projects: records(store, kind::PROJECT, |p: &Project| p.slug.clone()),
             bindings,
             tokens: records(store, kind::TOKEN, |t: &Token| t.id),

@@ -4,9 +4,11 @@ mod arrivals;
 pub mod attention;
 pub mod bindings;
 pub mod change;
+pub mod checks;
 mod clients;
 pub mod connections;
 mod directory;
+pub mod discovery;
 pub mod events;
 pub mod first_token;
 pub mod idempotency;
@@ -49,6 +51,8 @@ pub mod kind {
     pub const SUBSCRIPTION: &str = "subscription";
     /// Sealed keys by name.
     pub const SECRET: &str = "secret";
+    /// [`crate::domain::Health`] by the connection's id.
+    pub const HEALTH: &str = "health";
     /// Replies kept for a repeated `Idempotency-Key`.
     pub const IDEMPOTENCY: &str = "idempotency";
 }
@@ -95,6 +99,7 @@ pub struct App {
     /// rules over several (one build provider per project, bindings of a connection being removed) need this. One
     /// gateway owns the store, so a lock in its process is enough.
     changing: tokio::sync::Mutex<()>,
+    discovery: discovery::Cache,
     clients: clients::Clients,
     stopping: watch::Sender<bool>,
     directory: RwLock<Arc<Directory>>,
@@ -128,6 +133,7 @@ impl App {
             upkeep: Upkeep::default(),
             arrivals: Arrivals::default(),
             changing,
+            discovery: discovery::Cache::default(),
             clients: clients::Clients::new(dial),
             stopping,
             directory,

@@ -3,6 +3,7 @@
 mod binding;
 mod connection;
 mod framing;
+mod health;
 mod id;
 mod notification;
 mod project;
@@ -13,6 +14,7 @@ pub use self::{
     binding::{AzureRef, Binding, BranchRule, Role, Selection},
     connection::{Connection, Header, HookGeneration, HookMode, Sealed, ServicePrincipal, SignatureCheck},
     framing::{join, split},
+    health::{AzureScope, Grant, Health, HealthState, ScopeHealth},
     id::{BindingId, ConnectionId, NotificationId, Slug, SlugError, TokenId},
     notification::{Disposition, KeySource, Notification, QuarantineReason, UpdateReason, Verified},
     project::{Environment, Project},

@@ -130,7 +130,7 @@ pub async fn create(slug: Segment, call: Result<Call, Problem>) -> Result<Respon
     };
     let show = |record: &Binding| making.made(format!("/v1/bindings/{}", record.id), &BindingView::from(record));
     let kept = bindings::create(call.app(), slug, read_new(&body)?, show).await?;
-    Ok(making.reply(Some(kept.version)))
+    Ok(making.reply(Some(kept.version.into())))
 }
 
 /// Read a binding.

@@ -1,87 +1,36 @@
 //! Connections.
 
+mod body;
+mod check_view;
+mod view;
+
+pub use self::{
+    body::{ConnectionChangeBody, NewConnectionBody, change_schema, new_schema},
+    view::{ConnectionList, ConnectionView},
+};
+
+use self::body::{read_change, read_new};
 use super::{
-    extract::{Call, Segment},
-    fields::{DESCRIPTION, GUID, NAME, SECRET, SIGNATURE_SECRET, closed},
-    headers,
+    extract::{Call, Query, Segment},
     idempotency::{Creation, begin},
-    members::Members,
     problem::Problem,
     reconcile_views::RemovedConnectionView,
-    reply::{if_match, if_match_required, json, resource, secret, tagged},
-    views::{ConnectionList, ConnectionView, RemovalView, all},
+    reply::{Tag, if_match, if_match_required, json, resource, secret, tagged},
+    views::RemovalView,
 };
 use crate::{
     app::{
         change::Precondition,
-        connections::{self, ConnectionChange, NewConnection, Secret, hook_credentials},
+        checks,
+        connections::{self, Known, hook_credentials},
+        discovery,
     },
-    azure::CollectionUrl,
-    domain::{Connection, ConnectionId},
+    azure::client::Priority,
+    domain::{Connection, ConnectionId, Health},
     reconcile::removal,
 };
-use http::header;
-use serde_json::{Value, json as value};
-use utoipa::ToSchema;
+use http::{StatusCode, header};
 use warp::reply::Response;
-
-/// Forms of URL that are taken for sure. The reader takes more (other ports and hosts, spaces around it): it is there to
-/// understand what people paste, and a pattern for all of that would say nothing to anybody.
-const URL_PATTERN: &str = concat!(
-    "^https?://([A-Za-z0-9._-]{1,64}@)?",
-    r"[A-Za-z][A-Za-z0-9]{0,30}(-[A-Za-z0-9]{1,30})?(\.[A-Za-z][A-Za-z0-9]{0,30}(-[A-Za-z0-9]{1,30})?){0,3}(:[1-9][0-9]{0,3})?",
-    "/(tfs/)?[A-Za-z0-9]([A-Za-z0-9._-]|%[2-7][0-9A-E]){0,100}(/[A-Za-z0-9_-]([A-Za-z0-9._-]|%[2-7][0-9A-E]){0,100}){0,4}/?$",
-);
-
-/// In the document; [`new_schema`] says what it is.
-#[derive(ToSchema)]
-pub struct NewConnectionBody;
-
-/// In the document; [`change_schema`] says what it is.
-#[derive(ToSchema)]
-pub struct ConnectionChangeBody;
-
-fn url_schema() -> Value {
-    value!({
-        "type": "string", "maxLength": 2048, "pattern": URL_PATTERN,
-        "description": "The organization or collection, in any form: https://dev.azure.com/…, https://….visualstudio.com, a \
-                        server with or without /tfs and port, also a link to something inside it. Kept in its canonical form. \
-                        Several connections may have the same one.",
-        "examples": ["https://dev.azure.com/fabrikam"],
-    })
-}
-
-/// What creating one takes.
-pub fn new_schema() -> Value {
-    closed(
-        &["name", "url"],
-        &value!({
-            "name": NAME.schema("What people call it."),
-            "description": DESCRIPTION.nullable("What it is for."),
-            "url": url_schema(),
-            "token": SECRET.nullable("The personal access token. Kept sealed, never shown."),
-            "headers": headers::schema(true),
-            "collection_id": GUID.nullable("The collection's GUID: notifications of another one are then quarantined."),
-            "signature_secret": SIGNATURE_SECRET.nullable("Set it when a relay signs the bodies (`X-Hub-Signature-256`): unsigned deliveries are then refused."),
-        }),
-    )
-}
-
-/// What changing one takes.
-pub fn change_schema() -> Value {
-    closed(
-        &[],
-        &value!({
-            "name": NAME.schema("What people call it."),
-            "description": DESCRIPTION.nullable("What it is for; null takes it away."),
-            "url": url_schema(),
-            "token": SECRET.nullable("Another personal access token; null takes it away. Needed when url moves to another server."),
-            "headers": headers::schema(true),
-            "collection_id": GUID.nullable("The collection's GUID; null takes it away."),
-            "signature_secret": SIGNATURE_SECRET.nullable("Another secret: the one before it is accepted for the overlap, 7 days unless configured otherwise. Null: deliveries need no signature any more."),
-        }),
-    )
-}
 
 /// List connections.
 #[utoipa::path(get, path = "/v1/connections", tag = "connections", operation_id = "list_connections",
@@ -89,34 +38,40 @@ pub fn change_schema() -> Value {
 pub async fn list(call: Result<Call, Problem>) -> Result<Response, Problem> {
     let call = call?;
     call.query(&[])?;
-    let gateway = gateway(&call);
-    let data = all(call.app().directory().connections.values(), |record| ConnectionView::new(record, &gateway));
-    Ok(json(&ConnectionList { data }))
+    let (gateway, directory) = (gateway(&call), call.app().directory());
+    let view = |(id, kept): (&ConnectionId, &crate::app::Kept<Connection>)| {
+        let health = directory.health.get(id).map(|kept| &kept.record);
+        ConnectionView::new(call.app(), &gateway, &kept.record, health)
+    };
+    Ok(json(&ConnectionList { data: directory.connections.iter().map(view).collect() }))
 }
 
 /// Create a connection.
 ///
-/// The reply shows the hook's URL, user name and, this once, its password. The credential for Azure DevOps is kept sealed
-/// and not used yet, so the status is `unchecked`.
+/// It is checked first, which takes at most 20 seconds, and made whatever the check finds: `status` and `check` say how it
+/// is doing and what to do. The reply shows the hook's URL, user name and, this once, its password. Credentials for Azure
+/// DevOps are kept sealed.
 #[utoipa::path(post, path = "/v1/connections", tag = "connections", operation_id = "create_connection",
-    params(("Idempotency-Key" = Option<String>, Header, description = "Makes repeating it safe for 24 hours.", pattern = "^([!#-~]{1,255}|\"[!#-~]{1,255}\")$")),
+    params(("check" = Option<bool>, Query, description = "`false` makes it without waiting for the check, which then follows by itself."),
+        ("Idempotency-Key" = Option<String>, Header, description = "Makes repeating it safe for 24 hours.", pattern = "^([!#-~]{1,255}|\"[!#-~]{1,255}\")$")),
     request_body = NewConnectionBody,
     responses((status = 201, description = "Made.", body = ConnectionView)))]
 pub async fn create(call: Result<Call, Problem>) -> Result<Response, Problem> {
     let mut call = call?;
-    call.query(&[])?;
+    let check = checking(call.query(&["check"])?)?;
     let body = call.json().await?;
     let mut making = match begin(&call, &body)? {
         Creation::Again(reply) => return Ok(reply),
         Creation::New(making) => making,
     };
     let (new, gateway) = (read_new(&body)?, gateway(&call));
-    let show = |record: &Connection| {
-        let view = ConnectionView::showing(record, &gateway, &hook_credentials(call.app(), record));
+    let show = |record: &Connection, health: Option<&Health>| {
+        let view = ConnectionView::new(call.app(), &gateway, record, health);
+        let view = view.showing(&hook_credentials(call.app(), record));
         making.made(format!("/v1/connections/{}", record.id), &view)
     };
-    let kept = connections::create(call.app(), new, show).await?;
-    Ok(making.reply(Some(kept.version)))
+    let known = connections::create(call.app(), new, check, show).await?;
+    Ok(making.reply(Some(tag(&known))))
 }
 
 /// Read a connection.
@@ -127,28 +82,64 @@ pub async fn create(call: Result<Call, Problem>) -> Result<Response, Problem> {
 pub async fn show(id: Segment, call: Result<Call, Problem>) -> Result<Response, Problem> {
     let call = call?;
     call.query(&[])?;
-    let kept = connections::find(&call.app().directory(), id.names("connection")?)?;
-    resource(&call, kept.version, &ConnectionView::new(&kept.record, &gateway(&call)))
+    let known = connections::find_known(&call.app().directory(), id.names("connection")?)?;
+    resource(&call, tag(&known), &view(&call, &known))
 }
 
 /// Change a connection.
 ///
-/// Members that are left out stay as they are (RFC 7396).
+/// Members that are left out stay as they are (RFC 7396). It is checked first, which takes at most 20 seconds. A new
+/// credential that Azure DevOps does not accept is refused, and the old one stays in use; anything else that the check finds
+/// is kept with the change.
 #[utoipa::path(patch, path = "/v1/connections/{id}", tag = "connections", operation_id = "change_connection",
     params(("id" = Uuid, Path, description = "The connection's id."),
+        ("check" = Option<bool>, Query, description = "`false` changes it without waiting for the check, which then follows by itself."),
         ("If-Match" = String, Header, example = "*", description = "The ETag that reading it gave, or `*`.", min_length = 1, max_length = 1000)),
     request_body(content((ConnectionChangeBody = "application/json"), (ConnectionChangeBody = "application/merge-patch+json"))),
     responses((status = 200, description = "As it is now.", body = ConnectionView),
-        (status = 409, description = "`url` moves to another server and secrets that were given for the first are not given again.")))]
+        (status = 409, description = "Azure DevOps does not accept the new credential; or `url` or `proxy` moves elsewhere and secrets that were given for the first place are not given again.")))]
 pub async fn edit(id: Segment, call: Result<Call, Problem>) -> Result<Response, Problem> {
     let mut call = call?;
-    call.query(&[])?;
+    let check = checking(call.query(&["check"])?)?;
     let id: ConnectionId = id.names("connection")?;
     connections::find(&call.app().directory(), id)?;
     let precondition = if_match_required(&call)?;
     let change = read_change(&call.json().await?)?;
-    let kept = connections::edit(call.app(), id, &precondition, change).await?;
-    Ok(tagged(kept.version, json(&ConnectionView::new(&kept.record, &gateway(&call)))))
+    let known = connections::edit(call.app(), id, &precondition, change, check).await?;
+    Ok(tagged(tag(&known), json(&view(&call, &known))))
+}
+
+/// Check a connection.
+///
+/// Now, in at most 20 seconds: whether Azure DevOps is reached, who we are there, and each scope by itself. A connection that
+/// passes again is `enabled` again. The same happens in the background every ten minutes, and sooner while it fails.
+#[utoipa::path(post, path = "/v1/connections/{id}/check", tag = "connections", operation_id = "check_connection",
+    params(("id" = Uuid, Path, description = "The connection's id.")),
+    responses((status = 200, description = "As it was found.", body = ConnectionView)))]
+pub async fn check(id: Segment, call: Result<Call, Problem>) -> Result<Response, Problem> {
+    let call = call?;
+    call.query(&[])?;
+    let known = checks::check(call.app(), id.names("connection")?, Priority::Interactive).await?;
+    Ok(tagged(tag(&known), json(&view(&call, &known))))
+}
+
+/// Synchronize a connection.
+///
+/// Checks it, forgets the lists that were read through it, and has the service hooks at Azure DevOps compared with the
+/// bindings. That goes on behind the reply.
+#[utoipa::path(post, path = "/v1/connections/{id}/sync", tag = "connections", operation_id = "synchronize_connection",
+    params(("id" = Uuid, Path, description = "The connection's id.")),
+    responses((status = 202, description = "Begun; this is what the check found.", body = ConnectionView)))]
+pub async fn sync(id: Segment, call: Result<Call, Problem>) -> Result<Response, Problem> {
+    let call = call?;
+    call.query(&[])?;
+    let id = id.names("connection")?;
+    let known = checks::check(call.app(), id, Priority::Interactive).await?;
+    discovery::forget(call.app(), id);
+    call.app().reconcile.notify_one();
+    let mut response = json(&view(&call, &known));
+    *response.status_mut() = StatusCode::ACCEPTED;
+    Ok(response)
 }
 
 /// Preview the removal of a connection.
@@ -203,54 +194,26 @@ pub async fn rotate(id: Segment, call: Result<Call, Problem>) -> Result<Response
     let call = call?;
     call.query(&[])?;
     let precondition = if_match(&call)?.unwrap_or(Precondition::None);
-    let kept = connections::rotate_hook_secret(call.app(), id.names("connection")?, &precondition).await?;
-    let credentials = hook_credentials(call.app(), &kept.record);
-    let view = ConnectionView::showing(&kept.record, &gateway(&call), &credentials);
-    Ok(tagged(kept.version, secret(json(&view))))
+    let known = connections::rotate_hook_secret(call.app(), id.names("connection")?, &precondition).await?;
+    let credentials = hook_credentials(call.app(), &known.connection.record);
+    Ok(tagged(tag(&known), secret(json(&view(&call, &known).showing(&credentials)))))
 }
 
-fn read_new(body: &[u8]) -> Result<NewConnection, Problem> {
-    let mut members = Members::parse(body)?;
-    let given = members.text("name", &NAME);
-    let name = members.required("name", given);
-    let given = members.read("url", read_url);
-    let url = members.required("url", given);
-    let description = members.text("description", &DESCRIPTION).flatten();
-    let token = members.text("token", &SECRET).flatten().map(Secret::from);
-    let headers = members.read("headers", headers::read).flatten().unwrap_or_default();
-    let collection_id = members.guid("collection_id").flatten();
-    let signature_secret = members.text("signature_secret", &SIGNATURE_SECRET).flatten().map(Secret::from);
-    members.finish()?;
-    let (Some(name), Some(url)) = (name, url) else { unreachable!("what is required and absent is an error") };
-    Ok(NewConnection { name, description, url, token, headers, collection_id, signature_secret })
+fn view(call: &Call, known: &Known) -> ConnectionView {
+    let health = known.health.as_ref().map(|kept| &kept.record);
+    ConnectionView::new(call.app(), &gateway(call), &known.connection.record, health)
 }
 
-fn read_change(body: &[u8]) -> Result<ConnectionChange, Problem> {
-    let mut members = Members::parse(body)?;
-    let secret = |given: Option<Option<String>>| given.map(|value| value.map(Secret::from));
-    let given = members.text("name", &NAME);
-    let name = members.not_null("name", given);
-    let given = members.read("url", read_url);
-    let url = members.not_null("url", given);
-    let change = ConnectionChange {
-        name,
-        url,
-        description: members.text("description", &DESCRIPTION),
-        token: secret(members.text("token", &SECRET)),
-        headers: members.read("headers", headers::read).map(Option::unwrap_or_default),
-        collection_id: members.guid("collection_id"),
-        signature_secret: secret(members.text("signature_secret", &SIGNATURE_SECRET)),
-    };
-    members.finish()?;
-    Ok(change)
+/// The status is shown with the connection and changes without it.
+fn tag(known: &Known) -> Tag {
+    Tag::beside(known.connection.version, known.health.as_ref().map(|kept| kept.version))
 }
 
-fn read_url(value: Value) -> Result<CollectionUrl, String> {
-    let Value::String(text) = value else { return Err("must be a text".to_owned()) };
-    let url = CollectionUrl::parse(&text).map_err(|e| e.to_string())?;
-    let mut escapes = url.as_str().split('%').skip(1);
-    let is_escape = |rest: &str| rest.bytes().take(2).filter(u8::is_ascii_hexdigit).count() == 2;
-    if escapes.all(is_escape) { Ok(url) } else { Err("has a % that two hexadecimal digits do not follow".to_owned()) }
+/// Whether the check is wanted: yes, unless it is said not to be.
+fn checking(mut query: Query) -> Result<bool, Problem> {
+    let check = query.parsed("check", "true or false");
+    query.finish()?;
+    Ok(check.unwrap_or(true))
 }
 
 /// Where the gateway is reached: as configured, or as this client reached it.

@@ -98,7 +98,7 @@ pub async fn list(call: Result<Call, Problem>) -> Result<Response, Problem> {
     }
     let next = cursor::encode(Log::Events, page.reached);
     body.extend_from_slice(format!("],\"next\":\"{next}\"}}").as_bytes());
-    Ok(linked(&call, Log::Events, page.reached, raw_json(body, "application/json")))
+    Ok(linked(&call, &next, raw_json(body, "application/json")))
 }
 
 /// Read an event.

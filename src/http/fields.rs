@@ -1,7 +1,9 @@
 //! The bounds of every text that a client may send: the document and the reader take them from the same constants, so
 //! what is documented is what is enforced.
 
+use crate::app::connections::CA_BUNDLE_BYTES_MAX;
 use serde_json::{Value, json};
+use url::Url;
 
 /// What a text may be.
 pub struct Text {
@@ -13,6 +15,13 @@ pub struct Text {
     allows: fn(&str) -> bool,
     /// The same for people.
     words: &'static str,
+}
+
+/// Names of hosts that are taken for sure, with a port.
+macro_rules! host {
+    () => {
+        r"[A-Za-z][A-Za-z0-9]{0,30}(-[A-Za-z0-9]{1,30})?(\.[A-Za-z][A-Za-z0-9]{0,30}(-[A-Za-z0-9]{1,30})?){0,3}(:[1-9][0-9]{0,3})?"
+    };
 }
 
 const NO_CONTROL: &str = r"^[^\x00-\x1f\x7f-\x9f]*$";
@@ -30,6 +39,43 @@ pub const DESCRIPTION: Text =
     Text { chars_min: 0, chars_max: 2_000, pattern: "", allows: |_| true, words: "any characters" };
 /// A credential.
 pub const SECRET: Text = visible(1, 4_096);
+/// An Entra tenant.
+pub const TENANT: Text = Text {
+    chars_min: 1,
+    chars_max: 253,
+    pattern: "^[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?$",
+    allows: |text| {
+        let inner = |b: u8| b.is_ascii_alphanumeric() || b == b'.' || b == b'-';
+        text.bytes().all(inner) && !text.starts_with(['.', '-']) && !text.ends_with(['.', '-'])
+    },
+    words: "a tenant's GUID or domain",
+};
+/// Where a service principal's tokens come from.
+pub const AUTHORITY: Text = Text {
+    chars_min: 1,
+    chars_max: 500,
+    pattern: concat!("^https?://", host!(), "/?$"),
+    allows: |text| is_origin(text) && !text.contains('@'),
+    words: "a URL like https://login.microsoftonline.us, without a path",
+};
+/// A proxy. The pattern has the forms that are taken for sure; a password may have more in it, percent-encoded.
+pub const PROXY: Text = Text {
+    chars_min: 1,
+    chars_max: 1_000,
+    pattern: concat!("^https?://([A-Za-z0-9._~-]{1,64}(:[A-Za-z0-9._~-]{1,128})?@)?", host!(), "/?$"),
+    allows: is_origin,
+    words: "a URL like http://user:password@proxy.example:3128, without a path",
+};
+/// Certificates.
+pub const CA_BUNDLE: Text = Text {
+    chars_min: 1,
+    chars_max: CA_BUNDLE_BYTES_MAX,
+    pattern: r"^[\t\n\r -~]+$",
+    allows: |text| text.bytes().all(|b| matches!(b, b'\t' | b'\n' | b'\r' | b' '..=b'~')),
+    words: "certificates in PEM",
+};
+/// A part of a name to look for.
+pub const SEARCH: Text = plain(1, 200);
 /// A relay's signature secret.
 pub const SIGNATURE_SECRET: Text = visible(16, 256);
 /// A branch or the beginning of one, by the rules of git.
@@ -81,6 +127,13 @@ const fn plain(chars_min: usize, chars_max: usize) -> Text {
 const fn visible(chars_min: usize, chars_max: usize) -> Text {
     let allows: fn(&str) -> bool = |text| text.bytes().all(|b| b.is_ascii_graphic());
     Text { chars_min, chars_max, pattern: "^[!-~]+$", allows, words: "visible ASCII characters without spaces" }
+}
+
+/// A URL that names a server and nothing on it.
+fn is_origin(text: &str) -> bool {
+    let bare = |url: &Url| url.path() == "/" && url.query().is_none() && url.fragment().is_none();
+    let known = |url: &Url| matches!(url.scheme(), "https" | "http") && url.has_host();
+    text.bytes().all(|b| b.is_ascii_graphic()) && Url::parse(text).is_ok_and(|url| known(&url) && bare(&url))
 }
 
 impl Text {

@@ -4,7 +4,7 @@ use super::{
     Surface,
     extract::Call,
     problem::{Kind, Problem},
-    reply::created,
+    reply::{Tag, created},
 };
 use crate::{
     app::{
@@ -89,9 +89,9 @@ impl Making {
     }
 
     /// 201, with the `ETag` where the thing can be changed.
-    pub fn reply(mut self, version: Option<u64>) -> Response {
+    pub fn reply(mut self, tag: Option<Tag>) -> Response {
         let body = std::mem::take(&mut self.body);
-        created(&self.location, body, version)
+        created(&self.location, body, tag)
     }
 }
 

@@ -1,7 +1,10 @@
 //! Azure DevOps as a whole.
 
 use super::{extract::Call, problem::Problem, reply::json};
-use crate::app::attention::{Attention, attention};
+use crate::{
+    app::attention::{Attention, attention},
+    domain::HealthState,
+};
 use serde::Serialize;
 use utoipa::ToSchema;
 use warp::reply::Response;
@@ -24,6 +27,10 @@ pub enum AttentionKind {
     SubscriptionsNotDelivering,
     /// Subscriptions were made anew lately, after Azure DevOps had restricted or switched them off.
     SubscriptionsHealed,
+    /// Somebody has to do something about a connection.
+    ConnectionNeedsAttention,
+    /// A connection's Azure DevOps cannot be spoken with now.
+    ConnectionUnreachable,
 }
 
 /// One thing to look at; it goes away by itself with its cause.
@@ -34,6 +41,14 @@ pub struct AttentionView {
     /// What is going on and where to look.
     #[schema(max_length = 2000)]
     pub detail: String,
+    /// The one thing to do, where it does not go away by itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(max_length = 2000)]
+    pub remedy: Option<String>,
+    /// Where to look.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(format = "uri-reference", max_length = 200, example = "/v1/notifications?state=dead")]
+    pub link: Option<String>,
 }
 
 /// The integration with Azure DevOps.
@@ -57,39 +72,54 @@ pub struct IntegrationView {
 
 impl From<Attention> for AttentionView {
     fn from(attention: Attention) -> Self {
-        let (kind, detail) = match attention {
-            Attention::StoreNotReady(reason) => (AttentionKind::StoreNotReady, reason),
-            Attention::Quarantined(count) => (
+        let plain =
+            |kind, detail, link: Option<&str>| Self { kind, detail, remedy: None, link: link.map(str::to_owned) };
+        match attention {
+            Attention::StoreNotReady(reason) => plain(AttentionKind::StoreNotReady, reason, Some("/readyz")),
+            Attention::Quarantined(count) => plain(
                 AttentionKind::NotificationsQuarantined,
                 format!("{count} of the newest notifications are in quarantine: /v1/notifications?state=quarantined"),
+                Some("/v1/notifications?state=quarantined"),
             ),
-            Attention::Dead(count) => (
+            Attention::Dead(count) => plain(
                 AttentionKind::NotificationsDead,
                 format!("{count} notifications could not be translated: /v1/notifications?state=dead"),
+                Some("/v1/notifications?state=dead"),
             ),
             Attention::Backlog(count) => {
-                (AttentionKind::TranslationBehind, format!("{count} notifications wait for translation"))
+                plain(AttentionKind::TranslationBehind, format!("{count} notifications wait for translation"), None)
             }
             Attention::Subscriptions(connection, trouble) => {
-                (AttentionKind::SubscriptionsTrouble, format!("connection {connection}: {}", trouble.detail))
+                let link = format!("/v1/subscriptions?connection={connection}");
+                plain(
+                    AttentionKind::SubscriptionsTrouble,
+                    format!("connection {connection}: {}", trouble.detail),
+                    Some(&link),
+                )
             }
-            Attention::SubscriptionsAre(connection, state, count) => (
+            Attention::SubscriptionsAre(connection, state, count) => plain(
                 AttentionKind::SubscriptionsNotDelivering,
-                format!(
-                    "connection {connection}: {count} subscriptions are {word}: \
-                     /v1/subscriptions?connection={connection}&state={word}",
-                    word = state.word()
-                ),
+                format!("connection {connection}: {count} subscriptions are {}", state.word()),
+                Some(&format!("/v1/subscriptions?connection={connection}&state={}", state.word())),
             ),
-            Attention::SubscriptionsHealed(connection, count) => (
+            Attention::SubscriptionsHealed(connection, count) => plain(
                 AttentionKind::SubscriptionsHealed,
                 format!(
                     "connection {connection}: {count} subscriptions were made anew in the last 24 hours, because Azure DevOps \
                      had restricted or disabled them; see whether it reaches the gateway without failures"
                 ),
+                Some(&format!("/v1/subscriptions?connection={connection}")),
             ),
-        };
-        Self { kind, detail: detail.chars().take(2_000).collect() }
+            Attention::Connection { id, name, health } => Self {
+                kind: match health.state {
+                    HealthState::Unreachable => AttentionKind::ConnectionUnreachable,
+                    _ => AttentionKind::ConnectionNeedsAttention,
+                },
+                detail: format!("{name}: {}", health.cause.unwrap_or_default()),
+                remedy: health.remedy,
+                link: Some(format!("/v1/connections/{id}")),
+            },
+        }
     }
 }
 

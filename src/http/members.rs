@@ -99,6 +99,22 @@ impl Members {
         self.errors.push(FieldError::member(format!("{}/{name}/{at}", self.at), detail));
     }
 
+    /// An object, read by `read`, which leaves what is wrong in the object it was given.
+    pub fn object<T>(&mut self, name: &'static str, read: impl FnOnce(&mut Self) -> T) -> Given<T> {
+        let Some(value) = self.take(name)? else { return Some(None) };
+        match Self::of(value, format!("{}/{name}", self.at)) {
+            Ok(mut object) => {
+                let value = read(&mut object);
+                self.errors.append(&mut object.all_errors());
+                Some(Some(value))
+            }
+            Err(error) => {
+                self.errors.push(error);
+                None
+            }
+        }
+    }
+
     /// A list of objects, each read by `read`, which leaves what is wrong in the object it was given.
     pub fn objects<T>(
         &mut self,

@@ -10,6 +10,7 @@ pub mod auth;
 pub mod bindings;
 pub mod connections;
 pub mod cursor;
+pub mod discovery;
 pub mod docs;
 pub mod events;
 pub mod extract;

@@ -262,7 +262,8 @@ pub async fn list(call: Result<Call, Problem>) -> Result<Response, Problem> {
     let (seen, reached) = page(call.app(), &Filter { state, connection, event_type }, after, limit).await?;
     let next = cursor::encode(Log::Notifications, reached);
     let data = seen.iter().map(NotificationView::from).collect();
-    Ok(linked(&call, Log::Notifications, reached, json(&NotificationsPage { data, next })))
+    let page = json(&NotificationsPage { data, next: next.clone() });
+    Ok(linked(&call, &next, page))
 }
 
 /// Read a notification.

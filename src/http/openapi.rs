@@ -114,6 +114,9 @@ fn complete(operation: &mut Value, access: Access, method: &str) {
     if operation.get("requestBody").is_some() && access != Access::Hook {
         names.extend([("413", "BodyTooLarge"), ("415", "UnsupportedMedia"), ("422", "InvalidBody")]);
     }
+    if operation["operationId"].as_str().is_some_and(|id| id.starts_with("discover_")) {
+        names.extend([("424", "FailedDependency"), ("502", "BadGateway")]);
+    }
     let conditional = header_parameter(operation, "If-Match");
     if conditional {
         names.push(("412", "PreconditionFailed"));
@@ -196,6 +199,8 @@ fn responses() -> Value {
         ("UnsupportedMedia", "The body is not JSON by its Content-Type.", &[]),
         ("InvalidBody", "Members of the body are wrong; errors lists all of them.", &[]),
         ("PreconditionRequired", "If-Match is required.", &[]),
+        ("FailedDependency", "The connection has to be mended first: its credential, its rights or its settings.", &[]),
+        ("BadGateway", "Azure DevOps cannot be reached, or what answers is not Azure DevOps.", &[]),
         ("TooManyFailures", "Too many wrong tokens came from this address.", &["Retry-After"]),
         ("Unavailable", "The gateway cannot do this now; try again.", &["Retry-After"]),
         ("Other", "Any other problem.", &[]),
@@ -235,6 +240,7 @@ const TAGS: &[(&str, &str)] = &[
     ("notifications", "What was received, as it came, and what became of it."),
     ("integration", "Azure DevOps as a whole."),
     ("connections", "Organizations and collections of Azure DevOps."),
+    ("discovery", "What a connection can see, to choose from."),
     ("projects", "Our projects: what connections are bound to."),
     ("bindings", "What a project takes from a connection."),
     ("subscriptions", "Service hooks at Azure DevOps: made from the bindings, and looked after."),

@@ -7,7 +7,11 @@
 //! client is shown too; the client gets neither source nor Debug text.
 
 use crate::{
-    app::change::{Refusal, Wrong},
+    app::{
+        change::{Refusal, Wrong},
+        discovery::Undiscovered,
+    },
+    azure::client::Failure,
     store,
 };
 use http::{HeaderName, HeaderValue, StatusCode, header};
@@ -20,6 +24,10 @@ use warp::{Reply, reply::Response};
 pub const MEDIA_TYPE: &str = "application/problem+json";
 /// How long to wait before the store is asked again.
 const STORE_RETRY: Duration = Duration::from_secs(2);
+/// The same for an Azure DevOps that cannot answer: its maintenance takes minutes, not seconds.
+const AZURE_RETRY: Duration = Duration::from_mins(1);
+/// Longest text about one problem.
+const DETAIL_CHARS_MAX: usize = 2_000;
 
 macro_rules! kinds {
     ($( $name:ident $status:ident $word:literal $title:literal; )+) => {
@@ -73,6 +81,15 @@ kinds! {
     KeyReused            UNPROCESSABLE_ENTITY   "idempotency-key-reused" "The Idempotency-Key belongs to another request";
     PreconditionRequired PRECONDITION_REQUIRED  "precondition-required"  "If-Match is required";
     TooManyFailures      TOO_MANY_REQUESTS      "too-many-failures"      "Too many wrong tokens from this address";
+    AzureSettings        FAILED_DEPENDENCY      "azure-settings"         "A setting of the connection cannot be used";
+    AzureUnauthorized    FAILED_DEPENDENCY      "azure-unauthorized"     "Azure DevOps does not accept the connection's credential";
+    AzureForbidden       FAILED_DEPENDENCY      "azure-forbidden"        "Azure DevOps does not allow this to the connection";
+    AzureNotFound        NOT_FOUND              "azure-not-found"        "Azure DevOps does not know this, or does not show it";
+    AzureRefused         BAD_GATEWAY            "azure-refused"          "Azure DevOps refuses the request";
+    AzureUnreachable     BAD_GATEWAY            "azure-unreachable"      "Azure DevOps cannot be reached";
+    AzureUnexpected      BAD_GATEWAY            "azure-unexpected"       "The answer is not what Azure DevOps documents";
+    AzureThrottled       SERVICE_UNAVAILABLE    "azure-throttled"        "Azure DevOps asks to wait";
+    AzureUnavailable     SERVICE_UNAVAILABLE    "azure-unavailable"      "Azure DevOps cannot answer now";
     Internal             INTERNAL_SERVER_ERROR  "internal"               "Something is wrong with the gateway";
     Unavailable          SERVICE_UNAVAILABLE    "unavailable"            "The gateway cannot do this now";
 }
@@ -312,6 +329,34 @@ impl From<Refusal> for Problem {
                 wrong.into_iter().map(|Wrong { pointer, detail }| FieldError::member(pointer, detail)).collect(),
             ),
             Refusal::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<Undiscovered> for Problem {
+    fn from(undiscovered: Undiscovered) -> Self {
+        let (failure, advice) = match undiscovered {
+            Undiscovered::Refused(refusal) => return refusal.into(),
+            Undiscovered::Failed { failure, advice } => (failure, advice),
+        };
+        // What the connection's owner has to mend depends on the connection and is no fault on the way (424); what Azure or
+        // the network does wrong is one (502); what passes is worth another try (503).
+        let (kind, wait) = match failure {
+            Failure::Settings(_) => (Kind::AzureSettings, None),
+            Failure::Unauthorized { .. } => (Kind::AzureUnauthorized, None),
+            Failure::Forbidden { .. } => (Kind::AzureForbidden, None),
+            Failure::NotFound { .. } => (Kind::AzureNotFound, None),
+            Failure::Refused { .. } => (Kind::AzureRefused, None),
+            Failure::Unreachable { .. } => (Kind::AzureUnreachable, None),
+            Failure::Unexpected { .. } => (Kind::AzureUnexpected, None),
+            Failure::Throttled { wait } => (Kind::AzureThrottled, Some(wait)),
+            Failure::Unavailable { .. } => (Kind::AzureUnavailable, Some(AZURE_RETRY)),
+        };
+        let detail: String = format!("{}. {}", advice.cause, advice.remedy).chars().take(DETAIL_CHARS_MAX).collect();
+        let problem = Self::because(kind, detail.trim_end().to_owned());
+        match wait {
+            Some(wait) => problem.retry_after(wait),
+            None => problem,
         }
     }
 }

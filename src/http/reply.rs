@@ -4,10 +4,7 @@ use super::{
     extract::Call,
     problem::{Kind, Problem},
 };
-use crate::{
-    app::change::Precondition,
-    store::{Log, Position},
-};
+use crate::app::change::Precondition;
 use http::{HeaderName, HeaderValue, StatusCode, header};
 use serde::Serialize;
 use std::fmt::Write as _;
@@ -28,8 +25,37 @@ pub fn raw_json(body: Vec<u8>, media_type: &'static str) -> Response {
     response
 }
 
+/// What an entity tag says: the resource's version, and that of what is shown beside it.
+///
+/// `If-Match` compares the first alone. That a background check found something else is no reason to refuse a change of
+/// the resource, but a reader who asks with `If-None-Match` wants to see it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Tag {
+    version: u64,
+    beside: u64,
+}
+
+impl From<u64> for Tag {
+    fn from(version: u64) -> Self {
+        Self { version, beside: 0 }
+    }
+}
+
+impl Tag {
+    /// With something beside the resource that changes by itself.
+    pub fn beside(version: u64, beside: Option<u64>) -> Self {
+        Self { version, beside: beside.unwrap_or(0) }
+    }
+
+    fn value(self) -> HeaderValue {
+        let Self { version, beside } = self;
+        let text = if beside == 0 { format!("\"{version}\"") } else { format!("\"{version}.{beside}\"") };
+        HeaderValue::from_str(&text).expect("quoted numbers are a header value")
+    }
+}
+
 /// 201, with where it is; not to be kept by anybody on the way, because it may show a secret.
-pub fn created(location: &str, body: Vec<u8>, version: Option<u64>) -> Response {
+pub fn created(location: &str, body: Vec<u8>, tag: Option<Tag>) -> Response {
     let mut response = raw_json(body, "application/json");
     *response.status_mut() = StatusCode::CREATED;
     let headers = response.headers_mut();
@@ -37,8 +63,8 @@ pub fn created(location: &str, body: Vec<u8>, version: Option<u64>) -> Response 
     if let Ok(location) = HeaderValue::from_str(location) {
         headers.insert(header::LOCATION, location);
     }
-    match version {
-        Some(version) => tagged(version, response),
+    match tag {
+        Some(tag) => tagged(tag, response),
         None => response,
     }
 }
@@ -65,16 +91,17 @@ pub fn no_content() -> Response {
 }
 
 /// With the resource's strong `ETag`.
-pub fn tagged(version: u64, mut response: Response) -> Response {
-    response.headers_mut().insert(header::ETAG, etag(version));
+pub fn tagged(tag: impl Into<Tag>, mut response: Response) -> Response {
+    response.headers_mut().insert(header::ETAG, tag.into().value());
     response
 }
 
 /// The resource, or 304 when the client has this version.
-pub fn resource(call: &Call, version: u64, body: &impl Serialize) -> Result<Response, Problem> {
-    let known = none_match(call)?.is_some_and(|tags| tags.name(version));
+pub fn resource(call: &Call, tag: impl Into<Tag>, body: &impl Serialize) -> Result<Response, Problem> {
+    let tag = tag.into();
+    let known = none_match(call)?.is_some_and(|tags| tags.name(tag));
     let response = if known { StatusCode::NOT_MODIFIED.into_response() } else { json(body) };
-    Ok(tagged(version, response))
+    Ok(tagged(tag, response))
 }
 
 /// `If-None-Match`.
@@ -92,11 +119,11 @@ pub enum Tags<'a> {
 
 impl Tags<'_> {
     /// Whether this version is among them, compared weakly, as RFC 9110 wants it for `If-None-Match`.
-    pub fn name(&self, version: u64) -> bool {
+    pub fn name(&self, tag: impl Into<Tag>) -> bool {
         match self {
             Self::Any => true,
             Self::These(tags) => {
-                let current = etag(version);
+                let current = tag.into().value();
                 tags.iter().any(|tag| tag.trim_start_matches("W/").as_bytes() == current.as_bytes())
             }
         }
@@ -117,13 +144,12 @@ fn tags(call: &Call, name: HeaderName) -> Result<Option<Tags<'_>>, Problem> {
     }))
 }
 
-fn etag(version: u64) -> HeaderValue {
-    HeaderValue::from_str(&format!("\"{version}\"")).expect("a quoted number is a header value")
-}
-
 /// `If-Match`; `*` means any version. A tag that is not one of ours matches nothing.
 pub fn if_match(call: &Call) -> Result<Option<Precondition>, Problem> {
-    let version = |tag: &&str| tag.strip_prefix('"')?.strip_suffix('"')?.parse().ok();
+    let version = |tag: &&str| {
+        let text = tag.strip_prefix('"')?.strip_suffix('"')?;
+        text.split_once('.').map_or(text, |(version, _)| version).parse().ok()
+    };
     Ok(tags(call, header::IF_MATCH)?.map(|tags| match tags {
         Tags::Any => Precondition::None,
         Tags::These(tags) => Precondition::Versions(tags.iter().filter_map(version).collect()),
@@ -137,10 +163,10 @@ pub fn if_match_required(call: &Call) -> Result<Precondition, Problem> {
     })
 }
 
-/// With `Link: <…>; rel="next"`: the same request, going on after `next`.
-pub fn linked(call: &Call, log: Log, next: Position, mut response: Response) -> Response {
-    let mut target = format!("{}?after={}", call.path, super::cursor::encode(log, next));
-    for (name, value) in call.parameters().filter(|(name, _)| name != "after" && name != "wait") {
+/// With `Link: <…>; rel="next"`: the same request, going on after the cursor `next`.
+pub fn linked(call: &Call, next: &str, mut response: Response) -> Response {
+    let mut target = format!("{}?after={next}", call.path);
+    for (name, value) in call.parameters().filter(|(name, _)| !matches!(&**name, "after" | "wait" | "refresh")) {
         let value: String = url::form_urlencoded::byte_serialize(value.as_bytes()).collect();
         let _ = write!(target, "&{name}={value}");
     }

@@ -3,7 +3,7 @@
 use super::{
     Surface,
     auth::{Access, admit},
-    bindings, connections, docs, events,
+    bindings, connections, discovery, docs, events,
     extract::{Call, Segment, call},
     health, hooks, integration, notifications,
     problem::{Kind, Problem},
@@ -88,6 +88,13 @@ routes! {
     patch  Admin  "v1" / "connections" / Segment                          => connections::edit;
     delete Admin  "v1" / "connections" / Segment                          => connections::remove;
     get    Read   "v1" / "connections" / Segment / "removal"              => connections::removal;
+    post   Admin  "v1" / "connections" / Segment / "check"                => connections::check;
+    post   Admin  "v1" / "connections" / Segment / "sync"                 => connections::sync;
+    get    Read   "v1" / "connections" / Segment / "azure" / "projects"        => discovery::projects;
+    get    Read   "v1" / "connections" / Segment / "azure" / "repositories"    => discovery::repositories;
+    get    Read   "v1" / "connections" / Segment / "azure" / "branches"        => discovery::branches;
+    get    Read   "v1" / "connections" / Segment / "azure" / "pipelines"       => discovery::pipelines;
+    get    Read   "v1" / "connections" / Segment / "azure" / "work-item-types" => discovery::work_item_types;
     post   Admin  "v1" / "connections" / Segment / "rotate-hook-secret"   => connections::rotate;
 
     get    Read   "v1" / "projects"                                       => projects::list;

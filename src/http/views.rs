@@ -2,113 +2,13 @@
 
 use super::reconcile_views::HookAtAzureView;
 use crate::{
-    app::{
-        Kept,
-        connections::{HookCredentials, Removal, hook_user_name},
-    },
-    domain::{self, Binding, BranchRule, Connection, Environment, Project, Scope, Selection, Token},
+    app::{Kept, connections::Removal},
+    domain::{self, Binding, BranchRule, Environment, Project, Scope, Selection, Token},
     reconcile::removal::Hook,
 };
 use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
-
-/// How a connection to Azure DevOps is doing.
-#[derive(Debug, Serialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum ConnectionStatus {
-    /// Azure DevOps was not asked yet.
-    Unchecked,
-}
-
-/// What a service hook that is made by hand is given.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct HookView {
-    /// The URL.
-    #[schema(format = "uri", max_length = 2100)]
-    pub url: String,
-    /// The Basic user name; its last part is the password's generation.
-    #[schema(max_length = 100, example = "hookwell.manual.1")]
-    pub user_name: String,
-    /// The Basic password. Only in the reply to creating the connection and to rotating its hook secret.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(max_length = 100)]
-    pub password: Option<String>,
-    /// Until when the password before it is accepted too.
-    #[schema(value_type = Option<String>, format = DateTime, max_length = 40)]
-    pub previous_password_until: Option<jiff::Timestamp>,
-}
-
-/// A connection.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct ConnectionView {
-    /// Its id, part of the hook's URL.
-    pub id: Uuid,
-    /// What people call it.
-    #[schema(max_length = 100)]
-    pub name: String,
-    /// What it is for.
-    #[schema(max_length = 2000)]
-    pub description: Option<String>,
-    /// The organization or collection, in its canonical form.
-    #[schema(format = "uri", max_length = 2048, example = "https://dev.azure.com/fabrikam")]
-    pub url: String,
-    /// How it is doing.
-    pub status: ConnectionStatus,
-    /// Whether a personal access token is kept. It is never shown.
-    pub token_set: bool,
-    /// The names of the extra headers. Their values are never shown.
-    #[schema(max_items = 20)]
-    pub header_names: Vec<String>,
-    /// The collection's GUID; a notification of another collection is quarantined.
-    pub collection_id: Option<Uuid>,
-    /// Whether deliveries must be signed by a relay.
-    pub signature_secret_set: bool,
-    /// Until when the signature secret before it is accepted too.
-    #[schema(value_type = Option<String>, format = DateTime, max_length = 40)]
-    pub previous_signature_secret_until: Option<jiff::Timestamp>,
-    /// What a service hook is given.
-    pub hook: HookView,
-    /// When it was made.
-    #[schema(value_type = String, format = DateTime, max_length = 40)]
-    pub created_at: jiff::Timestamp,
-    /// When it was last changed.
-    #[schema(value_type = String, format = DateTime, max_length = 40)]
-    pub updated_at: jiff::Timestamp,
-}
-
-impl ConnectionView {
-    /// Without any secret; `gateway` is where the gateway is reached, without trailing slash.
-    pub fn new(record: &Connection, gateway: &str) -> Self {
-        Self {
-            id: record.id.0,
-            name: record.name.clone(),
-            description: record.description.clone(),
-            url: record.url.to_string(),
-            status: ConnectionStatus::Unchecked,
-            token_set: record.token.is_some(),
-            header_names: record.headers.iter().map(|header| header.name.clone()).collect(),
-            collection_id: record.collection_id,
-            signature_secret_set: record.signature.is_some(),
-            previous_signature_secret_until: record.signature.as_ref().and_then(|check| check.previous_until),
-            hook: HookView {
-                url: format!("{gateway}/hooks/azure-devops/{}", record.id),
-                user_name: hook_user_name(record),
-                password: None,
-                previous_password_until: record.hook.previous_until,
-            },
-            created_at: record.created_at,
-            updated_at: record.updated_at,
-        }
-    }
-
-    /// With the hook's password, this once.
-    pub fn showing(record: &Connection, gateway: &str, credentials: &HookCredentials) -> Self {
-        let mut view = Self::new(record, gateway);
-        view.hook.password = Some(credentials.password.to_string());
-        view
-    }
-}
 
 /// What removing a connection takes along.
 #[derive(Debug, Serialize, ToSchema)]
@@ -356,14 +256,6 @@ impl TokenView {
             created_at: record.created_at,
         }
     }
-}
-
-/// All connections.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct ConnectionList {
-    /// By id.
-    #[schema(max_items = 1000)]
-    pub data: Vec<ConnectionView>,
 }
 
 /// All projects.

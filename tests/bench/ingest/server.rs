@@ -96,7 +96,7 @@ impl Server {
     pub(crate) async fn gateway() -> Self {
         let folder = tempfile::tempdir().expect("a temporary directory");
         let mut server = Self::start(gateway_command(folder.path()), Some(folder));
-        let body = json!({"name": "Fabrikam", "url": "https://dev.azure.com/fabrikam"});
+        let body = json!({"name": "Fabrikam", "url": "https://dev.azure.com/fabrikam", "hooks": "manual"});
         let request = server.client.post(server.url("/v1/connections")).bearer_auth(TOKEN).json(&body);
         let answer: Value = request.send().await.expect("an answer").json().await.expect("JSON");
         let text = |member: &str| answer["hook"][member].as_str().unwrap_or_else(|| panic!("{answer}")).to_owned();

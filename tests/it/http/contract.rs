@@ -134,7 +134,7 @@ async fn an_unknown_query_parameter_is_an_error_everywhere_but_at_the_hooks() {
     for (path, method, operation) in operations().filter(|(path, ..)| !path.starts_with("/hooks")) {
         let reply = gateway.ask(method, &format!("{}?nonsense=1", nowhere(path))).json(&json!({})).send().await;
         assert_eq!((reply.status.as_u16(), reply.problem().as_str()), (400, "invalid-parameter"), "{method} {path}");
-        assert_eq!(reply.wrong(), ["nonsense"], "{}", operation["operationId"]);
+        assert!(reply.wrong().contains(&"nonsense".to_owned()), "{}: {reply:?}", operation["operationId"]);
     }
 }
 

@@ -1,11 +1,15 @@
+mod checks;
+mod connections;
 mod contract;
 mod deliveries;
+mod discovery;
 mod events;
 mod faults;
 mod faulty;
 mod hooks;
 mod panics;
 mod resources;
+mod scripted;
 mod signatures;
 mod stream;
 

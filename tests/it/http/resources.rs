@@ -1,8 +1,9 @@
 //! Connections, projects, bindings and tokens.
 
+use super::scripted;
 use crate::harness::{EXERCISED, Gateway};
 use serde_json::{Value, json};
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 
 #[tokio::test]
 async fn the_life_of_a_connection() {
@@ -17,7 +18,7 @@ async fn the_life_of_a_connection() {
     assert_eq!((made.status.as_u16(), made.header("location")), (201, &*path));
     assert_eq!(made.header("cache-control"), "no-store");
     assert_eq!(view["url"], "https://dev.azure.com/fabrikam");
-    assert_eq!(view["status"], "unchecked");
+    assert_eq!(view["status"], "unreachable");
     assert_eq!(view["header_names"], json!(["CF-Access-Client-Id", "CF-Access-Client-Secret"]));
     assert_eq!(view["hook"]["url"], format!("http://hooks.example:8443/hooks/azure-devops/{id}"));
     assert_eq!(view["hook"]["password"].as_str().unwrap().len(), 43);
@@ -298,7 +299,7 @@ async fn secrets_are_in_no_reply_and_in_no_debug_output() {
 /// good reply; what the other tests saw is in [`EXERCISED`] too.
 #[tokio::test]
 async fn every_operation_is_exercised() {
-    let gateway = Gateway::start().await;
+    let gateway = scripted::gateway(&Arc::default()).await;
     let (connection, made) = gateway.connection().await;
     gateway.project("shop").await;
     let binding = json!({ "role": "build_provider", "connection": connection, "azure_project": "p" });
@@ -324,6 +325,11 @@ async fn every_operation_is_exercised() {
         "/v1/connections".into(),
         format!("/v1/connections/{connection}"),
         format!("/v1/connections/{connection}/removal"),
+        format!("/v1/connections/{connection}/azure/projects"),
+        format!("/v1/connections/{connection}/azure/repositories"),
+        format!("/v1/connections/{connection}/azure/branches?azure_project=p&repository=r"),
+        format!("/v1/connections/{connection}/azure/pipelines?azure_project=p"),
+        format!("/v1/connections/{connection}/azure/work-item-types?azure_project=p"),
         "/v1/projects".into(),
         "/v1/projects/shop".into(),
         "/v1/projects/shop/bindings".into(),
@@ -339,6 +345,10 @@ async fn every_operation_is_exercised() {
     let change = |path: String| gateway.ask("PATCH", &path).header("if-match", "*").json(&json!({ "name": "n" }));
     assert_eq!(change(format!("/v1/connections/{connection}")).send().await.status, 200);
     assert_eq!(change(format!("/v1/bindings/{binding}")).send().await.status, 200);
+    for (call, status) in [("check", 200), ("sync", 202)] {
+        let path = format!("/v1/connections/{connection}/{call}");
+        assert_eq!(gateway.ask("POST", &path).send().await.status, status, "{call}");
+    }
     let rotate = format!("/v1/connections/{connection}/rotate-hook-secret");
     assert_eq!(gateway.ask("POST", &rotate).send().await.status, 200);
     let put = gateway.ask("PUT", "/v1/projects/shop").header("if-match", "*").json(&json!({ "name": "n" }));

@@ -109,8 +109,7 @@ impl Process {
 
     /// Makes a connection to the simulated organization.
     pub(crate) async fn connect(&self) -> Hook {
-        let body =
-            json!({"name": "Fabrikam", "url": Organization::new("fabrikam", 0, jiff::Timestamp::UNIX_EPOCH).url()});
+        let body = json!({"name": "Fabrikam", "url": Organization::new("fabrikam", 0, jiff::Timestamp::UNIX_EPOCH).url(), "hooks": "manual"});
         let request = self.client.post(format!("{}/v1/connections", self.base)).bearer_auth(ADMIN_TOKEN).json(&body);
         let answer: Value = request.send().await.unwrap().error_for_status().unwrap().json().await.unwrap();
         let text = |member: &str| answer["hook"][member].as_str().unwrap().to_owned();

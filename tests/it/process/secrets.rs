@@ -12,6 +12,10 @@ const NEXT_TOKEN: &str = "personal-access-token-next-77d0";
 const HEADER: &str = "extra-header-value-91ab";
 const SIGNATURE: &str = "signature-secret-one-c3d4";
 const NEXT_SIGNATURE: &str = "signature-secret-two-e5f6";
+const CLIENT_SECRET: &str = "client-secret-2b7e";
+const PROXY_PASSWORD: &str = "proxy-password-4d90";
+/// Nothing listens there: the check finds that out at once, and the secrets go nowhere.
+const NOWHERE: &str = "http://127.0.0.1:9/fabrikam";
 const URL_PASSWORD: &str = "url-password-0badcafe";
 const GUESS: &str = "guessed-credential-600d";
 /// No secret: it shows that what is looked for would be found.
@@ -63,6 +67,12 @@ impl Watched {
                 "other types",
                 json!({ "token": { TOKEN: 1 }, "headers": HEADER, "signature_secret": [SIGNATURE] }).to_string(),
             ),
+            (
+                "odd places",
+                json!({ "name": "x", "url": NOWHERE, "proxy": format!("http://me:{PROXY_PASSWORD}@host/path"),
+                    "service_principal": { "client_secret": CLIENT_SECRET }, "ca_bundle": TOKEN })
+                .to_string(),
+            ),
             ("too long", json!({ "token": repeated, "headers": { "X-Extra": repeated } }).to_string()),
             (
                 "unfit",
@@ -110,15 +120,26 @@ fn text(value: &Value, pointer: &str) -> String {
 async fn no_secret_is_in_a_reply_a_figure_a_log_line_or_a_file() {
     let folder = tempfile::tempdir().unwrap();
     let mut watched = Watched { process: Process::start(folder.path(), &["--log", "debug"]), said: Vec::new() };
-    let mut secrets: Vec<String> =
-        [ADMIN_TOKEN, TOKEN, NEXT_TOKEN, HEADER, SIGNATURE, NEXT_SIGNATURE, URL_PASSWORD, GUESS]
-            .map(str::to_owned)
-            .to_vec();
+    let mut secrets: Vec<String> = [
+        ADMIN_TOKEN,
+        TOKEN,
+        NEXT_TOKEN,
+        HEADER,
+        SIGNATURE,
+        NEXT_SIGNATURE,
+        CLIENT_SECRET,
+        PROXY_PASSWORD,
+        URL_PASSWORD,
+        GUESS,
+    ]
+    .map(str::to_owned)
+    .to_vec();
 
     // Planted. The two that are made here are shown by the reply that makes them, and by its repeat under one key.
     let connection = json!({
-        "name": NAME, "url": "https://dev.azure.com/fabrikam", "token": TOKEN,
+        "name": NAME, "url": NOWHERE, "token": TOKEN,
         "headers": { "X-Extra": HEADER }, "signature_secret": SIGNATURE,
+        "proxy": format!("http://me:{PROXY_PASSWORD}@127.0.0.1:9"),
     });
     let create =
         |watched: &Watched| watched.admin("POST", "/v1/connections").header("idempotency-key", "k1").json(&connection);
@@ -138,6 +159,17 @@ async fn no_secret_is_in_a_reply_a_figure_a_log_line_or_a_file() {
     let change = json!({ "token": NEXT_TOKEN, "signature_secret": NEXT_SIGNATURE });
     let change = watched.admin("PATCH", &path).header("if-match", "*").json(&change);
     assert_eq!(watched.send("change", change, None).await.0, 200);
+    let principal = json!({ "tenant": "t.example", "client_id": uuid::Uuid::nil(), "client_secret": CLIENT_SECRET,
+        "authority": "http://127.0.0.1:9" });
+    let body = json!({ "name": "p", "url": NOWHERE, "service_principal": principal });
+    let principal = watched.admin("POST", "/v1/connections").json(&body);
+    assert_eq!(watched.send("a service principal", principal, Some("/hook/password")).await.0, 201);
+    for call in ["check", "sync"] {
+        let checked = watched.admin("POST", &format!("{path}/{call}"));
+        assert!((200..300).contains(&watched.send(call, checked, None).await.0), "{call}");
+    }
+    let listed = watched.admin("GET", &format!("{path}/azure/projects"));
+    assert_eq!(watched.send("discovery", listed, None).await.0, 502);
 
     watched.send_them_wrong().await;
 

@@ -1,0 +1,235 @@
+//! What creating and changing a connection take: the document's schemas and the reader beside each other.
+
+use super::super::{
+    fields::{AUTHORITY, CA_BUNDLE, DESCRIPTION, GUID, NAME, PROXY, SECRET, SIGNATURE_SECRET, TENANT, closed},
+    headers,
+    members::{Given, Members},
+    problem::Problem,
+};
+use crate::{
+    app::connections::{ConnectionChange, NewConnection, NewServicePrincipal, Secret, check_ca_bundle},
+    azure::CollectionUrl,
+    domain::HookMode,
+};
+use serde_json::{Value, json as value};
+use url::Url;
+use utoipa::ToSchema;
+
+/// Forms of URL that are taken for sure. The reader takes more (other ports and hosts, spaces around it): it is there to
+/// understand what people paste, and a pattern for all of that would say nothing to anybody.
+const URL_PATTERN: &str = concat!(
+    "^https?://([A-Za-z0-9._-]{1,64}@)?",
+    r"[A-Za-z][A-Za-z0-9]{0,30}(-[A-Za-z0-9]{1,30})?(\.[A-Za-z][A-Za-z0-9]{0,30}(-[A-Za-z0-9]{1,30})?){0,3}(:[1-9][0-9]{0,3})?",
+    "/(tfs/)?[A-Za-z0-9]([A-Za-z0-9._-]|%[2-7][0-9A-E]){0,100}(/[A-Za-z0-9_-]([A-Za-z0-9._-]|%[2-7][0-9A-E]){0,100}){0,4}/?$",
+);
+
+/// In the document; [`new_schema`] says what it is.
+#[derive(ToSchema)]
+pub struct NewConnectionBody;
+
+/// In the document; [`change_schema`] says what it is.
+#[derive(ToSchema)]
+pub struct ConnectionChangeBody;
+
+fn url_schema() -> Value {
+    value!({
+        "type": "string", "maxLength": 2048, "pattern": URL_PATTERN,
+        "description": "The organization or collection, in any form: https://dev.azure.com/…, https://….visualstudio.com, a \
+                        server with or without /tfs and port, also a link to something inside it. Kept in its canonical form. \
+                        Several connections may have the same one.",
+        "examples": ["https://dev.azure.com/fabrikam"],
+    })
+}
+
+fn principal_schema() -> Value {
+    let mut schema = closed(
+        &["tenant", "client_id", "client_secret"],
+        &value!({
+            "tenant": TENANT.schema("The Entra tenant, by id or domain."),
+            "client_id": GUID.schema("The application's id."),
+            "client_secret": SECRET.schema("Its secret. Kept sealed, never shown."),
+            "authority": AUTHORITY.nullable("Where its tokens come from, when not https://login.microsoftonline.com."),
+        }),
+    );
+    schema["type"] = value!(["object", "null"]);
+    schema["description"] =
+        "A Microsoft Entra service principal instead of the token (Services only); takes the token's place.".into();
+    schema
+}
+
+fn hooks_schema() -> Value {
+    value!({
+        "type": "string", "enum": ["managed", "manual"],
+        "description": "Who makes the service hooks: `managed`, Hookwell from the bindings; `manual`, a person, because the \
+                        credential must not.",
+    })
+}
+
+/// What both take in the same way.
+fn common(schema: &mut Value) {
+    let properties = &mut schema["properties"];
+    properties["name"] = NAME.schema("What people call it.");
+    properties["description"] = DESCRIPTION.nullable("What it is for; null takes it away.");
+    properties["url"] = url_schema();
+    properties["service_principal"] = principal_schema();
+    properties["headers"] = headers::schema(true);
+    properties["ca_bundle"] = CA_BUNDLE.nullable(
+        "Certificates in PEM that are trusted besides the system's, for a server with an authority of its own. What is no \
+         certificate is refused.",
+    );
+    properties["proxy"] = PROXY.nullable(
+        "The HTTP proxy on the way there, with user name and password where it wants them. Kept sealed; only its host is \
+         shown.",
+    );
+    properties["hooks"] = hooks_schema();
+    schema["not"] = value!({
+        "properties": { "token": { "type": "string" }, "service_principal": { "type": "object" } },
+        "required": ["token", "service_principal"],
+    });
+}
+
+/// What creating one takes.
+pub fn new_schema() -> Value {
+    let mut schema = closed(
+        &["name", "url"],
+        &value!({
+            "token": SECRET.nullable("The personal access token. Kept sealed, never shown."),
+            "collection_id": GUID.nullable("The collection's GUID: notifications of another one are then quarantined."),
+            "signature_secret": SIGNATURE_SECRET.nullable("Set it when a relay signs the bodies (`X-Hub-Signature-256`): unsigned deliveries are then refused."),
+        }),
+    );
+    common(&mut schema);
+    schema
+}
+
+/// What changing one takes.
+pub fn change_schema() -> Value {
+    let mut schema = closed(
+        &[],
+        &value!({
+            "token": SECRET.nullable("Another personal access token; null takes it away. Needed when url moves to another server."),
+            "collection_id": GUID.nullable("The collection's GUID; null takes it away."),
+            "signature_secret": SIGNATURE_SECRET.nullable("Another secret: the one before it is accepted for the overlap, 7 days unless configured otherwise. Null: deliveries need no signature any more."),
+        }),
+    );
+    common(&mut schema);
+    schema
+}
+
+/// Members that both take in the same way, as they were sent.
+struct Common {
+    token: Given<Secret>,
+    service_principal: Given<NewServicePrincipal>,
+    headers: Given<Vec<(String, Secret)>>,
+    ca_bundle: Given<String>,
+    proxy: Given<Secret>,
+    hooks: Given<HookMode>,
+}
+
+impl Common {
+    fn read(members: &mut Members) -> Self {
+        let secret = |given: Given<String>| given.map(|value| value.map(Secret::from));
+        let token = secret(members.text("token", &SECRET));
+        let service_principal = members.object("service_principal", read_principal).map(Option::flatten);
+        if matches!((&token, &service_principal), (Some(Some(_)), Some(Some(_)))) {
+            members.wrong("service_principal", "excludes token: give one of them");
+        }
+        Self {
+            token,
+            service_principal,
+            headers: members.read("headers", headers::read),
+            ca_bundle: members.read("ca_bundle", |value| {
+                let Value::String(pem) = value else { return Err("must be a text".to_owned()) };
+                CA_BUNDLE.check(&pem)?;
+                check_ca_bundle(&pem).map(|()| pem)
+            }),
+            proxy: secret(members.text("proxy", &PROXY)),
+            hooks: members.read("hooks", |hooks| match hooks.as_str() {
+                Some("managed") => Ok(HookMode::Managed),
+                Some("manual") => Ok(HookMode::Manual),
+                _ => Err("must be managed or manual".to_owned()),
+            }),
+        }
+    }
+}
+
+/// Reads what creating one takes.
+pub(super) fn read_new(body: &[u8]) -> Result<NewConnection, Problem> {
+    let mut members = Members::parse(body)?;
+    let given = members.text("name", &NAME);
+    let name = members.required("name", given);
+    let given = members.read("url", read_url);
+    let url = members.required("url", given);
+    let description = members.text("description", &DESCRIPTION).flatten();
+    let common = Common::read(&mut members);
+    let hooks = members.not_null("hooks", common.hooks);
+    let collection_id = members.guid("collection_id").flatten();
+    let signature_secret = members.text("signature_secret", &SIGNATURE_SECRET).flatten().map(Secret::from);
+    members.finish()?;
+    let (Some(name), Some(url)) = (name, url) else { unreachable!("what is required and absent is an error") };
+    Ok(NewConnection {
+        name,
+        description,
+        url,
+        token: common.token.flatten(),
+        service_principal: common.service_principal.flatten(),
+        headers: common.headers.flatten().unwrap_or_default(),
+        ca_bundle: common.ca_bundle.flatten(),
+        proxy: common.proxy.flatten(),
+        hooks: hooks.unwrap_or_default(),
+        collection_id,
+        signature_secret,
+    })
+}
+
+/// Reads what changing one takes.
+pub(super) fn read_change(body: &[u8]) -> Result<ConnectionChange, Problem> {
+    let mut members = Members::parse(body)?;
+    let given = members.text("name", &NAME);
+    let name = members.not_null("name", given);
+    let given = members.read("url", read_url);
+    let url = members.not_null("url", given);
+    let description = members.text("description", &DESCRIPTION);
+    let common = Common::read(&mut members);
+    let hooks = members.not_null("hooks", common.hooks);
+    let collection_id = members.guid("collection_id");
+    let signature_secret = members.text("signature_secret", &SIGNATURE_SECRET);
+    members.finish()?;
+    Ok(ConnectionChange {
+        name,
+        description,
+        url,
+        token: common.token,
+        service_principal: common.service_principal,
+        headers: common.headers.map(Option::unwrap_or_default),
+        ca_bundle: common.ca_bundle,
+        proxy: common.proxy,
+        hooks,
+        collection_id,
+        signature_secret: signature_secret.map(|secret| secret.map(Secret::from)),
+    })
+}
+
+fn read_principal(members: &mut Members) -> Option<NewServicePrincipal> {
+    let given = members.text("tenant", &TENANT);
+    let tenant = members.required("tenant", given);
+    let given = members.text("client_id", &GUID);
+    let client_id = members.required("client_id", given);
+    let given = members.text("client_secret", &SECRET);
+    let client_secret = members.required("client_secret", given).map(Secret::from);
+    let authority = members.text("authority", &AUTHORITY).flatten();
+    Some(NewServicePrincipal {
+        tenant: tenant?,
+        client_id: client_id?,
+        client_secret: client_secret?,
+        authority: authority.and_then(|authority| Url::parse(&authority).ok()),
+    })
+}
+
+fn read_url(value: Value) -> Result<CollectionUrl, String> {
+    let Value::String(text) = value else { return Err("must be a text".to_owned()) };
+    let url = CollectionUrl::parse(&text).map_err(|e| e.to_string())?;
+    let mut escapes = url.as_str().split('%').skip(1);
+    let is_escape = |rest: &str| rest.bytes().take(2).filter(u8::is_ascii_hexdigit).count() == 2;
+    if escapes.all(is_escape) { Ok(url) } else { Err("has a % that two hexadecimal digits do not follow".to_owned()) }
+}
