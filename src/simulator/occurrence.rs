@@ -28,20 +28,55 @@ pub(super) struct Occurrence {
 /// What an occurrence is about, by the model's own ids.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Subject {
-    Push { repository: Uuid, push: u32 },
-    PullRequest { number: u32 },
-    PullRequestComment { number: u32, comment: u32 },
-    Repository { repository: Uuid, change: Value },
-    Build { number: u32 },
-    Run { number: u32 },
-    Stage { run: u32, stage: String },
-    Job { run: u32, stage: String, job: String },
-    Approval { run: u32, approval: Uuid },
-    Release { number: u32 },
-    Deployment { release: u32, environment: u32 },
-    WorkItem { number: u32, rev: u32 },
+    Push {
+        repository: Uuid,
+        push: u32,
+    },
+    PullRequest {
+        number: u32,
+    },
+    PullRequestComment {
+        number: u32,
+        comment: u32,
+    },
+    Repository {
+        repository: Uuid,
+        change: Value,
+    },
+    Build {
+        number: u32,
+    },
+    Run {
+        number: u32,
+    },
+    Stage {
+        run: u32,
+        stage: String,
+    },
+    Job {
+        run: u32,
+        stage: String,
+        job: String,
+    },
+    Approval {
+        run: u32,
+        approval: Uuid,
+    },
+    Release {
+        number: u32,
+    },
+    Deployment {
+        release: u32,
+        environment: u32,
+    },
+    WorkItem {
+        number: u32,
+        rev: u32,
+    },
     /// As it was when it happened.
-    Frozen { resource: Value },
+    Frozen {
+        resource: Value,
+    },
 }
 
 /// An occurrence's resource, as it is when it is delivered.
