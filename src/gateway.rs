@@ -2,7 +2,7 @@
 
 use crate::{
     app::{App, StartError, checks, first_token, retention},
-    azure::client::Dialer,
+    azure::client::{Dialer, use_ring},
     clock::{Clock, SystemClock},
     config::{Environment, Options},
     reconcile::worker,
@@ -159,7 +159,6 @@ pub async fn check(options: &Options, environment: &Environment) -> Result<(), G
 /// # Errors
 /// The TLS library could not be set up.
 pub fn loopback_client(timeout: Duration) -> reqwest::Result<reqwest::Client> {
-    // reqwest takes the process's provider; that it is set already is no failure.
-    let _ = rustls::crypto::ring::default_provider().install_default();
+    use_ring();
     reqwest::Client::builder().timeout(timeout).no_proxy().danger_accept_invalid_certs(true).build()
 }

@@ -42,7 +42,10 @@ pub async fn refresh_gauges(app: &App) -> Result<(), Error> {
             health.map_or(HealthState::Unchecked, |kept| kept.record.state) == state
         };
         let count = directory.connections.keys().filter(|id| is(id)).count();
-        figures.connection_status.get_or_create(&metrics::ConnectionStatus { status: state.word() }).set(gauge(count as u64));
+        figures
+            .connection_status
+            .get_or_create(&metrics::ConnectionStatus { status: state.word() })
+            .set(gauge(count as u64));
     }
     figures.ready.set(i64::from(app.store.status() == Status::Ready));
     figures.backlog.set(gauge(backlog(app).await?));

@@ -1,133 +1,64 @@
-//! The calls themselves, one after the other.
-//!
-//! Source: Azure DevOps REST API reference 7.1 (core, git, build, release, wit, hooks, security), and
-//! azure-devops-docs, "Security namespace and permission reference".
+//! Every call that we make, each with its path.
 
 use super::{
     ApiVersion, AzureDevOps, BuildDefinition, ConnectionData, EventType, Failure, GitRef, GitRepository, Host, Page,
-    PageRequest, PageToken, Permission, Priority, ReleaseDefinition, Spent, Subscription, SubscriptionDraft,
-    TeamProject, WorkItemType,
-    decode::{List, Object},
-    place::Path,
-    session::{Call, Session},
+    PageRequest, Permission, Priority, ReleaseDefinition, Spent, Subscription, SubscriptionDraft, TeamProject,
+    WorkItemType,
+    call::Call,
+    client::{Client, Paging},
+    shapes::{Branch, Catalogued, ItemType, OfBuilds, OfReleases, Project, Repository, State, Subscribed},
+    wire,
 };
 use async_trait::async_trait;
-use http::HeaderMap;
+use http::Method;
 use serde_json::json;
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
+use url::Url;
 use uuid::Uuid;
+use zeroize::Zeroizing;
 
 /// The security namespace `ServiceHooks`.
 const SERVICE_HOOKS: &str = "cb594ebe-87dd-4fc9-ac2c-6a10a4c92046";
-/// Listing all subscriptions of a big organization takes more than a minute and 13 MB.
-const LISTING_TIMEOUT: Duration = Duration::from_mins(2);
-const LISTING_BYTES_MAX: usize = 64 << 20;
-/// Most work item types whose states are asked for one by one.
-const STATES_ASKED_MAX: usize = 100;
-/// Before a token that Azure gave in a header, and before a number of items to skip.
-const CONTINUE: &str = "t:";
-const SKIP: &str = "s:";
+/// Types of work items whose states are asked for one by one, where the list does not have them.
+const ITEM_TYPES_MAX: usize = 100;
 
-/// One client at one priority.
-pub(super) struct Client {
-    session: Arc<Session>,
-    priority: Priority,
-}
-
-impl Client {
-    pub(super) fn new(session: Arc<Session>) -> Self {
-        Self { session, priority: Priority::Interactive }
-    }
-
-    async fn list<T>(&self, call: Call<'_>, read: fn(&Object) -> Option<T>) -> Result<Vec<T>, Failure> {
-        let list: List<Object> = self.session.ask(&call, self.priority).await?;
-        all(&list, &call, read)
-    }
-
-    async fn page<T>(
-        &self,
-        path: Path<'_>,
-        page: &PageRequest,
-        read: fn(&Object) -> Option<T>,
-    ) -> Result<Page<T>, Failure> {
-        let mut path = path.with("$top", page.items_max.to_string());
-        let mut skipped: u64 = 0;
-        match page.from.as_ref().map(|token| token.0.as_str()) {
-            None => {}
-            Some(token) if token.starts_with(CONTINUE) => {
-                path = path.with("continuationToken", &token[CONTINUE.len()..]);
-            }
-            Some(token) => {
-                skipped = token
-                    .strip_prefix(SKIP)
-                    .and_then(|n| n.parse().ok())
-                    .ok_or_else(|| Failure::Refused { kind: None, detail: Some("there is no such page".to_owned()) })?;
-                path = path.with("$skip", skipped.to_string());
-            }
-        }
-        let call = Call::get(path);
-        let (list, headers): (List<Object>, _) = self.session.ask_with_headers(&call, self.priority).await?;
-        let items = all(&list, &call, read)?;
-        let next = match continuation(&headers) {
-            Some(token) => {
-                let next = PageToken(format!("{CONTINUE}{token}"));
-                if Some(&next) == page.from.as_ref() {
-                    return Err(unexpected(&call, "a page that is followed by itself"));
-                }
-                Some(next)
-            }
-            // Without a token a full page may still be followed by another, where Azure pages by counting.
-            None if page.from.as_ref().is_none_or(|token| token.0.starts_with(SKIP))
-                && list.value.len() as u64 >= u64::from(page.items_max) =>
-            {
-                Some(PageToken(format!("{SKIP}{}", skipped + list.value.len() as u64)))
-            }
-            None => None,
-        };
-        Ok(Page { items, next })
-    }
+/// `{root}[/{project}]/_apis/{segments}`.
+fn api(name: &'static str, root: &Url, project: Option<&str>, segments: &[&str]) -> Result<Call, Failure> {
+    let path: Vec<&str> = project.into_iter().chain(["_apis"]).chain(segments.iter().copied()).collect();
+    Call::get(name, root, &path)
 }
 
 #[async_trait]
 impl AzureDevOps for Client {
     fn at(&self, priority: Priority) -> Arc<dyn AzureDevOps> {
-        Arc::new(Self { session: Arc::clone(&self.session), priority })
+        Arc::new(Self { shared: Arc::clone(&self.shared), priority })
     }
 
     fn spent(&self) -> Spent {
-        self.session.spent()
+        self.shared.line.account.budget().spent()
     }
 
     async fn connection_data(&self) -> Result<ConnectionData, Failure> {
-        let call = Call::get(Path::new(&["_apis", "connectionData"]).preview());
-        let object: Object = self.session.ask(&call, self.priority).await?;
-        let data = object.connection_data().ok_or_else(|| unexpected(&call, "no authenticatedUser"))?;
-        if !data.is_anonymous {
-            self.session.is(data.instance_id, data.user.id);
-        }
-        Ok(data)
+        self.connected().await
     }
 
     async fn api_version(&self) -> Result<ApiVersion, Failure> {
-        self.session.version(self.priority).await
+        self.shared.speech.version(&self.shared.line, self.priority).await
     }
 
     async fn projects(&self, page: PageRequest) -> Result<Page<TeamProject>, Failure> {
-        self.page(Path::new(&["_apis", "projects"]), &page, Object::project).await
+        let call = api("projects", self.base(), None, &["projects"])?;
+        self.page(call, page, Paging::TokenOrSkip, |reply| wire::list::<Project<'_>>(reply, "projects")).await
     }
 
     async fn project(&self, project: &str) -> Result<TeamProject, Failure> {
-        let call = Call::get(Path::new(&["_apis", "projects", project]));
-        let object: Object = self.session.ask(&call, self.priority).await?;
-        object.project().ok_or_else(|| unexpected(&call, "a project without id or name"))
+        let call = api("the project", self.base(), None, &["projects", project])?;
+        wire::one::<Project<'_>>(&self.ask(&call).await?, call.name)
     }
 
     async fn repositories(&self, project: Option<&str>) -> Result<Vec<GitRepository>, Failure> {
-        let path = match project {
-            Some(project) => Path::new(&[project, "_apis", "git", "repositories"]),
-            None => Path::new(&["_apis", "git", "repositories"]),
-        };
-        self.list(Call::get(path), Object::repository).await
+        let call = api("repositories", self.base(), project, &["git", "repositories"])?;
+        wire::list::<Repository<'_>>(&self.ask(&call).await?, call.name)
     }
 
     async fn branches(
@@ -137,43 +68,43 @@ impl AzureDevOps for Client {
         search: Option<&str>,
         page: PageRequest,
     ) -> Result<Page<GitRef>, Failure> {
-        let mut path =
-            Path::new(&[project, "_apis", "git", "repositories", repository, "refs"]).with("filter", "heads/");
+        let path = ["git", "repositories", repository, "refs"];
+        let mut call = api("branches", self.base(), Some(project), &path)?.with("filter", "heads/");
         if let Some(search) = search {
-            path = path.with("filterContains", search);
+            call = call.with("filterContains", search);
         }
-        let mut found = self.page(path, &page, Object::branch).await?;
-        if let Some(search) = search.map(str::to_lowercase) {
-            // Servers before 2020 do not know filterContains; a page may then hold few, and more follow.
-            found.items.retain(|branch| branch.name.to_lowercase().contains(&search));
-        }
-        Ok(found)
+        // Servers before 5.0 do not know the parameter, and ignore it.
+        let wanted = search.unwrap_or_default().to_lowercase();
+        self.page(call, page, Paging::Token, |reply| {
+            let mut branches = wire::list::<Branch<'_>>(reply, "branches")?;
+            branches.retain(|branch| branch.name.to_lowercase().contains(&wanted));
+            Ok(branches)
+        })
+        .await
     }
 
     async fn pipelines(&self, project: &str, page: PageRequest) -> Result<Page<BuildDefinition>, Failure> {
-        let path = Path::new(&[project, "_apis", "build", "definitions"]).with("queryOrder", "definitionNameAscending");
-        self.page(path, &page, Object::pipeline).await
+        let call = api("pipelines", self.base(), Some(project), &["build", "definitions"])?
+            .with("queryOrder", "definitionNameAscending");
+        self.page(call, page, Paging::Token, |reply| wire::list::<OfBuilds<'_>>(reply, "pipelines")).await
     }
 
     async fn release_definitions(&self, project: &str, page: PageRequest) -> Result<Page<ReleaseDefinition>, Failure> {
-        let path = Path::new(&[project, "_apis", "release", "definitions"]).on(Host::Release);
-        self.page(path, &page, Object::release_definition).await
+        let root = self.root(Host::Release).await?;
+        let call = api("release pipelines", &root, Some(project), &["release", "definitions"])?;
+        self.page(call, page, Paging::Token, |reply| wire::list::<OfReleases<'_>>(reply, "release pipelines")).await
     }
 
     async fn work_item_types(&self, project: &str) -> Result<Vec<WorkItemType>, Failure> {
-        let types = ["_apis", "wit", "workitemtypes"];
-        let path = |rest: &[&'_ str]| {
-            [&[project][..], &types, rest].concat().iter().map(ToString::to_string).collect::<Vec<_>>()
-        };
-        let listed = path(&[]);
-        let listed: Vec<&str> = listed.iter().map(String::as_str).collect();
-        let mut all = self.list(Call::get(Path::new(&listed)), Object::work_item_type).await?;
-        for kind in all.iter_mut().filter(|kind| kind.states.is_empty()).take(STATES_ASKED_MAX) {
-            let states = path(&[&kind.name, "states"]);
-            let states: Vec<&str> = states.iter().map(String::as_str).collect();
-            kind.states = self.list(Call::get(Path::new(&states)), Object::state).await?;
+        let call = api("work item types", self.base(), Some(project), &["wit", "workitemtypes"])?;
+        let mut types = wire::list::<ItemType<'_>>(&self.ask(&call).await?, call.name)?;
+        // Old servers list types without their states.
+        for item_type in types.iter_mut().filter(|item_type| item_type.states.is_empty()).take(ITEM_TYPES_MAX) {
+            let path = ["wit", "workitemtypes", &item_type.name, "states"];
+            let call = api("states of work items", self.base(), Some(project), &path)?;
+            item_type.states = wire::list::<State<'_>>(&self.ask(&call).await?, call.name)?;
         }
-        Ok(all)
+        Ok(types)
     }
 
     async fn may(&self, permission: Permission, project: Option<Uuid>) -> Result<bool, Failure> {
@@ -186,65 +117,59 @@ impl AzureDevOps for Client {
             Some(project) => format!("PublisherSecurity/{project}"),
             None => "PublisherSecurity".to_owned(),
         };
-        let call = Call::get(Path::new(&["_apis", "permissions", SERVICE_HOOKS, bit]).with("tokens", token));
-        let list: List<bool> = self.session.ask(&call, self.priority).await?;
-        list.value.first().copied().ok_or_else(|| unexpected(&call, "no answer to one question"))
+        let call = api("permissions", self.base(), None, &["permissions", SERVICE_HOOKS, bit])?.with("tokens", &token);
+        wire::first_flag(&self.ask(&call).await?, call.name)
     }
 
     async fn event_types(&self, publisher: &str) -> Result<Vec<EventType>, Failure> {
-        let path = Path::new(&["_apis", "hooks", "publishers", publisher, "eventtypes"]).on(Host::of(publisher));
-        self.list(Call::get(path), Object::event_type).await
+        let root = self.root(Host::of(publisher)).await?;
+        let call = api("event types", &root, None, &["hooks", "publishers", publisher, "eventtypes"])?;
+        wire::list::<Catalogued<'_>>(&self.ask(&call).await?, call.name)
     }
 
     async fn subscriptions(&self, host: Host) -> Result<Vec<Subscription>, Failure> {
-        let mut path = Path::new(&["_apis", "hooks", "subscriptions"])
-            .on(host)
+        let root = self.root(host).await?;
+        // By consumer and not by publisher: one listing is dear, and this is one for all publishers of the host.
+        let call = api("subscriptions", &root, None, &["hooks", "subscriptions"])?
             .with("consumerId", "webHooks")
-            .with("consumerActionId", "httpRequest");
-        if host == Host::Release {
-            path = path.with("publisherId", "rm");
-        }
-        let call = Call { timeout: LISTING_TIMEOUT, answer_bytes_max: LISTING_BYTES_MAX, ..Call::get(path) };
-        self.list(call, Object::subscription).await
+            .with("consumerActionId", "httpRequest")
+            .big();
+        let listed = wire::complete_list::<Subscribed<'_>>(&self.ask(&call).await?, call.name)?;
+        Ok(listed.into_iter().flatten().collect())
     }
 
     async fn create_subscription(&self, draft: &SubscriptionDraft) -> Result<Subscription, Failure> {
-        let mut consumer_inputs = json!(draft.consumer_inputs);
-        consumer_inputs["basicAuthPassword"] = json!(*draft.password);
-        let body = json!({
-            "publisherId": draft.publisher,
-            "eventType": draft.event_type,
-            "resourceVersion": draft.resource_version,
-            "consumerId": "webHooks",
-            "consumerActionId": "httpRequest",
-            "publisherInputs": draft.publisher_inputs,
-            "consumerInputs": consumer_inputs,
-        });
-        let path = Path::new(&["_apis", "hooks", "subscriptions"]).on(Host::of(&draft.publisher));
-        let call = Call::create(path, &body);
-        let object: Object = self.session.ask(&call, self.priority).await?;
-        object.subscription().ok_or_else(|| unexpected(&call, "a subscription without id or status"))
+        let root = self.root(Host::of(&draft.publisher)).await?;
+        let call = api("the new subscription", &root, None, &["hooks", "subscriptions"])?;
+        let call = Call { method: Method::POST, body: Some(body(draft)), repeatable: false, ..call };
+        let call = call.hiding(&draft.password);
+        let reply = self.ask(&call).await?;
+        let made = wire::one::<Subscribed<'_>>(&reply, call.name)?;
+        made.ok_or_else(|| reply.unexpected(call.name, "consumerId is not webHooks"))
     }
 
     async fn delete_subscription(&self, host: Host, id: &str) -> Result<(), Failure> {
-        let call = Call::delete(Path::new(&["_apis", "hooks", "subscriptions", id]).on(host));
-        match self.session.run(&call, self.priority).await {
+        let root = self.root(host).await?;
+        let call = api("the subscription", &root, None, &["hooks", "subscriptions", id])?;
+        match self.ask(&Call { method: Method::DELETE, ..call }).await {
             Ok(_) | Err(Failure::NotFound { .. }) => Ok(()),
             Err(failure) => Err(failure),
         }
     }
 }
 
-/// Every item, or a failure: a list with holes would be taken for complete.
-fn all<T>(list: &List<Object>, call: &Call<'_>, read: fn(&Object) -> Option<T>) -> Result<Vec<T>, Failure> {
-    let items: Option<Vec<T>> = list.value.iter().map(read).collect();
-    items.ok_or_else(|| unexpected(call, "an item without what names it"))
-}
-
-fn unexpected(call: &Call<'_>, what: &str) -> Failure {
-    Failure::Unexpected { detail: format!("{what} in /{}", call.path.segments.join("/")), activity_id: None }
-}
-
-fn continuation(headers: &HeaderMap) -> Option<&str> {
-    headers.get("x-ms-continuationtoken")?.to_str().ok().filter(|token| !token.is_empty())
+/// The body that makes a subscription.
+fn body(draft: &SubscriptionDraft) -> bytes::Bytes {
+    let mut body = json!({
+        "publisherId": draft.publisher,
+        "eventType": draft.event_type,
+        "resourceVersion": draft.resource_version,
+        "consumerId": "webHooks",
+        "consumerActionId": "httpRequest",
+        "publisherInputs": draft.publisher_inputs,
+        "consumerInputs": draft.consumer_inputs,
+    });
+    body["consumerInputs"]["basicAuthPassword"] = draft.password.as_str().into();
+    let text = Zeroizing::new(body.to_string());
+    bytes::Bytes::copy_from_slice(text.as_bytes())
 }

@@ -1,62 +1,27 @@
-//! The engine behind [`Dial`]: clients over real sockets.
+//! The engine behind [`Dial`].
 
-use super::{
-    Access, AzureDevOps, Credential, Dial, Failure,
-    budget::{Budgets, Owner},
-    calls::Client,
-    place,
-    session::Session,
-    wire::Wire,
-};
+use super::{Access, AzureDevOps, Dial, Failure, accounts::Accounts, client::Client};
 use crate::clock::Clock;
-use sha2::{Digest as _, Sha256};
 use std::sync::Arc;
 
-/// Makes clients, and knows the budgets of the identities that they have.
+/// Makes clients over real sockets.
+///
+/// Waits between calls are on the clock it is given; the limits of a call that is on its way are in real time, because
+/// sockets are.
 pub struct Dialer {
     clock: Arc<dyn Clock>,
-    budgets: Arc<Budgets>,
+    accounts: Arc<Accounts>,
 }
 
 impl Dialer {
     /// With no client made yet.
     pub fn new(clock: Arc<dyn Clock>) -> Self {
-        Self { clock, budgets: Arc::default() }
+        Self { accounts: Arc::new(Accounts::new(Arc::clone(&clock))), clock }
     }
 }
 
 impl Dial for Dialer {
     fn dial(&self, access: &Access) -> Result<Arc<dyn AzureDevOps>, Failure> {
-        let (wire, base) = (Wire::new(access)?, place::base(&access.url)?);
-        let budget = self.budgets.of(owner(access), None);
-        let session = Session::new(
-            base,
-            access.credential.clone(),
-            wire,
-            budget,
-            Arc::clone(&self.budgets),
-            Arc::clone(&self.clock),
-        );
-        Ok(Arc::new(Client::new(Arc::new(session))))
+        Ok(Arc::new(Client::new(access, &self.clock, &self.accounts)?))
     }
-}
-
-/// Whose budget it is before Azure has said who we are. A digest, so that no map holds a credential.
-fn owner(access: &Access) -> Owner {
-    let mut digest = Sha256::new();
-    digest.update(access.url.as_str().as_bytes());
-    match &access.credential {
-        None => digest.update([0]),
-        Some(Credential::Pat(token)) => {
-            digest.update([1]);
-            digest.update(token.as_bytes());
-        }
-        Some(Credential::ServicePrincipal { tenant, client_id, .. }) => {
-            digest.update([2]);
-            digest.update(tenant.as_bytes());
-            digest.update([0]);
-            digest.update(client_id.as_bytes());
-        }
-    }
-    Owner::Credential(digest.finalize().into())
 }

@@ -1,223 +1,137 @@
-//! One exchange over the network: sent, bounded in time and size, and what failed in words.
+//! Azure's answers, read into the models: leniently where a member is of no consequence, and with the path of what is
+//! missing where it is. What is no list is never taken for an empty one.
 
-use super::{Access, Credential, Failure, Unreachable};
-use base64::{Engine as _, prelude::BASE64_STANDARD};
-use http::{HeaderMap, HeaderName, HeaderValue, Method};
-use reqwest::{Certificate, Proxy, redirect::Policy};
-use serde_json::Value;
-use std::{error::Error as _, time::Duration};
-use url::Url;
-use zeroize::Zeroizing;
+use super::{Failure, call::Reply};
+use crate::azure::lenient::{Int, Object};
+use serde::{Deserialize, de::DeserializeOwned};
+use serde_json::value::RawValue;
 
-/// How long connecting may take.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-/// Idle connections kept per host.
-const IDLE_CONNECTIONS_MAX: usize = 4;
-/// How long they are kept.
-const IDLE_TIMEOUT: Duration = Duration::from_mins(1);
-/// Most characters of the operating system's word that are shown.
-const REASON_CHARS_MAX: usize = 200;
+/// What makes a model out of what was read, or names the member that it lacks.
+pub(super) trait Model<'a>: Deserialize<'a> + Default {
+    /// What it becomes.
+    type Into;
 
-/// Shown instead of a secret that an answer repeats.
-const HIDDEN: &str = "[hidden]";
-
-/// A request.
-pub(super) struct Request<'a> {
-    pub(super) method: Method,
-    pub(super) url: Url,
-    pub(super) authorization: Option<HeaderValue>,
-    pub(super) body: Option<Body<'a>>,
-    pub(super) timeout: Duration,
-    pub(super) body_bytes_max: usize,
+    fn model(self) -> Result<Self::Into, &'static str>;
 }
 
-/// What a request carries.
-#[derive(Clone, Copy)]
-pub(super) enum Body<'a> {
-    Json(&'a Value),
-    /// `application/x-www-form-urlencoded`, encoded.
-    Form(&'a str),
+fn body(reply: &Reply) -> &[u8] {
+    reply.body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&reply.body)
 }
 
-/// An answer, whole.
-pub(super) struct Answer {
-    pub(super) status: u16,
-    pub(super) headers: HeaderMap,
-    pub(super) body: Vec<u8>,
+fn not_json(reply: &Reply, name: &str, error: &serde_json::Error) -> Failure {
+    // Line and column, never the text.
+    reply.unexpected(name, &format!("the body is no JSON (line {}, column {})", error.line(), error.column()))
 }
 
-/// Why there is no answer, and whether the request may have arrived.
-pub(super) struct NoAnswer {
-    pub(super) failure: Failure,
-    pub(super) may_have_arrived: bool,
+/// One object.
+pub(super) fn one<'a, M: Model<'a>>(reply: &'a Reply, name: &str) -> Result<M::Into, Failure> {
+    let raw: Object<M> = serde_json::from_slice(body(reply)).map_err(|error| not_json(reply, name, &error))?;
+    raw.0.model().map_err(|member| reply.unexpected(name, &format!("{member} is missing")))
 }
 
-/// Speaks HTTP as one access wants it: its headers, certificates and proxy.
-pub(super) struct Wire {
-    http: reqwest::Client,
-    /// For people: `host:port`.
-    has_proxy: bool,
-    /// Extra headers, which go to Azure DevOps and nobody else.
-    headers: HeaderMap,
-    /// Whatever must not be shown, should an answer repeat it.
-    secrets: Vec<Zeroizing<String>>,
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Listing<'a> {
+    count: Int,
+    #[serde(borrow)]
+    value: Option<&'a RawValue>,
 }
 
-impl Wire {
-    /// # Errors
-    /// [`Failure::Settings`], naming what cannot be used.
-    pub(super) fn new(access: &Access) -> Result<Self, Failure> {
-        // reqwest takes the process's provider; that it is set already is no failure.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let settings = |what: &str| Failure::Settings(what.to_owned());
-        // Proxies come from the connection, not from the environment: what is configured is what happens.
-        let mut builder = reqwest::Client::builder()
-            .user_agent(concat!("hookwell/", env!("CARGO_PKG_VERSION")))
-            .redirect(Policy::none())
-            .no_proxy()
-            .connect_timeout(CONNECT_TIMEOUT)
-            .pool_max_idle_per_host(IDLE_CONNECTIONS_MAX)
-            .pool_idle_timeout(IDLE_TIMEOUT);
-        if let Some(pem) = &access.ca_bundle {
-            let certificates = Certificate::from_pem_bundle(pem.as_bytes());
-            let certificates = certificates.ok().filter(|all| !all.is_empty());
-            builder =
-                builder.tls_certs_merge(certificates.ok_or_else(|| settings("ca_bundle holds no certificate in PEM"))?);
-        }
-        if let Some(proxy) = &access.proxy {
-            builder =
-                builder.proxy(Proxy::all(proxy.as_str()).map_err(|_| settings("proxy is not the URL of a proxy"))?);
-        }
-        let http = builder.build().map_err(|_| settings("ca_bundle or proxy cannot be used"))?;
-        let mut secrets: Vec<_> = access.headers.iter().map(|(_, value)| value.clone()).collect();
-        match &access.credential {
-            Some(Credential::Pat(token)) => {
-                secrets.push(token.clone());
-                secrets.push(basic(token));
+/// The elements of `value`, and how many `count` says they are.
+fn values<'a, T: Deserialize<'a>>(reply: &'a Reply, name: &str) -> Result<(Vec<T>, Option<usize>), Failure> {
+    let listing: Object<Listing<'a>> =
+        serde_json::from_slice(body(reply)).map_err(|error| not_json(reply, name, &error))?;
+    let Listing { count, value } = listing.0;
+    let items = match value {
+        Some(value) if value.get().starts_with('[') => serde_json::from_str::<Vec<T>>(value.get())
+            .map_err(|_| reply.unexpected(name, "value is not as it should be"))?,
+        // Azure writes null for no elements at times.
+        None if count.0 == Some(0) => Vec::new(),
+        _ => return Err(reply.unexpected(name, "value is not a list")),
+    };
+    Ok((items, count.0.and_then(|count| usize::try_from(count).ok())))
+}
+
+/// A list of objects.
+pub(super) fn list<'a, M: Model<'a>>(reply: &'a Reply, name: &str) -> Result<Vec<M::Into>, Failure> {
+    let (raw, _) = values(reply, name)?;
+    models::<M>(raw, reply, name)
+}
+
+/// A list of objects that must be all there are.
+pub(super) fn complete_list<'a, M: Model<'a>>(reply: &'a Reply, name: &str) -> Result<Vec<M::Into>, Failure> {
+    let (raw, count) = values(reply, name)?;
+    if let Some(count) = count.filter(|count| *count != raw.len()) {
+        return Err(reply.unexpected(name, &format!("value has {} elements, and count is {count}", raw.len())));
+    }
+    models::<M>(raw, reply, name)
+}
+
+fn models<'a, M: Model<'a>>(raw: Vec<Object<M>>, reply: &Reply, name: &str) -> Result<Vec<M::Into>, Failure> {
+    let models = raw.into_iter().enumerate().map(|(index, raw)| {
+        raw.0.model().map_err(|member| reply.unexpected(name, &format!("value[{index}].{member} is missing")))
+    });
+    models.collect()
+}
+
+/// The first of a list of yes and no.
+pub(super) fn first_flag(reply: &Reply, name: &str) -> Result<bool, Failure> {
+    let (flags, _): (Vec<bool>, _) = values(reply, name)?;
+    flags.first().copied().ok_or_else(|| reply.unexpected(name, "value[0] is missing"))
+}
+
+/// One member of an object that is otherwise of no interest.
+pub(super) fn member<T: DeserializeOwned>(reply: &Reply, name: &str) -> Option<T> {
+    let mut object: serde_json::Map<String, serde_json::Value> = serde_json::from_slice(body(reply)).ok()?;
+    serde_json::from_value(object.remove(name)?).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{super::shapes::Project, *};
+
+    fn reply(body: &str) -> Reply {
+        Reply { body: body.as_bytes().to_vec(), continuation: None, activity_id: Some("an-id".to_owned()) }
+    }
+
+    fn wrong(body: &str) -> String {
+        match complete_list::<Project<'_>>(&reply(body), "projects") {
+            Err(Failure::Unexpected { detail, activity_id }) => {
+                assert_eq!(activity_id.as_deref(), Some("an-id"));
+                detail
             }
-            Some(Credential::ServicePrincipal { client_secret, .. }) => secrets.push(client_secret.clone()),
-            None => {}
-        }
-        secrets.retain(|secret| !secret.is_empty());
-        Ok(Self { http, has_proxy: access.proxy.is_some(), headers: headers(access)?, secrets })
-    }
-
-    /// To Azure DevOps, with the access's headers.
-    pub(super) async fn send(&self, request: Request<'_>) -> Result<Answer, NoAnswer> {
-        let mut headers = self.headers.clone();
-        headers.insert("x-tfs-fedauthredirect", HeaderValue::from_static("Suppress"));
-        self.exchange(request, headers).await
-    }
-
-    /// To somebody else: without the access's headers.
-    pub(super) async fn send_elsewhere(&self, request: Request<'_>) -> Result<Answer, NoAnswer> {
-        self.exchange(request, HeaderMap::new()).await
-    }
-
-    async fn exchange(&self, request: Request<'_>, mut headers: HeaderMap) -> Result<Answer, NoAnswer> {
-        let Request { method, url, authorization, body, timeout, body_bytes_max } = request;
-        let host = url.host_str().unwrap_or_default().to_owned();
-        headers.insert(http::header::ACCEPT, HeaderValue::from_static("application/json"));
-        if let Some(value) = authorization {
-            headers.insert(http::header::AUTHORIZATION, value);
-        }
-        let mut builder = self.http.request(method, url).headers(headers).timeout(timeout);
-        builder = match body {
-            None => builder,
-            Some(Body::Json(value)) => builder.json(value),
-            Some(Body::Form(text)) => {
-                let form = HeaderValue::from_static("application/x-www-form-urlencoded");
-                builder.header(http::header::CONTENT_TYPE, form).body(text.to_owned())
-            }
-        };
-        let no_answer = |error: reqwest::Error| NoAnswer {
-            may_have_arrived: !error.is_connect() && !error.is_builder(),
-            failure: self.unreachable(&error, &host),
-        };
-        let mut response = builder.send().await.map_err(no_answer)?;
-        let (status, headers, mut kept) = (response.status().as_u16(), response.headers().clone(), Vec::new());
-        while let Some(piece) = response.chunk().await.map_err(no_answer)? {
-            if kept.len() + piece.len() > body_bytes_max {
-                let detail = format!("the answer is larger than {body_bytes_max} bytes");
-                let failure = Failure::Unexpected { detail, activity_id: super::classify::activity_id(&headers) };
-                return Err(NoAnswer { failure, may_have_arrived: true });
-            }
-            kept.extend_from_slice(&piece);
-        }
-        Ok(Answer { status, headers, body: kept })
-    }
-
-    /// Where it failed, from the error and its causes. reqwest's own text would name the URL.
-    fn unreachable(&self, error: &reqwest::Error, host: &str) -> Failure {
-        let mut reasons = Vec::new();
-        let mut source = error.source();
-        while let Some(cause) = source {
-            reasons.push(cause.to_string());
-            source = cause.source();
-        }
-        let reason: String =
-            reasons.last().map(|text| text.chars().take(REASON_CHARS_MAX).collect()).unwrap_or_default();
-        let all = reasons.join(" ").to_ascii_lowercase();
-        let (at, detail) = if error.is_connect() && self.has_proxy && (all.contains("proxy") || all.contains("tunnel"))
-        {
-            (Unreachable::Proxy, format!("the proxy on the way to {host} refuses or fails: {reason}"))
-        } else if all.contains("dns") || all.contains("lookup address") {
-            (Unreachable::Name, format!("the name {host} cannot be resolved here"))
-        } else if all.contains("certificate") || all.contains("tls") || all.contains("handshake") {
-            (Unreachable::Tls, format!("TLS with {host} fails: {reason}"))
-        } else if error.is_connect() && !error.is_timeout() {
-            (Unreachable::Connect, format!("{host} cannot be connected to: {reason}"))
-        } else if error.is_connect() {
-            (Unreachable::Connect, format!("{host} does not take the connection in time"))
-        } else if error.is_timeout() {
-            (Unreachable::Silent, format!("{host} did not answer in time"))
-        } else {
-            (Unreachable::Silent, format!("{host} cut the connection before its answer was whole"))
-        };
-        Failure::Unreachable { at, detail: self.hidden(detail) }
-    }
-
-    /// A failure without our secrets, should the other side repeat them.
-    pub(super) fn without_secrets(&self, mut failure: Failure) -> Failure {
-        match &mut failure {
-            Failure::Unauthorized { detail }
-            | Failure::Forbidden { detail, .. }
-            | Failure::NotFound { detail }
-            | Failure::Refused { detail, .. }
-            | Failure::Unavailable { detail } => *detail = detail.take().map(|text| self.hidden(text)),
-            Failure::Unreachable { detail, .. } | Failure::Unexpected { detail, .. } | Failure::Settings(detail) => {
-                *detail = self.hidden(std::mem::take(detail));
-            }
-            Failure::Throttled { .. } => {}
-        }
-        failure
-    }
-
-    fn hidden(&self, text: String) -> String {
-        let text = self.secrets.iter().fold(text, |text, secret| text.replace(secret.as_str(), HIDDEN));
-        // Entra's tokens come and go; whatever follows the word is one.
-        match text.split_once("Bearer ") {
-            Some((before, _)) => format!("{before}Bearer {HIDDEN}"),
-            None => text,
+            other => panic!("{body}: {other:?}"),
         }
     }
-}
 
-/// A personal access token as Basic credentials: any user name will do, none is usual.
-pub(super) fn basic(token: &str) -> Zeroizing<String> {
-    let pair = Zeroizing::new(format!(":{token}"));
-    Zeroizing::new(BASE64_STANDARD.encode(pair.as_bytes()))
-}
-
-/// The access's own headers, marked so that nothing prints them.
-fn headers(access: &Access) -> Result<HeaderMap, Failure> {
-    let mut headers = HeaderMap::new();
-    for (name, value) in &access.headers {
-        let settings = |what: &str| Failure::Settings(format!("the header {name} {what}"));
-        let named = HeaderName::try_from(name.as_str()).map_err(|_| settings("has a name that cannot be sent"))?;
-        let mut value = HeaderValue::from_str(value).map_err(|_| settings("has a value that cannot be sent"))?;
-        value.set_sensitive(true);
-        headers.append(named, value);
+    #[test]
+    fn what_is_no_list_is_not_an_empty_one() {
+        for (body, detail) in [
+            ("", "projects: the body is no JSON (line 1, column 0)"),
+            ("<html>", "projects: the body is no JSON (line 1, column 1)"),
+            ("[]", "projects: value is not a list"),
+            ("null", "projects: value is not a list"),
+            ("{}", "projects: value is not a list"),
+            (r#"{"count":3,"value":null}"#, "projects: value is not a list"),
+            (r#"{"count":0,"value":{}}"#, "projects: value is not a list"),
+            (r#"{"count":2,"value":[]}"#, "projects: value has 0 elements, and count is 2"),
+            (
+                r#"{"value":[{"id":"6ce954b1-ce1f-45d1-b94d-e6bf2464ba2c","name":"a"},{}]}"#,
+                "projects: value[1].id is missing",
+            ),
+            (r#"{"value":[7]}"#, "projects: value[0].id is missing"),
+        ] {
+            assert_eq!(wrong(body), detail);
+        }
+        for body in [r#"{"count":0,"value":null}"#, r#"{"value":[]}"#, "\u{feff}{\"value\":[]}"] {
+            assert_eq!(complete_list::<Project<'_>>(&reply(body), "projects"), Ok(Vec::new()), "{body}");
+        }
     }
-    Ok(headers)
+
+    #[test]
+    fn a_list_of_yes_and_no_has_a_first() {
+        assert_eq!(first_flag(&reply(r#"{"count":1,"value":[true]}"#), "permissions"), Ok(true));
+        assert!(first_flag(&reply(r#"{"count":0,"value":[]}"#), "permissions").is_err());
+        assert!(first_flag(&reply(r#"{"count":1,"value":["yes"]}"#), "permissions").is_err());
+    }
 }

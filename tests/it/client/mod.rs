@@ -1,127 +1,79 @@
-//! The client over real sockets: against what Microsoft documents, and against what networks do.
+//! The client for Azure DevOps, over real sockets: against a server that says what a test tells it to, and against the
+//! simulated Azure DevOps.
 
 mod documented;
+mod entra;
+mod failures;
+mod hosts;
 mod network;
+mod paging;
+mod patience;
+mod reading;
+mod scripted;
 mod simulated;
-mod waits;
+mod versions;
 
-use bytes::Bytes;
+use async_trait::async_trait;
 use hookwell::{
     azure::{
         CollectionUrl,
-        client::{Access, AzureDevOps, Credential, Dial as _, Dialer},
+        client::{Access, AzureDevOps, Credential, Dial, Dialer, PageRequest},
     },
-    clock::Clock,
+    clock::{Clock, ManualClock},
 };
-use http::{Request, Response};
-use http_body_util::{BodyExt as _, Full};
-use hyper::service::service_fn;
-use hyper_util::{
-    rt::{TokioExecutor, TokioIo},
-    server::conn::auto,
-};
-use serde_json::{Value, json};
-use std::{
-    convert::Infallible,
-    sync::{Arc, Mutex},
-};
-use tokio::{
-    io::{AsyncRead, AsyncWrite},
-    net::TcpListener,
-};
+use jiff::Timestamp;
+use std::{sync::Arc, time::Duration};
+use zeroize::Zeroizing;
 
-/// A token that must not be found where it does not belong.
-pub(crate) const TOKEN: &str = "planted-personal-access-token";
+/// The token of every client here.
+const PAT: &str = "planted-token-of-the-tests";
 
-/// A request as it arrived.
-#[derive(Debug, Clone)]
-struct Seen {
-    method: String,
-    /// Path and query.
-    target: String,
-    headers: http::HeaderMap,
-    body: Bytes,
-}
+/// A clock on which a sleep is over at once: waits cost no time, but are counted.
+struct Hasty(ManualClock);
 
-type Reply = Response<Full<Bytes>>;
-
-/// Answers by a function and remembers what it was asked.
-struct Scripted {
-    base: String,
-    seen: Arc<Mutex<Vec<Seen>>>,
-}
-
-impl Scripted {
-    /// Listens on this machine; `answer` is asked for everything but the OPTIONS of the versions.
-    async fn start(answer: impl Fn(&Seen) -> Reply + Send + Sync + 'static) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let base = format!("http://{}/fabrikam", listener.local_addr().unwrap());
-        let (seen, answer) = (Arc::<Mutex<Vec<Seen>>>::default(), Arc::new(answer));
-        let (kept, asked) = (Arc::clone(&seen), answer);
-        tokio::spawn(async move {
-            loop {
-                let (stream, _) = listener.accept().await.unwrap();
-                tokio::spawn(serve(stream, Arc::clone(&asked), Arc::clone(&kept)));
-            }
-        });
-        Self { base, seen }
-    }
-
-    /// Without the OPTIONS.
-    fn seen(&self) -> Vec<Seen> {
-        self.seen.lock().unwrap().iter().filter(|seen| seen.method != "OPTIONS").cloned().collect()
+impl Hasty {
+    fn new() -> Arc<Self> {
+        Arc::new(Self(ManualClock::new("2026-11-22T10:00:00Z".parse().unwrap())))
     }
 }
 
-async fn serve<A>(
-    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    answer: Arc<A>,
-    kept: Arc<Mutex<Vec<Seen>>>,
-) where
-    A: Fn(&Seen) -> Reply + Send + Sync + 'static,
-{
-    let service = service_fn(move |request: Request<hyper::body::Incoming>| {
-        let (answer, kept) = (Arc::clone(&answer), Arc::clone(&kept));
-        async move {
-            let (parts, body) = request.into_parts();
-            let seen = Seen {
-                method: parts.method.to_string(),
-                target: parts.uri.path_and_query().map(ToString::to_string).unwrap_or_default(),
-                headers: parts.headers,
-                body: body.collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default(),
-            };
-            kept.lock().unwrap().push(seen.clone());
-            let reply = if seen.method == "OPTIONS" { versions("7.1") } else { answer(&seen) };
-            Ok::<_, Infallible>(reply)
-        }
-    });
-    let _ = auto::Builder::new(TokioExecutor::new()).serve_connection(TokioIo::new(stream), service).await;
+#[async_trait]
+impl Clock for Hasty {
+    fn now(&self) -> Timestamp {
+        self.0.now()
+    }
+
+    async fn sleep(&self, duration: Duration) {
+        self.0.advance(duration);
+        tokio::task::yield_now().await;
+    }
+
+    fn monotonic(&self) -> Duration {
+        self.0.monotonic()
+    }
 }
 
-/// The OPTIONS of a server whose newest version is this.
-fn versions(released: &str) -> Reply {
-    reply(
-        200,
-        &json!({"count": 1, "value": [{"area": "hooks", "resourceName": "Subscriptions", "minVersion": "1.0",
-            "maxVersion": released, "releasedVersion": released}]}),
-    )
+fn secret(text: &str) -> Zeroizing<String> {
+    Zeroizing::new(text.to_owned())
 }
 
-fn reply(status: u16, body: &Value) -> Reply {
-    let reply = Response::builder().status(status).header("content-type", "application/json; charset=utf-8");
-    reply.body(Full::new(body.to_string().into())).unwrap()
-}
-
-fn access(url: &str) -> Access {
+/// How to reach a server with the token.
+fn access(origin: &str) -> Access {
     Access {
-        url: CollectionUrl::parse(url).unwrap(),
-        credential: Some(Credential::Pat(TOKEN.to_owned().into())),
+        url: CollectionUrl::parse(&format!("{origin}/Coll")).unwrap(),
+        credential: Some(Credential::Pat(secret(PAT))),
         headers: Vec::new(),
         ca_bundle: None,
         proxy: None,
     }
 }
 
-fn dial(access: &Access, clock: Arc<dyn Clock>) -> Arc<dyn AzureDevOps> {
-    Dialer::new(clock).dial(access).unwrap()
+/// A client with a dialer and a clock of its own.
+fn client(access: &Access) -> Arc<dyn AzureDevOps> {
+    Dialer::new(Hasty::new()).dial(access).unwrap()
+}
+
+/// The first page, of so many items.
+fn first(items_max: u32) -> PageRequest {
+    PageRequest { items_max, from: None }
 }

@@ -1,239 +1,173 @@
-//! What networks do: names that do not resolve, ports nobody listens on, certificates nobody knows, proxies, silence.
+//! Certificates, proxies, and servers that are not there.
 
-use super::{Scripted, Seen, TOKEN, access, dial, reply, serve};
-use hookwell::{
-    azure::client::{Access, Credential, Dial as _, Dialer, Failure, PageRequest, Unreachable},
-    clock::SystemClock,
+use super::{
+    Hasty, access, client, first,
+    scripted::{Scripted, said},
+    secret,
 };
+use base64::{Engine as _, prelude::BASE64_STANDARD};
+use hookwell::azure::client::{Access, AzureDevOps as _, Credential, Dial as _, Dialer, Failure, Unreachable};
+use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use serde_json::json;
-use std::{
-    io,
-    sync::{Arc, Mutex},
-};
+use std::sync::{Arc, Mutex};
 use tokio::{
-    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    io::{AsyncReadExt as _, AsyncWriteExt as _, copy_bidirectional},
     net::{TcpListener, TcpStream},
 };
-use tokio_rustls::{TlsAcceptor, rustls::ServerConfig};
+use tokio_rustls::{
+    TlsAcceptor,
+    rustls::{
+        ServerConfig,
+        pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer},
+    },
+};
 
-const PAGE: PageRequest = PageRequest { items_max: 1, from: None };
-
-async fn failure(access: &Access) -> Failure {
-    dial(access, Arc::new(SystemClock::default())).projects(PAGE).await.unwrap_err()
+/// An acceptor with a certificate for `localhost`, and in PEM the authority that issued it.
+fn private_ca() -> (TlsAcceptor, String) {
+    let mut params = CertificateParams::new(Vec::new()).unwrap();
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let authority_key = KeyPair::generate().unwrap();
+    let authority = params.self_signed(&authority_key).unwrap();
+    let issuer = Issuer::new(params, authority_key);
+    let key = KeyPair::generate().unwrap();
+    let certificate = CertificateParams::new(vec!["localhost".to_owned()]).unwrap().signed_by(&key, &issuer).unwrap();
+    let private = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
+    hookwell::azure::client::use_ring();
+    let config =
+        ServerConfig::builder().with_no_client_auth().with_single_cert(vec![certificate.der().clone()], private);
+    (TlsAcceptor::from(Arc::new(config.unwrap())), authority.pem())
 }
 
-fn unreachable_at(failure: &Failure) -> Unreachable {
-    let Failure::Unreachable { at, detail } = failure else { panic!("{failure:?}") };
-    assert!(!detail.contains(TOKEN) && !detail.is_empty(), "{detail}");
-    *at
-}
-
-/// A certificate for 127.0.0.1, and the authority that nobody knows.
-fn private_authority() -> (String, Arc<ServerConfig>) {
-    let mut authority = rcgen::CertificateParams::new(Vec::<String>::new()).unwrap();
-    authority.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
-    let authority_key = rcgen::KeyPair::generate().unwrap();
-    let certificate = authority.self_signed(&authority_key).unwrap();
-    let issuer = rcgen::Issuer::new(authority, authority_key);
-    let key = rcgen::KeyPair::generate().unwrap();
-    let own = rcgen::CertificateParams::new(vec!["127.0.0.1".to_owned()]).unwrap().signed_by(&key, &issuer).unwrap();
-    let config = ServerConfig::builder_with_provider(Arc::new(tokio_rustls::rustls::crypto::ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_no_client_auth()
-        .with_single_cert(vec![own.der().clone()], key.serialize_der().try_into().unwrap())
-        .unwrap();
-    (certificate.pem(), Arc::new(config))
-}
-
-#[tokio::test]
-async fn where_it_fails_is_told_apart() {
-    let nobody = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let port = nobody.local_addr().unwrap().port();
-    drop(nobody);
-    let refused = failure(&access(&format!("http://127.0.0.1:{port}/Coll"))).await;
-    assert_eq!(unreachable_at(&refused), Unreachable::Connect);
-    let unknown = failure(&access("http://no-such-host.invalid/Coll")).await;
-    assert_eq!(unreachable_at(&unknown), Unreachable::Name);
-
-    let hangs_up = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = hangs_up.local_addr().unwrap();
-    tokio::spawn(async move {
-        loop {
-            let (mut stream, _) = hangs_up.accept().await.unwrap();
-            let _ = stream.read(&mut [0; 1024]).await;
-        }
-    });
-    let cut = failure(&access(&format!("http://{address}/Coll"))).await;
-    assert_eq!(unreachable_at(&cut), Unreachable::Silent);
-}
-
-#[tokio::test]
-async fn a_private_authority_is_trusted_when_its_certificate_is_given_and_not_before() {
-    let (pem, config) = private_authority();
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = format!("https://{}/tfs/Coll", listener.local_addr().unwrap());
-    tokio::spawn(async move {
-        loop {
-            let (stream, _) = listener.accept().await.unwrap();
-            let acceptor = TlsAcceptor::from(Arc::clone(&config));
-            tokio::spawn(async move {
-                let Ok(stream) = acceptor.accept(stream).await else { return };
-                let answer = |_: &Seen| reply(200, &json!({"count": 0, "value": []}));
-                serve(stream, Arc::new(answer), Arc::new(Mutex::default())).await;
-            });
-        }
-    });
-    let stranger = access(&url);
-    assert_eq!(unreachable_at(&failure(&stranger).await), Unreachable::Tls);
-    let known = Access { ca_bundle: Some(pem), ..stranger };
-    let azure = dial(&known, Arc::new(SystemClock::default()));
-    assert!(azure.projects(PAGE).await.unwrap().items.is_empty());
-}
-
-/// A forward proxy that wants a password; it speaks plain HTTP only, which is all that is needed here.
-async fn proxy(listener: TcpListener) {
-    loop {
-        let (mut client, _) = listener.accept().await.unwrap();
-        tokio::spawn(async move {
-            let mut head = Vec::new();
-            while !head.ends_with(b"\r\n\r\n") {
-                head.push(client.read_u8().await?);
-            }
-            let head = String::from_utf8(head).unwrap();
-            if !head.to_ascii_lowercase().contains("proxy-authorization: basic bwu6c2vjcmv0") {
-                return client
-                    .write_all(b"HTTP/1.1 407 Proxy Authentication Required\r\ncontent-length: 0\r\n\r\n")
-                    .await;
-            }
-            let (method, rest) = head.split_once(" http://").unwrap();
-            let (authority, rest) = rest.split_once('/').unwrap();
-            let mut server = TcpStream::connect(authority).await?;
-            server.write_all(format!("{method} /{rest}").as_bytes()).await?;
-            tokio::io::copy_bidirectional(&mut client, &mut server).await.map(drop)
-        });
+fn failed(result: Result<impl std::fmt::Debug, Failure>) -> (Unreachable, String) {
+    match result.unwrap_err() {
+        Failure::Unreachable { at, detail } => (at, detail),
+        other => panic!("{other:?}"),
     }
 }
 
 #[tokio::test]
-async fn a_proxy_is_used_with_its_password_and_its_refusal_is_told() {
+async fn a_private_authority_is_trusted_when_it_is_given() {
+    let (acceptor, ca) = private_ca();
+    let server = Scripted::start_tls(acceptor, |_| said(&json!({ "value": [] }))).await;
+    let (at, detail) = failed(client(&access(&server.origin)).projects(first(10)).await);
+    assert_eq!(at, Unreachable::Tls, "{detail}");
+    assert!(detail.contains("give its CA"), "{detail}");
+    let trusting = Access { ca_bundle: Some(ca), ..access(&server.origin) };
+    client(&trusting).projects(first(10)).await.unwrap();
+    let (_, another) = private_ca();
+    let wrong = Access { ca_bundle: Some(another), ..access(&server.origin) };
+    assert_eq!(failed(client(&wrong).projects(first(10)).await).0, Unreachable::Tls);
+    let by_address = server.origin.replace("localhost", "127.0.0.1");
+    let (at, detail) = failed(client(&Access { url: access(&by_address).url, ..trusting }).projects(first(10)).await);
+    assert!(at == Unreachable::Tls && detail.contains("another name"), "{detail}");
+}
+
+#[tokio::test]
+async fn who_is_not_there_is_told_from_who_has_no_name() {
+    let port = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port();
+    let (at, detail) = failed(client(&access(&format!("http://127.0.0.1:{port}"))).projects(first(10)).await);
+    assert_eq!(at, Unreachable::Connect);
+    assert!(detail.contains("127.0.0.1") && detail.contains("refused"), "{detail}");
+    let (at, detail) = failed(client(&access("http://nobody.invalid")).projects(first(10)).await);
+    assert_eq!(at, Unreachable::Name, "{detail}");
+    assert!(detail.contains("nobody.invalid"), "{detail}");
+    let server = Scripted::start(|_| said(&json!({}))).await;
+    let (at, _) = failed(client(&access(&server.origin.replace("http://", "https://"))).projects(first(10)).await);
+    assert_eq!(at, Unreachable::Tls);
+}
+
+/// A proxy that wants `user:pass`, for both of its ways; remembers the first line of each request.
+async fn proxy() -> (String, Arc<Mutex<Vec<String>>>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    tokio::spawn(proxy(listener));
-    let server = Scripted::start(|_| reply(200, &json!({"count": 0, "value": []}))).await;
-    let through = |password: &str| Access {
-        proxy: Some(format!("http://me:{password}@{address}").into()),
-        ..access(&server.base)
-    };
-    assert!(dial(&through("secret"), Arc::new(SystemClock::default())).projects(PAGE).await.is_ok());
-    let refused = failure(&through("wrong")).await;
-    assert!(refused.to_string().contains("proxy") && !refused.to_string().contains("wrong"), "{refused}");
-}
-
-#[tokio::test]
-async fn settings_that_cannot_be_used_are_named_before_anything_is_sent() {
-    let dialer = Dialer::new(Arc::new(SystemClock::default()));
-    let base = access("https://dev.azure.com/fabrikam");
-    for (access, named) in [
-        (Access { ca_bundle: Some("no certificate".to_owned()), ..base.clone() }, "ca_bundle"),
-        (Access { proxy: Some("::".to_owned().into()), ..base.clone() }, "proxy"),
-        (Access { headers: vec![("X-Bad".to_owned(), "line\nbreak".to_owned().into())], ..base.clone() }, "X-Bad"),
-    ] {
-        let Err(Failure::Settings(detail)) = dialer.dial(&access).map(drop) else { panic!("{named}") };
-        assert!(detail.contains(named) && !detail.contains("line"), "{detail}");
-    }
-}
-
-#[tokio::test]
-async fn a_service_principal_asks_for_a_token_once_and_for_another_when_it_is_refused() {
-    let asked = Arc::new(Mutex::new(0_u32));
-    let count = Arc::clone(&asked);
-    let server = Scripted::start(move |seen| {
-        if seen.target == "/tenant-1/oauth2/v2.0/token" {
-            *count.lock().unwrap() += 1;
-            assert!(!seen.headers.contains_key("x-extra"), "a header for Azure DevOps is not Entra's");
-            let form = String::from_utf8(seen.body.to_vec()).unwrap();
-            assert!(form.contains("client_id=app-1") && form.contains("client_secret=planted-client-secret"), "{form}");
-            let token = format!("bearer-{}", count.lock().unwrap());
-            return reply(200, &json!({"token_type": "Bearer", "expires_in": 3599, "access_token": token}));
-        }
-        match seen.headers["authorization"].to_str().unwrap() {
-            "Bearer bearer-1" if seen.target.contains("repositories") => reply(401, &json!({})),
-            _ => reply(200, &json!({"count": 0, "value": []})),
-        }
-    })
-    .await;
-    let principal = Credential::ServicePrincipal {
-        tenant: "tenant-1".to_owned(),
-        client_id: "app-1".to_owned(),
-        client_secret: "planted-client-secret".to_owned().into(),
-        authority: server.base.trim_end_matches("/fabrikam").parse().unwrap(),
-    };
-    let headers = vec![("X-Extra".to_owned(), "planted-header".to_owned().into())];
-    let access = Access { credential: Some(principal), headers, ..access(&server.base) };
-    let azure = dial(&access, Arc::new(SystemClock::default()));
-    let (one, other) = tokio::join!(azure.projects(PAGE), azure.projects(PAGE));
-    assert!(one.is_ok() && other.is_ok());
-    assert_eq!(*asked.lock().unwrap(), 1);
-    azure.repositories(None).await.unwrap();
-    assert_eq!(*asked.lock().unwrap(), 2);
-    let shown = format!("{access:?}");
-    assert!(!shown.contains("planted"), "{shown}");
-}
-
-#[tokio::test]
-async fn an_answer_that_repeats_our_secrets_does_not_get_them_shown() {
-    let server = Scripted::start(|seen| {
-        let ours = seen.headers["authorization"].to_str().unwrap();
-        reply(400, &json!({"message": format!("bad {ours} and planted-header and {TOKEN}"), "typeKey": "X"}))
-    })
-    .await;
-    let headers = vec![("X-Extra".to_owned(), "planted-header".to_owned().into())];
-    let failure = failure(&Access { headers, ..access(&server.base) }).await;
-    let shown = format!("{failure} {failure:?}");
-    assert!(!shown.contains("planted") && !shown.contains("Basic O"), "{shown}");
-}
-
-#[tokio::test]
-async fn a_server_cannot_send_our_credential_elsewhere() {
-    let elsewhere = Scripted::start(|_| reply(200, &json!({"count": 0, "value": []}))).await;
-    let there = elsewhere.base.clone();
-    let server = Scripted::start(move |seen| match seen.target.contains("resourceAreas") {
-        true => reply(200, &json!({"id": "efc2f575-36ef-48e9-b672-0c6fb4a48ac5", "locationUrl": there})),
-        false => {
-            let mut redirect = reply(302, &json!({}));
-            redirect.headers_mut().insert("location", there.parse().unwrap());
-            redirect
-        }
-    })
-    .await;
-    let azure = dial(&access(&server.base), Arc::new(SystemClock::default()));
-    assert!(matches!(azure.release_definitions("p", PAGE).await, Err(Failure::Unexpected { .. })));
-    assert!(matches!(azure.projects(PAGE).await, Err(Failure::Unauthorized { .. })));
-    assert!(elsewhere.seen().is_empty(), "{:?}", elsewhere.seen());
-}
-
-#[tokio::test]
-async fn an_endless_answer_is_cut() -> io::Result<()> {
-    let listener = TcpListener::bind("127.0.0.1:0").await?;
-    let address = listener.local_addr()?;
+    let address = listener.local_addr().unwrap().to_string();
+    let lines = Arc::new(Mutex::new(Vec::new()));
+    let seen = Arc::clone(&lines);
     tokio::spawn(async move {
-        loop {
-            let (mut stream, _) = listener.accept().await.unwrap();
-            tokio::spawn(async move {
-                stream.read(&mut [0; 4096]).await?;
-                let head = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 9999999999\r\n\r\n";
-                stream.write_all(head).await?;
-                let piece = vec![b' '; 1 << 20];
-                loop {
-                    stream.write_all(&piece).await?;
-                }
-                #[expect(unreachable_code, reason = "says the block's type")]
-                io::Result::Ok(())
-            });
+        while let Ok((socket, _)) = listener.accept().await {
+            tokio::spawn(pass(socket, Arc::clone(&seen)));
         }
     });
-    let failure = failure(&access(&format!("http://{address}/Coll"))).await;
-    assert!(matches!(failure, Failure::Unexpected { .. }), "{failure:?}");
-    Ok(())
+    (address, lines)
+}
+
+async fn pass(mut socket: TcpStream, seen: Arc<Mutex<Vec<String>>>) -> Option<()> {
+    let mut head = Vec::new();
+    while !head.windows(4).any(|end| end == b"\r\n\r\n") {
+        head.push(socket.read_u8().await.ok()?);
+    }
+    let head = String::from_utf8(head).ok()?;
+    let line = head.lines().next()?.to_owned();
+    seen.lock().unwrap().push(line.clone());
+    let wanted = format!("proxy-authorization: basic {}", BASE64_STANDARD.encode("user:pass").to_lowercase());
+    if !head.to_lowercase().contains(&wanted) {
+        let refusal = "HTTP/1.1 407 Proxy Authentication Required\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
+        socket.write_all(refusal.as_bytes()).await.ok()?;
+        return None;
+    }
+    let (method, target) = (line.split(' ').next()?, line.split(' ').nth(1)?);
+    if method == "CONNECT" {
+        let mut server = TcpStream::connect(target).await.ok()?;
+        socket.write_all(b"HTTP/1.1 200 OK\r\n\r\n").await.ok()?;
+        copy_bidirectional(&mut socket, &mut server).await.ok()?;
+    } else {
+        let authority = target.strip_prefix("http://")?.split('/').next()?;
+        let mut server = TcpStream::connect(authority).await.ok()?;
+        server.write_all(head.replacen(&format!("http://{authority}"), "", 1).as_bytes()).await.ok()?;
+        copy_bidirectional(&mut socket, &mut server).await.ok()?;
+    }
+    Some(())
+}
+
+#[tokio::test]
+async fn a_proxy_is_used_when_it_is_given() {
+    let (address, lines) = proxy().await;
+    let through =
+        |origin: &str, who: &str| Access { proxy: Some(secret(&format!("http://{who}{address}"))), ..access(origin) };
+
+    let plain = Scripted::start(|_| said(&json!({ "value": [] }))).await;
+    client(&through(&plain.origin, "user:pass@")).connection_data().await.unwrap();
+    assert!(lines.lock().unwrap()[0].starts_with(&format!("OPTIONS {}/Coll/_apis", plain.origin)), "{lines:?}");
+
+    let (acceptor, ca) = private_ca();
+    let sealed = Scripted::start_tls(acceptor, |_| said(&json!({ "value": [] }))).await;
+    let access = Access { ca_bundle: Some(ca), ..through(&sealed.origin, "user:pass@") };
+    client(&access).projects(first(10)).await.unwrap();
+    assert!(lines.lock().unwrap().iter().any(|line| line.starts_with("CONNECT localhost:")), "{lines:?}");
+}
+
+#[tokio::test]
+async fn a_proxy_that_refuses_or_is_not_there_is_told_and_its_password_is_not() {
+    let (address, _) = proxy().await;
+    let gone = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    let (acceptor, ca) = private_ca();
+    let sealed = Scripted::start_tls(acceptor, |_| said(&json!({}))).await;
+    let plain = Scripted::start(|_| said(&json!({}))).await;
+    for origin in [&plain.origin, &sealed.origin] {
+        for place in [address.clone(), gone.to_string()] {
+            let proxy = Some(secret(&format!("http://user:planted-password@{place}")));
+            let access = Access { proxy, ca_bundle: Some(ca.clone()), ..access(origin) };
+            let (at, detail) = failed(client(&access).projects(first(10)).await);
+            assert_eq!(at, Unreachable::Proxy, "{detail}");
+            assert!(!detail.contains("planted") && !format!("{access:?}").contains("planted"), "{detail}");
+            assert!(detail.contains(if place == address { "who we are" } else { "refused" }), "{detail}");
+        }
+    }
+    assert!(plain.asked().is_empty() && sealed.asked().is_empty());
+}
+
+#[test]
+fn what_cannot_be_used_is_said_before_anything_is_sent() {
+    let dial = |access: Access| match Dialer::new(Hasty::new()).dial(&access).err() {
+        Some(Failure::Settings(said)) => said,
+        other => panic!("{other:?}"),
+    };
+    let plain = || access("http://127.0.0.1:1");
+    let said = dial(Access { headers: vec![("X-A".into(), secret("planted\n"))], ..plain() });
+    assert!(said.contains("X-A") && !said.contains("planted"), "{said}");
+    let said = dial(Access { ca_bundle: Some("planted".into()), ..plain() });
+    assert!(said.contains("CA bundle") && !said.contains("planted"), "{said}");
+    let said = dial(Access { proxy: Some(secret("planted")), ..plain() });
+    assert!(said.contains("proxy") && !said.contains("planted"), "{said}");
+    let said = dial(Access { credential: Some(Credential::Pat(secret("planted\r\n"))), ..plain() });
+    assert!(said.contains("token") && !said.contains("planted"), "{said}");
 }

@@ -1,141 +1,181 @@
-//! The client and the simulated Azure DevOps take each other for real, in every edition.
+//! Against the simulated Azure DevOps: Services and every Server, with the credentials and on the bad days it knows.
 
-use super::{access, dial};
+use super::{Hasty, client, first, secret};
 use crate::azure::Azure;
 use hookwell::{
-    azure::client::{Access, AzureDevOps, Credential, Deployment, Failure, PageRequest, Permission},
-    clock::SystemClock,
-    simulator::{Options, Refusal, ScopeRefusal, ServerVersion, tokens},
+    azure::{
+        CollectionUrl,
+        client::{Access, ApiVersion, AzureDevOps, Credential, Deployment, Failure, PageRequest, Permission},
+    },
+    simulator::{Failing, Options, Refusal, Rule, ScopeRefusal, ServerVersion, Throttle, When, tokens},
 };
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
-fn with_token(azure: &Azure, token: &str) -> Access {
-    Access { credential: Some(Credential::Pat(token.to_owned().into())), ..access(&azure.url()) }
+const PROJECT: &str = "Fiber Café";
+
+fn access(azure: &Azure, token: &str) -> Access {
+    Access {
+        url: CollectionUrl::parse(&azure.url()).unwrap(),
+        credential: Some(Credential::Pat(secret(token))),
+        headers: Vec::new(),
+        ca_bundle: None,
+        proxy: None,
+    }
 }
 
-fn client(azure: &Azure, token: &str) -> Arc<dyn AzureDevOps> {
-    dial(&with_token(azure, token), Arc::new(SystemClock::default()))
+async fn services() -> Azure {
+    Azure::start(Options::services("fabrikam"), Hasty::new()).await
 }
 
-async fn start(options: Options) -> Azure {
-    Azure::start(options, Arc::new(SystemClock::default())).await
-}
-
-/// Every page of two.
-macro_rules! every {
-    ($page:ident => $call:expr) => {{
-        let (mut from, mut all) = (None, Vec::new());
-        loop {
-            let $page = PageRequest { items_max: 2, from };
-            let page = $call.await.unwrap();
-            all.extend(page.items);
-            from = page.next;
-            if from.is_none() {
-                break all;
-            }
+/// Reads everything that is there to be read.
+async fn tour(client: &Arc<dyn AzureDevOps>) -> Result<(), Failure> {
+    let (mut from, mut projects) = (None, Vec::new());
+    loop {
+        let page = client.projects(PageRequest { items_max: 2, from }).await?;
+        projects.extend(page.items);
+        from = page.next;
+        if from.is_none() {
+            break;
         }
-    }};
+    }
+    assert_eq!(projects.len(), 3, "{projects:?}");
+    let project = client.project(PROJECT).await?;
+    assert!(projects.contains(&project));
+    assert_eq!(client.project(&project.id.to_string()).await?, project);
+
+    let repositories = client.repositories(Some(PROJECT)).await?;
+    let named = |name: &str| repositories.iter().find(|found| found.name == name).unwrap();
+    assert_eq!(named("röstplan").default_branch.as_deref(), Some("main"));
+    assert!(named("empty").default_branch.is_none() && named("attic").is_disabled);
+    assert!(client.repositories(None).await?.len() > repositories.len());
+
+    let branches = client.branches(PROJECT, "web shop", Some("feature"), first(1)).await?;
+    assert!(branches.items.len() == 1 && branches.next.is_some(), "{branches:?}");
+    assert!(branches.items[0].name.starts_with("feature/"));
+    let attic = client.branches(PROJECT, "attic", None, first(10)).await;
+    assert!(matches!(attic, Err(Failure::NotFound { .. })), "{attic:?}");
+
+    let pipelines = client.pipelines(PROJECT, first(1)).await?;
+    assert!(pipelines.items.len() == 1 && pipelines.next.is_some());
+    client.release_definitions(PROJECT, first(10)).await?;
+    let types = client.work_item_types(PROJECT).await?;
+    assert!(!types.is_empty() && types.iter().all(|found| !found.states.is_empty()), "{types:?}");
+    assert!(client.may(Permission::EditSubscriptions, Some(project.id)).await?);
+    Ok(())
 }
 
 #[tokio::test]
-async fn everything_that_is_discovered_is_found_in_every_edition() {
-    let editions = [
-        (Options::services("fabrikam"), Deployment::Services, "7.1"),
-        (Options::server("Coll", ServerVersion::V2022_1), Deployment::Server, "7.1"),
-        (Options::server("Coll", ServerVersion::V2022), Deployment::Server, "7.0"),
-        (Options::server("Coll", ServerVersion::V2020), Deployment::Server, "6.0"),
-        (
-            Options { virtual_directory: Some("tfs".to_owned()), ..Options::server("Coll", ServerVersion::V2019) },
-            Deployment::Server,
-            "5.0",
-        ),
-    ];
-    for (options, deployment, version) in editions {
-        let azure = start(options).await;
-        let client = client(&azure, tokens::FULL);
-        let data = client.connection_data().await.unwrap();
-        assert_eq!((data.deployment, data.is_anonymous), (deployment, false));
-        assert_eq!(client.api_version().await.unwrap().to_string(), version);
+async fn services_are_read() {
+    let azure = services().await;
+    let client = client(&access(&azure, tokens::FULL));
+    let data = client.connection_data().await.unwrap();
+    assert_eq!((data.deployment, data.user.account.as_deref()), (Deployment::Services, Some("ana@fabrikam.example")));
+    assert_eq!(client.api_version().await.unwrap(), ApiVersion { major: 7, minor: 1 });
+    tour(&client).await.unwrap();
+    assert!(azure.simulator.calls().iter().all(|call| call.status != 400), "{:?}", azure.simulator.calls());
+}
 
-        let projects = every!(page => client.projects(page));
-        let cafe = projects.iter().find(|project| project.name == "Fiber Café").unwrap();
-        assert_eq!(client.project("fiber café").await.unwrap().id, cafe.id, "names have no case");
-        let repositories = client.repositories(Some(&cafe.name)).await.unwrap();
-        let shop = repositories.iter().find(|repository| repository.name == "web shop").unwrap();
-        assert!(client.repositories(None).await.unwrap().len() > repositories.len());
-        let id = cafe.id.to_string();
-        let branches = every!(page => client.branches(&id, &shop.name, None, page));
-        assert!(branches.iter().any(|branch| branch.name == "main"), "{branches:?}");
-        let found = every!(page => client.branches(&id, &shop.name, Some("ai"), page));
-        assert!(!found.is_empty() && found.iter().all(|branch| branch.name.contains("ai")), "{found:?}");
-        let pipelines = every!(page => client.pipelines(&id, page));
-        assert!(!pipelines.is_empty());
-        assert!(!every!(page => client.release_definitions(&id, page)).is_empty());
-        let types = client.work_item_types(&cafe.name).await.unwrap();
-        let bug = types.iter().find(|kind| kind.name == "Bug").unwrap();
-        assert!(bug.states.iter().any(|(_, category)| category.as_deref() == Some("Completed")), "{bug:?}");
-        assert!(client.may(Permission::EditSubscriptions, Some(cafe.id)).await.unwrap());
+#[tokio::test]
+async fn every_server_is_read_behind_its_proxy_and_in_its_version() {
+    for (version, major, minor) in [
+        (ServerVersion::V2019, 5, 0),
+        (ServerVersion::V2020, 6, 0),
+        (ServerVersion::V2022, 7, 0),
+        (ServerVersion::V2022_1, 7, 1),
+    ] {
+        let options = Options {
+            virtual_directory: Some("tfs".into()),
+            required_headers: vec![("CF-Access-Client-Id".into(), "planted".into())],
+            ..Options::server("My Coll", version)
+        };
+        let azure = Azure::start(options, Hasty::new()).await;
+        let without = client(&access(&azure, tokens::FULL)).connection_data().await.unwrap_err();
+        assert!(without.to_string().contains("a proxy in front of it"), "{without}");
+        let headers = vec![("CF-Access-Client-Id".to_owned(), secret("planted"))];
+        let client = client(&Access { headers, ..access(&azure, tokens::FULL) });
+        assert_eq!(client.connection_data().await.unwrap().deployment, Deployment::Server);
+        assert_eq!(client.api_version().await.unwrap(), ApiVersion { major, minor });
+        tour(&client).await.unwrap();
     }
 }
 
 #[tokio::test]
-async fn a_dead_token_is_unauthorized_however_the_server_says_it() {
-    let azure = start(Options::services("fabrikam")).await;
-    for refusal in [Refusal::SignInPage, Refusal::Redirect, Refusal::Unauthorized] {
-        for suppress_is_ignored in [true, false] {
-            azure.simulator.fail(|faults| {
-                (faults.refusal, faults.suppress_is_ignored) = (refusal, suppress_is_ignored);
-            });
-            for token in [tokens::EXPIRED, "never-a-token"] {
-                let failure = client(&azure, token).connection_data().await.unwrap_err();
-                assert!(matches!(failure, Failure::Unauthorized { .. }), "{refusal:?} {failure:?}");
-            }
-        }
-    }
+async fn a_service_principal_is_let_in_and_a_wrong_secret_is_not() {
+    let azure = services().await;
+    let origin = azure.url().rsplit_once('/').unwrap().0.to_owned();
+    let principal = |client_secret: &str| Access {
+        credential: Some(Credential::ServicePrincipal {
+            tenant: tokens::TENANT.into(),
+            client_id: tokens::CLIENT_ID.into(),
+            client_secret: secret(client_secret),
+            authority: origin.parse().unwrap(),
+        }),
+        ..access(&azure, "")
+    };
+    assert_eq!(
+        client(&principal(tokens::CLIENT_SECRET)).connection_data().await.unwrap().user.display_name.as_deref(),
+        Some("Gateway")
+    );
+    let failure = client(&principal("planted-secret")).connection_data().await.unwrap_err();
+    assert!(failure.to_string().contains("AADSTS7000215") && !failure.to_string().contains("planted"), "{failure}");
 }
 
 #[tokio::test]
-async fn a_missing_scope_and_a_missing_permission_are_told() {
-    let azure = start(Options::services("fabrikam")).await;
+async fn a_dead_token_is_told_from_a_missing_scope_in_every_form() {
+    let azure = services().await;
+    for (refusal, suppress_is_ignored) in [
+        (Refusal::SignInPage, true),
+        (Refusal::Redirect, true),
+        (Refusal::Unauthorized, false),
+        (Refusal::SignInPage, false),
+    ] {
+        azure.simulator.fail(|faults| {
+            (faults.refusal, faults.suppress_is_ignored) = (refusal, suppress_is_ignored);
+        });
+        for token in ["unknown-token", tokens::EXPIRED] {
+            let failure = client(&access(&azure, token)).projects(first(1)).await.unwrap_err();
+            assert!(matches!(failure, Failure::Unauthorized { .. }), "{refusal:?}: {failure:?}");
+            assert_eq!(failure.to_string().contains("has expired"), token == tokens::EXPIRED, "{failure}");
+        }
+    }
     for scope_refusal in [ScopeRefusal::Unauthorized, ScopeRefusal::Forbidden] {
         azure.simulator.fail(|faults| faults.scope_refusal = scope_refusal);
-        let code = client(&azure, tokens::CODE_ONLY);
-        assert!(code.connection_data().await.is_ok() && code.repositories(None).await.is_ok());
-        let failure = code.pipelines("Fiber Café", PageRequest { items_max: 1, from: None }).await.unwrap_err();
-        assert!(matches!(failure, Failure::Unauthorized { .. } | Failure::Forbidden { .. }), "{failure:?}");
+        let client = client(&access(&azure, tokens::CODE_ONLY));
+        client.repositories(None).await.unwrap();
+        for failure in [client.pipelines(PROJECT, first(1)).await.err(), client.work_item_types(PROJECT).await.err()] {
+            assert!(matches!(failure, Some(Failure::Forbidden { .. })), "{scope_refusal:?}: {failure:?}");
+        }
     }
-    let seer = client(&azure, tokens::WITHOUT_EDIT);
-    assert!(!seer.may(Permission::EditSubscriptions, None).await.unwrap());
-    assert!(seer.may(Permission::ViewSubscriptions, None).await.unwrap());
+    let project = client(&access(&azure, tokens::FULL)).project(PROJECT).await.unwrap().id;
+    let without_edit = client(&access(&azure, tokens::WITHOUT_EDIT));
+    assert!(!without_edit.may(Permission::EditSubscriptions, Some(project)).await.unwrap());
 }
 
 #[tokio::test]
-async fn a_service_principal_gets_in() {
-    let azure = start(Options::services("fabrikam")).await;
-    let principal = Credential::ServicePrincipal {
-        tenant: tokens::TENANT.to_owned(),
-        client_id: tokens::CLIENT_ID.to_owned(),
-        client_secret: tokens::CLIENT_SECRET.to_owned().into(),
-        authority: azure.url().trim_end_matches("/fabrikam").parse().unwrap(),
-    };
-    let with = |credential| Access { credential: Some(credential), ..access(&azure.url()) };
-    let client = dial(&with(principal.clone()), Arc::new(SystemClock::default()));
-    assert!(client.connection_data().await.is_ok());
-    let Credential::ServicePrincipal { tenant, client_id, authority, .. } = principal else { unreachable!() };
-    let wrong = Credential::ServicePrincipal { tenant, client_id, authority, client_secret: "wrong".to_owned().into() };
-    let failure = dial(&with(wrong), Arc::new(SystemClock::default())).connection_data().await.unwrap_err();
-    let Failure::Unauthorized { detail: Some(detail) } = failure else { panic!("{failure:?}") };
-    assert!(detail.contains("AADSTS"), "{detail}");
-}
-
-#[tokio::test]
-async fn a_header_that_a_proxy_in_front_wants_is_sent_and_its_lack_is_told() {
-    let required_headers = vec![("cf-access-client-id".to_owned(), "abc".to_owned())];
-    let azure = start(Options { required_headers, ..Options::services("fabrikam") }).await;
-    let without = with_token(&azure, tokens::FULL);
-    let failure = dial(&without, Arc::new(SystemClock::default())).connection_data().await.unwrap_err();
-    let Failure::Forbidden { detail: Some(detail), .. } = failure else { panic!("{failure:?}") };
-    assert!(detail.contains("in front of it"), "{detail}");
-    let with = Access { headers: vec![("CF-Access-Client-Id".to_owned(), "abc".to_owned().into())], ..without };
-    assert!(dial(&with, Arc::new(SystemClock::default())).connection_data().await.is_ok());
+async fn each_bad_day_is_told_as_what_it_is() {
+    for (failing, expected) in [
+        (Failing::Unavailable, "cannot answer now: TF24668"),
+        (Failing::BadGateway, "502 Bad Gateway"),
+        (Failing::Internal, "cannot answer now"),
+        (Failing::Forbidden, "VS403403"),
+        (Failing::NotFound, "Page not found"),
+        (Failing::Html, "web page"),
+        (Failing::Broken, "no JSON"),
+        (Failing::OtherShape, "value is not a list"),
+        (Failing::Throttled(Throttle::Block { retry_after_seconds: Some(40) }), "wait 40 s"),
+        (Failing::Throttled(Throttle::Cut), "was cut"),
+        (Failing::CutAfter, "was cut"),
+    ] {
+        let azure = services().await;
+        azure.simulator.fail(|faults| faults.rules = vec![Rule::new("GET", "/_apis/projects", When::Always, failing)]);
+        let failure = client(&access(&azure, tokens::FULL)).projects(first(1)).await.unwrap_err();
+        assert!(failure.to_string().contains(expected), "{failing:?}: {failure}");
+    }
+    let azure = services().await;
+    let delay = Failing::Throttled(Throttle::Delay { seconds: 30, milliseconds: 1 });
+    azure.simulator.fail(|faults| faults.rules = vec![Rule::new("GET", "/_apis/projects", When::Always, delay)]);
+    let client = client(&access(&azure, tokens::FULL));
+    client.projects(first(1)).await.unwrap();
+    let failure = client.projects(first(1)).await.unwrap_err();
+    assert_eq!(failure, Failure::Throttled { wait: Duration::from_secs(30) });
 }
