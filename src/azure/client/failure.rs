@@ -84,6 +84,7 @@ pub enum Failure {
     },
 }
 
+#[expect(clippy::ref_option, reason = "the messages hand over the field as it is")]
 fn said(detail: &Option<String>) -> String {
     detail.as_ref().map(|detail| format!(": {detail}")).unwrap_or_default()
 }
