@@ -238,8 +238,6 @@ pub enum Deed {
     Adopted,
     /// Made anew, then the old one deleted.
     Replaced,
-    /// A second one was deleted.
-    RemovedDuplicate,
 }
 
 /// The last thing that was done to a subscription.
