@@ -1,13 +1,13 @@
 //! The records of subscriptions: kept, and read together with what arrived.
 
 use super::{
-    App, Directory,
+    App,
     change::{Refusal, put},
     directory::Kept,
     kind,
 };
 use crate::{
-    domain::{ConnectionId, HookMode, Subscription, SubscriptionState},
+    domain::{ConnectionId, Subscription, SubscriptionState},
     intake::MANUAL_SUBSCRIPTION_KEY,
     store::{Change, Expected},
 };
@@ -66,9 +66,4 @@ pub fn state(app: &App, record: &Subscription) -> SubscriptionState {
         SubscriptionState::ManualExpected if last_arrival(app, record).is_some() => SubscriptionState::ManualReceiving,
         state => state,
     }
-}
-
-/// Whether a connection's hooks are made by people.
-pub fn by_hand(directory: &Directory, connection: ConnectionId) -> bool {
-    directory.connections.get(&connection).is_some_and(|kept| kept.record.hooks == HookMode::Manual)
 }

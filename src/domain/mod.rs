@@ -20,7 +20,7 @@ pub use self::{
     project::{Environment, Project},
     subscription::{
         Action, AtAzure, Deed, Mishap, Spec, Subscription, SubscriptionKey, SubscriptionKeyError, SubscriptionState,
-        Why,
+        Why, short_hex,
     },
     token::{Scope, Token},
 };

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use std::{
     collections::{BTreeMap, BTreeSet},
-    fmt,
+    fmt::{self, Write as _},
     str::FromStr,
 };
 use uuid::Uuid;
@@ -91,14 +91,21 @@ impl Spec {
             digest.update(part.as_bytes());
             digest.update([0x1f]);
         }
-        let hex = digest.finalize()[..KEY_CHARS / 2].iter().map(|byte| format!("{byte:02x}")).collect();
-        SubscriptionKey(hex)
+        SubscriptionKey(short_hex(digest))
     }
 
     /// The host that it is made on.
     pub fn host(&self) -> Host {
         Host::of(&self.publisher)
     }
+}
+
+/// The first 16 hexadecimal digits.
+pub fn short_hex(digest: Sha256) -> String {
+    digest.finalize()[..KEY_CHARS / 2].iter().fold(String::new(), |mut hex, byte| {
+        let _ = write!(hex, "{byte:02x}");
+        hex
+    })
 }
 
 /// How a subscription is, as far as we know.
@@ -231,8 +238,6 @@ pub enum Deed {
     Adopted,
     /// Made anew, then the old one deleted.
     Replaced,
-    /// A second one was deleted.
-    RemovedDuplicate,
 }
 
 /// The last thing that was done to a subscription.

@@ -60,7 +60,7 @@ pub struct ByHandView {
     /// *Trigger on this type of event*.
     #[schema(max_length = 200, example = "Code pushed")]
     pub event: String,
-    /// *Filters*; all others stay at *[Any]*.
+    /// *Filters*; all others stay at `Any`.
     #[schema(max_items = 20)]
     pub filters: Vec<HookFilterView>,
     /// *URL*.

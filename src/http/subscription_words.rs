@@ -91,8 +91,6 @@ mirror! {
         Adopted,
         /// Made anew, then the old one deleted.
         Replaced,
-        /// A second one was deleted.
-        RemovedDuplicate,
     }
 }
 

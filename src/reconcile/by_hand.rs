@@ -15,7 +15,7 @@ pub const PASSWORD_PLACEHOLDER: &str = "THE-PASSWORD";
 pub struct ByHand {
     /// The event, as Azure's pages call it.
     pub event: String,
-    /// The filters to set, as Azure's pages call them; all others stay at `[Any]`.
+    /// The filters to set, as Azure's pages call them; all others stay at "Any".
     pub filters: Vec<(String, String)>,
     /// The URL.
     pub url: String,

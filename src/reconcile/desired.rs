@@ -231,12 +231,20 @@ pub(super) fn everything() -> Catalogue {
         let versions = versions.iter().map(|version| (*version).to_owned()).collect();
         catalogue.publishers.entry(publisher.to_owned()).or_default().insert(event_type.to_owned(), versions);
     };
-    OF_REPOSITORY.iter().for_each(|(event_type, versions)| offer("tfs", event_type, versions));
+    for (event_type, versions) in OF_REPOSITORY {
+        offer("tfs", event_type, versions);
+    }
     offer("tfs", PULL_REQUEST_UPDATED, GIT);
     offer("tfs", BUILD_COMPLETE, BUILD);
-    OF_WORK_ITEMS.iter().for_each(|event_type| offer("tfs", event_type, WORK_ITEM));
-    OF_PIPELINE.iter().for_each(|event_type| offer("pipelines", event_type, PIPELINES));
-    OF_RELEASE.iter().for_each(|event_type| offer("rm", event_type, RELEASE));
+    for event_type in OF_WORK_ITEMS {
+        offer("tfs", event_type, WORK_ITEM);
+    }
+    for event_type in OF_PIPELINE {
+        offer("pipelines", event_type, PIPELINES);
+    }
+    for event_type in OF_RELEASE {
+        offer("rm", event_type, RELEASE);
+    }
     catalogue
 }
 

@@ -6,7 +6,7 @@ use crate::{
         CollectionUrl,
         client::{Host, Subscription as Found, SubscriptionDraft, SubscriptionStatus},
     },
-    domain::{Connection, ConnectionId, Spec, SubscriptionKey, UpdateReason, Why},
+    domain::{Connection, ConnectionId, Spec, SubscriptionKey, UpdateReason, Why, short_hex},
     intake::{MANUAL_SUBSCRIPTION_KEY, USER_NAME_PREFIX},
     secrets::DerivingKey,
 };
@@ -119,7 +119,7 @@ pub(super) fn asked(gateway: &Url, connection: &Connection, spec: &Spec) -> Stri
         digest.update(part.as_bytes());
         digest.update([0x1f]);
     }
-    digest.finalize()[..8].iter().map(|byte| format!("{byte:02x}")).collect()
+    short_hex(digest)
 }
 
 /// The filters that a subscription at Azure has, but for its project.

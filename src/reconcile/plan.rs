@@ -128,7 +128,7 @@ pub(super) fn plan(situation: &Situation<'_>) -> Plan {
         let step = |found| Step { key: key.clone(), what: What::RemoveUndesired(found), why: Why::Undesired };
         plan.steps.extend(all.into_iter().map(step));
     }
-    plan.steps.sort_by_key(|step| order(step));
+    plan.steps.sort_by_key(order);
     defer(&mut plan);
     plan
 }

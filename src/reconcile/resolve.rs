@@ -156,11 +156,11 @@ impl Names<'_> {
         let (mut builds, mut releases, mut missing) = (Vec::new(), Vec::new(), Vec::new());
         for name in names {
             // Several may have one name, in different folders.
-            let named = |all: &[Pipeline]| -> Vec<Pipeline> {
+            let fitting = |all: &[Pipeline]| -> Vec<Pipeline> {
                 let fits = |pipeline: &&Pipeline| same(name, &pipeline.id.to_string()) || same(name, &pipeline.name);
                 all.iter().filter(fits).cloned().collect()
             };
-            let (build, release) = (named(&all.builds), named(all.releases.as_deref().unwrap_or_default()));
+            let (build, release) = (fitting(&all.builds), fitting(all.releases.as_deref().unwrap_or_default()));
             if build.is_empty() && release.is_empty() {
                 missing.push(name.0.as_str());
             }

@@ -16,6 +16,7 @@ use crate::{
     domain::{Connection, ConnectionId, HookMode, Spec, Subscription, SubscriptionKey, SubscriptionState},
 };
 use std::collections::BTreeMap;
+use uuid::Uuid;
 
 /// What a run is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -101,6 +102,15 @@ async fn by_hand(mode: Mode, known: &Known, ledger: &mut Ledger<'_>) -> Report {
     report
 }
 
+/// Who we are. A public organization answers nobody too, but makes no hooks for them.
+async fn identity(azure: &dyn AzureDevOps) -> Result<Uuid, Failure> {
+    let data = azure.connection_data().await?;
+    if data.is_anonymous {
+        return Err(Failure::Unauthorized { detail: Some("it takes us for nobody".to_owned()) });
+    }
+    Ok(data.user.id)
+}
+
 async fn managed(
     app: &App,
     kept: &Kept<Connection>,
@@ -116,13 +126,9 @@ async fn managed(
         troubles.push(Trouble::new(TroubleKind::NoPublicUrl, detail));
         return Report { troubles, failed: true, ..Report::default() };
     };
-    let identity = match azure.connection_data().await {
-        Ok(data) if !data.is_anonymous => Some(data.user.id),
-        Ok(_) => {
-            let failure = Failure::Unauthorized { detail: Some("it takes us for nobody".to_owned()) };
-            return failed("subscriptions cannot be made", &failure);
-        }
-        Err(failure) => return failed("who we are could not be asked", &failure),
+    let identity = match identity(azure).await {
+        Ok(identity) => Some(identity),
+        Err(failure) => return failed("subscriptions cannot be made before it is known who we are", &failure),
     };
     let (listed, failures) = known.list(azure, ledger.records()).await;
     let mut report = Report { failed: !failures.is_empty(), ..Report::default() };

@@ -81,24 +81,7 @@ pub(super) async fn settle(
         let mut record = before.clone();
         let seen = listed.contains_key(&record.spec.host());
         if known.desired.wanted.contains_key(key) && seen {
-            match applied.found.get(key).or_else(|| plan.found.get(key)) {
-                Some(found) => {
-                    record.state = match apply::state(found.status) {
-                        SubscriptionState::Active if applied.failed.contains(key) && applied.unmade.contains(key) => {
-                            SubscriptionState::Failing
-                        }
-                        state => state,
-                    };
-                    if let Some(azure) = record.azure.as_mut().filter(|azure| azure.id == found.id) {
-                        azure.last_success = found.last_success.clone().or(azure.last_success.take());
-                    }
-                }
-                None => {
-                    record.azure = None;
-                    let failed = applied.failed.contains(key) || record.state == SubscriptionState::Failing;
-                    record.state = if failed { SubscriptionState::Failing } else { SubscriptionState::Pending };
-                }
-            }
+            state_of(&mut record, applied.found.get(key).or_else(|| plan.found.get(key)), applied);
         } else if !known.wants(key) && !uncertain.contains(key) {
             if seen && !applied.kept_undesired.contains(key) {
                 gone.push(key.clone());
@@ -109,4 +92,22 @@ pub(super) async fn settle(
         written.push(arrived(ledger.app(), record));
     }
     ledger.write(written, &gone).await
+}
+
+/// How a wanted one is: as it was found, or missing.
+fn state_of(record: &mut Subscription, found: Option<&Found>, applied: &Applied) {
+    let failed = applied.failed.contains(&record.key);
+    let Some(found) = found else {
+        record.azure = None;
+        let failing = failed || record.state == SubscriptionState::Failing;
+        record.state = if failing { SubscriptionState::Failing } else { SubscriptionState::Pending };
+        return;
+    };
+    record.state = match apply::state(found.status) {
+        SubscriptionState::Active if failed && applied.unmade.contains(&record.key) => SubscriptionState::Failing,
+        state => state,
+    };
+    if let Some(azure) = record.azure.as_mut().filter(|azure| azure.id == found.id) {
+        azure.last_success = found.last_success.clone().or(azure.last_success.take());
+    }
 }

@@ -17,7 +17,7 @@ use tokio::task::JoinSet;
 /// Between two runs of a connection with which all is well.
 const PERIOD: Duration = Duration::from_mins(5);
 /// Up to so much is added, so that connections do not run in step.
-const JITTER: Duration = Duration::from_mins(1);
+const JITTER_MILLISECONDS: u64 = 60_000;
 /// After a run that left something to the next one.
 const SOON: Duration = Duration::from_secs(5);
 /// After the first failed run; doubled with each further one.
@@ -60,7 +60,7 @@ fn after(report: &Report, fingerprint: u64, failures: u32, now: Duration, jitter
 fn jitter(connection: ConnectionId, run: u64) -> Duration {
     let mut hasher = DefaultHasher::new();
     (connection, run).hash(&mut hasher);
-    JITTER.mul_f64((hasher.finish() % 1_000) as f64 / 1_000.0)
+    Duration::from_millis(hasher.finish() % JITTER_MILLISECONDS)
 }
 
 /// The runs under way, each with what it was begun for.
@@ -150,7 +150,7 @@ mod tests {
         assert!(is_due(None, 7, NOW));
         assert!(!is_due(Some(&scheduled), 7, NOW));
         assert!(is_due(Some(&scheduled), 8, NOW), "something was changed");
-        assert!(!is_due(Some(&scheduled), 7, NOW + PERIOD - Duration::from_secs(1)));
+        assert!(!is_due(Some(&scheduled), 7, NOW + PERIOD.saturating_sub(Duration::from_secs(1))));
         assert!(is_due(Some(&scheduled), 7, NOW + PERIOD));
     }
 
@@ -161,7 +161,7 @@ mod tests {
         for _ in 0..8 {
             let scheduled = after(&report(true, 0, None), 7, failures, NOW, NO_JITTER);
             failures = scheduled.failures;
-            pauses.push((scheduled.next - NOW).as_secs());
+            pauses.push(scheduled.next.saturating_sub(NOW).as_secs());
         }
         assert_eq!(pauses, [30, 60, 120, 240, 480, 960, 1_800, 1_800]);
         assert_eq!(after(&report(false, 0, None), 7, failures, NOW, NO_JITTER).failures, 0);
@@ -173,19 +173,19 @@ mod tests {
         let scheduled = after(&report(true, 0, Some(600)), 7, 0, NOW, NO_JITTER);
         assert_eq!(scheduled.next, NOW + Duration::from_mins(10));
         assert!(!is_due(Some(&scheduled), 8, NOW + Duration::from_secs(599)));
-        assert!(is_due(Some(&scheduled), 8, NOW + Duration::from_secs(600)));
+        assert!(is_due(Some(&scheduled), 8, NOW + Duration::from_mins(10)));
     }
 
     #[test]
     fn what_was_left_over_is_done_soon() {
-        assert_eq!(after(&report(false, 3, None), 7, 0, NOW, JITTER).next, NOW + SOON);
+        assert_eq!(after(&report(false, 3, None), 7, 0, NOW, PERIOD).next, NOW + SOON);
     }
 
     #[test]
     fn jitter_differs_and_is_bounded() {
         let (a, b) = (ConnectionId::random(), ConnectionId::random());
         assert_eq!(jitter(a, 1), jitter(a, 1));
-        assert!((0..100).all(|run| jitter(a, run) < JITTER));
+        assert!((0..100).all(|run| jitter(a, run).as_millis() < JITTER_MILLISECONDS.into()));
         assert!((0..10).any(|run| jitter(a, run) != jitter(b, run)));
     }
 }

@@ -279,7 +279,7 @@ fn of_several_the_best_stays_and_what_a_person_switched_off_is_not_touched() {
     );
     world.remember("e");
     let all = world.listed.get_mut(&Host::Main).unwrap();
-    all.retain(|found| found.id < "d".to_owned());
+    all.retain(|found| *found.id < *"d");
     assert_eq!(world.lines(), ["replace c version", "remove duplicate a duplicate", "leave b disabled_by_user"]);
 }
 
@@ -302,7 +302,9 @@ fn hooks_of_others_are_not_touched() {
         edited("f", "url", &elsewhere),
         edited("g", "url", "not a url"),
     ];
-    foreign.into_iter().for_each(|found| world.there(found));
+    for found in foreign {
+        world.there(found);
+    }
     assert_eq!(world.lines(), NOTHING);
     // Ours, wherever the gateway was reached when it was made.
     let old = format!("http://old.example/base/hooks/azure-devops/{}?reason=x", world.connection.id);

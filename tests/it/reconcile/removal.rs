@@ -21,7 +21,7 @@ impl Pair {
     /// Somebody's own hook that delivers here too.
     fn made_by_hand(&self) -> Subscription {
         let mut hook = self.hook("git.push");
-        hook.id = "by-hand".to_owned();
+        "by-hand".clone_into(&mut hook.id);
         hook.consumer_inputs.insert("basicAuthUsername".to_owned(), "hookwell.manual.1".to_owned());
         self.azure.world().hooks.insert(hook.id.clone(), hook.clone());
         hook
