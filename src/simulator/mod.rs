@@ -18,14 +18,17 @@ mod world;
 
 pub use self::{
     faults::{Failing, Faults, RateLimit, Refusal, Rule, ScopeRefusal, Throttle, When},
-    hooks::Misbehaviour,
+    hooks::{
+        Draft, Hooks, Inputs, Misbehaviour, Notification, NotificationResult, NotificationStatus, Odds, OnProbation, Silence,
+        Totals,
+    },
     ledger::Recorded,
     options::{Edition, Options, ServerVersion},
     organization::{Delivery, Organization},
     people::{Scope, TokenState, tokens},
 };
 
-use self::{hooks::Hooks, instance::Instance};
+use self::instance::Instance;
 use crate::clock::Clock;
 use std::sync::Arc;
 
@@ -47,6 +50,11 @@ impl Simulator {
     /// Says in replies and payloads that it is at `origin`, such as `http://127.0.0.1:9090`.
     pub fn moved_to(&self, origin: &str) {
         self.instance.moved_to(origin);
+    }
+
+    /// Its service hooks.
+    pub fn hooks(&self) -> &Hooks {
+        &self.hooks
     }
 
     /// Changes the switches for what goes wrong.
