@@ -8,13 +8,14 @@ use super::{
     payload,
     world::World,
 };
-use crate::clock::Clock;
+use crate::clock::{Clock, ManualClock};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use std::sync::{
     Arc, Mutex, MutexGuard, PoisonError, RwLock,
     atomic::{AtomicU64, Ordering},
 };
+use std::time::Duration;
 use uuid::Uuid;
 
 /// Where the lines about what happens go.
@@ -30,6 +31,7 @@ pub(crate) struct Instance {
     origin: RwLock<String>,
     throws: AtomicU64,
     trace: RwLock<Option<Trace>>,
+    winder: RwLock<Option<Arc<ManualClock>>>,
 }
 
 /// A panic while a lock was held leaves plain data that is no worse than a fault.
@@ -49,6 +51,7 @@ impl Instance {
             origin: RwLock::new("https://dev.azure.com".to_owned()),
             throws: AtomicU64::new(0),
             trace: RwLock::new(None),
+            winder: RwLock::new(None),
         }
     }
 
@@ -83,7 +86,11 @@ impl Instance {
 
     /// The addresses in payloads: the primary form of its URL, whatever form a request used.
     pub(crate) fn place(&self) -> Place {
-        Place::new(&self.options, &self.origin.read().unwrap_or_else(PoisonError::into_inner))
+        Place::new(&self.options, &self.origin())
+    }
+
+    pub(crate) fn origin(&self) -> String {
+        self.origin.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     pub(super) fn moved_to(&self, origin: &str) {
@@ -129,5 +136,15 @@ impl Instance {
 
     pub(super) fn trace(&self, trace: Trace) {
         *self.trace.write().unwrap_or_else(PoisonError::into_inner) = Some(trace);
+    }
+
+    pub(super) fn wind(&self, clock: Arc<ManualClock>) {
+        *self.winder.write().unwrap_or_else(PoisonError::into_inner) = Some(clock);
+    }
+
+    /// Moves the clock; false where time goes by itself.
+    pub(super) fn advance(&self, by: Duration) -> bool {
+        let winder = self.winder.read().unwrap_or_else(PoisonError::into_inner);
+        winder.as_ref().map(|clock| clock.advance(by)).is_some()
     }
 }

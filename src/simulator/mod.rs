@@ -4,6 +4,8 @@
 //! What happens is an [`occurrence::Occurrence`]; the model makes them, `hooks` deliver them, and what they show is
 //! rendered when it is delivered, as Azure does.
 
+mod busy;
+mod changes;
 mod faults;
 mod hooks;
 mod instance;
@@ -19,17 +21,19 @@ mod world;
 pub use self::{
     faults::{Failing, Faults, RateLimit, Refusal, Rule, ScopeRefusal, Throttle, When},
     hooks::{
-        Draft, Hooks, Inputs, Misbehaviour, Notification, NotificationResult, NotificationStatus, Odds, OnProbation, Silence,
-        Totals,
+        Draft, Hooks, Inputs, Misbehaviour, Notification, NotificationResult, NotificationStatus, Odds, OnProbation,
+        Silence, Totals,
     },
     ledger::Recorded,
     options::{Edition, Options, ServerVersion},
     organization::{Delivery, Organization},
     people::{Scope, TokenState, tokens},
+    rest::{ADMIN_ROUTES, tower_service},
+    world::{Edit, Impossible, RefChange},
 };
 
 use self::instance::Instance;
-use crate::clock::Clock;
+use crate::clock::{Clock, ManualClock};
 use std::sync::Arc;
 
 /// A simulated Azure DevOps; clones are the same one.
@@ -65,6 +69,26 @@ impl Simulator {
     /// The last calls, oldest first.
     pub fn calls(&self) -> Vec<Recorded> {
         self.instance.ledger().calls()
+    }
+
+    /// Where it is, as a connection takes it.
+    pub fn url(&self) -> String {
+        self.instance.place().base
+    }
+
+    /// Calls, and throughput units, since the beginning.
+    pub fn totals(&self) -> (u64, f64) {
+        self.instance.ledger().totals()
+    }
+
+    /// Lets `POST /_simulator/clock` move the clock that this simulation goes by.
+    pub fn wind(&self, clock: Arc<ManualClock>) {
+        self.instance.wind(clock);
+    }
+
+    /// Hands a line about each request and delivery to `trace`.
+    pub fn trace(&self, trace: impl Fn(&str) + Send + Sync + 'static) {
+        self.instance.trace(Box::new(trace));
     }
 
     /// Changes the model, and tells the hooks what happened.

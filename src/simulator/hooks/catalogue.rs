@@ -200,10 +200,10 @@ mod tests {
 
     #[test]
     fn older_servers_lack_what_came_later() {
-        let has = |version, id: &str| {
-            event_types(Edition::Server(version), Host::Main).any(|own| own.id == id)
-        };
-        assert!(has(ServerVersion::V2019, "git.push") && has(ServerVersion::V2019, "ms.vss-release.release-created-event"));
+        let has = |version, id: &str| event_types(Edition::Server(version), Host::Main).any(|own| own.id == id);
+        assert!(
+            has(ServerVersion::V2019, "git.push") && has(ServerVersion::V2019, "ms.vss-release.release-created-event")
+        );
         let job = "ms.vss-pipelines.job-state-changed-event";
         assert!(!has(ServerVersion::V2022, job) && has(ServerVersion::V2022_1, job));
         assert!(!has(ServerVersion::V2020, "ms.vss-pipelinechecks-events.approval-pending"));

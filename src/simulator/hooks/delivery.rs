@@ -149,7 +149,8 @@ impl Shared {
             return Arc::clone(event);
         }
         let key = (job.subscription, job.notification);
-        let event = envelope(&self.instance, key, &parting.draft, parting.event_id, &parting.occurrence, parting.occurred);
+        let event =
+            envelope(&self.instance, key, &parting.draft, parting.event_id, &parting.occurrence, parting.occurred);
         let event = Arc::new(event);
         if let Some(notification) = locked(&self.state).history.of_mut(key.0, key.1) {
             notification.event = Some(Arc::clone(&event));

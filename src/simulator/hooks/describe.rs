@@ -78,7 +78,10 @@ fn published(simulator: &Simulator, call: &Call, (id, name, description): (&str,
     })
 }
 
-fn known<'a>(simulator: &'a Simulator, call: &'a Call) -> impl Iterator<Item = (&'static str, &'static str, &'static str)> + 'a {
+fn known<'a>(
+    simulator: &'a Simulator,
+    call: &'a Call,
+) -> impl Iterator<Item = (&'static str, &'static str, &'static str)> + 'a {
     let edition = simulator.instance.options.edition;
     PUBLISHERS.into_iter().filter(move |(id, _, _)| catalogue::serves(edition, call.host, id))
 }

@@ -156,7 +156,10 @@ impl Draft {
             return Err(Refusal::not_found("PublisherNotFoundException", &message));
         }
         let event = catalogue::event_type(edition, host, &self.publisher, &self.event_type).ok_or_else(|| {
-            let message = format!("The event type \"{}\" does not exist for the publisher \"{}\".", self.event_type, self.publisher);
+            let message = format!(
+                "The event type \"{}\" does not exist for the publisher \"{}\".",
+                self.event_type, self.publisher
+            );
             Refusal::bad_request("EventTypeNotFoundException", &message)
         })?;
         if !self.is_web_hook() {
@@ -186,9 +189,7 @@ impl Draft {
             let is_fine = match input.takes {
                 Takes::Text => true,
                 Takes::Guid => value.is_empty() || value.parse::<Uuid>().is_ok(),
-                Takes::Words(words) => {
-                    value.is_empty() || words.iter().any(|word| word.eq_ignore_ascii_case(value))
-                }
+                Takes::Words(words) => value.is_empty() || words.iter().any(|word| word.eq_ignore_ascii_case(value)),
                 Takes::ServerPath => value.starts_with("$/"),
             };
             if !is_fine {
@@ -260,7 +261,14 @@ mod tests {
     #[test]
     fn special_addresses_are_known_in_every_form() {
         let is = |text: &str| is_private(&Url::parse(text).unwrap());
-        for text in ["http://localhost:1", "http://127.0.0.1", "https://10.1.2.3/x", "http://[::1]/", "http://[::ffff:127.0.0.1]/", "http://169.254.169.254"] {
+        for text in [
+            "http://localhost:1",
+            "http://127.0.0.1",
+            "https://10.1.2.3/x",
+            "http://[::1]/",
+            "http://[::ffff:127.0.0.1]/",
+            "http://169.254.169.254",
+        ] {
             assert!(is(text), "{text}");
         }
         assert!(!is("https://gateway.example/hooks") && !is("https://20.1.2.3/"));

@@ -213,7 +213,8 @@ pub(super) struct Wanted {
 
 impl Wanted {
     fn has(&self, notification: &Notification) -> bool {
-        let same = |asked: &Option<String>, word: &str| asked.as_ref().is_none_or(|asked| asked.eq_ignore_ascii_case(word));
+        let same =
+            |asked: &Option<String>, word: &str| asked.as_ref().is_none_or(|asked| asked.eq_ignore_ascii_case(word));
         (self.subscriptions.is_empty() || self.subscriptions.contains(&notification.subscription))
             && self.from.is_none_or(|from| from <= notification.created)
             && self.until.is_none_or(|until| notification.created <= until)

@@ -93,7 +93,8 @@ pub(super) fn query(simulator: &Simulator, call: &Call) -> Outcome {
     let asked: BTreeSet<Uuid> = query.subscription_ids.into_iter().flatten().collect();
     let subscriptions: Vec<Uuid> = {
         let state = simulator.hooks.0.state();
-        let of_publisher = |own: &Draft| query.publisher_id.as_ref().is_none_or(|id| id.eq_ignore_ascii_case(&own.publisher));
+        let of_publisher =
+            |own: &Draft| query.publisher_id.as_ref().is_none_or(|id| id.eq_ignore_ascii_case(&own.publisher));
         let may = |own: &Draft| call.caller.person.may(own.project(), hook_rights::VIEW);
         let all = state.subscriptions.values().filter(|own| asked.is_empty() || asked.contains(&own.id));
         all.filter(|own| of_publisher(&own.draft) && may(&own.draft)).map(|own| own.id).collect()

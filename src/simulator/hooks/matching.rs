@@ -10,7 +10,8 @@ const NO_FILTERS: [&str; 4] = ["projectId", "hostId", "tfsSubscriptionId", "subs
 /// Publisher, event type and project fit, and so does every filter that is not empty.
 pub(super) fn wants(draft: &Draft, occurrence: &Occurrence) -> bool {
     let fits = draft.publisher == occurrence.publisher && draft.event_type == occurrence.event_type;
-    let here = draft.publisher_input("projectId").is_none_or(|id| id.parse() == Ok::<Uuid, uuid::Error>(occurrence.project));
+    let here =
+        draft.publisher_input("projectId").is_none_or(|id| id.parse() == Ok::<Uuid, uuid::Error>(occurrence.project));
     fits && here && draft.publisher_inputs.iter().all(|(id, value)| passes(id, value, occurrence))
 }
 

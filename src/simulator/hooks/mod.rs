@@ -24,13 +24,13 @@ mod subscription;
 mod subscription_routes;
 mod table;
 
+pub(super) use self::table::ROUTES;
 pub use self::{
     draft::{Draft, Inputs},
     history::{Notification, NotificationResult, NotificationStatus},
     misbehaviour::{Misbehaviour, Odds, OnProbation, Silence},
     state::Totals,
 };
-pub(super) use self::table::ROUTES;
 
 use self::{post::Poster, state::State};
 use super::{

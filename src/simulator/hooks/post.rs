@@ -1,11 +1,6 @@
 //! One request to a receiver, over real HTTP: what is sent, and what came back, also as the texts of the history.
 
-use super::{
-    Misbehaviour,
-    draft::Draft,
-    misbehaviour::Silence,
-    ruling::Answered,
-};
+use super::{Misbehaviour, draft::Draft, misbehaviour::Silence, ruling::Answered};
 use bytes::Bytes;
 use reqwest::{Client, Response, redirect};
 use std::{error::Error as _, fmt::Write as _, sync::OnceLock, time::Duration};
@@ -66,7 +61,8 @@ impl Poster {
             response: String::new(),
             error: Some(error),
         };
-        let trusts = parcel.draft.consumer_input("acceptUntrustedCerts").is_some_and(|own| own.eq_ignore_ascii_case("true"));
+        let trusts =
+            parcel.draft.consumer_input("acceptUntrustedCerts").is_some_and(|own| own.eq_ignore_ascii_case("true"));
         let client = match self.client(trusts) {
             Ok(client) => client,
             Err(error) => return failed(Answered::Badly, error),

@@ -56,7 +56,10 @@ pub(super) enum Standing {
     AsBefore,
     Enabled,
     /// After so many probes, with the next one after a wait.
-    OnProbation { probes: usize, next: Duration },
+    OnProbation {
+        probes: usize,
+        next: Duration,
+    },
     Disabled,
 }
 

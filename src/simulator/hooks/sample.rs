@@ -46,7 +46,8 @@ fn repository() -> Value {
 }
 
 fn push() -> Value {
-    let author = json!({"name": "Jamal Hartnett", "email": "fabrikamfiber4@hotmail.com", "date": "2015-02-25T19:01:00Z"});
+    let author =
+        json!({"name": "Jamal Hartnett", "email": "fabrikamfiber4@hotmail.com", "date": "2015-02-25T19:01:00Z"});
     json!({
         "commits": [{"commitId": "33b55f7cb7e7e245323987634f960cf4a6e6bc74", "author": author, "committer": author, "comment": "Fixed bug in web.config file"}],
         "refUpdates": [{"name": "refs/heads/master", "oldObjectId": "aad331d8d3b131fa9ae03cf5e53965b51942618a", "newObjectId": "33b55f7cb7e7e245323987634f960cf4a6e6bc74"}],

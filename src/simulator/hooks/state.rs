@@ -80,7 +80,13 @@ impl State {
     }
 
     /// Puts down who is to be told of it.
-    pub(super) fn occurred(&mut self, occurrence: Occurrence, switches: &Misbehaviour, now: Timestamp, dice: impl Fn() -> f64) {
+    pub(super) fn occurred(
+        &mut self,
+        occurrence: Occurrence,
+        switches: &Misbehaviour,
+        now: Timestamp,
+        dice: impl Fn() -> f64,
+    ) {
         let occurrence = Arc::new(occurrence);
         self.latest.insert(occurrence.event_type, Arc::clone(&occurrence));
         let latency = SignedDuration::from_millis(i64::try_from(switches.latency_milliseconds).unwrap_or(i64::MAX));
@@ -173,7 +179,11 @@ impl State {
         (notification.request, notification.response, notification.error) =
             (posted.request, posted.response, posted.error);
         let Some(own) = self.subscriptions.get_mut(&job.subscription) else {
-            let result = if posted.answered == Answered::Well { NotificationResult::Succeeded } else { NotificationResult::Failed };
+            let result = if posted.answered == Answered::Well {
+                NotificationResult::Succeeded
+            } else {
+                NotificationResult::Failed
+            };
             notification.complete(result, now);
             return;
         };
@@ -204,7 +214,9 @@ impl State {
                 self.totals.failed += 1;
             }
         }
-        if job.is_probe && let Some(probation) = &mut own.probation {
+        if job.is_probe
+            && let Some(probation) = &mut own.probation
+        {
             probation.last = Some(now);
         }
         // Somebody may have switched it off while the request was under way.

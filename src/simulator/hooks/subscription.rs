@@ -115,7 +115,9 @@ impl Subscription {
             .draft
             .publisher_inputs
             .iter()
-            .filter(|(id, value)| !value.is_empty() && !matches!(id.as_str(), "projectId" | "hostId" | "tfsSubscriptionId"))
+            .filter(|(id, value)| {
+                !value.is_empty() && !matches!(id.as_str(), "projectId" | "hostId" | "tfsSubscriptionId")
+            })
             .map(|(id, value)| format!("{id} {value}"))
             .collect();
         if filters.is_empty() { "Any".to_owned() } else { filters.join(", ") }

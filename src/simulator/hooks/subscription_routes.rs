@@ -49,7 +49,8 @@ pub(super) fn require(call: &Call, project: Option<Uuid>, right: u32) -> Outcome
 fn require_scope(simulator: &Simulator, call: &Call) -> Outcome<()> {
     let is_cloud = simulator.instance.options.edition == Edition::Services;
     if is_cloud && call.host == Host::Release && !call.caller.has(&[Scope::Release]) {
-        let message = format!("TF400813: The user '{}' is not authorized to access this resource.", call.caller.person.id);
+        let message =
+            format!("TF400813: The user '{}' is not authorized to access this resource.", call.caller.person.id);
         return Err(Refusal::new(StatusCode::UNAUTHORIZED, "UnauthorizedRequestException", &message));
     }
     Ok(())

@@ -1,16 +1,11 @@
 //! The table of the hooks' routes, and where clients find them.
 
 use super::{describe, history_routes, subscription_routes as subscriptions};
-use crate::simulator::{
-    people::Scope,
-    rest::{Handler, InProject, Location, Route},
-};
+use crate::simulator::rest::{HOOKS, Handler, InProject, Location, Route};
 use uuid::{Uuid, uuid};
 
-/// Any of them does: the scopes for hooks themselves cannot be chosen.
-const SCOPES: &[Scope] = &[Scope::Code, Scope::Work, Scope::Build];
 const fn location(id: Uuid, resource: &'static str, template: &'static str) -> Location {
-    Location { id, area: "hooks", resource, template, min: (1, 0), max: (7, 2), released: (7, 1) }
+    Location::new(id, "hooks", resource, template)
 }
 
 #[rustfmt::skip]
@@ -35,7 +30,7 @@ const fn row(
     tstu: f64,
     handler: Handler,
 ) -> Route {
-    Route { method, in_project: InProject::Never, path, location, scopes: SCOPES, host: None, tstu, handler }
+    Route::new(method, InProject::Never, path, location, HOOKS, handler).on_both_hosts().costs(tstu)
 }
 
 /// Rows of the table of routes.

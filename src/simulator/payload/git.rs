@@ -80,13 +80,7 @@ pub(crate) fn changes(view: View<'_>, commit: &Commit, repository: &Repository) 
 }
 
 /// A push with its refs and at most so many commits; without new commits it has no `commits`.
-pub(crate) fn push(
-    view: View<'_>,
-    push: &Push,
-    own: &Repository,
-    project: &Project,
-    commits_max: usize,
-) -> Value {
+pub(crate) fn push(view: View<'_>, push: &Push, own: &Repository, project: &Project, commits_max: usize) -> Value {
     let found = push.commits.iter().filter_map(|id| own.commits.get(id)).take(commits_max);
     let commits: Vec<Value> = found.map(|commit| short_commit(view, commit, own)).collect();
     let mut value = push_head(view, push, own, project);

@@ -33,6 +33,27 @@ impl View<'_> {
     }
 }
 
+impl World {
+    /// As somebody sees it who uses these addresses.
+    pub(crate) fn view<'a>(&'a self, place: &'a Place) -> View<'a> {
+        View { place, people: &self.people }
+    }
+}
+
+/// A project as lists have it.
+pub(crate) fn project(view: View<'_>, own: &Project) -> Value {
+    present(json!({
+        "id": own.id,
+        "name": own.name,
+        "description": own.description,
+        "url": format!("{}/_apis/projects/{}", view.base(), own.id),
+        "state": "wellFormed",
+        "revision": own.revision,
+        "visibility": "private",
+        "lastUpdateTime": own.changed.to_string(),
+    }))
+}
+
 /// A project as other things refer to it; hooks do not say whether it is visible.
 pub(crate) fn project_ref(view: View<'_>, project: &Project) -> Value {
     json!({
@@ -53,7 +74,7 @@ pub(crate) fn present(value: Value) -> Value {
 
 /// The resource of what happened, as it is now.
 pub(super) fn render(world: &World, place: &Place, event: &Occurrence, version: &str) -> Option<Rendering> {
-    let view = View { place, people: &world.people };
+    let view = world.view(place);
     let version = Version::of(event, version)?;
     let resource = match &event.subject {
         Subject::Push { repository, push } => {

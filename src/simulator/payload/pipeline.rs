@@ -22,7 +22,8 @@ pub(crate) fn run_state(view: View<'_>, world: &World, number: u32) -> Option<Va
     resource["stages"] = own.stages.iter().map(stage).collect::<Vec<_>>().into();
     resource["requestedBy"] = view.person(own.by);
     resource["requestedFor"] = view.person(own.by);
-    resource["queue"] = json!({"id": 9, "name": "Azure Pipelines", "pool": {"id": 9, "name": "Azure Pipelines", "isHosted": true}});
+    resource["queue"] =
+        json!({"id": 9, "name": "Azure Pipelines", "pool": {"id": 9, "name": "Azure Pipelines", "isHosted": true}});
     // Until it has finished, the sources are only in the run itself.
     if own.finished.is_none() {
         resource["repositories"] = json!([]);

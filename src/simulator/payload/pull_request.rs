@@ -14,13 +14,7 @@ pub(crate) fn of(view: View<'_>, world: &World, number: u32) -> Option<Value> {
 }
 
 /// A pull request; `of` is its repository's JSON, `page` the repository's page.
-pub(crate) fn pull_request(
-    view: View<'_>,
-    own: &PullRequest,
-    repository: &Repository,
-    of: Value,
-    page: &str,
-) -> Value {
+pub(crate) fn pull_request(view: View<'_>, own: &PullRequest, repository: &Repository, of: Value, page: &str) -> Value {
     let base = git::url(view, repository);
     let url = format!("{base}/pullRequests/{}", own.number);
     let commit = |id: &str| json!({"commitId": id, "url": format!("{base}/commits/{id}")});

@@ -32,7 +32,9 @@ pub(crate) fn deployed(view: View<'_>, world: &World, number: u32, id: u32, asks
     let last = own.deployments.last()?;
     if asks {
         let approval = approval(view, around, own, last);
-        return Some(json!({"approval": approval, "release": release(view, around), "project": project(around.project)}));
+        return Some(
+            json!({"approval": approval, "release": release(view, around), "project": project(around.project)}),
+        );
     }
     let mut value = environment(view, around, own);
     value["release"] = release_ref(view, around);
@@ -59,7 +61,8 @@ fn url(view: View<'_>, around: Around<'_>) -> String {
 }
 
 fn links(view: View<'_>, around: Around<'_>) -> Value {
-    let web = format!("{}/{}/_release?releaseId={}&_a=release-summary", view.base(), around.project.id, around.release.id);
+    let web =
+        format!("{}/{}/_release?releaseId={}&_a=release-summary", view.base(), around.project.id, around.release.id);
     json!({"self": {"href": url(view, around)}, "web": {"href": web}})
 }
 
@@ -154,7 +157,8 @@ fn environment(view: View<'_>, around: Around<'_>, own: &ReleaseEnvironment) -> 
     let approvals: Vec<Value> = own.deployments.iter().map(|last| approval(view, around, own, last)).collect();
     let steps: Vec<Value> = own.deployments.iter().map(|deployment| step(view, deployment)).collect();
     let first = own.deployments.first();
-    let took = own.deployments.last().and_then(|last| Some(last.completed?.duration_since(last.started).as_secs_f64() / 60.0));
+    let took =
+        own.deployments.last().and_then(|last| Some(last.completed?.duration_since(last.started).as_secs_f64() / 60.0));
     let snapshot = json!({
         "approvals": [{"rank": 1, "isAutomated": true, "isNotificationOn": false, "id": 0}],
         "approvalOptions": {"requiredApproverCount": 0, "releaseCreatorCanBeApprover": true},

@@ -53,7 +53,13 @@ fn links(view: View<'_>, item: &WorkItem) -> Value {
 }
 
 /// The item at a revision, as REST has it.
-pub(crate) fn item(view: View<'_>, item: &WorkItem, at: &Revision, wanted: Option<&[String]>, links_too: bool) -> Value {
+pub(crate) fn item(
+    view: View<'_>,
+    item: &WorkItem,
+    at: &Revision,
+    wanted: Option<&[String]>,
+    links_too: bool,
+) -> Value {
     let mut shown = json!({
         "id": item.number, "rev": at.rev, "fields": fields(view, at, Version::New, wanted),
         "url": url(view, item),
@@ -114,7 +120,8 @@ pub(crate) fn updated(view: View<'_>, item: &WorkItem, rev: u32, version: Versio
     });
     if version == Version::Old {
         let by = view.person(at.by);
-        shown["revisedBy"] = json!({"id": by["id"], "name": name(view, at.by), "displayName": by["displayName"], "url": by["url"]});
+        shown["revisedBy"] =
+            json!({"id": by["id"], "name": name(view, at.by), "displayName": by["displayName"], "url": by["url"]});
     }
     Some(shown)
 }
@@ -135,7 +142,10 @@ pub(crate) fn update(view: View<'_>, item: &WorkItem, rev: u32, version: Version
     let mut by = view.person(now.by);
     by["name"] = name(view, now.by).into();
     let is_last = item.last().rev == rev;
-    let revised = item.revision(rev + 1).filter(|_| !is_last).map_or_else(|| "9999-01-01T00:00:00Z".to_owned(), |next| next.at.to_string());
+    let revised = item
+        .revision(rev + 1)
+        .filter(|_| !is_last)
+        .map_or_else(|| "9999-01-01T00:00:00Z".to_owned(), |next| next.at.to_string());
     let mut shown = json!({
         "id": rev, "workItemId": item.number, "rev": rev, "revisedBy": by, "revisedDate": revised, "fields": changed,
         "url": format!("{}/updates/{rev}", url(view, item)),
@@ -161,7 +171,8 @@ pub(crate) fn kind(view: View<'_>, project: Uuid, own: &WorkItemKind) -> Value {
             "url": format!("{}/{project}/_apis/wit/fields/{reference}", view.base()),
         })
     };
-    let shown = [field("System.Title", "Title"), field("System.State", "State"), field("System.AssignedTo", "Assigned To")];
+    let shown =
+        [field("System.Title", "Title"), field("System.State", "State"), field("System.AssignedTo", "Assigned To")];
     let mut transitions = Map::new();
     transitions.insert(String::new(), json!([{"to": own.states[0].0, "actions": null}]));
     for (from, ..) in own.states {
@@ -187,5 +198,8 @@ pub(crate) fn kind(view: View<'_>, project: Uuid, own: &WorkItemKind) -> Value {
 }
 
 pub(crate) fn states(own: &WorkItemKind) -> Vec<Value> {
-    own.states.iter().map(|(name, color, category)| json!({"name": name, "color": color, "category": category})).collect()
+    own.states
+        .iter()
+        .map(|(name, color, category)| json!({"name": name, "color": color, "category": category}))
+        .collect()
 }

@@ -7,6 +7,7 @@ use crate::{
 };
 use bytes::Bytes;
 use http::Method;
+use jiff::{Timestamp, civil::DateTime, tz::TimeZone};
 use serde::de::DeserializeOwned;
 use std::{collections::BTreeMap, str::FromStr};
 use uuid::Uuid;
@@ -50,6 +51,16 @@ impl Call {
         self.query(name).map(read).transpose()
     }
 
+    /// A parameter of the query as a time; without a zone it is UTC, and a day is its beginning.
+    pub(crate) fn time(&self, name: &str) -> Outcome<Option<Timestamp>> {
+        let Some(text) = self.query(name) else { return Ok(None) };
+        let read = read_time(text).ok_or_else(|| {
+            let message = format!("The value '{text}' is not a date for the parameter {name}.");
+            Refusal::bad_request("InvalidArgumentException", &message)
+        })?;
+        Ok(Some(read))
+    }
+
     /// Whether a switch of the query is on.
     pub(crate) fn is_on(&self, name: &str) -> bool {
         self.query(name).is_some_and(|value| value.eq_ignore_ascii_case("true"))
@@ -72,4 +83,13 @@ impl Call {
         serde_json::from_slice(without_mark)
             .map_err(|error| Refusal::bad_request("VssPropertyValidationException", &format!("The body: {error}")))
     }
+}
+
+/// A time as queries write it.
+pub(super) fn read_time(text: &str) -> Option<Timestamp> {
+    let text = text.trim();
+    text.parse().ok().or_else(|| {
+        let civil: DateTime = text.parse().ok()?;
+        Some(civil.to_zoned(TimeZone::UTC).ok()?.timestamp())
+    })
 }

@@ -88,3 +88,76 @@ impl Route {
         sent.next().is_none().then_some(found)
     }
 }
+
+/// Scopes by area.
+pub(crate) const CODE: &[Scope] = &[Scope::Code];
+pub(crate) const BUILD: &[Scope] = &[Scope::Build];
+pub(crate) const WORK: &[Scope] = &[Scope::Work];
+pub(crate) const RELEASE: &[Scope] = &[Scope::Release];
+/// Hooks take any of these; none of their own can be chosen in the dialogue for tokens.
+pub(crate) const HOOKS: &[Scope] = &[Scope::Code, Scope::Work, Scope::Build];
+
+impl Route {
+    /// A row of the main host, at the cost of a small read.
+    pub(crate) const fn new(
+        method: &'static str,
+        in_project: InProject,
+        path: &'static str,
+        location: &'static Location,
+        scopes: &'static [Scope],
+        handler: Handler,
+    ) -> Self {
+        Self { method, in_project, path, location, scopes, host: Some(Host::Main), tstu: 0.05, handler }
+    }
+
+    /// On both hosts of the cloud.
+    pub(crate) const fn on_both_hosts(self) -> Self {
+        Self { host: None, ..self }
+    }
+
+    /// On the release host.
+    pub(crate) const fn on_release_host(self) -> Self {
+        Self { host: Some(Host::Release), ..self }
+    }
+
+    /// Costs so many throughput units.
+    pub(crate) const fn costs(self, tstu: f64) -> Self {
+        Self { tstu, ..self }
+    }
+}
+
+impl Location {
+    /// Released in 7.1, and in preview in 7.2.
+    pub(crate) const fn new(id: Uuid, area: &'static str, resource: &'static str, template: &'static str) -> Self {
+        Self { id, area, resource, template, min: (1, 0), max: (7, 2), released: (7, 1) }
+    }
+
+    /// Not before this version.
+    pub(crate) const fn since(self, major: u16, minor: u16) -> Self {
+        Self { min: (major, minor), ..self }
+    }
+
+    /// Only previews.
+    pub(crate) const fn preview_only(self) -> Self {
+        Self { released: (0, 0), ..self }
+    }
+}
+
+impl Route {
+    /// Whether a path like this one may be this row's.
+    pub(super) fn is_on(&self, target: &super::target::Target, edition: Edition) -> bool {
+        let project = match self.in_project {
+            InProject::Never => target.project.is_none(),
+            InProject::Maybe => true,
+            InProject::Always => target.project.is_some(),
+        };
+        project && self.is_on_host(target, edition)
+    }
+
+    /// Whether the host serves it at all.
+    pub(super) fn is_on_host(&self, target: &super::target::Target, edition: Edition) -> bool {
+        let of_collection = self.location.id != super::locations::COLLECTIONS.id;
+        let host = edition != Edition::Services || self.host.is_none_or(|host| host == target.host);
+        host && of_collection == target.is_collection && self.location.is_there(edition)
+    }
+}

@@ -262,10 +262,7 @@ impl World {
         self.run_event(number, "Completed", Some(run_result));
         let definition = &self.definitions[&self.builds[&number].definition];
         let status = if result == "canceled" { "Stopped".to_owned() } else { capitalized(result) };
-        let facts = Facts::from([
-            ("definitionName", vec![definition.name.clone()]),
-            ("buildStatus", vec![status]),
-        ]);
+        let facts = Facts::from([("definitionName", vec![definition.name.clone()]), ("buildStatus", vec![status])]);
         let (project, title) = (definition.project, format!("build {number}: {result}"));
         self.occur(BUILD, project, title, facts, Subject::Build { number });
         Ok(())

@@ -76,6 +76,10 @@ impl People {
         self.0.iter_mut().find(|person| person.account.eq_ignore_ascii_case(account))
     }
 
+    pub(crate) fn add(&mut self, person: Person) {
+        self.0.push(person);
+    }
+
     fn first(&self) -> &Person {
         &self.0[0]
     }

@@ -133,7 +133,9 @@ impl World {
     /// A branch has another tip: the pull requests from it notice.
     pub(super) fn branch_moved(&mut self, repository: Uuid, branch: &str) {
         let name = format!("refs/heads/{branch}");
-        let Some(tip) = self.repository_of(repository).and_then(|own| own.tip(&name)).map(str::to_owned) else { return };
+        let Some(tip) = self.repository_of(repository).and_then(|own| own.tip(&name)).map(str::to_owned) else {
+            return;
+        };
         let concerned = |own: &&mut PullRequest| {
             own.status == "active" && own.repository == repository && own.source == name && own.source_commit != tip
         };
@@ -192,8 +194,7 @@ impl World {
             .map(|commit| commit.changes.iter().map(|(path, _)| path.clone()).collect())
             .unwrap_or_default();
         let comment = format!("Merged PR {number}: {}", own.title);
-        let merge =
-            self.commit(own.repository, by, &comment, &paths, vec![old.clone(), own.source_commit.clone()])?;
+        let merge = self.commit(own.repository, by, &comment, &paths, vec![old.clone(), own.source_commit.clone()])?;
         let repository = self.repository_mut(own.repository)?;
         repository.refs.insert(own.target.clone(), GitRef { object: merge.clone(), creator: by });
         let before: Vec<String> = repository.history(&old).iter().map(|commit| commit.id.clone()).collect();
