@@ -12,7 +12,9 @@ use std::{
 const NAMED_BY_DATA: [&str; 3] = ["fields", "transitions", "inputs"];
 
 /// What the examples have and we do not, and why.
-const LEFT_OUT: [(&str, &str); 6] = [
+const LEFT_OUT: [(&str, &str); 7] = [
+    // What only attached files have.
+    ("spec--workitem-updates.json", ".value[].relations.added[].attributes"),
     ("spec--releases.json", ".environments[].deployPhasesSnapshot[]"),
     ("spec--releases.json", ".environments[].preApprovalsSnapshot"),
     ("spec--releases.json", ".artifacts[].definitionReference"),
@@ -61,6 +63,10 @@ async fn replies_have_the_shapes_of_the_documented_examples() {
     let asker = Asker::new().await;
     let project = asker.azure.simulator.project("Fiber Café").unwrap();
     let web = asker.azure.simulator.repository(project, "web shop").unwrap();
+    for url in ["vstfs:///Git/PullRequestId/1", "vstfs:///Git/PullRequestId/2"] {
+        asker.azure.simulator.link_work_item(1, "ArtifactLink", url).unwrap();
+    }
+    asker.azure.simulator.unlink_work_item(1, "vstfs:///Git/PullRequestId/2").unwrap();
     let repository = format!("_apis/git/repositories/{web}");
     let rows: [(&str, &str, &str, &str); 16] = [
         ("spec--projects.json", "GET", "_apis/projects", ""),
@@ -141,7 +147,10 @@ async fn identity_of_the_caller_and_kind_of_deployment_are_told() {
 async fn the_release_host_is_found_by_its_area_and_is_another_one() {
     let asker = Asker::new().await;
     let area = "_apis/resourceAreas/efc2f575-36ef-48e9-b672-0c6fb4a48ac5";
-    let url = asker.read(area).await["locationUrl"].as_str().unwrap().to_owned();
+    let url = asker.get(&format!("{area}?api-version=7.1-preview.1")).await.json()["locationUrl"]
+        .as_str()
+        .unwrap()
+        .to_owned();
     assert_eq!(url, format!("{}/_vsrm/fabrikam/", asker.origin()));
     let path = format!("{CAFE}/_apis/release/definitions");
     assert_eq!(asker.get(&path).await.status, 404);
