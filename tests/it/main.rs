@@ -5,6 +5,7 @@
     reason = "a test's unwrap is an assertion, its output is read by people"
 )]
 
+mod azure;
 mod client;
 mod harness;
 mod http;

@@ -321,8 +321,7 @@ mod tests {
 
     #[test]
     fn what_is_forbidden_says_by_whom_and_names_the_permission() {
-        let denied = r#"{"message":"Access Denied: dev needs the following permission(s) on the resource
-            PublisherSecurity/6ce954b1-ce1f-45d1-b94d-e6bf2464ba2c to perform this action: Edit Subscription"}"#;
+        let denied = r#"{"message":"Access Denied: dev needs the following permission(s) on the resource PublisherSecurity/6ce954b1-ce1f-45d1-b94d-e6bf2464ba2c to perform this action: Edit Subscription"}"#;
         let Some(Failure::Forbidden { permission, detail }) = failure(403, JSON, denied) else { panic!() };
         assert_eq!(permission.as_deref(), Some("Edit Subscription"));
         assert!(detail.unwrap().contains("PublisherSecurity/6ce954b1"));

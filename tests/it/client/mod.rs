@@ -9,6 +9,7 @@ mod paging;
 mod patience;
 mod reading;
 mod scripted;
+mod simulated;
 mod versions;
 
 use async_trait::async_trait;
