@@ -12,7 +12,7 @@ use std::time::Duration;
 use url::{Host, Url};
 
 /// The wait after a 429 that names none.
-const WAIT_UNSAID: Duration = Duration::from_secs(120);
+const WAIT_UNSAID: Duration = Duration::from_mins(2);
 /// The code of a request that was blocked for asking too much.
 const BLOCKED: &str = "TF400733";
 /// What an expired token is told.
@@ -79,7 +79,7 @@ pub(super) fn classify(answer: &Answer<'_>) -> Option<Failure> {
         }
         400..=499 if answer.is_html() => answer.unexpected(&answer.page("answers")),
         400..=499 | 501 | 505 => Failure::Refused { kind, detail },
-        _ => Failure::Unavailable { detail: answer.later(detail) },
+        _ => Failure::Unavailable { detail: Some(answer.later(detail)) },
     })
 }
 
@@ -219,14 +219,14 @@ impl Answer<'_> {
         Failure::NotFound { detail: detail.or_else(page) }
     }
 
-    fn later(&self, detail: Option<String>) -> Option<String> {
+    fn later(&self, detail: Option<String>) -> String {
         let status = self.status.as_u16();
         let said = detail.or_else(|| self.is_html().then(|| self.page("answered")));
         let said = said.unwrap_or_else(|| format!("status {status}"));
-        Some(match self.retry_after {
+        match self.retry_after {
             Some(wait) => format!("{said} (it asks to wait {} s)", wait.as_secs()),
             None => said,
-        })
+        }
     }
 }
 
