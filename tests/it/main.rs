@@ -10,6 +10,7 @@ mod client;
 mod harness;
 mod http;
 mod process;
+mod simulator;
 mod store;
 mod tidy;
 mod translate;
