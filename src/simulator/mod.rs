@@ -20,7 +20,10 @@ mod world;
 
 pub use self::{
     faults::{Failing, Faults, RateLimit, Refusal, Rule, ScopeRefusal, Throttle, When},
-    hooks::Misbehaviour,
+    hooks::{
+        Draft, Hooks, Inputs, Misbehaviour, Notification, NotificationResult, NotificationStatus, Odds, OnProbation,
+        Silence, Totals,
+    },
     ledger::Recorded,
     options::{Edition, Options, ServerVersion},
     organization::{Delivery, Organization},
@@ -29,7 +32,7 @@ pub use self::{
     world::{Edit, Impossible, RefChange},
 };
 
-use self::{hooks::Hooks, instance::Instance};
+use self::instance::Instance;
 use crate::clock::{Clock, ManualClock};
 use std::sync::Arc;
 
@@ -51,6 +54,11 @@ impl Simulator {
     /// Says in replies and payloads that it is at `origin`, such as `http://127.0.0.1:9090`.
     pub fn moved_to(&self, origin: &str) {
         self.instance.moved_to(origin);
+    }
+
+    /// Its service hooks.
+    pub fn hooks(&self) -> &Hooks {
+        &self.hooks
     }
 
     /// Changes the switches for what goes wrong.

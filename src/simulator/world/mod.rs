@@ -58,6 +58,11 @@ impl People {
         Self(people)
     }
 
+    /// Those who did not leave.
+    pub(crate) fn active(&self) -> impl Iterator<Item = Uuid> {
+        self.0.iter().filter(|person| person.is_active).map(|person| person.id)
+    }
+
     pub(crate) fn find(&self, id: Uuid) -> Option<&Person> {
         self.0.iter().find(|person| person.id == id)
     }
