@@ -13,7 +13,7 @@ use url::Url;
 use uuid::Uuid;
 
 /// How long a refused credential is not tried again, but by a person: failing attempts may lock the account behind it.
-const REFUSED_FOR: Duration = Duration::from_secs(60);
+const REFUSED_FOR: Duration = Duration::from_mins(1);
 
 /// A credential at a place, by a digest that gives neither away.
 type Fingerprint = [u8; 32];
@@ -34,10 +34,12 @@ impl Accounts {
     /// The account of a credential. The budget is the credential's at that origin, since one token opens several
     /// organizations; a refusal is about one of them.
     pub(super) fn account(&self, base: &Url, credential: Option<&Credential>) -> Account {
-        let (origin, clock) = (base.origin().ascii_serialization(), || Arc::clone(&self.clock));
-        let budget = shared(&self.by_credential, fingerprint(&origin, credential), || Arc::new(Budget::new(clock())));
+        let origin = base.origin().ascii_serialization();
+        let budget = shared(&self.by_credential, fingerprint(&origin, credential), || {
+            Arc::new(Budget::new(Arc::clone(&self.clock)))
+        });
         let refusal = shared(&self.refusals, fingerprint(base.as_str(), credential), || {
-            Arc::new(Refusal { clock: clock(), last: Mutex::default() })
+            Arc::new(Refusal { clock: Arc::clone(&self.clock), last: Mutex::default() })
         });
         Account { budget: Mutex::new(budget), refusal }
     }

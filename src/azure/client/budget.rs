@@ -15,7 +15,7 @@ use tokio::sync::Notify;
 /// How long a call of each priority waits for its turn before it is told how long it would have to.
 const INTERACTIVE_WAIT_MAX: Duration = Duration::from_secs(5);
 const REPAIR_WAIT_MAX: Duration = Duration::from_secs(15);
-const BULK_WAIT_MAX: Duration = Duration::from_secs(600);
+const BULK_WAIT_MAX: Duration = Duration::from_mins(10);
 /// What is said when only our own calls are in the way.
 const BUSY_WAIT: Duration = Duration::from_secs(5);
 
@@ -209,7 +209,7 @@ mod tests {
     async fn budgets_of_one_identity_share_what_azure_asked_for() {
         let (clock, one) = budget();
         let other = Arc::new(Budget::new(clock));
-        other.enter(Priority::Bulk).await.unwrap().hold(Duration::from_secs(60));
+        other.enter(Priority::Bulk).await.unwrap().hold(Duration::from_mins(1));
         one.absorb(&other);
         one.absorb(&one);
         assert!(one.enter(Priority::Repair).await.is_err());

@@ -10,10 +10,10 @@ use zeroize::Zeroizing;
 /// How long one attempt may take, answer included.
 const TIMEOUT: Duration = Duration::from_secs(30);
 /// The listing of a big organization's subscriptions takes more than a minute.
-const LISTING_TIMEOUT: Duration = Duration::from_secs(120);
+const LISTING_TIMEOUT: Duration = Duration::from_mins(2);
 /// How long all attempts together may take.
-const ATTEMPTS_TIMEOUT: Duration = Duration::from_secs(60);
-const LISTING_ATTEMPTS_TIMEOUT: Duration = Duration::from_secs(180);
+const ATTEMPTS_TIMEOUT: Duration = Duration::from_mins(1);
+const LISTING_ATTEMPTS_TIMEOUT: Duration = Duration::from_mins(3);
 const BODY_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// Listings of 13 MB are known.
 const LISTING_BODY_BYTES_MAX: usize = 64 * 1024 * 1024;

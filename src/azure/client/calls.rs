@@ -5,7 +5,7 @@ use super::{
     PageRequest, Permission, Priority, ReleaseDefinition, Spent, Subscription, SubscriptionDraft, TeamProject,
     WorkItemType,
     call::Call,
-    client::{Client, Paging},
+    engine::{Client, Paging},
     shapes::{Branch, Catalogued, ItemType, OfBuilds, OfReleases, Project, Repository, State, Subscribed},
     wire,
 };

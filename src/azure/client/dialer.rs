@@ -1,6 +1,6 @@
 //! The engine behind [`Dial`].
 
-use super::{Access, AzureDevOps, Dial, Failure, accounts::Accounts, client::Client};
+use super::{Access, AzureDevOps, Dial, Failure, accounts::Accounts, engine::Client};
 use crate::clock::Clock;
 use std::sync::Arc;
 

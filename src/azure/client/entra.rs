@@ -23,15 +23,15 @@ use zeroize::Zeroizing;
 /// What is asked for: Azure DevOps as a whole, by its application id.
 const SCOPE: &str = "499b84ac-1321-427f-aa17-267ca6975798/.default";
 /// A token is renewed this long before its end.
-const RENEWED_BEFORE: Duration = Duration::from_secs(300);
+const RENEWED_BEFORE: Duration = Duration::from_mins(5);
 /// A token that is refused at this age is refused for another reason than its age.
-const YOUNG: Duration = Duration::from_secs(60);
+const YOUNG: Duration = Duration::from_mins(1);
 /// How long a token is good when Entra does not say it.
-const LIFETIME_UNSAID: Duration = Duration::from_secs(600);
+const LIFETIME_UNSAID: Duration = Duration::from_mins(10);
 const TIMEOUT: Duration = Duration::from_secs(30);
 const BODY_BYTES_MAX: usize = 64 * 1024;
 /// The wait when Entra is asked too much and names none.
-const WAIT_UNSAID: Duration = Duration::from_secs(60);
+const WAIT_UNSAID: Duration = Duration::from_mins(1);
 
 /// A service principal and its token.
 pub(super) struct Entra {

@@ -13,7 +13,7 @@ use std::{
 };
 
 /// The window that Azure limits.
-const WINDOW: Duration = Duration::from_secs(300);
+const WINDOW: Duration = Duration::from_mins(5);
 /// Calls are counted by slots of this many seconds, which bounds what is remembered.
 const SLOT_SECONDS: u64 = 5;
 /// Bulk calls wait once this many calls of any kind were made in the window.

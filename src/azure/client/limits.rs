@@ -7,7 +7,7 @@ use jiff::{Timestamp, fmt::rfc2822::DateTimeParser};
 use std::time::Duration;
 
 /// Longest wait that a server's word is taken for.
-const WAIT_MAX: Duration = Duration::from_secs(3_600);
+const WAIT_MAX: Duration = Duration::from_hours(1);
 
 /// The limits as one reply tells them.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
@@ -86,7 +86,7 @@ mod tests {
         ]);
         assert_eq!(limits.delay, Some(Duration::from_millis(250)));
         assert_eq!((limits.remaining_tstu, limits.limit_tstu), (Some(12.5), Some(200.0)));
-        assert_eq!(limits.reset, Some(Duration::from_secs(60)));
+        assert_eq!(limits.reset, Some(Duration::from_mins(1)));
         assert_eq!(read(&[]), Limits::default());
     }
 }

@@ -29,7 +29,7 @@ const STOPPED: &str = "TF24668";
 enum Proof {
     Nobody,
     Token(HeaderValue),
-    Principal(Entra),
+    Principal(Box<Entra>),
 }
 
 /// One server as one identity.
@@ -56,7 +56,8 @@ impl Line {
         let proof = match &access.credential {
             None => Proof::Nobody,
             Some(super::Credential::Pat(token)) => Proof::Token(settings::basic(token)?),
-            Some(principal) => Entra::new(principal, &http, by_proxy, clock)?.map_or(Proof::Nobody, Proof::Principal),
+            Some(principal) => Entra::new(principal, &http, by_proxy, clock)?
+                .map_or(Proof::Nobody, |entra| Proof::Principal(Box::new(entra))),
         };
         Ok(Self {
             headers: settings::headers(access)?,

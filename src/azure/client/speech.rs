@@ -4,7 +4,7 @@ use super::{
     ApiVersion, Failure, Priority,
     call::{Call, Reply},
     line::Line,
-    version::{NEWEST, not_released, of_routes, out_of_range},
+    version::{NEWEST, OutOfRange, not_released, of_routes, out_of_range},
 };
 use http::Method;
 use std::{
@@ -43,10 +43,10 @@ impl Speech {
                 Ok(reply) => return Ok(reply),
                 Err(failure) => failure,
             };
-            if let Some(said) = out_of_range(&failure)
+            if let Some(refusal) = out_of_range(&failure)
                 && !renegotiated
             {
-                let now = self.renew(line, version, said, priority).await?;
+                let now = self.renew(line, version, refusal, priority).await?;
                 (renegotiated, version) = (now != version, now);
                 if renegotiated {
                     continue;
@@ -70,7 +70,7 @@ impl Speech {
         &self,
         line: &Line,
         old: ApiVersion,
-        said: Option<ApiVersion>,
+        refusal: OutOfRange,
         priority: Priority,
     ) -> Result<ApiVersion, Failure> {
         let mut version = self.version.lock().await;
@@ -79,8 +79,8 @@ impl Speech {
         {
             return Ok(known);
         }
-        let renewed = match said {
-            Some(said) => said,
+        let renewed = match refusal.taken {
+            Some(taken) => taken,
             None => negotiate(line, priority).await?,
         };
         // What is in preview differs by version.
@@ -109,6 +109,6 @@ async fn negotiate(line: &Line, priority: Priority) -> Result<ApiVersion, Failur
     let newest = format!("{NEWEST}-preview");
     match line.persist(&line.connection_data_call()?, Some(&newest), priority).await {
         Ok(_) => Ok(NEWEST),
-        Err(failure) => out_of_range(&failure).flatten().ok_or(failure),
+        Err(failure) => out_of_range(&failure).and_then(|refusal| refusal.taken).ok_or(failure),
     }
 }

@@ -44,16 +44,22 @@ pub(super) fn of_routes(body: &[u8]) -> Option<ApiVersion> {
     read(&hooks.released_version).or_else(|| read(&hooks.max_version)).map(|version| version.min(NEWEST))
 }
 
-/// The version to speak instead, when the failure says that ours is out of range: `Some(None)` when it does not say
-/// which it takes.
-pub(super) fn out_of_range(failure: &Failure) -> Option<Option<ApiVersion>> {
+/// A refusal of a version that the server does not take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct OutOfRange {
+    /// The version to speak instead, where the server says it.
+    pub(super) taken: Option<ApiVersion>,
+}
+
+/// Whether the failure says that our version is out of range.
+pub(super) fn out_of_range(failure: &Failure) -> Option<OutOfRange> {
     let Failure::Refused { kind, detail } = failure else { return None };
     let detail = detail.as_deref().unwrap_or_default();
     if kind.as_deref() != Some(OUT_OF_RANGE) && !detail.contains("out of range for this server") {
         return None;
     }
     let said = detail.split_once("this server supports is").and_then(|(_, rest)| parse(rest));
-    Some(said.map(|version| version.min(NEWEST)))
+    Some(OutOfRange { taken: said.map(|version| version.min(NEWEST)) })
 }
 
 /// Whether the failure says that the resource is only in preview.
@@ -103,9 +109,9 @@ mod tests {
         };
         let said = "The requested REST API version of 7.1 is out of range for this server. The latest REST API version \
                     this server supports is 6.0.";
-        assert_eq!(out_of_range(&refused(Some(OUT_OF_RANGE), said)), Some(Some(version(6, 0))));
-        assert_eq!(out_of_range(&refused(None, said)), Some(Some(version(6, 0))));
-        assert_eq!(out_of_range(&refused(Some(OUT_OF_RANGE), "Die Version …")), Some(None));
+        assert_eq!(out_of_range(&refused(Some(OUT_OF_RANGE), said)), Some(OutOfRange { taken: Some(version(6, 0)) }));
+        assert_eq!(out_of_range(&refused(None, said)), Some(OutOfRange { taken: Some(version(6, 0)) }));
+        assert_eq!(out_of_range(&refused(Some(OUT_OF_RANGE), "Die Version …")), Some(OutOfRange { taken: None }));
         assert_eq!(out_of_range(&refused(Some("Other"), "no")), None);
         assert!(not_released(&refused(Some(NOT_RELEASED), "")));
         assert!(not_released(&refused(

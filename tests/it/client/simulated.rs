@@ -5,11 +5,15 @@ use crate::azure::Azure;
 use hookwell::{
     azure::{
         CollectionUrl,
-        client::{Access, ApiVersion, AzureDevOps, Credential, Deployment, Failure, PageRequest, Permission},
+        client::{
+            Access, ApiVersion, AzureDevOps, Credential, Deployment, Failure, Host, PageRequest, Permission,
+            SubscriptionDraft, SubscriptionStatus,
+        },
     },
     simulator::{Failing, Options, Refusal, Rule, ScopeRefusal, ServerVersion, Throttle, When, tokens},
 };
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use uuid::Uuid;
 
 const PROJECT: &str = "Fiber Café";
 
@@ -64,6 +68,53 @@ async fn tour(client: &Arc<dyn AzureDevOps>) -> Result<(), Failure> {
     Ok(())
 }
 
+fn draft(publisher: &str, event_type: &str, resource_version: &str, project: Uuid) -> SubscriptionDraft {
+    let inputs = |pairs: &[(&str, &str)]| -> BTreeMap<String, String> {
+        pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+    };
+    SubscriptionDraft {
+        publisher: publisher.into(),
+        event_type: event_type.into(),
+        resource_version: resource_version.into(),
+        publisher_inputs: inputs(&[("projectId", &project.to_string())]),
+        consumer_inputs: inputs(&[("url", "https://gateway.example/hooks/1"), ("basicAuthUsername", "a-hook")]),
+        password: secret("hook-password"),
+    }
+}
+
+#[tokio::test]
+async fn subscriptions_are_made_listed_and_deleted_on_the_host_of_their_publisher() {
+    for options in [Options::services("fabrikam"), Options::server("Coll", ServerVersion::V2022)] {
+        let azure = Azure::start(options, Hasty::new()).await;
+        let client = client(&access(&azure, tokens::FULL));
+        let project = client.project(PROJECT).await.unwrap().id;
+        let versions = client.event_types("tfs").await.unwrap();
+        assert!(versions.iter().any(|found| found.id == "git.push" && !found.resource_versions.is_empty()));
+        let (user, before) =
+            (client.connection_data().await.unwrap().user.id, client.subscriptions(Host::Main).await.unwrap().len());
+        for (host, publisher, event_type, version) in [
+            (Host::Main, "tfs", "git.push", "1.0"),
+            (Host::Release, "rm", "ms.vss-release.release-created-event", "3.0-preview.1"),
+        ] {
+            let made = client.create_subscription(&draft(publisher, event_type, version, project)).await.unwrap();
+            assert_eq!((made.status, made.created_by), (SubscriptionStatus::Enabled, Some(user)));
+            assert_eq!(made.consumer_inputs["basicAuthPassword"], "********");
+            let listed = client.subscriptions(host).await.unwrap();
+            assert!(listed.contains(&made), "{made:?} in {listed:?}");
+            client.delete_subscription(host, &made.id).await.unwrap();
+            client.delete_subscription(host, &made.id).await.unwrap();
+            assert!(!client.subscriptions(host).await.unwrap().contains(&made));
+        }
+        assert_eq!(client.subscriptions(Host::Main).await.unwrap().len(), before);
+        let wrong = client.create_subscription(&draft("tfs", "git.shove", "1.0", project)).await.unwrap_err();
+        assert!(matches!(wrong, Failure::Refused { .. } | Failure::NotFound { .. }), "{wrong:?}");
+        let may_not = super::client(&access(&azure, tokens::WITHOUT_EDIT));
+        let denied = may_not.create_subscription(&draft("tfs", "git.push", "1.0", project)).await.unwrap_err();
+        let Failure::Forbidden { permission, detail } = denied else { panic!("{denied:?}") };
+        assert!(permission.is_some_and(|named| named.starts_with("Edit Subscription")), "{detail:?}");
+    }
+}
+
 #[tokio::test]
 async fn services_are_read() {
     let azure = services().await;
@@ -90,7 +141,7 @@ async fn every_server_is_read_behind_its_proxy_and_in_its_version() {
         };
         let azure = Azure::start(options, Hasty::new()).await;
         let without = client(&access(&azure, tokens::FULL)).connection_data().await.unwrap_err();
-        assert!(without.to_string().contains("a proxy in front of it"), "{without}");
+        assert!(without.to_string().contains("web page titled “Forbidden"), "{without}");
         let headers = vec![("CF-Access-Client-Id".to_owned(), secret("planted"))];
         let client = client(&Access { headers, ..access(&azure, tokens::FULL) });
         assert_eq!(client.connection_data().await.unwrap().deployment, Deployment::Server);
@@ -162,7 +213,7 @@ async fn each_bad_day_is_told_as_what_it_is() {
         (Failing::Html, "web page"),
         (Failing::Broken, "no JSON"),
         (Failing::OtherShape, "value is not a list"),
-        (Failing::Throttled(Throttle::Block { retry_after_seconds: Some(40) }), "wait 40 s"),
+        (Failing::Throttled(Throttle::Block { retry_after_seconds: Some(40) }), "asks to wait"),
         (Failing::Throttled(Throttle::Cut), "was cut"),
         (Failing::CutAfter, "was cut"),
     ] {

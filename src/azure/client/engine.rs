@@ -1,4 +1,4 @@
-//! A client: a line to one server, its version, its hosts, and the priority at which it asks.
+//! The engine: a line to one server, its version, its hosts, and the priority at which it asks.
 
 use super::{
     Access, ConnectionData, Deployment, Failure, Host, Page, PageRequest, PageToken, Priority,
@@ -124,7 +124,7 @@ impl Client {
         let mut from = request.from;
         let mut seen: BTreeSet<String> = from.iter().map(ToString::to_string).collect();
         for _ in 0..EMPTY_PAGES_MAX {
-            let (call, skipped) = match from.as_ref().map(|token| token.start()) {
+            let (call, skipped) = match from.as_ref().map(PageToken::start) {
                 None => (call.clone(), 0),
                 Some(Some(Start::Continuation(token))) => (call.clone().with("continuationToken", token), 0),
                 Some(Some(Start::Skip(items))) => (call.clone().with("$skip", &items.to_string()), items),
