@@ -1,6 +1,7 @@
 //! The command line: one word a command, every setting a flag. Standard output is what was asked for; the rest is log.
 
 mod check;
+mod simulate;
 mod translate;
 
 use crate::{
@@ -35,6 +36,8 @@ enum Command {
         #[arg(long)]
         once: bool,
     },
+    /// Run a simulated Azure DevOps to try the gateway with; it says what to connect to
+    Simulate(simulate::Arguments),
     /// Translate one notification from standard input into events on standard output, one a line
     Translate {
         /// The organization or collection that events name as their source
@@ -102,6 +105,7 @@ fn start(cli: Cli, command: &clap::Command) -> Result<(), Failure> {
         match cli.command {
             Command::Serve => serve(&options, &environment).await,
             Command::Demo { once } => demo::run(once).await.map_err(Failure::new),
+            Command::Simulate(arguments) => simulate::run(arguments, &options).await,
             Command::Check => check::run(&options, &environment).await,
             Command::Compact => compact(&options),
             Command::Translate { .. } | Command::Openapi => unreachable!("done above"),

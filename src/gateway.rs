@@ -2,9 +2,10 @@
 
 use crate::{
     app::{App, StartError, checks, first_token, retention},
-    azure::client::Dialer,
+    azure::client::{Dialer, use_ring},
     clock::{Clock, SystemClock},
     config::{Environment, Options},
+    reconcile::worker,
     secrets::{KeyError, Keys},
     serve::{self, Certificates, TlsError},
     store::{self, OpenError, Store, sled::SledStore},
@@ -97,6 +98,7 @@ impl Gateway {
         let mut workers = JoinSet::new();
         workers.spawn(step::run(Arc::clone(&self.app)));
         workers.spawn(retention::run(Arc::clone(&self.app)));
+        workers.spawn(worker::run(Arc::clone(&self.app)));
         workers.spawn(checks::watch::run(Arc::clone(&self.app)));
         let reloading = self.certificates.clone().map(|certificates| tokio::spawn(certificates.watch()));
         serve::run(Arc::clone(&self.app), self.listener, &self.listen, self.certificates, stop).await;
@@ -157,7 +159,6 @@ pub async fn check(options: &Options, environment: &Environment) -> Result<(), G
 /// # Errors
 /// The TLS library could not be set up.
 pub fn loopback_client(timeout: Duration) -> reqwest::Result<reqwest::Client> {
-    // reqwest takes the process's provider; that it is set already is no failure.
-    let _ = rustls::crypto::ring::default_provider().install_default();
+    use_ring();
     reqwest::Client::builder().timeout(timeout).no_proxy().danger_accept_invalid_certs(true).build()
 }

@@ -203,8 +203,10 @@ pub async fn accept(
         }
     }
     let envelope = envelope::peek(&received.body);
-    let disposition = disposition(&directory, id, &envelope, &received);
+    let known = |subscription: &str| directory.knows_subscription(id, &verified.subscription_key, subscription);
+    let disposition = disposition(&directory, id, known, &envelope, &received);
     let envelope = envelope.unwrap_or_default();
+    app.arrivals.saw(id, &verified.subscription_key, envelope.event_type.as_deref(), reason, now);
     let (notification, key_source) = key(id, &disposition, &envelope, &received);
     let notification = Notification {
         id: notification,
@@ -248,6 +250,7 @@ fn refused(error: Error) -> Refused {
 fn disposition(
     directory: &Directory,
     id: ConnectionId,
+    known: impl Fn(&str) -> bool,
     envelope: &Result<Envelope<'_>, EnvelopeError>,
     received: &Received,
 ) -> Disposition {
@@ -269,7 +272,8 @@ fn disposition(
     let ours = directory.connections.get(&id).and_then(|kept| kept.record.collection_id);
     let theirs = envelope.collection_id.as_deref().and_then(|text| Uuid::parse_str(text).ok());
     match (ours, theirs) {
-        (Some(ours), Some(theirs)) if ours != theirs => {
+        // What comes from the very subscription that we made is ours, whatever it calls its collection.
+        (Some(ours), Some(theirs)) if ours != theirs && !envelope.subscription_id.as_deref().is_some_and(known) => {
             let detail = format!("it speaks of collection {theirs}, the connection is to {ours}");
             quarantined(QuarantineReason::ForeignCollection, detail)
         }

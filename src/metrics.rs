@@ -22,6 +22,20 @@ pub struct Answer {
     pub status: u16,
 }
 
+/// A repair of a subscription, by its reason.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct Repair {
+    /// `url`, `inputs`, `version`, `generation`, `owner`, `on_probation` and the like.
+    pub why: &'static str,
+}
+
+/// Subscriptions by how they are.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct State {
+    /// As `/v1/subscriptions` says it.
+    pub state: &'static str,
+}
+
 /// How connections to Azure DevOps are doing.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct ConnectionStatus {
@@ -43,6 +57,10 @@ pub struct Metrics {
     pub replies: Family<Answer, Counter>,
     /// API requests with a wrong or no token.
     pub strangers: Counter,
+    /// Subscriptions that were made anew, by reason.
+    pub repairs: Family<Repair, Counter>,
+    /// Subscriptions by state.
+    pub subscriptions: Family<State, Gauge>,
     /// Notifications accepted but not yet translated.
     pub backlog: Gauge,
     /// Connections to us that are open.
@@ -80,6 +98,9 @@ impl Default for Metrics {
         let dead: Counter = metric!("notifications_dead", "Notifications whose translation was given up");
         let replies: Family<Answer, Counter> = metric!("http_replies", "Replies by method and status");
         let strangers: Counter = metric!("http_strangers", "API requests with a wrong token or none");
+        let repairs: Family<Repair, Counter> =
+            metric!("subscriptions_repaired", "Subscriptions that were made anew, by reason");
+        let subscriptions: Family<State, Gauge> = metric!("subscriptions", "Subscriptions by state");
         let backlog: Gauge = metric!("translate_backlog", "Notifications accepted but not yet translated");
         let connections: Gauge = metric!("http_connections", "Connections that are open");
         let connection_status: Family<ConnectionStatus, Gauge> =
@@ -95,6 +116,8 @@ impl Default for Metrics {
             dead,
             replies,
             strangers,
+            repairs,
+            subscriptions,
             backlog,
             connections,
             connection_status,

@@ -23,6 +23,7 @@ use hyper_util::{
     },
     service::TowerToHyperService,
 };
+use prometheus_client::metrics::gauge::Gauge;
 use std::{any::Any, convert::Infallible, future::Future, net::SocketAddr, sync::Arc, time::Duration};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
@@ -46,8 +47,8 @@ const ACCEPT_RETRY: Duration = Duration::from_millis(100);
 /// Most parts of one HTTP/2 connection in flight.
 const STREAMS_PER_CONNECTION_MAX: u32 = 128;
 
-/// Serves until `stop` is ready, then takes no more connections and waits, at most 10 seconds, for the requests that
-/// were accepted.
+/// Serves the gateway until `stop` is ready, then takes no more connections and waits, at most 10 seconds, for the
+/// requests that were accepted.
 pub async fn run(
     app: Arc<App>,
     listener: TcpListener,
@@ -55,8 +56,32 @@ pub async fn run(
     certificates: Option<Arc<Certificates>>,
     stop: impl Future<Output = ()>,
 ) {
+    let (service, connections) = (http::tower_service(Arc::clone(&app)), app.metrics.connections.clone());
+    let stopped = async {
+        stop.await;
+        app.stop();
+    };
+    serve(service, listener, listen, certificates, connections, stopped).await;
+}
+
+/// [`run`] for any service; `connections` counts those that are open.
+pub async fn serve<S, B>(
+    service: S,
+    listener: TcpListener,
+    listen: &Listen,
+    certificates: Option<Arc<Certificates>>,
+    connections: Gauge,
+    stop: impl Future<Output = ()>,
+) where
+    S: Service<Request<TimeoutBody<Incoming>>, Response = Response<B>, Error = Infallible, Future: Send>
+        + Clone
+        + Send
+        + Sync
+        + 'static,
+    B: Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
+{
     let permits = Arc::new(Semaphore::new(listen.connections_max));
-    let server = Server::new(http::tower_service(Arc::clone(&app)), listen.header_timeout, certificates);
+    let server = Server::new(service, listen.header_timeout, certificates);
     let graceful = GracefulShutdown::new();
     let mut stop = std::pin::pin!(stop);
     loop {
@@ -66,16 +91,15 @@ pub async fn run(
         };
         let Some((stream, peer, permit)) = accepted else { continue };
         let connection = Arc::clone(&server).connection(stream, peer, graceful.watcher());
-        let app = Arc::clone(&app);
+        let connections = connections.clone();
         tokio::spawn(async move {
-            app.metrics.connections.inc();
+            connections.inc();
             connection.await;
-            app.metrics.connections.dec();
+            connections.dec();
             drop(permit);
         });
     }
     drop(listener);
-    app.stop();
     if tokio::time::timeout(DRAIN_TIMEOUT, graceful.shutdown()).await.is_err() {
         tracing::warn!("some requests did not finish within {} s and are cut", DRAIN_TIMEOUT.as_secs());
     }

@@ -3,11 +3,17 @@
 use super::{
     App, Directory,
     notifications::{Filter, State, page},
+    subscriptions,
 };
 use crate::{
-    domain::{ConnectionId, Health, HealthState},
-    metrics::ConnectionStatus,
+    domain::{ConnectionId, Health, HealthState, SubscriptionState, Why},
+    metrics,
+    reconcile::{Trouble, TroubleKind},
     store::{Consumer, Error, Log, Position, Status},
+};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
 };
 
 /// The consumer that turns notifications into events.
@@ -17,22 +23,32 @@ pub fn translator() -> Consumer {
 
 /// Sets the gauges that are read from the store and not counted along the way.
 pub async fn refresh_gauges(app: &App) -> Result<(), Error> {
-    let (metrics, usage) = (&app.metrics, app.store.usage());
+    let (figures, usage) = (&app.metrics, app.store.usage());
     let gauge = |figure: u64| i64::try_from(figure).unwrap_or(i64::MAX);
-    metrics.store_bytes.set(gauge(usage.disk_bytes));
-    metrics.store_queued.set(gauge(usage.queued));
-    metrics.store_commits.set(gauge(usage.commits));
-    metrics.ready.set(i64::from(app.store.status() == Status::Ready));
+    figures.store_bytes.set(gauge(usage.disk_bytes));
+    figures.store_queued.set(gauge(usage.queued));
+    figures.store_commits.set(gauge(usage.commits));
+    let mut states: BTreeMap<SubscriptionState, u64> = SubscriptionState::ALL.map(|state| (state, 0)).into();
     let directory = app.directory();
+    for kept in directory.subscriptions() {
+        *states.entry(subscriptions::state(app, &kept.record)).or_default() += 1;
+    }
+    for (state, count) in states {
+        figures.subscriptions.get_or_create(&metrics::State { state: state.word() }).set(gauge(count));
+    }
     for state in HealthState::ALL {
         let is = |id: &ConnectionId| {
             let health = directory.health.get(id);
             health.map_or(HealthState::Unchecked, |kept| kept.record.state) == state
         };
         let count = directory.connections.keys().filter(|id| is(id)).count();
-        metrics.connection_status.get_or_create(&ConnectionStatus { status: state.word() }).set(gauge(count as u64));
+        figures
+            .connection_status
+            .get_or_create(&metrics::ConnectionStatus { status: state.word() })
+            .set(gauge(count as u64));
     }
-    metrics.backlog.set(gauge(backlog(app).await?));
+    figures.ready.set(i64::from(app.store.status() == Status::Ready));
+    figures.backlog.set(gauge(backlog(app).await?));
     Ok(())
 }
 
@@ -52,6 +68,19 @@ const BACKLOG_NOTABLE: u64 = 10_000;
 /// Most connections that are named; a gateway with more broken ones has one cause for all.
 const CONNECTIONS_SHOWN_MAX: usize = 50;
 
+/// Most things that are said at once.
+const ATTENTION_MAX: usize = 100;
+/// How long it is worth saying that subscriptions were healed: what made them fail may come back.
+const HEALED_NOTABLE: Duration = Duration::from_hours(24);
+const HEALING: [Why; 3] = [Why::OnProbation, Why::DisabledBySystem, Why::DisabledByInactiveIdentity];
+const NOTABLE_STATES: [SubscriptionState; 5] = [
+    SubscriptionState::OnProbation,
+    SubscriptionState::DisabledByUser,
+    SubscriptionState::DisabledBySystem,
+    SubscriptionState::DisabledByInactiveIdentity,
+    SubscriptionState::Failing,
+];
+
 /// Something for the operator to look at. It goes away by itself with its cause.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Attention {
@@ -63,6 +92,12 @@ pub enum Attention {
     Dead(usize),
     /// Translation is behind.
     Backlog(u64),
+    /// The subscriptions of a connection cannot be looked after.
+    Subscriptions(ConnectionId, Trouble),
+    /// So many subscriptions of a connection are in a state that somebody should know of.
+    SubscriptionsAre(ConnectionId, SubscriptionState, usize),
+    /// So many subscriptions of a connection were made anew lately, because Azure restricted them or had switched them off.
+    SubscriptionsHealed(ConnectionId, usize),
     /// A connection does not work.
     Connection {
         /// Which.
@@ -109,6 +144,34 @@ pub async fn attention(app: &App) -> Result<Vec<Attention>, Error> {
     if backlog >= BACKLOG_NOTABLE {
         all.push(Attention::Backlog(backlog));
     }
+    subscriptions_attention(app, &mut all);
     all.extend(ailing(&app.directory()));
     Ok(all)
+}
+
+/// Said once per connection and kind: /v1/subscriptions says the rest.
+fn subscriptions_attention(app: &App, all: &mut Vec<Attention>) {
+    let (directory, now) = (app.directory(), app.clock.now());
+    for id in directory.connections.keys() {
+        let mut kinds = BTreeSet::new();
+        for trouble in app.upkeep.of(*id).last().troubles {
+            if trouble.kind != TroubleKind::NoReleases && kinds.insert(trouble.kind) {
+                all.push(Attention::Subscriptions(*id, trouble));
+            }
+        }
+        let (mut states, mut healed) = (BTreeMap::<SubscriptionState, usize>::new(), 0);
+        for record in directory.subscriptions_of(*id).map(|kept| &kept.record) {
+            if NOTABLE_STATES.contains(&record.state) {
+                *states.entry(record.state).or_default() += 1;
+            }
+            healed += usize::from(record.last_action.as_ref().is_some_and(|action| {
+                HEALING.contains(&action.why) && now.duration_since(action.at).unsigned_abs() < HEALED_NOTABLE
+            }));
+        }
+        all.extend(states.into_iter().map(|(state, count)| Attention::SubscriptionsAre(*id, state, count)));
+        if healed > 0 {
+            all.push(Attention::SubscriptionsHealed(*id, healed));
+        }
+    }
+    all.truncate(ATTENTION_MAX);
 }

@@ -1,6 +1,6 @@
 //! What every change of a resource has in common: its precondition, its refusals, its lock.
 
-use super::App;
+use super::{App, kind};
 use crate::store::{Change, Error, Expected};
 use serde::Serialize;
 
@@ -81,9 +81,14 @@ pub fn delete(kind: &'static str, id: &impl ToString, version: u64) -> Change {
 impl App {
     /// Commits; a conflict means that somebody was faster between our reading and our writing.
     pub(super) async fn change(&self, changes: Vec<Change>) -> Result<Vec<u64>, Refusal> {
-        self.store.commit(changes).await.map_err(|e| match e {
+        let wakes = changes.iter().any(|change| [kind::CONNECTION, kind::BINDING].contains(&change.kind));
+        let versions = self.store.commit(changes).await.map_err(|e| match e {
             Error::Conflict => Refusal::Changed,
             other => Refusal::Store(other),
-        })
+        })?;
+        if wakes {
+            self.reconcile.notify_one();
+        }
+        Ok(versions)
     }
 }

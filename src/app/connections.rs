@@ -14,10 +14,10 @@ use super::{
     change::{Precondition, Refusal, Wrong, delete, put},
     checks,
     directory::Kept,
-    kind,
+    kind, subscriptions,
 };
 use crate::{
-    domain::{Binding, Connection, ConnectionId, Health, HookGeneration, Role, Slug},
+    domain::{Binding, Connection, ConnectionId, Health, HookGeneration, Role, Slug, Subscription},
     intake::{MANUAL_SUBSCRIPTION_KEY, USER_NAME_PREFIX},
     store::{Change, Expected},
 };
@@ -41,6 +41,8 @@ pub struct HookCredentials {
 pub struct Removal {
     /// Its bindings.
     pub bindings: Vec<Binding>,
+    /// What we know of its subscriptions, which are then deleted at Azure DevOps.
+    pub subscriptions: Vec<Subscription>,
     /// Projects that are left without a build provider.
     pub without_build_provider: BTreeSet<Slug>,
     /// Projects that are left without an issue provider.
@@ -187,6 +189,7 @@ pub async fn remove(
     changes.push(Change { kind: kind::HEALTH, id: id.to_string(), expected: Expected::Any, value: None });
     let bindings = directory.bindings.values().filter(|binding| binding.record.connection == id);
     changes.extend(bindings.map(|binding| delete(kind::BINDING, &binding.record.id, binding.version)));
+    changes.extend(directory.subscriptions_of(id).map(subscriptions::removal));
     app.change(changes).await?;
     Ok(removal)
 }
@@ -224,6 +227,8 @@ fn removal_of(directory: &Directory, kept: &Kept<Connection>) -> Removal {
     });
     Removal {
         bindings,
+        // Not in the confirmation: they are looked after by themselves and may change while somebody reads.
+        subscriptions: directory.subscriptions_of(id).map(|kept| kept.record.clone()).collect(),
         without_build_provider: builds,
         without_issue_provider: issues,
         is_last: directory.connections.len() == 1,

@@ -2,11 +2,11 @@
 
 use super::kind;
 use crate::{
-    domain::{Binding, BindingId, Connection, ConnectionId, Health, Project, Slug, Token, TokenId},
-    store::Store,
+    domain::{Binding, BindingId, Connection, ConnectionId, Health, Project, Slug, Subscription, Token, TokenId},
+    store::{Store, Versioned},
 };
 use serde::de::DeserializeOwned;
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, ops::Bound, sync::Arc};
 
 /// A decoded record and the version it was read at.
 #[derive(Debug, Clone)]
@@ -32,13 +32,17 @@ pub struct Directory {
     pub bindings: BTreeMap<BindingId, Kept<Binding>>,
     /// Tokens by id.
     pub tokens: BTreeMap<TokenId, Kept<Token>>,
+    /// Subscriptions by their registry id, which begins with the connection's.
+    subscriptions: BTreeMap<String, Arc<Kept<Subscription>>>,
     /// The bindings of each connection, as translation wants them.
     by_connection: BTreeMap<ConnectionId, Arc<[Binding]>>,
 }
 
 impl Directory {
     /// Reads everything. A record that does not decode is left out and logged: one bad record must not stop the rest.
-    pub(super) fn read(store: &dyn Store) -> Self {
+    ///
+    /// Subscriptions are many and rarely change, so those of `before` are taken over where their version is the same.
+    pub(super) fn read(store: &dyn Store, before: &Self) -> Self {
         // The revision first: a commit in between makes us read once more, not miss it.
         let revision = store.revision();
         let bindings: BTreeMap<BindingId, Kept<Binding>> = records(store, kind::BINDING, |b: &Binding| b.id);
@@ -53,6 +57,7 @@ impl Directory {
             projects: records(store, kind::PROJECT, |p: &Project| p.slug.clone()),
             bindings,
             tokens: records(store, kind::TOKEN, |t: &Token| t.id),
+            subscriptions: subscriptions(store, &before.subscriptions),
             by_connection: by_connection.into_iter().map(|(id, bindings)| (id, bindings.into())).collect(),
         }
     }
@@ -67,18 +72,60 @@ impl Directory {
         self.bindings.values().filter(move |binding| binding.record.project == *project)
     }
 
+    /// All subscriptions, by connection and key.
+    pub fn subscriptions(&self) -> impl Iterator<Item = &Kept<Subscription>> {
+        self.subscriptions.values().map(|kept| &**kept)
+    }
+
+    /// The subscriptions of this connection, by key.
+    pub fn subscriptions_of(&self, connection: ConnectionId) -> impl Iterator<Item = &Kept<Subscription>> {
+        let prefix = format!("{connection}.");
+        let from = self.subscriptions.range::<str, _>((Bound::Included(prefix.as_str()), Bound::Unbounded));
+        from.take_while(move |(id, _)| id.starts_with(&prefix)).map(|(_, kept)| &**kept)
+    }
+
+    /// How many subscriptions are kept.
+    pub fn subscriptions_len(&self) -> usize {
+        self.subscriptions.len()
+    }
+
+    /// Whether Azure's subscription `id` is the one that we made under this key.
+    pub fn knows_subscription(&self, connection: ConnectionId, key: &str, id: &str) -> bool {
+        let kept = self.subscriptions.get(&format!("{connection}.{key}"));
+        let azure = kept.and_then(|kept| kept.record.azure.as_ref());
+        azure.is_some_and(|azure| azure.id.eq_ignore_ascii_case(id))
+    }
+
     /// The token with this hash.
     pub fn token_by_hash(&self, hash: &str) -> Option<&Token> {
         self.tokens.values().map(|token| &token.record).find(|token| token.hash == hash)
     }
 }
 
+fn subscriptions(
+    store: &dyn Store,
+    before: &BTreeMap<String, Arc<Kept<Subscription>>>,
+) -> BTreeMap<String, Arc<Kept<Subscription>>> {
+    let read = |(id, versioned): (String, Versioned)| match before.get(&id) {
+        Some(kept) if kept.version == versioned.version => Some((id, Arc::clone(kept))),
+        _ => {
+            let record = decoded(kind::SUBSCRIPTION, &id, &versioned)?;
+            Some((id, Arc::new(Kept { version: versioned.version, record })))
+        }
+    };
+    store.list(kind::SUBSCRIPTION).into_iter().filter_map(read).collect()
+}
+
+fn decoded<T: DeserializeOwned>(kind: &str, id: &str, versioned: &Versioned) -> Option<T> {
+    serde_json::from_slice(&versioned.value)
+        .inspect_err(|e| tracing::error!(kind, id, error = %e, "a registry record cannot be read and is left out"))
+        .ok()
+}
+
 fn records<K: Ord, T: DeserializeOwned>(store: &dyn Store, kind: &str, key: fn(&T) -> K) -> BTreeMap<K, Kept<T>> {
-    let decoded = store.list(kind).into_iter().filter_map(|(id, versioned)| {
-        serde_json::from_slice(&versioned.value)
-            .inspect_err(|e| tracing::error!(kind, id, error = %e, "a registry record cannot be read and is left out"))
-            .ok()
-            .map(|record: T| (key(&record), Kept { version: versioned.version, record }))
-    });
-    decoded.collect()
+    let read = |(id, versioned): (String, Versioned)| {
+        let record: T = decoded(kind, &id, &versioned)?;
+        Some((key(&record), Kept { version: versioned.version, record }))
+    };
+    store.list(kind).into_iter().filter_map(read).collect()
 }

@@ -1,5 +1,6 @@
 //! The running gateway: its store, its secrets, its clock, and decoded copies of what the registry holds.
 
+mod arrivals;
 pub mod attention;
 pub mod bindings;
 pub mod change;
@@ -15,9 +16,11 @@ pub mod notifications;
 pub mod projects;
 pub mod retention;
 mod strangers;
+pub mod subscriptions;
 pub mod tokens;
 
 pub use self::{
+    arrivals::Arrivals,
     directory::{Directory, Kept},
     strangers::Strangers,
 };
@@ -27,11 +30,12 @@ use crate::{
     clock::Clock,
     config::Settings,
     metrics::Metrics,
+    reconcile::Upkeep,
     secrets::{DerivingKey, Keys, Unopenable},
     store::{Change, Error, Expected, Store},
 };
 use std::sync::{Arc, RwLock};
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
 /// Registry kinds. They are on disk: never rename one.
 pub mod kind {
@@ -43,6 +47,8 @@ pub mod kind {
     pub const BINDING: &str = "binding";
     /// [`crate::domain::Token`] by id.
     pub const TOKEN: &str = "token";
+    /// [`crate::domain::Subscription`] by connection and key.
+    pub const SUBSCRIPTION: &str = "subscription";
     /// Sealed keys by name.
     pub const SECRET: &str = "secret";
     /// [`crate::domain::Health`] by the connection's id.
@@ -83,12 +89,16 @@ pub struct App {
     /// The same for hooks, apart: behind a proxy all have one address, and a hook with an old password must not lock the
     /// administrator out.
     pub hook_strangers: Strangers,
+    /// Wakes the worker that looks after the subscriptions: connections or bindings have changed.
+    pub reconcile: Notify,
+    /// What that worker knows of each connection.
+    pub upkeep: Upkeep,
+    /// When notifications last arrived.
+    pub arrivals: Arrivals,
     /// Held while a change of the registry is checked against other records and committed. Versions guard one record;
     /// rules over several (one build provider per project, bindings of a connection being removed) need this. One
     /// gateway owns the store, so a lock in its process is enough.
     changing: tokio::sync::Mutex<()>,
-    /// Wakes whoever makes the subscriptions at Azure DevOps agree with the bindings.
-    pub reconcile: tokio::sync::Notify,
     discovery: discovery::Cache,
     clients: clients::Clients,
     stopping: watch::Sender<bool>,
@@ -106,7 +116,7 @@ impl App {
     ) -> Result<Self, StartError> {
         let hook_key = kept_key(&*store, &keys, "hook").await?;
         let token_key = kept_key(&*store, &keys, "token").await?;
-        let directory = RwLock::new(Arc::new(Directory::read(&*store)));
+        let directory = RwLock::new(Arc::new(Directory::read(&*store, &Directory::default())));
         let (metrics, strangers, stopping) = (Metrics::default(), Strangers::default(), watch::Sender::new(false));
         let changing = tokio::sync::Mutex::default();
         Ok(Self {
@@ -119,8 +129,10 @@ impl App {
             metrics,
             strangers,
             hook_strangers: Strangers::default(),
+            reconcile: Notify::new(),
+            upkeep: Upkeep::default(),
+            arrivals: Arrivals::default(),
             changing,
-            reconcile: tokio::sync::Notify::new(),
             discovery: discovery::Cache::default(),
             clients: clients::Clients::new(dial),
             stopping,
@@ -134,7 +146,7 @@ impl App {
         if current.revision == self.store.revision() {
             return current;
         }
-        let fresh = Arc::new(Directory::read(&*self.store));
+        let fresh = Arc::new(Directory::read(&*self.store, &current));
         *self.directory.write().unwrap_or_else(std::sync::PoisonError::into_inner) = Arc::clone(&fresh);
         fresh
     }

@@ -7,6 +7,7 @@ mod health;
 mod id;
 mod notification;
 mod project;
+mod subscription;
 mod token;
 
 pub use self::{
@@ -17,5 +18,9 @@ pub use self::{
     id::{BindingId, ConnectionId, NotificationId, Slug, SlugError, TokenId},
     notification::{Disposition, KeySource, Notification, QuarantineReason, UpdateReason, Verified},
     project::{Environment, Project},
+    subscription::{
+        Action, AtAzure, Deed, Mishap, Spec, Subscription, SubscriptionKey, SubscriptionKeyError, SubscriptionState,
+        Why, short_hex,
+    },
     token::{Scope, Token},
 };

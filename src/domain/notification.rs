@@ -75,9 +75,27 @@ pub enum UpdateReason {
 }
 
 impl UpdateReason {
+    /// All of them.
+    pub const ALL: [Self; 4] = [
+        Self::PushNotification,
+        Self::ReviewersUpdateNotification,
+        Self::StatusUpdateNotification,
+        Self::ReviewerVoteNotification,
+    ];
+
     /// From Azure's word for it.
     pub fn from_word(word: &str) -> Option<Self> {
         serde_json::from_value(serde_json::Value::String(word.to_owned())).ok()
+    }
+
+    /// Azure's word for it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::PushNotification => "PushNotification",
+            Self::ReviewersUpdateNotification => "ReviewersUpdateNotification",
+            Self::StatusUpdateNotification => "StatusUpdateNotification",
+            Self::ReviewerVoteNotification => "ReviewerVoteNotification",
+        }
     }
 }
 

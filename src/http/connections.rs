@@ -14,8 +14,9 @@ use super::{
     extract::{Call, Query, Segment},
     idempotency::{Creation, begin},
     problem::Problem,
+    reconcile_views::RemovedConnectionView,
     reply::{Tag, if_match, if_match_required, json, resource, secret, tagged},
-    views::{RemovalView, RemovedView},
+    views::RemovalView,
 };
 use crate::{
     app::{
@@ -26,6 +27,7 @@ use crate::{
     },
     azure::client::Priority,
     domain::{Connection, ConnectionId, Health},
+    reconcile::removal,
 };
 use http::{StatusCode, header};
 use warp::reply::Response;
@@ -149,18 +151,21 @@ pub async fn sync(id: Segment, call: Result<Call, Problem>) -> Result<Response, 
 pub async fn removal(id: Segment, call: Result<Call, Problem>) -> Result<Response, Problem> {
     let call = call?;
     call.query(&[])?;
-    Ok(json(&RemovalView::from(connections::removal(call.app(), id.names("connection")?)?)))
+    let id = id.names("connection")?;
+    let hooks = removal::preview(call.app(), id);
+    Ok(json(&RemovalView::new(connections::removal(call.app(), id)?, hooks)))
 }
 
 /// Remove a connection.
 ///
 /// With its bindings, in one step. Needs the confirmation that `/v1/connections/{id}/removal` gives, so that nobody removes
-/// what they have not seen. Events that were published stay.
+/// what they have not seen. Events that were published stay. Its subscriptions at Azure DevOps are then deleted there, for
+/// at most 20 seconds; those that could not be are listed, for a person to delete.
 #[utoipa::path(delete, path = "/v1/connections/{id}", tag = "connections", operation_id = "remove_connection",
     params(("id" = Uuid, Path, description = "The connection's id."),
         ("confirm" = Option<String>, Query, description = "The confirmation; required in practice, but its lack is explained by a 409.", max_length = 100),
         ("If-Match" = Option<String>, Header, example = "*", description = "The ETag that reading it gave.", min_length = 1, max_length = 1000)),
-    responses((status = 200, description = "It is gone, and with it these.", body = RemovedView),
+    responses((status = 200, description = "It is gone, and with it these.", body = RemovedConnectionView),
         (status = 409, description = "Not confirmed, or something else would go than what was confirmed.")))]
 pub async fn remove(id: Segment, call: Result<Call, Problem>) -> Result<Response, Problem> {
     let call = call?;
@@ -172,8 +177,9 @@ pub async fn remove(id: Segment, call: Result<Call, Problem>) -> Result<Response
     query.finish()?;
     let precondition = if_match(&call)?.unwrap_or(Precondition::None);
     let id = id.names("connection")?;
-    let removed = connections::remove(call.app(), id, &precondition, confirmation.as_deref()).await?;
-    Ok(json(&RemovedView { removed_bindings: removed.bindings.iter().map(|binding| binding.id.0).collect() }))
+    let (removed, cleared) = removal::remove(call.app(), id, &precondition, confirmation.as_deref()).await?;
+    let bindings = removed.bindings.iter().map(|binding| binding.id.0).collect();
+    Ok(json(&RemovedConnectionView::new(bindings, cleared)))
 }
 
 /// Rotate the hook secret of a connection.
@@ -211,7 +217,7 @@ fn checking(mut query: Query) -> Result<bool, Problem> {
 }
 
 /// Where the gateway is reached: as configured, or as this client reached it.
-fn gateway(call: &Call) -> String {
+pub(super) fn gateway(call: &Call) -> String {
     if let Some(url) = &call.app().settings.public_url {
         return url.as_str().trim_end_matches('/').to_owned();
     }

@@ -21,6 +21,12 @@ pub enum AttentionKind {
     NotificationsDead,
     /// Translation is far behind.
     TranslationBehind,
+    /// The subscriptions of a connection cannot be looked after.
+    SubscriptionsTrouble,
+    /// Subscriptions are restricted, switched off or cannot be made.
+    SubscriptionsNotDelivering,
+    /// Subscriptions were made anew lately, after Azure DevOps had restricted or switched them off.
+    SubscriptionsHealed,
     /// Somebody has to do something about a connection.
     ConnectionNeedsAttention,
     /// A connection's Azure DevOps cannot be spoken with now.
@@ -83,6 +89,27 @@ impl From<Attention> for AttentionView {
             Attention::Backlog(count) => {
                 plain(AttentionKind::TranslationBehind, format!("{count} notifications wait for translation"), None)
             }
+            Attention::Subscriptions(connection, trouble) => {
+                let link = format!("/v1/subscriptions?connection={connection}");
+                plain(
+                    AttentionKind::SubscriptionsTrouble,
+                    format!("connection {connection}: {}", trouble.detail),
+                    Some(&link),
+                )
+            }
+            Attention::SubscriptionsAre(connection, state, count) => plain(
+                AttentionKind::SubscriptionsNotDelivering,
+                format!("connection {connection}: {count} subscriptions are {}", state.word()),
+                Some(&format!("/v1/subscriptions?connection={connection}&state={}", state.word())),
+            ),
+            Attention::SubscriptionsHealed(connection, count) => plain(
+                AttentionKind::SubscriptionsHealed,
+                format!(
+                    "connection {connection}: {count} subscriptions were made anew in the last 24 hours, because Azure DevOps \
+                     had restricted or disabled them; see whether it reaches the gateway without failures"
+                ),
+                Some(&format!("/v1/subscriptions?connection={connection}")),
+            ),
             Attention::Connection { id, name, health } => Self {
                 kind: match health.state {
                     HealthState::Unreachable => AttentionKind::ConnectionUnreachable,

@@ -243,6 +243,7 @@ const TAGS: &[(&str, &str)] = &[
     ("discovery", "What a connection can see, to choose from."),
     ("projects", "Our projects: what connections are bound to."),
     ("bindings", "What a project takes from a connection."),
+    ("subscriptions", "Service hooks at Azure DevOps: made from the bindings, and looked after."),
     ("tokens", "Who may call this API."),
     ("operation", "Running the gateway."),
 ];

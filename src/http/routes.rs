@@ -7,7 +7,7 @@ use super::{
     extract::{Call, Segment, call},
     health, hooks, integration, notifications,
     problem::{Kind, Problem},
-    projects, stream, tokens,
+    projects, stream, subscriptions, tokens,
 };
 use std::{convert::Infallible, sync::Arc};
 use utoipa::OpenApi;
@@ -106,6 +106,9 @@ routes! {
     get    Read   "v1" / "bindings" / Segment                             => bindings::show;
     patch  Admin  "v1" / "bindings" / Segment                             => bindings::edit;
     delete Admin  "v1" / "bindings" / Segment                             => bindings::remove;
+
+    get    Read   "v1" / "subscriptions"                                  => subscriptions::list;
+    post   Admin  "v1" / "subscriptions" / "reconcile"                    => subscriptions::reconcile_now;
 
     get    Read   "v1" / "notifications"                                  => notifications::list;
     get    Read   "v1" / "notifications" / Segment                        => notifications::show;

@@ -1,8 +1,10 @@
 //! Resources as the API shows them. Records say what is kept; views say what may be seen: no secret has a member here.
 
+use super::reconcile_views::HookAtAzureView;
 use crate::{
     app::{Kept, connections::Removal},
     domain::{self, Binding, BranchRule, Environment, Project, Scope, Selection, Token},
+    reconcile::removal::Hook,
 };
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -20,6 +22,9 @@ pub struct RemovalView {
     /// Projects that are left without an issue provider.
     #[schema(max_items = 1000)]
     pub projects_without_issue_provider: Vec<String>,
+    /// The subscriptions that are then deleted at Azure DevOps, as far as they are known; hooks made by hand are not.
+    #[schema(max_items = 20000)]
+    pub subscriptions: Vec<HookAtAzureView>,
     /// Whether it is the last connection: the integration is then gone for all projects.
     pub disables_integration: bool,
     /// Send it as `?confirm=` to remove exactly this; it changes with whatever would go.
@@ -27,9 +32,11 @@ pub struct RemovalView {
     pub confirmation: String,
 }
 
-impl From<Removal> for RemovalView {
-    fn from(removal: Removal) -> Self {
+impl RemovalView {
+    /// What goes here, and what goes at Azure DevOps.
+    pub fn new(removal: Removal, hooks: Vec<Hook>) -> Self {
         Self {
+            subscriptions: hooks.into_iter().map(HookAtAzureView::from).collect(),
             bindings: removal.bindings.iter().map(BindingView::from).collect(),
             projects_without_build_provider: removal.without_build_provider.iter().map(ToString::to_string).collect(),
             projects_without_issue_provider: removal.without_issue_provider.iter().map(ToString::to_string).collect(),

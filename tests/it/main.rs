@@ -5,9 +5,12 @@
     reason = "a test's unwrap is an assertion, its output is read by people"
 )]
 
+mod azure;
+mod client;
 mod harness;
 mod http;
 mod process;
+mod reconcile;
 mod store;
 mod tidy;
 mod translate;

@@ -27,13 +27,13 @@ pub enum Failure {
     #[error("{0}")]
     Settings(String),
     /// The credential is missing, wrong, expired or revoked: 401, or Azure's sign-in page as 203, 3xx or HTML.
-    #[error("Azure DevOps does not accept the credential{}", said(detail))]
+    #[error("Azure DevOps does not accept the credential{}", said(detail.as_ref()))]
     Unauthorized {
         /// Azure's words, where it said any.
         detail: Option<String>,
     },
     /// The credential is good, but the identity or the token's scopes do not allow this.
-    #[error("Azure DevOps does not allow this{}", said(detail))]
+    #[error("Azure DevOps does not allow this{}", said(detail.as_ref()))]
     Forbidden {
         /// The permission or scope that Azure names, such as `Edit Subscription`.
         permission: Option<String>,
@@ -41,13 +41,13 @@ pub enum Failure {
         detail: Option<String>,
     },
     /// There is no such thing, or we may not see it: Azure does not tell the two apart.
-    #[error("Azure DevOps does not know this, or does not show it{}", said(detail))]
+    #[error("Azure DevOps does not know this, or does not show it{}", said(detail.as_ref()))]
     NotFound {
         /// Azure's words, where it said any.
         detail: Option<String>,
     },
     /// The request is not one that this server takes: an unknown event type or input, an api-version out of range.
-    #[error("Azure DevOps refuses the request{}", said(detail))]
+    #[error("Azure DevOps refuses the request{}", said(detail.as_ref()))]
     Refused {
         /// Azure's `typeKey`, such as `VssVersionOutOfRangeException`.
         kind: Option<String>,
@@ -61,7 +61,7 @@ pub enum Failure {
         wait: Duration,
     },
     /// It is there, but does not work now: 5xx, maintenance, an organization that is stopped.
-    #[error("Azure DevOps cannot answer now{}", said(detail))]
+    #[error("Azure DevOps cannot answer now{}", said(detail.as_ref()))]
     Unavailable {
         /// Azure's words, where it said any.
         detail: Option<String>,
@@ -84,6 +84,6 @@ pub enum Failure {
     },
 }
 
-fn said(detail: &Option<String>) -> String {
-    detail.as_ref().map(|detail| format!(": {detail}")).unwrap_or_default()
+fn said(detail: Option<&String>) -> String {
+    detail.map(|detail| format!(": {detail}")).unwrap_or_default()
 }

@@ -7,10 +7,29 @@
 //! Source: the Azure DevOps REST API reference, versions 5.0 to 7.1.
 
 mod access;
+mod accounts;
+mod budget;
+mod call;
+mod calls;
+mod classify;
+mod client;
 mod dialer;
+mod entra;
 mod failure;
+mod ledger;
+mod limits;
+mod line;
 mod model;
 mod page;
+mod redaction;
+mod settings;
+mod shapes;
+mod speech;
+mod target;
+mod tls;
+mod unreachable;
+mod version;
+mod wire;
 
 pub use self::{
     access::{Access, Credential},
@@ -21,6 +40,7 @@ pub use self::{
         Permission, ReleaseDefinition, Subscription, SubscriptionDraft, SubscriptionStatus, TeamProject, WorkItemType,
     },
     page::{Page, PageRequest, PageToken},
+    tls::use_ring,
 };
 
 use async_trait::async_trait;

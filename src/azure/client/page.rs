@@ -16,6 +16,36 @@ impl PageToken {
     }
 }
 
+/// What a token says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Start<'a> {
+    /// After what Azure's own token names.
+    Continuation(&'a str),
+    /// After this many items.
+    Skip(u32),
+}
+
+impl PageToken {
+    /// Of Azure's own token; `None` when it is too long to be given back.
+    pub(super) fn continuation(token: &str) -> Option<Self> {
+        Self::read(&format!("t:{token}"))
+    }
+
+    /// After this many items.
+    pub(super) fn skip(items: u32) -> Self {
+        Self(format!("s:{items}"))
+    }
+
+    /// What it says; `None` when we never made it.
+    pub(super) fn start(&self) -> Option<Start<'_>> {
+        match self.0.split_once(':')? {
+            ("t", token) if !token.is_empty() => Some(Start::Continuation(token)),
+            ("s", items) => items.parse().ok().map(Start::Skip),
+            _ => None,
+        }
+    }
+}
+
 impl fmt::Display for PageToken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
@@ -31,11 +61,29 @@ pub struct PageRequest {
     pub from: Option<PageToken>,
 }
 
-/// One page.
+/// One page. It may hold fewer items than were asked for, even none, and yet have a next one: Azure filters after it has
+/// cut its pages.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Page<T> {
     /// What is on it.
     pub items: Vec<T>,
     /// Where the next one begins; `None` is the end.
     pub next: Option<PageToken>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_says_where_to_begin_or_is_none_of_ours() {
+        let read = |text: &str| PageToken::read(text).map(|token| format!("{:?}", token.start()));
+        assert_eq!(read("t:abc:def").unwrap(), r#"Some(Continuation("abc:def"))"#);
+        assert_eq!(PageToken::skip(100).start(), Some(Start::Skip(100)));
+        for text in ["x", "t:", "s:-1", "s:x", "u:1"] {
+            assert_eq!(read(text).unwrap(), "None", "{text}");
+        }
+        assert_eq!(PageToken::read(""), None);
+        assert_eq!(PageToken::continuation(&"x".repeat(TOKEN_BYTES_MAX)), None);
+    }
 }

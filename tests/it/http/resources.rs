@@ -334,6 +334,7 @@ async fn every_operation_is_exercised() {
         "/v1/projects/shop".into(),
         "/v1/projects/shop/bindings".into(),
         format!("/v1/bindings/{binding}"),
+        "/v1/subscriptions".into(),
         "/v1/notifications".into(),
         format!("/v1/notifications/{notification}"),
         "/v1/events".into(),
@@ -351,6 +352,7 @@ async fn every_operation_is_exercised() {
     }
     let rotate = format!("/v1/connections/{connection}/rotate-hook-secret");
     assert_eq!(gateway.ask("POST", &rotate).send().await.status, 200);
+    assert_eq!(gateway.ask("POST", "/v1/subscriptions/reconcile").send().await.status, 200);
     let put = gateway.ask("PUT", "/v1/projects/shop").header("if-match", "*").json(&json!({ "name": "n" }));
     assert_eq!(put.send().await.status, 200);
     assert_eq!(gateway.ask("DELETE", &format!("/v1/tokens/{token}")).send().await.status, 204);

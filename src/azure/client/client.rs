@@ -1,0 +1,160 @@
+//! A client: a line to one server, its version, its hosts, and the priority at which it asks.
+
+use super::{
+    Access, ConnectionData, Deployment, Failure, Host, Page, PageRequest, PageToken, Priority,
+    accounts::Accounts,
+    call::{Call, Reply},
+    line::Line,
+    page::Start,
+    shapes::connection_data,
+    speech::Speech,
+    target, wire,
+};
+use crate::clock::Clock;
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, OnceLock},
+};
+use tokio::sync::OnceCell;
+use url::Url;
+
+/// The resource area of releases, which names their host.
+const RELEASE_AREA: &str = "efc2f575-36ef-48e9-b672-0c6fb4a48ac5";
+/// Most items of a page.
+const ITEMS_MAX: u32 = 1_000;
+/// Pages without an item that are gone through for one with some.
+const EMPTY_PAGES_MAX: usize = 20;
+
+/// Speaks with one server as one identity.
+#[derive(Clone)]
+pub(super) struct Client {
+    pub(super) shared: Arc<Shared>,
+    pub(super) priority: Priority,
+}
+
+/// What the same client has in common at all priorities.
+pub(super) struct Shared {
+    pub(super) line: Line,
+    pub(super) speech: Speech,
+    deployment: OnceLock<Deployment>,
+    releases: OnceCell<Url>,
+}
+
+/// Whether a list is paged by `$skip` where the server gives no token.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Paging {
+    Token,
+    TokenOrSkip,
+}
+
+impl Client {
+    pub(super) fn new(access: &Access, clock: &Arc<dyn Clock>, accounts: &Arc<Accounts>) -> Result<Self, Failure> {
+        let line = Line::new(access, clock, accounts)?;
+        let (speech, deployment, releases) = (Speech::default(), OnceLock::new(), OnceCell::new());
+        let shared = Arc::new(Shared { line, speech, deployment, releases });
+        Ok(Self { shared, priority: Priority::Interactive })
+    }
+
+    pub(super) fn base(&self) -> &Url {
+        &self.shared.line.base
+    }
+
+    pub(super) async fn ask(&self, call: &Call) -> Result<Reply, Failure> {
+        self.shared.speech.ask(&self.shared.line, call, self.priority).await
+    }
+
+    /// Who and what answers; from then on the budget is that user's.
+    pub(super) async fn connected(&self) -> Result<ConnectionData, Failure> {
+        let line = &self.shared.line;
+        let reply = self.ask(&line.connection_data_call()?).await?;
+        let data = connection_data(&reply, &line.base)?;
+        if data.is_anonymous && line.has_credential() {
+            // A public organization takes a dead token for none.
+            let detail = Some("it was answered as nobody's".to_owned());
+            let failure = Failure::Unauthorized { detail };
+            line.account.refusal.note(&failure);
+            return Err(failure);
+        }
+        let _ = self.shared.deployment.set(data.deployment);
+        if !data.is_anonymous {
+            line.accounts.join(&line.account, data.instance_id, data.user.id);
+        }
+        Ok(data)
+    }
+
+    /// Where a host's paths begin.
+    pub(super) async fn root(&self, host: Host) -> Result<Url, Failure> {
+        match host {
+            Host::Main => Ok(self.base().clone()),
+            Host::Release => self.shared.releases.get_or_try_init(|| self.find_releases()).await.cloned(),
+        }
+    }
+
+    /// The release host as the server names it, if our credential may go there; else where it is known to be.
+    async fn find_releases(&self) -> Result<Url, Failure> {
+        let base = self.base();
+        if !target::is_services(base) {
+            let deployment = match self.shared.deployment.get() {
+                Some(deployment) => *deployment,
+                None => self.connected().await?.deployment,
+            };
+            if deployment == Deployment::Server {
+                return Ok(base.clone());
+            }
+        }
+        let area = Call::get("the area of releases", base, &["_apis", "resourceAreas", RELEASE_AREA])?;
+        let named = match self.ask(&Call { preview: true, ..area }).await {
+            Ok(reply) => wire::member::<String>(&reply, "locationUrl").and_then(|text| Url::parse(&text).ok()),
+            Err(Failure::NotFound { .. } | Failure::Refused { .. } | Failure::Forbidden { .. }) => None,
+            Err(failure) => return Err(failure),
+        };
+        Ok(named.filter(|url| target::may_learn(base, url)).unwrap_or_else(|| target::releases(base)))
+    }
+
+    /// A page of a list. Azure filters after it has cut its pages, so an empty one with a token is not the end.
+    pub(super) async fn page<T: Send>(
+        &self,
+        call: Call,
+        request: PageRequest,
+        paging: Paging,
+        read: impl Fn(&Reply) -> Result<Vec<T>, Failure> + Send + Sync,
+    ) -> Result<Page<T>, Failure> {
+        let top = request.items_max.clamp(1, ITEMS_MAX);
+        let call = call.with("$top", &top.to_string());
+        let mut from = request.from;
+        let mut seen: BTreeSet<String> = from.iter().map(ToString::to_string).collect();
+        for _ in 0..EMPTY_PAGES_MAX {
+            let (call, skipped) = match from.as_ref().map(|token| token.start()) {
+                None => (call.clone(), 0),
+                Some(Some(Start::Continuation(token))) => (call.clone().with("continuationToken", token), 0),
+                Some(Some(Start::Skip(items))) => (call.clone().with("$skip", &items.to_string()), items),
+                Some(None) => {
+                    let detail = Some("the page token is not one that was given out".to_owned());
+                    return Err(Failure::Refused { kind: None, detail });
+                }
+            };
+            let by_token = matches!(from.as_ref().and_then(PageToken::start), Some(Start::Continuation(_)));
+            let reply = self.ask(&call).await?;
+            let items = read(&reply)?;
+            let is_full = u32::try_from(items.len()).is_ok_and(|count| count >= top);
+            let next = match &reply.continuation {
+                Some(token) => Some(
+                    PageToken::continuation(token)
+                        .ok_or_else(|| reply.unexpected(call.name, "its continuation token is too long"))?,
+                ),
+                None if paging == Paging::TokenOrSkip && is_full && !by_token => Some(PageToken::skip(skipped + top)),
+                None => None,
+            };
+            if let Some(next) = &next
+                && !seen.insert(next.to_string())
+            {
+                return Err(reply.unexpected(call.name, "its continuation token repeats, so the list would never end"));
+            }
+            if !items.is_empty() || next.is_none() {
+                return Ok(Page { items, next });
+            }
+            from = next;
+        }
+        Ok(Page { items: Vec::new(), next: from })
+    }
+}

@@ -1,0 +1,183 @@
+//! One run of one connection.
+
+use super::{
+    apply::{self, Hands},
+    known::Known,
+    ledger::Ledger,
+    plan::{Situation, plan},
+    report::{Report, steps},
+    settle::{announced, arrived, not_offered, record, settle},
+    trouble::{Trouble, TroubleKind},
+    upkeep::Remembered,
+};
+use crate::{
+    app::{App, Kept, subscriptions::SUBSCRIPTIONS_MAX},
+    azure::client::{AzureDevOps, Failure, Priority},
+    domain::{Connection, ConnectionId, HookMode, Spec, Subscription, SubscriptionKey, SubscriptionState},
+};
+use std::collections::BTreeMap;
+use uuid::Uuid;
+
+/// What a run is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// The worker's: what is rarely another may be remembered.
+    Mend,
+    /// Somebody asked: everything is looked up anew.
+    MendAnew,
+    /// Nothing is changed, here or at Azure.
+    Look,
+}
+
+/// Runs one connection, after the run of it that is under way; `None` when there is no such connection.
+pub async fn reconcile(app: &App, id: ConnectionId, mode: Mode) -> Option<Report> {
+    let watched = app.upkeep.of(id);
+    let mut remembered = watched.running.lock().await;
+    let Some(kept) = app.directory().connections.get(&id).cloned() else {
+        drop(remembered);
+        app.upkeep.retain(|connection| app.directory().connections.contains_key(&connection));
+        return None;
+    };
+    if mode == Mode::MendAnew {
+        *remembered = Remembered::default();
+    }
+    let report = of_connection(app, &kept, mode, &mut remembered).await;
+    if mode != Mode::Look {
+        watched.ended(app.clock.now(), report.troubles.clone());
+    }
+    Some(report)
+}
+
+async fn of_connection(app: &App, kept: &Kept<Connection>, mode: Mode, remembered: &mut Remembered) -> Report {
+    let directory = app.directory();
+    let mut ledger = Ledger::open(app, kept.record.id);
+    if directory.bindings_of(kept.record.id).is_empty() && ledger.records().is_empty() {
+        return Report::default();
+    }
+    let azure = match app.azure(kept, Priority::Repair) {
+        Ok(azure) => azure,
+        Err(failure) => return Report::ended(Trouble::from_failure("the connection cannot be used", &failure)),
+    };
+    let known = match Known::lookup(app, &directory, kept, &*azure, remembered).await {
+        Ok(known) => known,
+        Err(failure) => return failed("what the bindings select could not be looked up", &failure),
+    };
+    match kept.record.hooks {
+        HookMode::Manual => by_hand(mode, &known, &mut ledger).await,
+        HookMode::Managed => managed(app, kept, &*azure, mode, &known, &mut ledger).await,
+    }
+}
+
+fn failed(doing: &str, failure: &Failure) -> Report {
+    let mut report = Report::ended(Trouble::from_failure(doing, failure));
+    if let Failure::Throttled { wait } = failure {
+        report.wait = Some(*wait);
+    }
+    report
+}
+
+/// Nothing is asked of Azure but what things are called: a person makes the hooks, and what arrives shows them.
+async fn by_hand(mode: Mode, known: &Known, ledger: &mut Ledger<'_>) -> Report {
+    let mut report = Report { troubles: known.troubles(), ..Report::default() };
+    if mode == Mode::Look {
+        return report;
+    }
+    let written = known.desired.wanted.iter().map(|(key, wanted)| Subscription {
+        state: SubscriptionState::ManualExpected,
+        ..record(known, ledger, key, wanted)
+    });
+    let written: Vec<Subscription> =
+        written.chain(not_offered(known, ledger)).map(|r| arrived(ledger.app(), r)).collect();
+    let uncertain = known.uncertain(ledger.records());
+    let gone: Vec<SubscriptionKey> = ledger
+        .records()
+        .values()
+        .filter(|record| !known.wants(&record.key) && !uncertain.contains(&record.key) && record.azure.is_none())
+        .map(|record| record.key.clone())
+        .collect();
+    if let Err(error) = ledger.write(written, &gone).await {
+        report.troubles.push(Trouble::new(TroubleKind::Failing, error.to_string()));
+        report.failed = true;
+    }
+    report
+}
+
+/// Who we are. A public organization answers nobody too, but makes no hooks for them.
+async fn identity(azure: &dyn AzureDevOps) -> Result<Uuid, Failure> {
+    let data = azure.connection_data().await?;
+    if data.is_anonymous {
+        return Err(Failure::Unauthorized { detail: Some("it takes us for nobody".to_owned()) });
+    }
+    Ok(data.user.id)
+}
+
+async fn managed(
+    app: &App,
+    kept: &Kept<Connection>,
+    azure: &dyn AzureDevOps,
+    mode: Mode,
+    known: &Known,
+    ledger: &mut Ledger<'_>,
+) -> Report {
+    let mut troubles = known.troubles();
+    let Some(gateway) = &app.settings.public_url else {
+        let detail = "hooks cannot be made before the gateway knows where it is reached: start it with --public-url, such as \
+                      https://hooks.example.com";
+        troubles.push(Trouble::new(TroubleKind::NoPublicUrl, detail));
+        return Report { troubles, failed: true, ..Report::default() };
+    };
+    let identity = match identity(azure).await {
+        Ok(identity) => Some(identity),
+        Err(failure) => return failed("subscriptions cannot be made before it is known who we are", &failure),
+    };
+    let (listed, failures) = known.list(azure, ledger.records()).await;
+    let mut report = Report { failed: !failures.is_empty(), ..Report::default() };
+    report.wait = failures.iter().find_map(|f| if let Failure::Throttled { wait } = f { Some(*wait) } else { None });
+    troubles.extend(
+        failures.iter().map(|f| Trouble::from_failure("the subscriptions could not be listed, so none is touched", f)),
+    );
+    if mode != Mode::Look
+        && let Err(error) = ledger.write(announced(known, ledger), &[]).await
+    {
+        troubles.push(Trouble::new(
+            TroubleKind::Failing,
+            format!("nothing is made before it can be written down: {error}"),
+        ));
+        return Report { troubles, failed: true, ..report };
+    }
+    let uncertain = known.uncertain(ledger.records());
+    let records = ledger.records().clone();
+    let planned = plan(&Situation {
+        connection: &kept.record,
+        gateway,
+        identity,
+        now: app.clock.now(),
+        wanted: &known.desired.wanted,
+        uncertain: &uncertain,
+        unknown_uncertain: !known.resolution.uncertain.is_empty(),
+        records: &records,
+        listed: &listed,
+        subscriptions_max: SUBSCRIPTIONS_MAX,
+    });
+    report.deferred = planned.deferred.len();
+    if planned.too_many > 0 {
+        let detail =
+            format!("{} subscriptions are not made: a connection has at most {SUBSCRIPTIONS_MAX}", planned.too_many);
+        troubles.push(Trouble::new(TroubleKind::TooMany, detail));
+    }
+    if mode == Mode::Look {
+        return Report { steps: steps(&planned, Vec::new(), &known.desired), troubles, ..report };
+    }
+    let hands = Hands { app, kept, azure, gateway, identity };
+    let specs: BTreeMap<SubscriptionKey, Spec> =
+        known.desired.wanted.iter().map(|(key, wanted)| (key.clone(), wanted.spec.clone())).collect();
+    let mut applied = apply::apply(&hands, &planned, &specs, ledger).await;
+    troubles.append(&mut applied.troubles);
+    if let Err(error) = settle(known, &listed, &planned, &applied, &uncertain, ledger).await {
+        tracing::warn!(connection = %kept.record.id, %error, "the state of subscriptions is not written down yet");
+        report.failed = true;
+    }
+    report.failed |= !applied.failed.is_empty();
+    report.wait = report.wait.max(applied.wait);
+    Report { steps: steps(&planned, applied.outcomes, &known.desired), troubles, ..report }
+}

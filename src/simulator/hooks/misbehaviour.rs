@@ -1,0 +1,87 @@
+//! What the hooks do wrong on purpose, and which of two answers they give where nobody knows what the real ones do.
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+/// The switches. All off is what is documented, and a good day.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Misbehaviour {
+    /// The same notification is sent twice.
+    pub duplicate: Odds,
+    /// A notification is sent 30 seconds late, behind what happened since.
+    pub reorder: Odds,
+    /// A notification stays queued for ever.
+    pub stuck: Odds,
+    /// An event comes to nothing: there is no notification, and the history does not know of it.
+    pub lose: Odds,
+    /// A notification is sent so much later, on the simulator's clock.
+    pub latency_milliseconds: u64,
+    /// What is sent while a subscription is on probation.
+    pub on_probation: OnProbation,
+    /// What a receiver counts as that cannot be reached or does not answer in time.
+    pub silence: Silence,
+    /// How long a receiver may take, in real time whatever the clock; the real limit is not known, 20 seconds here.
+    pub timeout_milliseconds: Option<u64>,
+    /// Two subscriptions get one event under two `id`s.
+    pub an_id_per_subscription: bool,
+    /// `X-VSS-ActivityId`, `X-VSS-SubscriptionId` and `Request-Id` are not sent.
+    pub without_trace_headers: bool,
+    /// The history keeps requests and answers, but not the events.
+    pub history_without_events: bool,
+    /// Subscriptions with Basic credentials over plain http are refused, as the real one does. Off, because a walkthrough
+    /// on one machine has no certificate.
+    pub basic_needs_https: bool,
+    /// Subscriptions whose URL names a loopback, private or link-local address are refused, as the cloud does. Off for
+    /// the same reason.
+    pub private_targets_refused: bool,
+}
+
+/// Whom it strikes.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Odds {
+    /// By dice, from 0 to 1; the dice are seeded.
+    pub probability: f64,
+    /// Always, where the subscription is one of these.
+    pub subscriptions: Vec<Uuid>,
+}
+
+/// What is sent while a subscription is on probation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OnProbation {
+    /// The probes; new events are lost, as Microsoft documents.
+    #[default]
+    Probes,
+    /// New events as well.
+    Everything,
+}
+
+/// What silence counts as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Silence {
+    /// It is retried as a 503 is.
+    #[default]
+    Transient,
+    /// It is not.
+    Enduring,
+}
+
+impl Odds {
+    /// By dice.
+    pub fn probability(probability: f64) -> Self {
+        Self { probability, subscriptions: Vec::new() }
+    }
+
+    /// These subscriptions, always.
+    pub fn only(subscriptions: &[Uuid]) -> Self {
+        Self { probability: 0.0, subscriptions: subscriptions.to_vec() }
+    }
+
+    /// Throws the dice only where they matter, so that a switch that is off does not change what another one does.
+    pub(super) fn strike(&self, subscription: Uuid, dice: impl FnOnce() -> f64) -> bool {
+        self.subscriptions.contains(&subscription) || (self.probability > 0.0 && dice() < self.probability)
+    }
+}

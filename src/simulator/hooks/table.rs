@@ -1,0 +1,60 @@
+//! The table of the hooks' routes, and where clients find them.
+
+use super::{describe, history_routes, subscription_routes as subscriptions};
+use crate::simulator::rest::{HOOKS, Handler, InProject, Location, Route};
+use uuid::{Uuid, uuid};
+
+const fn location(id: Uuid, resource: &'static str, template: &'static str) -> Location {
+    Location::new(id, "hooks", resource, template)
+}
+
+#[rustfmt::skip]
+mod locations {
+    use super::{Location, location, uuid};
+    pub(super) static SUBSCRIPTIONS: Location = location(uuid!("fc50d02a-849f-41fb-8af1-0a5216103269"), "subscriptions", "_apis/hooks/{resource}/{subscriptionId}");
+    pub(super) static SUBSCRIPTIONS_QUERY: Location = location(uuid!("c7c3c1cf-9e05-4c0d-a425-a0f922c2c6ed"), "subscriptionsQuery", "_apis/hooks/{resource}");
+    pub(super) static DIAGNOSTICS: Location = location(uuid!("3b36bcb5-02ad-43c6-bbfa-6dfc6f8e9d68"), "diagnostics", "_apis/hooks/subscriptions/{subscriptionId}/{resource}");
+    pub(super) static NOTIFICATIONS: Location = location(uuid!("0c62d343-21b0-4732-997b-017fde84dc28"), "notifications", "_apis/hooks/subscriptions/{subscriptionId}/{resource}/{notificationId}");
+    pub(super) static NOTIFICATIONS_QUERY: Location = location(uuid!("1a57562f-160a-4b5c-9185-905e95b39d36"), "notificationsQuery", "_apis/hooks/{resource}");
+    pub(super) static TESTS: Location = location(uuid!("1139462c-7e27-4524-a997-31b9b73551fe"), "testNotifications", "_apis/hooks/{resource}/{notificationId}");
+    pub(super) static PUBLISHERS: Location = location(uuid!("1e83a210-5b53-43bc-90f0-d476a4e5d731"), "publishers", "_apis/hooks/{resource}/{publisherId}");
+    pub(super) static EVENT_TYPES: Location = location(uuid!("db4777cd-8e08-4a84-8ba3-c974ea033718"), "eventTypes", "_apis/hooks/publishers/{publisherId}/{resource}/{eventTypeId}");
+    pub(super) static CONSUMERS: Location = location(uuid!("4301c514-5f34-4f5d-a145-f0ea7b5b7d19"), "consumers", "_apis/hooks/{resource}/{consumerId}");
+    pub(super) static ACTIONS: Location = location(uuid!("c3428e90-7a69-4194-8ed8-0f153185ee0d"), "actions", "_apis/hooks/consumers/{consumerId}/{resource}/{consumerActionId}");
+}
+
+const fn row(
+    method: &'static str,
+    path: &'static str,
+    location: &'static Location,
+    tstu: f64,
+    handler: Handler,
+) -> Route {
+    Route::new(method, InProject::Never, path, location, HOOKS, handler).on_both_hosts().costs(tstu)
+}
+
+/// Rows of the table of routes.
+#[rustfmt::skip]
+pub(crate) static ROUTES: &[Route] = &[
+    row("GET", "hooks/subscriptions", &locations::SUBSCRIPTIONS, 0.134, subscriptions::list),
+    row("POST", "hooks/subscriptions", &locations::SUBSCRIPTIONS, 0.12, subscriptions::create),
+    row("GET", "hooks/subscriptions/{subscription}", &locations::SUBSCRIPTIONS, 0.02, subscriptions::one),
+    row("PUT", "hooks/subscriptions/{subscription}", &locations::SUBSCRIPTIONS, 0.12, subscriptions::replace),
+    row("DELETE", "hooks/subscriptions/{subscription}", &locations::SUBSCRIPTIONS, 0.11, subscriptions::delete),
+    row("POST", "hooks/subscriptionsquery", &locations::SUBSCRIPTIONS_QUERY, 0.134, subscriptions::query),
+    row("GET", "hooks/subscriptions/{subscription}/diagnostics", &locations::DIAGNOSTICS, 0.01, subscriptions::diagnostics),
+    row("PUT", "hooks/subscriptions/{subscription}/diagnostics", &locations::DIAGNOSTICS, 0.02, subscriptions::set_diagnostics),
+    row("GET", "hooks/subscriptions/{subscription}/notifications", &locations::NOTIFICATIONS, 0.05, history_routes::list),
+    row("GET", "hooks/subscriptions/{subscription}/notifications/{notification}", &locations::NOTIFICATIONS, 0.02, history_routes::one),
+    row("POST", "hooks/notificationsquery", &locations::NOTIFICATIONS_QUERY, 0.1, history_routes::query),
+    row("POST", "hooks/testnotifications", &locations::TESTS, 0.1, history_routes::test),
+    row("GET", "hooks/testnotifications/{notification}", &locations::TESTS, 0.01, history_routes::tested),
+    row("GET", "hooks/publishers", &locations::PUBLISHERS, 0.02, describe::publishers),
+    row("GET", "hooks/publishers/{publisher}", &locations::PUBLISHERS, 0.02, describe::publisher),
+    row("GET", "hooks/publishers/{publisher}/eventtypes", &locations::EVENT_TYPES, 0.02, describe::event_types),
+    row("GET", "hooks/publishers/{publisher}/eventtypes/{eventType}", &locations::EVENT_TYPES, 0.01, describe::event_type),
+    row("GET", "hooks/consumers", &locations::CONSUMERS, 0.01, describe::consumers),
+    row("GET", "hooks/consumers/{consumer}", &locations::CONSUMERS, 0.01, describe::consumer),
+    row("GET", "hooks/consumers/{consumer}/actions", &locations::ACTIONS, 0.01, describe::actions),
+    row("GET", "hooks/consumers/{consumer}/actions/{action}", &locations::ACTIONS, 0.01, describe::action),
+];

@@ -1,0 +1,174 @@
+//! Builds.
+
+use super::{View, git, present, project_ref};
+use crate::simulator::world::{Build, BuildDefinition, Project, Repository, World};
+use serde_json::{Value, json};
+
+/// What belongs to a build.
+pub(crate) struct Around<'a> {
+    pub(crate) definition: &'a BuildDefinition,
+    pub(crate) project: &'a Project,
+    pub(crate) repository: &'a Repository,
+}
+
+/// A build, and what belongs to it; `None` where its repository is gone.
+pub(crate) fn around<'a>(world: &'a World, build: &Build) -> Option<Around<'a>> {
+    let definition = world.definitions.get(&build.definition)?;
+    let repository = world.repository_of(definition.repository)?;
+    Some(Around { definition, project: world.project_of(definition.project), repository })
+}
+
+/// The build of this number, as REST and as the hook's version 2.0.
+pub(crate) fn of(view: View<'_>, world: &World, number: u32) -> Option<Value> {
+    let own = world.builds.get(&number)?;
+    Some(build(view, own, &around(world, own)?))
+}
+
+/// The build of this number as the hook's version 1.0.
+pub(crate) fn of_old(view: View<'_>, world: &World, number: u32) -> Option<Value> {
+    let own = world.builds.get(&number)?;
+    Some(build_old(view, own, &around(world, own)?))
+}
+
+/// Of a build the addresses.
+fn urls(view: View<'_>, own: &Build, project: &Project) -> (String, String) {
+    let url = format!("{}/{}/_apis/build/Builds/{}", view.base(), project.id, own.number);
+    (url, format!("{}/{}/_build/results?buildId={}", view.base(), project.id, own.number))
+}
+
+pub(crate) fn build(view: View<'_>, own: &Build, around: &Around<'_>) -> Value {
+    let Around { definition, project, repository } = *around;
+    let (url, web) = urls(view, own, project);
+    let trigger = match own.reason {
+        "individualCI" => json!({
+            "ci.sourceBranch": own.branch, "ci.sourceSha": own.commit, "ci.message": own.comment,
+            "ci.triggerRepository": repository.id,
+        }),
+        _ => json!({}),
+    };
+    present(json!({
+        "_links": {
+            "self": {"href": url}, "web": {"href": web},
+            "timeline": {"href": format!("{url}/Timeline")},
+            "badge": {"href": format!("{}/{}/_apis/build/status/{}", view.base(), project.id, definition.id)},
+        },
+        "properties": {},
+        "tags": [],
+        "validationResults": [],
+        "plans": [{"planId": project.id}],
+        "triggerInfo": trigger,
+        "id": own.number,
+        "buildNumber": own.name(),
+        "status": own.status(),
+        "result": own.result,
+        "queueTime": own.queued.to_string(),
+        "startTime": own.started.map(|at| at.to_string()),
+        "finishTime": own.finished.map(|at| at.to_string()),
+        "url": url,
+        "definition": definition_ref(view, definition, project),
+        "project": project_ref(view, project),
+        "uri": format!("vstfs:///Build/Build/{}", own.number),
+        "sourceBranch": own.branch,
+        "sourceVersion": own.commit,
+        "queue": {"id": 9, "name": "Azure Pipelines", "pool": {"id": 9, "name": "Azure Pipelines", "isHosted": true}},
+        "priority": "normal",
+        "reason": own.reason,
+        "requestedFor": view.person(own.by),
+        "requestedBy": view.person(own.by),
+        "lastChangedDate": own.finished.or(own.started).unwrap_or(own.queued).to_string(),
+        "lastChangedBy": view.person(own.by),
+        "repository": {
+            "id": repository.id, "type": "TfsGit", "name": repository.name,
+            "url": git::web_url(view, repository, project), "clean": null, "checkoutSubmodules": false,
+        },
+        "retainedByRelease": false,
+        "triggeredByBuild": null,
+        "appendCommitMessageToRunName": true,
+    }))
+}
+
+/// The shape of XAML days, which version 1.0 has also for pipelines of today: the status is the result, and the branch is
+/// within `sourceGetVersion`.
+fn build_old(view: View<'_>, own: &Build, around: &Around<'_>) -> Value {
+    let Around { definition, project, .. } = *around;
+    let (url, _) = urls(view, own, project);
+    let time = |at: Option<jiff::Timestamp>| at.map(|at| at.to_string());
+    json!({
+        "uri": format!("vstfs:///Build/Build/{}", own.number),
+        "id": own.number,
+        "buildNumber": own.name(),
+        "url": url,
+        "startTime": time(own.started),
+        "finishTime": time(own.finished),
+        "reason": own.reason,
+        "status": if own.result == Some("canceled") { Some("stopped") } else { own.result },
+        "drop": {},
+        "log": {"type": "container", "url": format!("{}/_apis/resources/Containers/{}/logs", view.base(), own.number)},
+        "sourceGetVersion": format!("LG:{}:{}", own.branch, own.commit),
+        "lastChangedBy": view.person(own.by),
+        "retainIndefinitely": false,
+        "hasDiagnostics": true,
+        "definition": {
+            "batchSize": 1, "triggerType": "none", "definitionType": "xaml", "id": definition.id,
+            "name": definition.name,
+            "url": format!("{}/{}/_apis/build/Definitions/{}", view.base(), project.id, definition.id),
+        },
+        "queue": {"queueType": "buildController", "id": 9, "name": "Azure Pipelines"},
+        "requests": [{"id": own.number, "url": url, "requestedFor": view.person(own.by)}],
+    })
+}
+
+pub(crate) fn definition_ref(view: View<'_>, own: &BuildDefinition, project: &Project) -> Value {
+    json!({
+        "drafts": [],
+        "id": own.id,
+        "name": own.name,
+        "url": format!("{}/{}/_apis/build/Definitions/{}?revision=3", view.base(), project.id, own.id),
+        "uri": format!("vstfs:///Build/Definition/{}", own.id),
+        "path": own.path,
+        "type": "build",
+        "queueStatus": "enabled",
+        "revision": 3,
+        "project": project_ref(view, project),
+    })
+}
+
+/// A definition as lists have it.
+pub(crate) fn definition(view: View<'_>, own: &BuildDefinition, project: &Project) -> Value {
+    let mut value = definition_ref(view, own, project);
+    value["quality"] = "definition".into();
+    value["authoredBy"] = view.person(own.by);
+    value["createdDate"] = own.created.to_string().into();
+    value
+}
+
+/// Stages and jobs of a build that started.
+pub(crate) fn timeline(view: View<'_>, own: &Build, project: &Project) -> Value {
+    let (url, _) = urls(view, own, project);
+    let mut records = Vec::new();
+    for (order, stage) in (1..).zip(&own.stages) {
+        let state = match stage.state {
+            "running" => "inProgress",
+            "completed" => "completed",
+            _ => "pending",
+        };
+        let record = |id, parent: Option<_>, kind, name: &str| {
+            json!({
+                "previousAttempts": [], "id": id, "parentId": parent, "type": kind, "name": name,
+                "identifier": name, "startTime": stage.started.map(|at| at.to_string()),
+                "finishTime": stage.finished.map(|at| at.to_string()), "currentOperation": null,
+                "percentComplete": null, "state": state, "result": stage.result, "resultCode": null,
+                "changeId": order, "lastModified": "0001-01-01T00:00:00", "workerName": null, "order": order,
+                "details": null, "errorCount": 0, "warningCount": 0, "url": null, "log": null, "task": null,
+                "attempt": stage.attempt, "issues": [],
+            })
+        };
+        records.push(record(stage.id, None, "Stage", &stage.name));
+        records.extend(stage.jobs.iter().map(|job| record(job.id, Some(stage.id), "Job", &job.name)));
+    }
+    json!({
+        "records": records, "lastChangedBy": view.person(own.by)["id"],
+        "lastChangedOn": own.finished.or(own.started).unwrap_or(own.queued).to_string(),
+        "id": project.id, "changeId": own.stages.len(), "url": format!("{url}/Timeline"),
+    })
+}

@@ -1,0 +1,156 @@
+//! What things look like: the JSON of REST replies and of hooks' resources, each written once.
+
+pub(super) mod build;
+pub(super) mod git;
+pub(super) mod pipeline;
+pub(super) mod pull_request;
+pub(super) mod release;
+pub(super) mod work_item;
+
+use super::{
+    occurrence::{Occurrence, Rendering, Subject},
+    options::Place,
+    world::{People, Project, World},
+};
+use serde_json::{Map, Value, json};
+use uuid::Uuid;
+
+/// Who looks: under which addresses, and who everybody is.
+#[derive(Clone, Copy)]
+pub(crate) struct View<'a> {
+    pub(crate) place: &'a Place,
+    pub(crate) people: &'a People,
+}
+
+impl View<'_> {
+    /// Somebody as an `IdentityRef`; one who was never there is null.
+    pub(crate) fn person(&self, id: Uuid) -> Value {
+        self.people.find(id).map_or(Value::Null, |person| person.identity_ref(self.place))
+    }
+
+    pub(crate) fn base(&self) -> &str {
+        &self.place.base
+    }
+}
+
+impl World {
+    /// As somebody sees it who uses these addresses.
+    pub(crate) fn view<'a>(&'a self, place: &'a Place) -> View<'a> {
+        View { place, people: &self.people }
+    }
+}
+
+/// A project as lists have it.
+pub(crate) fn project(view: View<'_>, own: &Project) -> Value {
+    present(json!({
+        "id": own.id,
+        "name": own.name,
+        "description": own.description,
+        "url": format!("{}/_apis/projects/{}", view.base(), own.id),
+        "state": "wellFormed",
+        "revision": own.revision,
+        "visibility": "private",
+        "lastUpdateTime": own.changed.to_string(),
+    }))
+}
+
+/// A project as other things refer to it; hooks do not say whether it is visible.
+pub(crate) fn project_ref(view: View<'_>, project: &Project) -> Value {
+    json!({
+        "id": project.id,
+        "name": project.name,
+        "url": format!("{}/_apis/projects/{}", view.base(), project.id),
+        "state": "wellFormed",
+        "visibility": "unchanged",
+        "lastUpdateTime": "0001-01-01T00:00:00",
+    })
+}
+
+/// Leaves out what is null, as Azure does.
+pub(crate) fn present(value: Value) -> Value {
+    let Value::Object(members) = value else { return value };
+    Value::Object(members.into_iter().filter(|(_, value)| !value.is_null()).collect::<Map<_, _>>())
+}
+
+/// The resource of what happened, as it is now.
+pub(super) fn render(world: &World, place: &Place, event: &Occurrence, version: &str) -> Option<Rendering> {
+    let view = world.view(place);
+    let version = Version::of(event, version)?;
+    let resource = match &event.subject {
+        Subject::Push { repository, push } => {
+            let repository = world.repository_of(*repository)?;
+            let push = repository.pushes.iter().find(|own| own.id == *push)?;
+            git::push(view, push, repository, world.project_of(repository.project), git::PUSH_COMMITS_MAX)
+        }
+        Subject::PullRequest { number } => pull_request::of(view, world, *number)?,
+        Subject::PullRequestComment { number, comment } => {
+            let own = world.pull_requests.get(number)?;
+            let comment = own.comments.iter().find(|own| own.thread == *comment)?;
+            let comment = pull_request::hook_comment(view, own, comment);
+            match version {
+                Version::Old => json!({"comment": comment}),
+                _ => json!({"comment": comment, "pullRequest": pull_request::of(view, world, *number)?}),
+            }
+        }
+        Subject::Repository { repository, change } => {
+            let own = world.repository_of(*repository)?;
+            let mut resource = change.clone();
+            resource["repository"] = git::repository(view, own, world.project_of(own.project));
+            resource
+        }
+        Subject::Build { number } if version == Version::Old => build::of_old(view, world, *number)?,
+        Subject::Build { number } => build::of(view, world, *number)?,
+        Subject::Run { number } => pipeline::run_state(view, world, *number)?,
+        Subject::Stage { run, stage } => pipeline::stage_state(view, world, *run, stage)?,
+        Subject::Job { run, stage, job } => pipeline::job_state(view, world, *run, stage, job)?,
+        Subject::Approval { run, approval } => pipeline::approval(view, world, *run, *approval)?,
+        Subject::Release { number } => release::released(view, world, *number)?,
+        Subject::Deployment { release, environment } => {
+            let asks = event.event_type.contains("approval");
+            release::deployed(view, world, *release, *environment, asks)?
+        }
+        Subject::WorkItem { number, rev } => {
+            let item = world.work_items.get(number)?;
+            match event.event_type {
+                "workitem.updated" => work_item::updated(view, item, *rev, version)?,
+                "workitem.deleted" => work_item::in_bin(view, item, *rev, version)?,
+                _ => work_item::hook_item(view, item, *rev, version)?,
+            }
+        }
+        Subject::Frozen { resource } => resource.clone(),
+    };
+    Some(Rendering { resource, message: event.title.clone() })
+}
+
+/// What a resource version means for the shape.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Version {
+    /// 1.0 of what has a newer one.
+    Old,
+    /// 3.1 of work items.
+    Middle,
+    /// The newest.
+    New,
+}
+
+impl Version {
+    /// `None` is a version that the event type does not have.
+    fn of(event: &Occurrence, version: &str) -> Option<Self> {
+        let known: &[(&str, Self)] = match (event.publisher, event.event_type) {
+            ("pipelines", _) => &[("5.1-preview.1", Self::New)],
+            ("rm", _) => &[("3.0-preview.1", Self::New)],
+            (_, "build.complete" | "ms.vss-code.git-pullrequest-comment-event") => {
+                &[("1.0", Self::Old), ("2.0", Self::New)]
+            }
+            (_, kind) if kind.starts_with("workitem.") => {
+                &[("1.0", Self::Old), ("3.1-preview.3", Self::Middle), ("5.1-preview.3", Self::New)]
+            }
+            (_, kind) if kind.starts_with("git.repo.") => &[("1.0-preview.1", Self::New)],
+            (_, "git.push" | "git.pullrequest.merged") => {
+                &[("1.0", Self::New), ("1.0-preview.1", Self::New), ("3.0-preview.1", Self::New)]
+            }
+            _ => &[("1.0", Self::New), ("1.0-preview.1", Self::New)],
+        };
+        known.iter().find(|(name, _)| *name == version).map(|(_, version)| *version)
+    }
+}

@@ -1,0 +1,158 @@
+//! Runs, stages, jobs and approvals of pipelines.
+
+use super::{
+    View,
+    build::{Around, around},
+    present,
+};
+use crate::simulator::world::{Approval, Build, Stage, World};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+fn found<'a>(world: &'a World, number: u32) -> Option<(&'a Build, Around<'a>)> {
+    let own = world.builds.get(&number)?;
+    Some((own, around(world, own)?))
+}
+
+/// `run-state-changed`.
+pub(crate) fn run_state(view: View<'_>, world: &World, number: u32) -> Option<Value> {
+    let (own, around) = found(world, number)?;
+    let mut resource = head(view, own, &around);
+    resource["run"] = run(view, own, &around);
+    resource["stages"] = own.stages.iter().map(stage).collect::<Vec<_>>().into();
+    resource["requestedBy"] = view.person(own.by);
+    resource["requestedFor"] = view.person(own.by);
+    resource["queue"] =
+        json!({"id": 9, "name": "Azure Pipelines", "pool": {"id": 9, "name": "Azure Pipelines", "isHosted": true}});
+    // Until it has finished, the sources are only in the run itself.
+    if own.finished.is_none() {
+        resource["repositories"] = json!([]);
+    }
+    Some(resource)
+}
+
+/// `stage-state-changed`: it does not say who asked for the run.
+pub(crate) fn stage_state(view: View<'_>, world: &World, number: u32, name: &str) -> Option<Value> {
+    let (own, around) = found(world, number)?;
+    let mut resource = head(view, own, &around);
+    resource["stage"] = stage(own.stages.iter().find(|stage| stage.name == name)?);
+    resource["run"] = run(view, own, &around);
+    resource["stageName"] = name.into();
+    Some(resource)
+}
+
+/// `job-state-changed`.
+pub(crate) fn job_state(view: View<'_>, world: &World, number: u32, name: &str, job: &str) -> Option<Value> {
+    let (own, _) = found(world, number)?;
+    let of = own.stages.iter().find(|stage| stage.name == name)?;
+    let job = of.jobs.iter().find(|own| own.name == job)?;
+    let mut resource = stage_state(view, world, number, name)?;
+    resource["job"] = present(json!({
+        "id": job.id, "name": job.name, "attempt": of.attempt, "state": of.state, "result": of.result,
+        "startTime": of.started.map(|at| at.to_string()), "finishTime": of.finished.map(|at| at.to_string()),
+    }));
+    Some(resource)
+}
+
+/// `approval-pending` and `approval-completed`.
+pub(crate) fn approval(view: View<'_>, world: &World, number: u32, id: Uuid) -> Option<Value> {
+    let (own, around) = found(world, number)?;
+    let approval = own.approvals.iter().find(|own| own.id == id)?;
+    let mut resource = stage_state(view, world, number, &approval.stage)?;
+    resource["approval"] = asked(view, own, approval);
+    resource["approvalId"] = id.to_string().into();
+    resource["attemptId"] = 1.into();
+    resource["resource"] = json!({"id": "1", "name": approval.environment, "type": "environment"});
+    resource["requestedBy"] = view.person(own.by);
+    resource["run"] = json!({
+        "id": number, "name": own.name(), "runReason": own.reason, "requestedFor": null,
+        "_links": run(view, own, &around)["_links"],
+    });
+    Some(resource)
+}
+
+fn asked(view: View<'_>, own: &Build, approval: &Approval) -> Value {
+    let at = approval.decided.unwrap_or(approval.created).to_string();
+    let actual = approval.decided.map(|_| view.person(approval.approver));
+    json!({
+        "id": approval.id, "status": approval.status, "instructions": "", "minRequiredApprovers": 1,
+        "executionOrder": "anyOrder", "blockedApprovers": [], "createdOn": approval.created.to_string(),
+        "lastModifiedOn": at,
+        "steps": [present(json!({
+            "assignedApprover": view.person(approval.approver), "actualApprover": actual, "status": approval.status,
+            "initiatedOn": approval.created.to_string(), "lastModifiedOn": at,
+        }))],
+        "pipeline": {"owner": {"id": own.number, "name": own.name()}},
+        "_links": {},
+    })
+}
+
+/// A run as REST has it.
+pub(crate) fn run(view: View<'_>, own: &Build, around: &Around<'_>) -> Value {
+    let (project, id) = (around.project.id, around.definition.id);
+    let url = format!("{}/{project}/_apis/pipelines/{id}/runs/{}", view.base(), own.number);
+    let result = own.result.map(|result| match result {
+        // A run knows no partial success.
+        "partiallySucceeded" => "succeeded",
+        other => other,
+    });
+    present(json!({
+        "_links": {
+            "self": {"href": url},
+            "web": {"href": format!("{}/{project}/_build/results?buildId={}", view.base(), own.number)},
+            "pipeline": {"href": pipeline_url(view, around)},
+            "pipeline.web": {"href": format!("{}/{project}/_build/definition?definitionId={id}", view.base())},
+        },
+        "templateParameters": {},
+        "pipeline": pipeline(view, around),
+        "state": if own.finished.is_some() { "completed" } else { "inProgress" },
+        "result": result,
+        "createdDate": own.queued.to_string(),
+        "finishedDate": own.finished.map(|at| at.to_string()),
+        "url": url,
+        "resources": {"repositories": {"self": {
+            "repository": {"id": around.repository.id, "type": "azureReposGit"},
+            "refName": own.branch, "version": own.commit,
+        }}},
+        "id": own.number,
+        "name": own.name(),
+    }))
+}
+
+/// A pipeline as REST has it.
+pub(crate) fn pipeline(view: View<'_>, around: &Around<'_>) -> Value {
+    let own = around.definition;
+    json!({"url": pipeline_url(view, around), "id": own.id, "revision": 3, "name": own.name, "folder": own.path})
+}
+
+fn pipeline_url(view: View<'_>, around: &Around<'_>) -> String {
+    format!("{}/{}/_apis/pipelines/{}?revision=3", view.base(), around.project.id, around.definition.id)
+}
+
+/// What all events of a run have.
+fn head(view: View<'_>, own: &Build, around: &Around<'_>) -> Value {
+    let repository = around.repository;
+    json!({
+        "pipeline": pipeline(view, around),
+        "runId": own.number,
+        "runUrl": format!("{}/{}/_build/results?buildId={}", view.base(), around.project.id, own.number),
+        "projectId": around.project.id,
+        "repositories": [{
+            "alias": "self", "id": repository.id, "type": "Git",
+            "change": {"author": person(view, own.by), "message": own.comment, "version": own.commit},
+            "url": super::git::web_url(view, repository, around.project),
+        }],
+    })
+}
+
+fn person(view: View<'_>, id: Uuid) -> Value {
+    view.people.find(id).map_or(Value::Null, |own| json!({"name": own.name, "email": own.account}))
+}
+
+fn stage(own: &Stage) -> Value {
+    present(json!({
+        "id": own.id, "name": own.name, "displayName": own.name, "attempt": own.attempt, "state": own.state,
+        "result": own.result, "startTime": own.started.map(|at| at.to_string()),
+        "finishTime": own.finished.map(|at| at.to_string()),
+    }))
+}

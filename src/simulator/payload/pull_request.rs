@@ -1,0 +1,104 @@
+//! Pull requests and their comments.
+
+use super::{View, git, present};
+use crate::simulator::world::{Comment, PullRequest, Repository, Reviewer, World};
+use serde_json::{Value, json};
+
+/// The pull request of this number, if its repository is still there.
+pub(crate) fn of(view: View<'_>, world: &World, number: u32) -> Option<Value> {
+    let own = world.pull_requests.get(&number)?;
+    let repository = world.repository_of(own.repository)?;
+    let project = world.project_of(repository.project);
+    let page = git::web_url(view, repository, project);
+    Some(pull_request(view, own, repository, git::repository(view, repository, project), &page))
+}
+
+/// A pull request; `of` is its repository's JSON, `page` the repository's page.
+pub(crate) fn pull_request(view: View<'_>, own: &PullRequest, repository: &Repository, of: Value, page: &str) -> Value {
+    let base = git::url(view, repository);
+    let url = format!("{base}/pullRequests/{}", own.number);
+    let commit = |id: &str| json!({"commitId": id, "url": format!("{base}/commits/{id}")});
+    present(json!({
+        "repository": of,
+        "pullRequestId": own.number,
+        "codeReviewId": own.number,
+        "status": own.status,
+        "createdBy": view.person(own.by),
+        "creationDate": own.created.to_string(),
+        "closedDate": own.closed.map(|(at, _)| at.to_string()),
+        "closedBy": own.closed.map(|(_, by)| view.person(by)),
+        "title": own.title,
+        "description": own.description,
+        "sourceRefName": own.source,
+        "targetRefName": own.target,
+        "mergeStatus": own.merge_status,
+        "isDraft": false,
+        "mergeId": own.merge_id,
+        "lastMergeSourceCommit": commit(&own.source_commit),
+        "lastMergeTargetCommit": commit(&own.target_commit),
+        "lastMergeCommit": own.merge_commit.as_deref().map(commit),
+        "reviewers": own.reviewers.iter().map(|reviewer| self::reviewer(view, reviewer, &url)).collect::<Vec<_>>(),
+        "url": url,
+        "_links": {
+            "web": {"href": format!("{page}/pullrequest/{}", own.number)},
+            "statuses": {"href": format!("{url}/statuses")},
+        },
+        "supportsIterations": true,
+        "artifactId": format!("vstfs:///Git/PullRequestId/{}%2f{}%2f{}", repository.project, repository.id, own.number),
+    }))
+}
+
+fn reviewer(view: View<'_>, reviewer: &Reviewer, url: &str) -> Value {
+    let mut value = view.person(reviewer.person);
+    value["reviewerUrl"] = format!("{url}/reviewers/{}", reviewer.person).into();
+    value["vote"] = reviewer.vote.into();
+    value["isRequired"] = reviewer.is_required.into();
+    value["isContainer"] = false.into();
+    value["hasDeclined"] = false.into();
+    value["isFlagged"] = false.into();
+    value
+}
+
+/// A comment as threads have it.
+pub(crate) fn comment(view: View<'_>, comment: &Comment) -> Value {
+    let at = comment.at.to_string();
+    json!({
+        "id": 1,
+        "parentCommentId": 0,
+        "author": view.person(comment.by),
+        "content": comment.text,
+        "publishedDate": at,
+        "lastUpdatedDate": at,
+        "lastContentUpdatedDate": at,
+        "commentType": "text",
+        "usersLiked": [],
+    })
+}
+
+/// A comment as the hook has it: its thread is only in a link.
+pub(crate) fn hook_comment(view: View<'_>, own: &PullRequest, comment: &Comment) -> Value {
+    let repository = format!("{}/_apis/git/repositories/{}", view.base(), own.repository);
+    let thread = format!("{repository}/pullRequests/{}/threads/{}", own.number, comment.thread);
+    let mut value = self::comment(view, comment);
+    value["_links"] = json!({
+        "self": {"href": format!("{thread}/comments/1")},
+        "repository": {"href": repository},
+        "threads": {"href": thread},
+        "pullRequests": {"href": format!("{}/_apis/git/pullRequests/{}", view.base(), own.number)},
+    });
+    value
+}
+
+/// A thread of one comment.
+pub(crate) fn thread(view: View<'_>, own: &Comment) -> Value {
+    let at = own.at.to_string();
+    json!({
+        "id": own.thread,
+        "publishedDate": at,
+        "lastUpdatedDate": at,
+        "comments": [comment(view, own)],
+        "status": "active",
+        "threadContext": null,
+        "isDeleted": false,
+    })
+}

@@ -1,0 +1,205 @@
+//! Work items, their revisions and updates.
+
+use super::{Version, View, present};
+use crate::simulator::world::{Field, Revision, WorkItem, WorkItemKind};
+use serde_json::{Map, Value, json};
+use uuid::Uuid;
+
+/// A value as a version shows it: identities have three forms.
+fn value(view: View<'_>, field: &Field, version: Version) -> Value {
+    let person = match field {
+        Field::Plain(value) => return value.clone(),
+        Field::Person(id) => view.people.find(*id),
+    };
+    let Some(person) = person else { return Value::Null };
+    let mut whole = person.identity_ref(view.place);
+    match version {
+        Version::Old => person.combined().into(),
+        Version::Middle => {
+            let members = whole.as_object_mut().expect("an identity is an object");
+            members.remove("id");
+            members.remove("descriptor");
+            whole
+        }
+        Version::New => whole,
+    }
+}
+
+pub(crate) fn url(view: View<'_>, item: &WorkItem) -> String {
+    format!("{}/{}/_apis/wit/workItems/{}", view.base(), item.project, item.number)
+}
+
+/// Fields by reference name; all of them, or those that are wanted.
+pub(crate) fn fields(view: View<'_>, of: &Revision, version: Version, wanted: Option<&[String]>) -> Value {
+    let is_wanted = |name: &str| wanted.is_none_or(|all| all.iter().any(|own| own.eq_ignore_ascii_case(name)));
+    let shown = of.fields.iter().filter(|(name, _)| is_wanted(name));
+    Value::Object(shown.map(|(name, field)| (name.clone(), value(view, field, version))).collect::<Map<_, _>>())
+}
+
+fn relations(of: &Revision) -> Vec<Value> {
+    let relation = |(kind, url): &(String, String)| json!({"rel": kind, "url": url, "attributes": {"isLocked": false}});
+    of.relations.iter().map(relation).collect()
+}
+
+fn links(view: View<'_>, item: &WorkItem) -> Value {
+    let url = url(view, item);
+    json!({
+        "self": {"href": url},
+        "workItemUpdates": {"href": format!("{url}/updates")},
+        "workItemRevisions": {"href": format!("{url}/revisions")},
+        "html": {"href": format!("{}/{}/_workitems/edit/{}", view.base(), item.project, item.number)},
+        "parent": {"href": url},
+    })
+}
+
+/// The item at a revision, as REST has it.
+pub(crate) fn item(
+    view: View<'_>,
+    item: &WorkItem,
+    at: &Revision,
+    wanted: Option<&[String]>,
+    links_too: bool,
+) -> Value {
+    let mut shown = json!({
+        "id": item.number, "rev": at.rev, "fields": fields(view, at, Version::New, wanted),
+        "url": url(view, item),
+    });
+    if links_too && !at.relations.is_empty() {
+        shown["relations"] = relations(at).into();
+    }
+    if wanted.is_none() {
+        shown["_links"] = links(view, item);
+    }
+    shown
+}
+
+/// One of its revisions, as REST has it.
+pub(crate) fn revision(view: View<'_>, of: &WorkItem, at: &Revision) -> Value {
+    let mut shown = item(view, of, at, None, true);
+    shown["url"] = format!("{}/revisions/{}", url(view, of), at.rev).into();
+    shown
+}
+
+/// `workitem.created`, `.commented` and `.restored`.
+pub(crate) fn hook_item(view: View<'_>, item: &WorkItem, rev: u32, version: Version) -> Option<Value> {
+    let at = item.revision(rev)?;
+    let mut shown = json!({
+        "id": item.number, "rev": rev, "fields": fields(view, at, version, None), "_links": links(view, item),
+        "url": url(view, item),
+    });
+    if !at.relations.is_empty() {
+        shown["relations"] = relations(at).into();
+    }
+    if let Some(text) = at.text("System.History") {
+        let number = i64::try_from(text.len()).unwrap_or_default() + i64::from(rev) * 1_000;
+        let url = format!("{}/{}/_apis/wit/workItems/{}/comments/{number}", view.base(), item.project, item.number);
+        shown["commentVersionRef"] = json!({"commentId": number, "version": 1, "url": url});
+    }
+    Some(shown)
+}
+
+/// `workitem.deleted`: it lies in the bin.
+pub(crate) fn in_bin(view: View<'_>, item: &WorkItem, rev: u32, version: Version) -> Option<Value> {
+    let mut shown = hook_item(view, item, rev, version)?;
+    shown["url"] = format!("{}/{}/_apis/wit/recyclebin/{}", view.base(), item.project, item.number).into();
+    Some(shown)
+}
+
+/// `workitem.updated`: what changed, and the whole item after it.
+pub(crate) fn updated(view: View<'_>, item: &WorkItem, rev: u32, version: Version) -> Option<Value> {
+    let mut shown = update(view, item, rev, version)?;
+    let at = item.revision(rev)?;
+    let mut whole = hook_item(view, item, rev, version)?;
+    whole["url"] = format!("{}/revisions/{rev}", url(view, item)).into();
+    shown["revision"] = whole;
+    shown["_links"] = json!({
+        "self": {"href": shown["url"]},
+        "workItemUpdates": {"href": format!("{}/updates", url(view, item))},
+        "parent": {"href": url(view, item)},
+        "html": links(view, item)["html"],
+    });
+    if version == Version::Old {
+        let by = view.person(at.by);
+        shown["revisedBy"] =
+            json!({"id": by["id"], "name": name(view, at.by), "displayName": by["displayName"], "url": by["url"]});
+    }
+    Some(shown)
+}
+
+fn name(view: View<'_>, id: Uuid) -> Option<String> {
+    view.people.find(id).map(crate::simulator::people::Person::combined)
+}
+
+/// An update as `…/updates` has it. `oldValue` is missing where there was none, `newValue` where there is none.
+pub(crate) fn update(view: View<'_>, item: &WorkItem, rev: u32, version: Version) -> Option<Value> {
+    let (before, now) = item.step(rev)?;
+    let mut changed = Map::new();
+    for name in crate::simulator::world::changed_fields(before, now) {
+        let old = before.and_then(|before| before.fields.get(name)).map(|field| value(view, field, version));
+        let new = now.fields.get(name).map(|field| value(view, field, version));
+        changed.insert(name.to_owned(), present(json!({"oldValue": old, "newValue": new})));
+    }
+    let mut by = view.person(now.by);
+    by["name"] = name(view, now.by).into();
+    let is_last = item.last().rev == rev;
+    let revised = item
+        .revision(rev + 1)
+        .filter(|_| !is_last)
+        .map_or_else(|| "9999-01-01T00:00:00Z".to_owned(), |next| next.at.to_string());
+    let mut shown = json!({
+        "id": rev, "workItemId": item.number, "rev": rev, "revisedBy": by, "revisedDate": revised, "fields": changed,
+        "url": format!("{}/updates/{rev}", url(view, item)),
+    });
+    let (old, new) = (before.map(relations).unwrap_or_default(), relations(now));
+    let added: Vec<&Value> = new.iter().filter(|link| !old.contains(link)).collect();
+    let removed: Vec<&Value> = old.iter().filter(|link| !new.contains(link)).collect();
+    if !added.is_empty() || !removed.is_empty() {
+        let mut links = Map::new();
+        for (name, some) in [("added", added), ("removed", removed)].into_iter().filter(|(_, some)| !some.is_empty()) {
+            links.insert(name.to_owned(), json!(some));
+        }
+        shown["relations"] = Value::Object(links);
+    }
+    Some(shown)
+}
+
+/// A type, with its states.
+pub(crate) fn kind(view: View<'_>, project: Uuid, own: &WorkItemKind) -> Value {
+    let field = |reference: &str, name: &str| {
+        json!({
+            "alwaysRequired": reference == "System.Title", "referenceName": reference, "name": name, "helpText": name,
+            "url": format!("{}/{project}/_apis/wit/fields/{reference}", view.base()),
+        })
+    };
+    let shown =
+        [field("System.Title", "Title"), field("System.State", "State"), field("System.AssignedTo", "Assigned To")];
+    let mut transitions = Map::new();
+    transitions.insert(String::new(), json!([{"to": own.states[0].0, "actions": null}]));
+    for (from, ..) in own.states {
+        let targets = own.states.iter().filter(|(to, ..)| to != from);
+        let all: Vec<Value> = targets.map(|(to, ..)| json!({"to": to, "actions": null})).collect();
+        transitions.insert((*from).to_owned(), all.into());
+    }
+    let name = crate::simulator::options::segment(own.name);
+    json!({
+        "name": own.name,
+        "referenceName": own.reference,
+        "description": format!("{} of an Agile process.", own.name),
+        "color": own.color,
+        "icon": {"id": own.icon, "url": format!("{}/_apis/wit/workItemIcons/{}?color={}&v=2", view.base(), own.icon, own.color)},
+        "isDisabled": false,
+        "xmlForm": "<FORM><Layout></Layout></FORM>",
+        "fields": shown,
+        "fieldInstances": shown,
+        "transitions": transitions,
+        "states": states(own),
+        "url": format!("{}/{project}/_apis/wit/workItemTypes/{name}", view.base()),
+    })
+}
+
+pub(crate) fn states(own: &WorkItemKind) -> Vec<Value> {
+    own.states
+        .iter()
+        .map(|(name, color, category)| json!({"name": name, "color": color, "category": category}))
+        .collect()
+}

@@ -1,0 +1,286 @@
+//! The REST surface: one table of rows, and what every request meets before its row.
+
+mod admin;
+mod answer;
+mod builds;
+mod call;
+mod core;
+mod failing;
+mod gate;
+mod git;
+pub(super) mod locations;
+mod paging;
+mod pipelines;
+mod pull_requests;
+mod refusal;
+mod releases;
+mod reporting;
+mod route;
+mod serving;
+mod target;
+mod version;
+mod wiql;
+mod work_items;
+
+pub use self::{admin::ADMIN_ROUTES, serving::tower_service};
+pub(crate) use self::{
+    answer::{Answer, Body},
+    call::Call,
+    paging::Listing,
+    refusal::{Outcome, Refusal},
+    route::{BUILD, CODE, HOOKS, Handler, InProject, Location, RELEASE, Route, WORK},
+};
+
+use self::{gate::Stranger, target::Target};
+use super::{
+    Simulator,
+    faults::{Failing, RateLimit},
+    hooks,
+    ledger::Recorded,
+    options::Edition,
+    people::Caller,
+};
+use bytes::Bytes;
+use http::{HeaderMap, Method, StatusCode, header};
+use serde_json::{Value, json};
+use std::time::Duration;
+
+/// One request as it came.
+pub(crate) struct Request {
+    pub(crate) method: Method,
+    pub(crate) path: String,
+    pub(crate) raw_query: String,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
+}
+
+/// Of the row that a request met.
+#[derive(Default)]
+struct Met {
+    account: Option<String>,
+    tstu: f64,
+    /// The api-version as the content type says it.
+    version: Option<String>,
+    /// About the limit.
+    headers: Vec<(&'static str, String)>,
+}
+
+const PROXY_PAGE: &str = "<!DOCTYPE html><html><head><title>Forbidden ・ Access</title></head>\
+    <body>You do not have permission to view this page. Please contact your administrator.</body></html>";
+/// Throughput units of a million bytes of reply.
+const TSTU_PER_MEGABYTE: f64 = 1.0;
+/// Beyond this share of a limit its headers are sent.
+const NEAR: f64 = 0.8;
+
+/// The listing that big organizations are slow at.
+const SUBSCRIPTION_LISTING: &str = "hooks/subscriptions";
+
+/// Every row; the first that fits answers.
+fn table() -> impl Iterator<Item = &'static Route> {
+    [
+        core::ROUTES,
+        git::ROUTES,
+        pull_requests::ROUTES,
+        builds::ROUTES,
+        pipelines::ROUTES,
+        releases::ROUTES,
+        work_items::ROUTES,
+        wiql::ROUTES,
+        reporting::ROUTES,
+        hooks::ROUTES,
+    ]
+    .into_iter()
+    .flatten()
+}
+
+/// Answers any request.
+async fn answer(simulator: &Simulator, request: Request) -> Answer {
+    if let Some(rest) = request.path.strip_prefix("/_simulator") {
+        return admin::answer(simulator, rest, &request).unwrap_or_else(Answer::from);
+    }
+    let instance = &simulator.instance;
+    let mut met = Met::default();
+    let mut answer = behind_proxy(simulator, &request, &mut met).await;
+    let bytes = serving::prepare(&mut answer, met.version.as_deref());
+    #[expect(clippy::cast_precision_loss, reason = "a reply is far below 2^52 bytes")]
+    let size = bytes as f64;
+    met.tstu += size / 1e6 * TSTU_PER_MEGABYTE;
+    for (name, value) in &met.headers {
+        answer = answer.with(name, value);
+    }
+    let status = if matches!(answer.body, Body::Cut) { 0 } else { answer.status.as_u16() };
+    let target = match request.raw_query.as_str() {
+        "" => request.path.clone(),
+        query => format!("{}?{query}", request.path),
+    };
+    instance.say(&format!("{} {target} → {status}", request.method));
+    instance.ledger().record(Recorded {
+        at: instance.now(),
+        method: request.method.to_string(),
+        target,
+        account: met.account,
+        status,
+        tstu: met.tstu,
+    });
+    answer
+}
+
+/// What the network and a proxy in front do, and then the rest.
+async fn behind_proxy(simulator: &Simulator, request: &Request, met: &mut Met) -> Answer {
+    let instance = &simulator.instance;
+    let missing = |(name, value): &&(String, String)| {
+        request.headers.get(name.as_str()).is_none_or(|sent| sent.as_bytes() != value.as_bytes())
+    };
+    if instance.options.required_headers.iter().any(|header| missing(&header)) {
+        return Answer::html(StatusCode::FORBIDDEN, PROXY_PAGE);
+    }
+    let (delay, failing) = {
+        let dice = instance.dice();
+        let mut faults = instance.faults();
+        let target = format!("{}?{}", request.path, request.raw_query);
+        let struck = |rule: &mut super::faults::Rule| rule.strikes(request.method.as_str(), &target, dice);
+        let failing = faults.rules.iter_mut().filter_map(|rule| struck(rule).then_some(rule.answer)).next();
+        (faults.delay_milliseconds, failing)
+    };
+    if delay > 0 {
+        tokio::time::sleep(Duration::from_millis(delay)).await;
+    }
+    if let Some(failing) = failing {
+        if let Some(answer) = failing::answer(instance, failing).await {
+            return answer;
+        }
+        if let Failing::Throttled(super::Throttle::Delay { seconds, .. }) = failing {
+            met.headers.push(("retry-after", seconds.to_string()));
+            met.headers.push(("x-ratelimit-delay", format!("{seconds}.000")));
+        }
+    }
+    let path: Vec<&str> = request.path.split('/').filter(|part| !part.is_empty()).collect();
+    if let [tenant, "oauth2", "v2.0", "token"] = path[..] {
+        return gate::token(instance, tenant, &request.body);
+    }
+    let answer = routed(simulator, request, met).await;
+    if failing == Some(Failing::CutAfter) { Answer::cut() } else { answer }
+}
+
+/// To its row, if there is one and the caller may.
+async fn routed(simulator: &Simulator, request: &Request, met: &mut Met) -> Answer {
+    let instance = &simulator.instance;
+    let Some(target) = Target::read(instance, &request.path) else { return no_controller(&request.path) };
+    let is_public = target.resource.first().is_some_and(|first| first.eq_ignore_ascii_case("resourceAreas"));
+    let caller = match gate::caller(instance, &request.headers) {
+        Ok(caller) => caller,
+        Err(Stranger::Nobody) if is_public => gate::anonymous(instance),
+        Err(stranger) => return gate::refuse(instance, stranger, &request.method, &request.headers),
+    };
+    met.account = Some(caller.person.account.clone());
+    if let Some(answer) = limited(simulator, &caller, met).await {
+        return answer;
+    }
+    if request.method == Method::OPTIONS && target.resource.is_empty() {
+        return Answer::list(resource_locations(instance.options.edition, &target));
+    }
+    let fits =
+        |route: &&Route| route.is_on(&target, instance.options.edition) && route.parameters(&target.resource).is_some();
+    let Some(route) = table().filter(fits).find(|route| request.method.as_str() == route.method) else {
+        if table().any(|route| fits(&route)) {
+            let message = format!("The requested resource does not support http method '{}'.", request.method);
+            return Refusal::new(StatusCode::METHOD_NOT_ALLOWED, "VssRequestException", &message).into();
+        }
+        return no_controller(&request.path);
+    };
+    met.tstu = route.tstu;
+    call(simulator, request, &target, route, caller, met).await.unwrap_or_else(Answer::from)
+}
+
+async fn call(
+    simulator: &Simulator,
+    request: &Request,
+    target: &Target,
+    route: &Route,
+    caller: Caller,
+    met: &mut Met,
+) -> Outcome {
+    let instance = &simulator.instance;
+    let query: Vec<(String, String)> = url::form_urlencoded::parse(request.raw_query.as_bytes()).into_owned().collect();
+    let asked = version::asked(&query, &request.headers);
+    let version = version::agreed(asked.as_deref(), route.location, instance.options.edition)?;
+    met.version = Some(asked.unwrap_or_else(|| version.to_string()));
+    if !caller.has(route.scopes) {
+        return Ok(gate::refuse_scope(instance, &caller));
+    }
+    let project = match &target.project {
+        None => None,
+        Some(name) => Some(instance.world().project(name).map(|own| own.id).ok_or_else(|| Refusal::project(name))?),
+    };
+    if route.path == SUBSCRIPTION_LISTING && request.method == Method::GET {
+        let delay = instance.faults().subscription_listing_delay_milliseconds;
+        tokio::time::sleep(Duration::from_millis(delay)).await;
+    }
+    let call = Call {
+        method: request.method.clone(),
+        host: target.host,
+        place: target::place(instance, &request.headers),
+        project,
+        parameters: route.parameters(&target.resource).unwrap_or_default(),
+        query,
+        body: request.body.clone(),
+        version,
+        caller,
+    };
+    (route.handler)(simulator, &call)
+}
+
+/// What an identity over its limit meets.
+async fn limited(simulator: &Simulator, caller: &Caller, met: &mut Met) -> Option<Answer> {
+    let instance = &simulator.instance;
+    let limit: RateLimit = instance.faults().rate_limit?;
+    let used = instance.ledger().used(&caller.person.account, instance.now());
+    if used < limit.tstu {
+        if used > limit.tstu * NEAR {
+            met.headers = failing::about(instance, limit, used);
+        }
+        return None;
+    }
+    let (headers, answer) = failing::throttled(instance, limit.then, Some((limit, used))).await;
+    met.headers = headers;
+    answer
+}
+
+fn no_controller(path: &str) -> Answer {
+    let text = format!("The controller for path '{path}' was not found or does not implement IController.");
+    Answer::text(StatusCode::NOT_FOUND, "text/plain; charset=utf-8", text.clone())
+        .with("x-tfs-serviceerror", &super::options::segment(&text))
+}
+
+/// What `OPTIONS _apis` tells: each resource of this host once.
+fn resource_locations(edition: Edition, target: &Target) -> Vec<Value> {
+    let mut known = Vec::new();
+    for location in table().filter(|route| route.is_on_host(target, edition)).map(|route| route.location) {
+        if !known.contains(&location) {
+            known.push(location);
+        }
+    }
+    let number = |version: crate::azure::client::ApiVersion| version.to_string().parse::<f64>().unwrap_or_default();
+    let entry = |location: &&Location| {
+        json!({
+            "id": location.id, "area": location.area, "resourceName": location.resource,
+            "routeTemplate": location.template, "resourceVersion": 1, "minVersion": number(location.min()),
+            "maxVersion": number(location.max(edition)), "releasedVersion": location.released(edition).to_string(),
+        })
+    };
+    known.iter().map(entry).collect()
+}
+
+/// The header that no reply of Azure's goes without.
+const ACTIVITY_ID: &str = "activityid";
+
+/// Headers that every reply has.
+fn stamp(simulator: &Simulator, headers: &mut HeaderMap) {
+    let (count, _) = simulator.instance.ledger().totals();
+    let id = uuid::Uuid::new_v5(&simulator.instance.options.collection_id(), &count.to_be_bytes()).to_string();
+    for name in [ACTIVITY_ID, "x-vss-e2eid", "x-tfs-session"] {
+        if let Ok(value) = header::HeaderValue::from_str(&id) {
+            headers.insert(header::HeaderName::from_static(name), value);
+        }
+    }
+}

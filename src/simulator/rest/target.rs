@@ -1,0 +1,67 @@
+//! What a path names: which host, which collection, which project, which resource.
+
+use crate::{
+    azure::client::Host,
+    simulator::{
+        instance::Instance,
+        options::{Edition, Place},
+    },
+};
+use http::{HeaderMap, header};
+
+/// A path, taken apart.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Target {
+    pub(super) host: Host,
+    /// `None` is the deployment itself, above its collections.
+    pub(super) is_collection: bool,
+    pub(super) project: Option<String>,
+    /// What follows `_apis`.
+    pub(super) resource: Vec<String>,
+}
+
+/// The addresses in the form that the request used.
+pub(super) fn place(instance: &Instance, headers: &HeaderMap) -> Place {
+    let origin = instance.origin();
+    let scheme = origin.split_once("://").map_or("http", |(scheme, _)| scheme);
+    match headers.get(header::HOST).and_then(|value| value.to_str().ok()) {
+        Some(host) => Place::new(&instance.options, &format!("{scheme}://{host}")),
+        None => instance.place(),
+    }
+}
+
+impl Target {
+    /// `None`: nothing of ours begins like that.
+    pub(super) fn read(instance: &Instance, path: &str) -> Option<Self> {
+        let decode = |part: &str| percent_encoding::percent_decode_str(part).decode_utf8_lossy().into_owned();
+        let parts: Vec<String> = path.split('/').filter(|part| !part.is_empty()).map(decode).collect();
+        let mut rest = parts.as_slice();
+        let is = |part: Option<&String>, name: &str| part.is_some_and(|part| part.eq_ignore_ascii_case(name));
+        let mut host = Host::Main;
+        match instance.options.edition {
+            Edition::Services => {
+                if is(rest.first(), "_vsrm") {
+                    host = Host::Release;
+                    rest = &rest[1..];
+                }
+            }
+            Edition::Server(_) => {
+                if let Some(directory) = &instance.options.virtual_directory {
+                    rest = is(rest.first(), directory).then(|| &rest[1..])?;
+                }
+                if is(rest.first(), "_apis") {
+                    let resource = rest[1..].to_vec();
+                    return Some(Self { host, is_collection: false, project: None, resource });
+                }
+            }
+        }
+        rest = is(rest.first(), &instance.options.name).then(|| &rest[1..])?;
+        let at = rest.iter().position(|part| part.eq_ignore_ascii_case("_apis")).filter(|at| *at <= 2)?;
+        Some(Self {
+            host,
+            is_collection: true,
+            project: rest.first().filter(|_| at > 0).cloned(),
+            resource: rest[at + 1..].to_vec(),
+        })
+    }
+}

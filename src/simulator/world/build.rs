@@ -1,0 +1,339 @@
+//! Pipelines, and what they run: a build is a run of the same number.
+
+use super::{Facts, Impossible, World, next};
+use crate::simulator::occurrence::Subject;
+use jiff::Timestamp;
+use uuid::Uuid;
+
+const BUILD: (&str, &str) = ("tfs", "build.complete");
+const RUN: (&str, &str) = ("pipelines", "ms.vss-pipelines.run-state-changed-event");
+const STAGE: (&str, &str) = ("pipelines", "ms.vss-pipelines.stage-state-changed-event");
+const JOB: (&str, &str) = ("pipelines", "ms.vss-pipelines.job-state-changed-event");
+const APPROVAL_PENDING: (&str, &str) = ("pipelines", "ms.vss-pipelinechecks-events.approval-pending");
+const APPROVAL_COMPLETED: (&str, &str) = ("pipelines", "ms.vss-pipelinechecks-events.approval-completed");
+
+/// A pipeline.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct BuildDefinition {
+    /// Unique in the collection.
+    pub(crate) id: u32,
+    pub(crate) project: Uuid,
+    pub(crate) repository: Uuid,
+    pub(crate) name: String,
+    /// `\`, or a folder.
+    pub(crate) path: String,
+    pub(crate) stages: Vec<String>,
+    pub(crate) created: Timestamp,
+    pub(crate) by: Uuid,
+}
+
+/// A build.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Build {
+    /// Unique in the collection.
+    pub(crate) number: u32,
+    pub(crate) definition: u32,
+    /// Full name of a ref.
+    pub(crate) branch: String,
+    pub(crate) commit: String,
+    /// The commit's message.
+    pub(crate) comment: String,
+    /// `manual`, `individualCI`, `pullRequest`, `schedule`.
+    pub(crate) reason: &'static str,
+    pub(crate) by: Uuid,
+    pub(crate) queued: Timestamp,
+    pub(crate) started: Option<Timestamp>,
+    pub(crate) finished: Option<Timestamp>,
+    /// `succeeded`, `partiallySucceeded`, `failed`, `canceled`.
+    pub(crate) result: Option<&'static str>,
+    pub(crate) stages: Vec<Stage>,
+    pub(crate) approvals: Vec<Approval>,
+}
+
+/// A stage of a run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Stage {
+    pub(crate) id: Uuid,
+    pub(crate) name: String,
+    pub(crate) attempt: u32,
+    /// `notStarted`, `waiting`, `running`, `completed`.
+    pub(crate) state: &'static str,
+    /// `succeeded`, `failed`, `canceled`, `skipped`, `rejected`.
+    pub(crate) result: Option<&'static str>,
+    pub(crate) started: Option<Timestamp>,
+    pub(crate) finished: Option<Timestamp>,
+    pub(crate) jobs: Vec<Job>,
+}
+
+/// A job of a stage; it starts and finishes with it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Job {
+    pub(crate) id: Uuid,
+    pub(crate) name: String,
+}
+
+/// Somebody must say yes before a stage runs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Approval {
+    pub(crate) id: Uuid,
+    pub(crate) stage: String,
+    pub(crate) environment: String,
+    pub(crate) approver: Uuid,
+    /// `pending`, `approved`, `rejected`.
+    pub(crate) status: &'static str,
+    pub(crate) created: Timestamp,
+    pub(crate) decided: Option<Timestamp>,
+}
+
+impl Build {
+    /// `notStarted`, `inProgress`, `completed`, as builds say it.
+    pub(crate) fn status(&self) -> &'static str {
+        match (self.started, self.finished) {
+            (_, Some(_)) => "completed",
+            (Some(_), None) => "inProgress",
+            (None, None) => "notStarted",
+        }
+    }
+
+    /// What people call it: the day and a number.
+    pub(crate) fn name(&self) -> String {
+        format!("{}.{}", self.queued.to_string()[..10].replace('-', ""), self.number)
+    }
+}
+
+impl World {
+    pub(crate) fn create_definition(
+        &mut self,
+        repository: Uuid,
+        name: &str,
+        path: &str,
+        stages: &[&str],
+    ) -> Result<u32, Impossible> {
+        let project = self.repository_mut(repository)?.project;
+        let id = next(&self.definitions, 12);
+        let definition = BuildDefinition {
+            id,
+            project,
+            repository,
+            name: name.to_owned(),
+            path: path.to_owned(),
+            stages: stages.iter().map(|stage| (*stage).to_owned()).collect(),
+            created: self.now,
+            by: self.people.first().id,
+        };
+        self.definitions.insert(id, definition);
+        Ok(id)
+    }
+
+    fn build_mut(&mut self, number: u32) -> Result<&mut Build, Impossible> {
+        self.builds.get_mut(&number).ok_or_else(|| Impossible::Absent(format!("build {number}")))
+    }
+
+    /// A build of a branch as it is now; its number. Nothing is told of it before it starts.
+    pub(crate) fn queue_build(
+        &mut self,
+        definition: u32,
+        branch: &str,
+        reason: &'static str,
+        by: Uuid,
+    ) -> Result<u32, Impossible> {
+        let absent = || Impossible::Absent(format!("pipeline {definition}"));
+        let own = self.definitions.get(&definition).cloned().ok_or_else(absent)?;
+        let name = format!("refs/heads/{branch}");
+        let repository = self.repository_mut(own.repository)?;
+        let commit = repository.tip(&name).map(str::to_owned);
+        let commit = commit.ok_or_else(|| Impossible::Absent(format!("branch {branch}")))?;
+        let comment = repository.commits.get(&commit).map(|commit| commit.comment.clone()).unwrap_or_default();
+        let number = next(&self.builds, 100);
+        let stages = own.stages.iter().map(|name| self.stage(name)).collect();
+        let build = Build {
+            number,
+            definition,
+            branch: name,
+            commit,
+            comment,
+            reason,
+            by,
+            queued: self.now,
+            started: None,
+            finished: None,
+            result: None,
+            stages,
+            approvals: Vec::new(),
+        };
+        self.builds.insert(number, build);
+        Ok(number)
+    }
+
+    fn stage(&mut self, name: &str) -> Stage {
+        Stage {
+            id: self.new_id("stage"),
+            name: name.to_owned(),
+            attempt: 1,
+            state: "notStarted",
+            result: None,
+            started: None,
+            finished: None,
+            jobs: vec![Job { id: self.new_id("job"), name: format!("{name} job") }],
+        }
+    }
+
+    pub(crate) fn start_build(&mut self, number: u32) -> Result<(), Impossible> {
+        let now = self.now;
+        let build = self.build_mut(number)?;
+        if build.started.is_some() {
+            return Err(Impossible::State(format!("build {number} has started")));
+        }
+        build.started = Some(now);
+        self.run_event(number, "InProgress", None);
+        Ok(())
+    }
+
+    /// Brings a stage to a state: `waiting`, `running`, or `completed` with a result.
+    pub(crate) fn move_stage(
+        &mut self,
+        number: u32,
+        stage: &str,
+        state: &'static str,
+        result: Option<&'static str>,
+    ) -> Result<(), Impossible> {
+        let now = self.now;
+        let stages = &mut self.build_mut(number)?.stages;
+        let found = stages.iter_mut().find(|own| own.name == stage);
+        let own = found.ok_or_else(|| Impossible::Absent(format!("stage {stage} of build {number}")))?;
+        (own.state, own.result) = (state, result);
+        match state {
+            "running" => own.started = Some(now),
+            "completed" => own.finished = Some(now),
+            _ => {}
+        }
+        let jobs: Vec<String> = own.jobs.iter().map(|job| job.name.clone()).collect();
+        let mut facts = self.pipeline_facts(number);
+        facts.insert("stageNameId", vec![stage.to_owned()]);
+        facts.insert("stageStateId", vec![capitalized(state)]);
+        facts.insert("stageResultId", result.map(capitalized).into_iter().collect());
+        let project = self.definitions[&self.builds[&number].definition].project;
+        let title = format!("run {number}, stage {stage}: {}", result.unwrap_or(state));
+        if state != "waiting" {
+            for job in jobs {
+                let mut facts = facts.clone();
+                facts.insert("jobNameId", vec![job.clone()]);
+                facts.insert("jobStateId", vec![capitalized(state)]);
+                facts.insert("jobResultId", result.map(capitalized).into_iter().collect());
+                let subject = Subject::Job { run: number, stage: stage.to_owned(), job };
+                self.occur(JOB, project, title.clone(), facts, subject);
+            }
+        }
+        self.occur(STAGE, project, title, facts, Subject::Stage { run: number, stage: stage.to_owned() });
+        Ok(())
+    }
+
+    /// Ends a build; stages that did not run are skipped.
+    pub(crate) fn finish_build(&mut self, number: u32, result: &'static str) -> Result<(), Impossible> {
+        let now = self.now;
+        let build = self.build_mut(number)?;
+        if build.finished.is_some() {
+            return Err(Impossible::State(format!("build {number} has finished")));
+        }
+        build.started.get_or_insert(now);
+        build.finished = Some(now);
+        build.result = Some(result);
+        let open: Vec<(String, bool)> = build
+            .stages
+            .iter()
+            .filter(|stage| stage.state != "completed")
+            .map(|stage| (stage.name.clone(), stage.started.is_some()))
+            .collect();
+        for (stage, ran) in open {
+            let result = if !ran {
+                "skipped"
+            } else if result == "partiallySucceeded" {
+                "succeeded"
+            } else {
+                result
+            };
+            self.move_stage(number, &stage, "completed", Some(result))?;
+        }
+        let run_result = match result {
+            "canceled" => "Canceled",
+            "failed" => "Failed",
+            _ => "Succeeded",
+        };
+        self.run_event(number, "Completed", Some(run_result));
+        let definition = &self.definitions[&self.builds[&number].definition];
+        let status = if result == "canceled" { "Stopped".to_owned() } else { capitalized(result) };
+        let facts = Facts::from([("definitionName", vec![definition.name.clone()]), ("buildStatus", vec![status])]);
+        let (project, title) = (definition.project, format!("build {number}: {result}"));
+        self.occur(BUILD, project, title, facts, Subject::Build { number });
+        Ok(())
+    }
+
+    /// A stage waits for somebody; the approval's id.
+    pub(crate) fn request_approval(
+        &mut self,
+        number: u32,
+        stage: &str,
+        environment: &str,
+        approver: Uuid,
+    ) -> Result<Uuid, Impossible> {
+        self.move_stage(number, stage, "waiting", None)?;
+        let (id, now) = (self.new_id("approval"), self.now);
+        self.build_mut(number)?.approvals.push(Approval {
+            id,
+            stage: stage.to_owned(),
+            environment: environment.to_owned(),
+            approver,
+            status: "pending",
+            created: now,
+            decided: None,
+        });
+        self.approval_event(APPROVAL_PENDING, number, id);
+        Ok(id)
+    }
+
+    /// They said yes, and the stage runs, or no, and it is rejected.
+    pub(crate) fn decide_approval(&mut self, number: u32, id: Uuid, approved: bool) -> Result<(), Impossible> {
+        let now = self.now;
+        let found = self.build_mut(number)?.approvals.iter_mut().find(|own| own.id == id && own.decided.is_none());
+        let approval = found.ok_or_else(|| Impossible::Absent(format!("pending approval {id}")))?;
+        approval.decided = Some(now);
+        approval.status = if approved { "approved" } else { "rejected" };
+        let stage = approval.stage.clone();
+        self.approval_event(APPROVAL_COMPLETED, number, id);
+        if approved {
+            self.move_stage(number, &stage, "running", None)
+        } else {
+            self.move_stage(number, &stage, "completed", Some("rejected"))
+        }
+    }
+
+    fn pipeline_facts(&self, number: u32) -> Facts {
+        Facts::from([("pipelineId", vec![self.builds[&number].definition.to_string()])])
+    }
+
+    fn run_event(&mut self, number: u32, state: &str, result: Option<&str>) {
+        let mut facts = self.pipeline_facts(number);
+        facts.insert("runStateId", vec![state.to_owned()]);
+        facts.insert("runResultId", result.map(str::to_owned).into_iter().collect());
+        let project = self.definitions[&self.builds[&number].definition].project;
+        let title = format!("run {number}: {}", result.unwrap_or(state));
+        self.occur(RUN, project, title, facts, Subject::Run { number });
+    }
+
+    fn approval_event(&mut self, event: (&'static str, &'static str), number: u32, id: Uuid) {
+        let mut facts = self.pipeline_facts(number);
+        if let Some(approval) = self.builds[&number].approvals.iter().find(|own| own.id == id) {
+            facts.insert("stageName", vec![approval.stage.clone()]);
+            facts.insert("environmentName", vec![approval.environment.clone()]);
+        }
+        let project = self.definitions[&self.builds[&number].definition].project;
+        let title = format!("run {number}: approval");
+        self.occur(event, project, title, facts, Subject::Approval { run: number, approval: id });
+    }
+}
+
+/// As publisher inputs write a state or result.
+pub(super) fn capitalized(word: &str) -> String {
+    let (head, tail) = word.split_at(word.len().min(1));
+    head.to_ascii_uppercase() + tail
+}

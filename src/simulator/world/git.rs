@@ -1,0 +1,291 @@
+//! Repositories, refs, commits and pushes.
+
+use super::{Facts, Impossible, World};
+use crate::simulator::occurrence::Subject;
+use jiff::Timestamp;
+use serde_json::{Value, json};
+use std::collections::{BTreeMap, BTreeSet};
+use uuid::Uuid;
+
+/// The id of no object: of a ref before it was made, and after it was deleted.
+pub(crate) const NO_OBJECT: &str = "0000000000000000000000000000000000000000";
+
+/// A Git repository.
+#[derive(Debug, Clone)]
+pub(crate) struct Repository {
+    pub(crate) id: Uuid,
+    pub(crate) project: Uuid,
+    pub(crate) name: String,
+    /// Full name of a ref; an empty repository has none.
+    pub(crate) default_branch: Option<String>,
+    pub(crate) is_disabled: bool,
+    /// By full name.
+    pub(crate) refs: BTreeMap<String, GitRef>,
+    /// By id.
+    pub(crate) commits: BTreeMap<String, Commit>,
+    /// Oldest first; numbers count from 1 without a gap.
+    pub(crate) pushes: Vec<Push>,
+}
+
+/// Where a ref points.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct GitRef {
+    pub(crate) object: String,
+    pub(crate) creator: Uuid,
+}
+
+/// A commit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Commit {
+    pub(crate) id: String,
+    pub(crate) parents: Vec<String>,
+    pub(crate) author: Uuid,
+    pub(crate) at: Timestamp,
+    pub(crate) comment: String,
+    /// Paths with `add`, `edit` or `delete`.
+    pub(crate) changes: Vec<(String, &'static str)>,
+}
+
+/// A push.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Push {
+    pub(crate) id: u32,
+    pub(crate) by: Uuid,
+    pub(crate) at: Timestamp,
+    pub(crate) updates: Vec<RefUpdate>,
+    /// Newest first.
+    pub(crate) commits: Vec<String>,
+}
+
+/// One ref of a push.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct RefUpdate {
+    pub(crate) name: String,
+    pub(crate) old: String,
+    pub(crate) new: String,
+}
+
+/// What a push does to one ref.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RefChange {
+    /// A new commit on a branch, which is made from the default branch if it is not there.
+    Commit {
+        /// Short name.
+        branch: String,
+        /// The message.
+        comment: String,
+        /// Changed paths, such as `/src/main.rs`; a path that is new is added, another one edited.
+        paths: Vec<String>,
+    },
+    /// A new branch where the default branch is, without a new commit.
+    Create {
+        /// Short name.
+        branch: String,
+    },
+    /// A lightweight tag where the default branch is.
+    Tag {
+        /// Short name.
+        tag: String,
+    },
+    /// The ref is deleted.
+    Delete {
+        /// Full name, `refs/heads/…` or `refs/tags/…`.
+        name: String,
+    },
+}
+
+impl Repository {
+    /// The commits behind an object, newest first.
+    pub(crate) fn history(&self, object: &str) -> Vec<&Commit> {
+        let (mut seen, mut found, mut waiting) = (BTreeSet::new(), Vec::new(), vec![object.to_owned()]);
+        while let Some(id) = waiting.pop() {
+            let Some(commit) = self.commits.get(&id).filter(|_| seen.insert(id)) else { continue };
+            waiting.extend(commit.parents.iter().cloned());
+            found.push(commit);
+        }
+        found.sort_by(|a, b| b.at.cmp(&a.at).then_with(|| a.id.cmp(&b.id)));
+        found
+    }
+
+    /// The object that a ref points to.
+    pub(crate) fn tip(&self, name: &str) -> Option<&str> {
+        self.refs.get(name).map(|found| found.object.as_str())
+    }
+}
+
+impl World {
+    /// The repository of this GUID, or of this name in the project.
+    pub(crate) fn repository(&self, name: &str, project: Option<Uuid>) -> Option<&Repository> {
+        let id = name.parse::<Uuid>().ok();
+        let mut visible = self.repositories.iter().filter(|own| project.is_none_or(|project| own.project == project));
+        visible.find(|own| Some(own.id) == id || (project.is_some() && own.name.eq_ignore_ascii_case(name)))
+    }
+
+    pub(super) fn repository_mut(&mut self, id: Uuid) -> Result<&mut Repository, Impossible> {
+        let found = self.repositories.iter_mut().find(|own| own.id == id);
+        found.ok_or_else(|| Impossible::Absent(format!("repository {id}")))
+    }
+
+    /// The repository of this GUID, which is there because something refers to it.
+    pub(crate) fn repository_of(&self, id: Uuid) -> Option<&Repository> {
+        self.repositories.iter().find(|own| own.id == id)
+    }
+
+    pub(crate) fn create_repository(&mut self, project: Uuid, name: &str) -> Uuid {
+        let id = self.new_id(&format!("repository {name}"));
+        self.repositories.push(Repository {
+            id,
+            project,
+            name: name.to_owned(),
+            default_branch: None,
+            is_disabled: false,
+            refs: BTreeMap::new(),
+            commits: BTreeMap::new(),
+            pushes: Vec::new(),
+        });
+        self.repository_changed("git.repo.created", id, format!("repository {name} created"), json!({}));
+        id
+    }
+
+    pub(crate) fn rename_repository(&mut self, id: Uuid, name: &str) -> Result<(), Impossible> {
+        let old = std::mem::replace(&mut self.repository_mut(id)?.name, name.to_owned());
+        let change = json!({"oldName": old, "newName": name});
+        self.repository_changed("git.repo.renamed", id, format!("repository {old} renamed to {name}"), change);
+        Ok(())
+    }
+
+    pub(crate) fn disable_repository(&mut self, id: Uuid, disabled: bool) -> Result<(), Impossible> {
+        self.repository_mut(id)?.is_disabled = disabled;
+        let title = format!("repository {id} {}", if disabled { "disabled" } else { "enabled" });
+        self.repository_changed("git.repo.statuschanged", id, title, json!({"disabled": disabled}));
+        Ok(())
+    }
+
+    pub(crate) fn delete_repository(&mut self, id: Uuid) -> Result<(), Impossible> {
+        let found = self.repositories.iter().position(|own| own.id == id);
+        let at = found.ok_or_else(|| Impossible::Absent(format!("repository {id}")))?;
+        let gone = self.repositories.remove(at);
+        let resource = json!({
+            "project": {"id": gone.project, "name": self.project_of(gone.project).name, "state": "wellFormed"},
+            "repositoryId": gone.id,
+            "repositoryName": gone.name,
+            "isHardDelete": false,
+            "utcTimestamp": self.now.to_string(),
+        });
+        let facts = Facts::from([("repository", vec![id.to_string()])]);
+        let title = format!("repository {} deleted", gone.name);
+        self.occur(("tfs", "git.repo.deleted"), gone.project, title, facts, Subject::Frozen { resource });
+        Ok(())
+    }
+
+    fn repository_changed(&mut self, event: &'static str, id: Uuid, title: String, mut change: Value) {
+        let Some(project) = self.repository_of(id).map(|own| own.project) else { return };
+        change["initiatedBy"] = json!({"id": self.people.first().id, "displayName": self.people.first().name});
+        change["utcTimestamp"] = self.now.to_string().into();
+        let facts = Facts::from([("repository", vec![id.to_string()])]);
+        self.occur(("tfs", event), project, title, facts, Subject::Repository { repository: id, change });
+    }
+
+    /// One push of several changes; its number.
+    pub(crate) fn push(&mut self, id: Uuid, by: Uuid, changes: &[RefChange]) -> Result<u32, Impossible> {
+        if self.repository_mut(id)?.is_disabled {
+            return Err(Impossible::State(format!("the repository {id} is disabled")));
+        }
+        let (mut updates, mut commits): (Vec<RefUpdate>, Vec<String>) = (Vec::new(), Vec::new());
+        for change in changes {
+            let update = self.apply(id, by, change, &mut commits)?;
+            // Two commits on one branch are one update of its ref.
+            match updates.iter_mut().find(|earlier| earlier.name == update.name) {
+                Some(earlier) => earlier.new = update.new,
+                None => updates.push(update),
+            }
+        }
+        commits.reverse();
+        Ok(self.pushed(id, by, updates, commits))
+    }
+
+    /// Puts down a push whose refs and commits are made.
+    pub(super) fn pushed(&mut self, id: Uuid, by: Uuid, updates: Vec<RefUpdate>, commits: Vec<String>) -> u32 {
+        let now = self.now;
+        let Ok(repository) = self.repository_mut(id) else { return 0 };
+        let push = repository.pushes.last().map_or(1, |last| last.id + 1);
+        let (project, name) = (repository.project, repository.name.clone());
+        let branch = |update: &RefUpdate| update.name.strip_prefix("refs/heads/").map(str::to_owned);
+        let branches: Vec<String> = updates.iter().filter_map(branch).collect();
+        let refs: Vec<&str> = updates.iter().map(|update| update.name.as_str()).collect();
+        let title = format!("push {push} to {name}: {}", refs.join(", "));
+        let facts = Facts::from([
+            ("repository", vec![id.to_string()]),
+            ("branch", branches.clone()),
+            ("pushedBy", vec![by.to_string()]),
+        ]);
+        repository.pushes.push(Push { id: push, by, at: now, updates, commits });
+        self.occur(("tfs", "git.push"), project, title, facts, Subject::Push { repository: id, push });
+        for branch in branches {
+            self.branch_moved(id, &branch);
+        }
+        push
+    }
+
+    fn apply(
+        &mut self,
+        id: Uuid,
+        by: Uuid,
+        change: &RefChange,
+        commits: &mut Vec<String>,
+    ) -> Result<RefUpdate, Impossible> {
+        let absent = |name: &str| Impossible::Absent(format!("ref {name}"));
+        let head = |own: &Repository| own.default_branch.as_deref().and_then(|name| own.tip(name)).map(str::to_owned);
+        match change {
+            RefChange::Commit { branch, comment, paths } => {
+                let name = format!("refs/heads/{branch}");
+                let own = self.repository_mut(id)?;
+                let old = own.tip(&name).map(str::to_owned);
+                let parent = old.clone().or_else(|| head(own));
+                let new = self.commit(id, by, comment, paths, parent.into_iter().collect())?;
+                commits.push(new.clone());
+                let own = self.repository_mut(id)?;
+                own.refs.insert(name.clone(), GitRef { object: new.clone(), creator: by });
+                own.default_branch.get_or_insert_with(|| name.clone());
+                Ok(RefUpdate { name, old: old.unwrap_or_else(|| NO_OBJECT.to_owned()), new })
+            }
+            RefChange::Create { branch: short } | RefChange::Tag { tag: short } => {
+                let kind = if matches!(change, RefChange::Tag { .. }) { "tags" } else { "heads" };
+                let own = self.repository_mut(id)?;
+                let new = head(own).ok_or_else(|| absent("of the default branch"))?;
+                let name = format!("refs/{kind}/{short}");
+                let old = own.refs.insert(name.clone(), GitRef { object: new.clone(), creator: by });
+                Ok(RefUpdate { name, old: old.map_or_else(|| NO_OBJECT.to_owned(), |old| old.object), new })
+            }
+            RefChange::Delete { name } => {
+                let old = self.repository_mut(id)?.refs.remove(name).ok_or_else(|| absent(name))?;
+                Ok(RefUpdate { name: name.clone(), old: old.object, new: NO_OBJECT.to_owned() })
+            }
+        }
+    }
+
+    /// A commit on no branch yet.
+    pub(super) fn commit(
+        &mut self,
+        id: Uuid,
+        by: Uuid,
+        comment: &str,
+        paths: &[String],
+        parents: Vec<String>,
+    ) -> Result<String, Impossible> {
+        let (name, now) = (self.new_object(), self.now);
+        let own = self.repository_mut(id)?;
+        let known: BTreeSet<String> = parents
+            .first()
+            .map(|parent| own.history(parent))
+            .into_iter()
+            .flatten()
+            .flat_map(|commit| commit.changes.iter().map(|(path, _)| path.clone()))
+            .collect();
+        let changes =
+            paths.iter().map(|path| (path.clone(), if known.contains(path) { "edit" } else { "add" })).collect();
+        let commit = Commit { id: name.clone(), parents, author: by, at: now, comment: comment.to_owned(), changes };
+        own.commits.insert(name.clone(), commit);
+        Ok(name)
+    }
+}

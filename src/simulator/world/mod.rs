@@ -1,0 +1,206 @@
+//! The model: what there is, and how it changes. No clock, no sockets.
+
+mod build;
+mod git;
+mod populate;
+mod pull_request;
+mod release;
+mod work_item;
+
+pub(crate) use self::{
+    build::{Approval, Build, BuildDefinition, Job, Stage},
+    git::{Commit, GitRef, Push, RefUpdate, Repository},
+    pull_request::{Comment, PullRequest, Reviewer},
+    release::{Deployment, Release, ReleaseDefinition, ReleaseEnvironment},
+    work_item::{Field, Revision, WorkItem, WorkItemKind, changed_fields, kind_named, kinds},
+};
+pub use self::{git::RefChange, work_item::Edit};
+
+use super::{
+    occurrence::{Occurrence, Subject},
+    options::Options,
+    people::{Person, Token},
+};
+use jiff::Timestamp;
+use std::collections::{BTreeMap, HashMap};
+use uuid::Uuid;
+
+/// Why a change cannot be made.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Impossible {
+    /// What it is about is not there.
+    #[error("there is no {0}")]
+    Absent(String),
+    /// It is not in a state for it.
+    #[error("{0}")]
+    State(String),
+}
+
+/// What happened, as filters compare it.
+type Facts = BTreeMap<&'static str, Vec<String>>;
+
+/// A project.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Project {
+    pub(crate) id: Uuid,
+    pub(crate) name: String,
+    pub(crate) description: Option<String>,
+    pub(crate) changed: Timestamp,
+    pub(crate) revision: u32,
+}
+
+/// Everybody, also those who left.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct People(Vec<Person>);
+
+impl People {
+    pub(crate) fn new(people: Vec<Person>) -> Self {
+        Self(people)
+    }
+
+    /// Those who did not leave.
+    pub(crate) fn active(&self) -> impl Iterator<Item = Uuid> {
+        self.0.iter().filter(|person| person.is_active).map(|person| person.id)
+    }
+
+    pub(crate) fn find(&self, id: Uuid) -> Option<&Person> {
+        self.0.iter().find(|person| person.id == id)
+    }
+
+    /// By account, without regard to case.
+    pub(crate) fn named(&self, account: &str) -> Option<&Person> {
+        self.0.iter().find(|person| person.account.eq_ignore_ascii_case(account))
+    }
+
+    pub(crate) fn named_mut(&mut self, account: &str) -> Option<&mut Person> {
+        self.0.iter_mut().find(|person| person.account.eq_ignore_ascii_case(account))
+    }
+
+    pub(crate) fn add(&mut self, person: Person) {
+        self.0.push(person);
+    }
+
+    fn first(&self) -> &Person {
+        &self.0[0]
+    }
+}
+
+/// Everything there is.
+pub(crate) struct World {
+    /// When the change that is being made is made.
+    pub(super) now: Timestamp,
+    collection: Uuid,
+    seed: u64,
+    pub(crate) people: People,
+    /// By the token's text.
+    pub(super) tokens: HashMap<String, Token>,
+    pub(crate) projects: Vec<Project>,
+    pub(crate) repositories: Vec<Repository>,
+    pub(crate) pull_requests: BTreeMap<u32, PullRequest>,
+    pub(crate) definitions: BTreeMap<u32, BuildDefinition>,
+    pub(crate) builds: BTreeMap<u32, Build>,
+    pub(crate) release_definitions: BTreeMap<u32, ReleaseDefinition>,
+    pub(crate) releases: BTreeMap<u32, Release>,
+    pub(crate) work_items: BTreeMap<u32, WorkItem>,
+    /// Every revision in the order in which it came, for the reporting route: work item and revision.
+    pub(crate) revisions: Vec<(u32, u32)>,
+    /// Of whatever must be new.
+    made: u64,
+    events: u64,
+    outbox: Vec<Occurrence>,
+}
+
+impl World {
+    pub(super) fn new(options: &Options, now: Timestamp) -> Self {
+        let mut world = Self {
+            now,
+            collection: options.collection_id(),
+            seed: options.seed,
+            people: People::default(),
+            tokens: HashMap::new(),
+            projects: Vec::new(),
+            repositories: Vec::new(),
+            pull_requests: BTreeMap::new(),
+            definitions: BTreeMap::new(),
+            builds: BTreeMap::new(),
+            release_definitions: BTreeMap::new(),
+            releases: BTreeMap::new(),
+            work_items: BTreeMap::new(),
+            revisions: Vec::new(),
+            made: 0,
+            events: 0,
+            outbox: Vec::new(),
+        };
+        world.populate();
+        world.now = now;
+        // Nobody had subscribed yet.
+        world.outbox.clear();
+        world
+    }
+
+    /// What happened since this was last asked.
+    pub(super) fn happened(&mut self) -> Vec<Occurrence> {
+        std::mem::take(&mut self.outbox)
+    }
+
+    /// The project of this GUID or name.
+    pub(crate) fn project(&self, name: &str) -> Option<&Project> {
+        let id = name.parse::<Uuid>().ok();
+        self.projects.iter().find(|project| Some(project.id) == id || project.name.eq_ignore_ascii_case(name))
+    }
+
+    /// The project of this GUID, which is there because something refers to it.
+    pub(crate) fn project_of(&self, id: Uuid) -> &Project {
+        self.projects.iter().find(|project| project.id == id).expect("projects are never removed")
+    }
+
+    pub(super) fn create_project(&mut self, name: &str, description: Option<&str>) -> Uuid {
+        let id = self.new_id(&format!("project {name}"));
+        self.projects.push(Project {
+            id,
+            name: name.to_owned(),
+            description: description.map(str::to_owned),
+            changed: self.now,
+            revision: u32::try_from(self.projects.len()).unwrap_or_default() + 10,
+        });
+        id
+    }
+
+    /// The person of this account; whoever is first where there is none of the name.
+    pub(super) fn person_or_first(&self, account: &str) -> Uuid {
+        self.people.named(account).unwrap_or_else(|| self.people.first()).id
+    }
+
+    /// A GUID that is the same in each simulation with this seed, and another one each time.
+    fn new_id(&mut self, what: &str) -> Uuid {
+        self.made += 1;
+        Uuid::new_v5(&self.collection, format!("{}/{}/{what}", self.seed, self.made).as_bytes())
+    }
+
+    /// Forty hex digits that no other object has.
+    fn new_object(&mut self) -> String {
+        let (one, other) = (self.new_id("object"), self.new_id("object"));
+        let mut name = format!("{}{}", one.simple(), other.simple());
+        name.truncate(40);
+        name
+    }
+
+    /// Puts down that something happened.
+    fn occur(
+        &mut self,
+        (publisher, event_type): (&'static str, &'static str),
+        project: Uuid,
+        title: String,
+        facts: Facts,
+        subject: Subject,
+    ) {
+        self.events += 1;
+        let id = Uuid::new_v5(&self.collection, format!("{}/event/{}", self.seed, self.events).as_bytes());
+        self.outbox.push(Occurrence { id, event_type, publisher, project, title, facts, subject });
+    }
+}
+
+/// The number after the highest.
+fn next<T>(map: &BTreeMap<u32, T>, first: u32) -> u32 {
+    map.last_key_value().map_or(first, |(last, _)| last + 1)
+}

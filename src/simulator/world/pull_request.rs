@@ -1,0 +1,263 @@
+//! Pull requests.
+
+use super::{Facts, GitRef, Impossible, World, git::RefUpdate, next};
+use crate::simulator::occurrence::Subject;
+use jiff::Timestamp;
+use uuid::Uuid;
+
+/// The event types by what happened.
+const CREATED: &str = "git.pullrequest.created";
+const UPDATED: &str = "git.pullrequest.updated";
+const MERGED: &str = "git.pullrequest.merged";
+const COMMENTED: &str = "ms.vss-code.git-pullrequest-comment-event";
+
+/// A pull request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct PullRequest {
+    /// Unique in the collection.
+    pub(crate) number: u32,
+    pub(crate) repository: Uuid,
+    /// `active`, `completed`, `abandoned`.
+    pub(crate) status: &'static str,
+    pub(crate) by: Uuid,
+    pub(crate) created: Timestamp,
+    pub(crate) closed: Option<(Timestamp, Uuid)>,
+    pub(crate) title: String,
+    pub(crate) description: String,
+    /// Full name of a ref.
+    pub(crate) source: String,
+    /// Full name of a ref.
+    pub(crate) target: String,
+    /// `queued`, `succeeded`, `conflicts`, `rejectedByPolicy`, `failure`.
+    pub(crate) merge_status: &'static str,
+    pub(crate) merge_id: Uuid,
+    pub(crate) source_commit: String,
+    pub(crate) target_commit: String,
+    pub(crate) merge_commit: Option<String>,
+    pub(crate) reviewers: Vec<Reviewer>,
+    pub(crate) comments: Vec<Comment>,
+    /// Each push to the source.
+    pub(crate) iterations: Vec<(String, Timestamp)>,
+    pub(crate) work_items: Vec<u32>,
+}
+
+/// Who reviews it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Reviewer {
+    pub(crate) person: Uuid,
+    /// 10, 5, 0, -5 or -10.
+    pub(crate) vote: i8,
+    pub(crate) is_required: bool,
+}
+
+/// A comment; each begins a thread of its own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Comment {
+    /// Of the thread; within it the comment is 1.
+    pub(crate) thread: u32,
+    pub(crate) by: Uuid,
+    pub(crate) text: String,
+    pub(crate) at: Timestamp,
+}
+
+impl World {
+    /// A pull request from one branch to another, both there; its number.
+    pub(crate) fn create_pull_request(
+        &mut self,
+        repository: Uuid,
+        by: Uuid,
+        source: &str,
+        target: &str,
+        title: &str,
+    ) -> Result<u32, Impossible> {
+        let own = self.repository_mut(repository)?;
+        let full = |short: &str| format!("refs/heads/{short}");
+        let tip = |short: &str| {
+            let found = own.tip(&full(short)).map(str::to_owned);
+            found.ok_or_else(|| Impossible::Absent(format!("branch {short}")))
+        };
+        let (source_commit, target_commit) = (tip(source)?, tip(target)?);
+        let number = next(&self.pull_requests, 1);
+        let pull_request = PullRequest {
+            number,
+            repository,
+            status: "active",
+            by,
+            created: self.now,
+            closed: None,
+            title: title.to_owned(),
+            description: format!("{title}.\r\n\r\nAs agreed."),
+            source: full(source),
+            target: full(target),
+            merge_status: "queued",
+            merge_id: self.new_id("merge"),
+            iterations: vec![(source_commit.clone(), self.now)],
+            source_commit,
+            target_commit,
+            merge_commit: None,
+            reviewers: Vec::new(),
+            comments: Vec::new(),
+            work_items: Vec::new(),
+        };
+        self.pull_requests.insert(number, pull_request);
+        self.pull_request_event(CREATED, number, "created", &[]);
+        self.attempt_merge(number, "succeeded")?;
+        Ok(number)
+    }
+
+    fn active(&mut self, number: u32) -> Result<&mut PullRequest, Impossible> {
+        let found = self.pull_requests.get_mut(&number);
+        let found = found.ok_or_else(|| Impossible::Absent(format!("pull request {number}")))?;
+        if found.status == "active" {
+            return Ok(found);
+        }
+        Err(Impossible::State(format!("the pull request {number} is {}", found.status)))
+    }
+
+    /// The server tries the merge: Azure calls that "merged", and does it at every push.
+    pub(crate) fn attempt_merge(&mut self, number: u32, status: &'static str) -> Result<(), Impossible> {
+        let merge = self.new_object();
+        let own = self.active(number)?;
+        own.merge_status = status;
+        own.merge_commit = (status == "succeeded").then_some(merge);
+        let result = match status {
+            "succeeded" => "Succeeded",
+            "conflicts" => "Conflicts",
+            "rejectedByPolicy" => "RejectedByPolicy",
+            _ => "Failure",
+        };
+        self.pull_request_event(MERGED, number, "merge attempted", &[("mergeResult", result)]);
+        Ok(())
+    }
+
+    /// A branch has another tip: the pull requests from it notice.
+    pub(super) fn branch_moved(&mut self, repository: Uuid, branch: &str) {
+        let name = format!("refs/heads/{branch}");
+        let Some(tip) = self.repository_of(repository).and_then(|own| own.tip(&name)).map(str::to_owned) else {
+            return;
+        };
+        let concerned = |own: &&mut PullRequest| {
+            own.status == "active" && own.repository == repository && own.source == name && own.source_commit != tip
+        };
+        let now = self.now;
+        let mut moved = Vec::new();
+        for own in self.pull_requests.values_mut().filter(concerned) {
+            own.source_commit.clone_from(&tip);
+            own.iterations.push((tip.clone(), now));
+            own.merge_status = "queued";
+            moved.push(own.number);
+        }
+        for number in moved {
+            let kind = [("notificationType", "PushNotification")];
+            self.pull_request_event(UPDATED, number, "source branch updated", &kind);
+            // Active, as it was found: the attempt cannot be refused.
+            let _ = self.attempt_merge(number, "succeeded");
+        }
+    }
+
+    pub(crate) fn set_reviewers(&mut self, number: u32, people: &[Uuid]) -> Result<(), Impossible> {
+        let own = self.active(number)?;
+        own.reviewers = people.iter().map(|person| Reviewer { person: *person, vote: 0, is_required: true }).collect();
+        let kind = [("notificationType", "ReviewersUpdateNotification")];
+        self.pull_request_event(UPDATED, number, "reviewers changed", &kind);
+        Ok(())
+    }
+
+    pub(crate) fn vote(&mut self, number: u32, person: Uuid, vote: i8) -> Result<(), Impossible> {
+        let own = self.active(number)?;
+        match own.reviewers.iter_mut().find(|reviewer| reviewer.person == person) {
+            Some(reviewer) => reviewer.vote = vote,
+            None => own.reviewers.push(Reviewer { person, vote, is_required: false }),
+        }
+        let kind = [("notificationType", "ReviewerVoteNotification")];
+        self.pull_request_event(UPDATED, number, &format!("vote {vote}"), &kind);
+        Ok(())
+    }
+
+    /// Title and description: an update without a `notificationType`.
+    pub(crate) fn edit_pull_request(&mut self, number: u32, title: &str) -> Result<(), Impossible> {
+        title.clone_into(&mut self.active(number)?.title);
+        self.pull_request_event(UPDATED, number, "edited", &[]);
+        Ok(())
+    }
+
+    /// Merges it: a push to the target, and the pull request is completed.
+    pub(crate) fn complete(&mut self, number: u32, by: Uuid, deletes_source: bool) -> Result<(), Impossible> {
+        let own = self.active(number)?.clone();
+        let now = self.now;
+        let repository = self.repository_mut(own.repository)?;
+        let target = repository.tip(&own.target).map(str::to_owned);
+        let old = target.ok_or_else(|| Impossible::Absent(format!("ref {}", own.target)))?;
+        let paths: Vec<String> = repository
+            .commits
+            .get(&own.source_commit)
+            .map(|commit| commit.changes.iter().map(|(path, _)| path.clone()).collect())
+            .unwrap_or_default();
+        let comment = format!("Merged PR {number}: {}", own.title);
+        let merge = self.commit(own.repository, by, &comment, &paths, vec![old.clone(), own.source_commit.clone()])?;
+        let repository = self.repository_mut(own.repository)?;
+        repository.refs.insert(own.target.clone(), GitRef { object: merge.clone(), creator: by });
+        let before: Vec<String> = repository.history(&old).iter().map(|commit| commit.id.clone()).collect();
+        let brought = repository.history(&merge);
+        let brought = brought.iter().map(|commit| commit.id.clone()).filter(|id| !before.contains(id)).collect();
+        let own = self.active(number)?;
+        (own.status, own.closed) = ("completed", Some((now, by)));
+        (own.merge_status, own.merge_commit) = ("succeeded", Some(merge.clone()));
+        let (id, source, target) = (own.repository, own.source.clone(), own.target.clone());
+        own.target_commit.clone_from(&old);
+        self.pushed(id, by, vec![RefUpdate { name: target, old, new: merge }], brought);
+        self.pull_request_event(MERGED, number, "merged", &[("mergeResult", "Succeeded")]);
+        self.pull_request_event(UPDATED, number, "completed", &[("notificationType", "StatusUpdateNotification")]);
+        if deletes_source {
+            self.push(id, by, &[super::RefChange::Delete { name: source }])?;
+        }
+        Ok(())
+    }
+
+    pub(crate) fn abandon(&mut self, number: u32, by: Uuid) -> Result<(), Impossible> {
+        let now = self.now;
+        let own = self.active(number)?;
+        (own.status, own.closed) = ("abandoned", Some((now, by)));
+        self.pull_request_event(UPDATED, number, "abandoned", &[("notificationType", "StatusUpdateNotification")]);
+        Ok(())
+    }
+
+    pub(crate) fn comment_pull_request(&mut self, number: u32, by: Uuid, text: &str) -> Result<u32, Impossible> {
+        let now = self.now;
+        let own = self.pull_requests.get_mut(&number);
+        let own = own.ok_or_else(|| Impossible::Absent(format!("pull request {number}")))?;
+        let thread = own.comments.last().map_or(1, |last| last.thread + 1);
+        own.comments.push(Comment { thread, by, text: text.to_owned(), at: now });
+        let (project, facts) = self.facts_of(number);
+        let subject = Subject::PullRequestComment { number, comment: thread };
+        let title = format!("pull request {number}: comment");
+        self.occur(("tfs", COMMENTED), project, title, facts, subject);
+        Ok(thread)
+    }
+
+    fn facts_of(&self, number: u32) -> (Uuid, Facts) {
+        let own = &self.pull_requests[&number];
+        let project = self.repository_of(own.repository).map_or(Uuid::nil(), |repository| repository.project);
+        let target = own.target.strip_prefix("refs/heads/").unwrap_or(&own.target);
+        let facts = Facts::from([
+            ("repository", vec![own.repository.to_string()]),
+            ("branch", vec![target.to_owned()]),
+            ("pullrequestCreatedBy", vec![own.by.to_string()]),
+            ("pullrequestReviewersContains", own.reviewers.iter().map(|r| r.person.to_string()).collect()),
+        ]);
+        (project, facts)
+    }
+
+    fn pull_request_event(
+        &mut self,
+        event: &'static str,
+        number: u32,
+        what: &str,
+        more: &[(&'static str, &'static str)],
+    ) {
+        let (project, mut facts) = self.facts_of(number);
+        facts.extend(more.iter().map(|(name, value)| (*name, vec![(*value).to_owned()])));
+        let title = format!("pull request {number}: {what}");
+        self.occur(("tfs", event), project, title, facts, Subject::PullRequest { number });
+    }
+}

@@ -1,0 +1,317 @@
+//! Work items of an Agile-like process: types, states, revisions.
+
+use super::{Facts, Impossible, World, next};
+use crate::simulator::occurrence::Subject;
+use jiff::Timestamp;
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use uuid::Uuid;
+
+/// A type of work item.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct WorkItemKind {
+    pub(crate) name: &'static str,
+    pub(crate) reference: &'static str,
+    pub(crate) color: &'static str,
+    pub(crate) icon: &'static str,
+    /// Name, color and category, in order.
+    pub(crate) states: &'static [(&'static str, &'static str, &'static str)],
+}
+
+const NEW: (&str, &str, &str) = ("New", "b2b2b2", "Proposed");
+const ACTIVE: (&str, &str, &str) = ("Active", "007acc", "InProgress");
+const RESOLVED: (&str, &str, &str) = ("Resolved", "ff9d00", "Resolved");
+const CLOSED: (&str, &str, &str) = ("Closed", "339933", "Completed");
+const REMOVED: (&str, &str, &str) = ("Removed", "ffffff", "Removed");
+
+const KINDS: [WorkItemKind; 4] = [
+    WorkItemKind {
+        name: "Bug",
+        reference: "Microsoft.VSTS.WorkItemTypes.Bug",
+        color: "CC293D",
+        icon: "icon_insect",
+        states: &[NEW, ACTIVE, RESOLVED, CLOSED],
+    },
+    WorkItemKind {
+        name: "Task",
+        reference: "Microsoft.VSTS.WorkItemTypes.Task",
+        color: "F2CB1D",
+        icon: "icon_clipboard",
+        states: &[NEW, ACTIVE, CLOSED, REMOVED],
+    },
+    WorkItemKind {
+        name: "User Story",
+        reference: "Microsoft.VSTS.WorkItemTypes.UserStory",
+        color: "009CCC",
+        icon: "icon_book",
+        states: &[NEW, ACTIVE, RESOLVED, CLOSED, REMOVED],
+    },
+    WorkItemKind {
+        name: "Issue",
+        reference: "Microsoft.VSTS.WorkItemTypes.Issue",
+        color: "B4009E",
+        icon: "icon_traffic_cone",
+        states: &[ACTIVE, CLOSED],
+    },
+];
+
+/// The types of every project.
+pub(crate) fn kinds() -> &'static [WorkItemKind] {
+    &KINDS
+}
+
+/// The type of this name.
+pub(crate) fn kind_named(name: &str) -> Option<&'static WorkItemKind> {
+    KINDS.iter().find(|kind| kind.name.eq_ignore_ascii_case(name))
+}
+
+/// A field's value.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Field {
+    Plain(Value),
+    /// Shown as the resource version asks for.
+    Person(Uuid),
+}
+
+/// What an edit puts into a field.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Edit {
+    /// A value.
+    Set(Value),
+    /// Somebody, by account.
+    Person(String),
+    /// Nothing.
+    Clear,
+}
+
+/// A work item: all of its revisions, oldest first, from 1.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct WorkItem {
+    pub(crate) number: u32,
+    pub(crate) project: Uuid,
+    pub(crate) kind: &'static str,
+    pub(crate) is_deleted: bool,
+    pub(crate) revisions: Vec<Revision>,
+}
+
+/// What it was from one change to the next.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Revision {
+    pub(crate) rev: u32,
+    pub(crate) at: Timestamp,
+    pub(crate) by: Uuid,
+    pub(crate) fields: BTreeMap<String, Field>,
+    /// Links: kind and URL.
+    pub(crate) relations: Vec<(String, String)>,
+}
+
+impl WorkItem {
+    pub(crate) fn last(&self) -> &Revision {
+        self.revisions.last().expect("a work item begins with a revision")
+    }
+
+    pub(crate) fn revision(&self, rev: u32) -> Option<&Revision> {
+        self.revisions.iter().find(|own| own.rev == rev)
+    }
+
+    /// The revision before, and this one.
+    pub(crate) fn step(&self, rev: u32) -> Option<(Option<&Revision>, &Revision)> {
+        Some((self.revision(rev.saturating_sub(1)), self.revision(rev)?))
+    }
+}
+
+impl Revision {
+    /// A field that is text.
+    pub(crate) fn text(&self, name: &str) -> Option<&str> {
+        match self.fields.get(name)? {
+            Field::Plain(value) => value.as_str(),
+            Field::Person(_) => None,
+        }
+    }
+}
+
+impl World {
+    /// A new work item in the first state of its type; its number.
+    pub(crate) fn create_work_item(
+        &mut self,
+        project: Uuid,
+        kind: &str,
+        title: &str,
+        by: Uuid,
+    ) -> Result<u32, Impossible> {
+        let kind = kind_named(kind).ok_or_else(|| Impossible::Absent(format!("work item type {kind}")))?;
+        let number = next(&self.work_items, 1);
+        let area = self.project_of(project).name.clone();
+        let plain = [
+            ("System.AreaPath", area.clone()),
+            ("System.IterationPath", area.clone()),
+            ("System.NodeName", area.clone()),
+            ("System.TeamProject", area),
+            ("System.WorkItemType", kind.name.to_owned()),
+            ("System.State", kind.states[0].0.to_owned()),
+            ("System.Reason", "New".to_owned()),
+            ("System.Title", title.to_owned()),
+            ("System.CreatedDate", self.now.to_string()),
+            ("Microsoft.VSTS.Common.StateChangeDate", self.now.to_string()),
+        ];
+        let mut fields: BTreeMap<String, Field> =
+            plain.into_iter().map(|(name, text)| (name.to_owned(), Field::Plain(text.into()))).collect();
+        fields.insert("System.Id".to_owned(), Field::Plain(number.into()));
+        fields.insert("System.CommentCount".to_owned(), Field::Plain(0.into()));
+        fields.insert("Microsoft.VSTS.Common.Priority".to_owned(), Field::Plain(2.into()));
+        fields.insert("System.CreatedBy".to_owned(), Field::Person(by));
+        let item = WorkItem { number, project, kind: kind.name, is_deleted: false, revisions: Vec::new() };
+        self.work_items.insert(number, item);
+        self.revise(number, by, fields, Vec::new());
+        self.work_item_event("workitem.created", number, "created", Facts::new());
+        Ok(number)
+    }
+
+    fn revise(&mut self, number: u32, by: Uuid, mut fields: BTreeMap<String, Field>, relations: Vec<(String, String)>) {
+        let now = self.now;
+        let watermark = self.revisions.len() + 1;
+        let Some(item) = self.work_items.get_mut(&number) else { return };
+        let rev = u32::try_from(item.revisions.len()).unwrap_or_default() + 1;
+        let at = Field::Plain(now.to_string().into());
+        fields.insert("System.Rev".to_owned(), Field::Plain(rev.into()));
+        fields.insert("System.ChangedDate".to_owned(), at.clone());
+        fields.insert("System.AuthorizedDate".to_owned(), at);
+        fields.insert("System.ChangedBy".to_owned(), Field::Person(by));
+        fields.insert("System.AuthorizedAs".to_owned(), Field::Person(by));
+        fields.insert("System.Watermark".to_owned(), Field::Plain(watermark.into()));
+        item.revisions.push(Revision { rev, at: now, by, fields, relations });
+        self.revisions.push((number, rev));
+    }
+
+    fn work_item_mut(&mut self, number: u32) -> Result<&mut WorkItem, Impossible> {
+        let found = self.work_items.get_mut(&number);
+        found.filter(|item| !item.is_deleted).ok_or_else(|| Impossible::Absent(format!("work item {number}")))
+    }
+
+    /// Changes fields; a state must be one of the type's.
+    pub(crate) fn update_work_item(
+        &mut self,
+        number: u32,
+        by: Uuid,
+        edits: &[(String, Edit)],
+    ) -> Result<u32, Impossible> {
+        let now = Field::Plain(self.now.to_string().into());
+        let item = self.work_item_mut(number)?;
+        let (kind, last) = (item.kind, item.last().clone());
+        let mut fields = last.fields;
+        // A comment is of one revision only.
+        fields.remove("System.History");
+        for (name, edit) in edits {
+            match edit {
+                Edit::Set(value) => fields.insert(name.clone(), Field::Plain(value.clone())),
+                Edit::Person(account) => fields.insert(name.clone(), Field::Person(self.person_or_first(account))),
+                Edit::Clear => fields.remove(name),
+            };
+            if name == "System.State" {
+                let Edit::Set(Value::String(state)) = edit else {
+                    return Err(Impossible::State("a work item has a state".to_owned()));
+                };
+                let states = kind_named(kind).map_or(&[][..], |kind| kind.states);
+                let Some((_, _, category)) = states.iter().find(|(name, ..)| name == state) else {
+                    return Err(Impossible::Absent(format!("state {state} of a {kind}")));
+                };
+                fields.insert("System.Reason".to_owned(), Field::Plain(format!("Moved to state {state}").into()));
+                fields.insert("Microsoft.VSTS.Common.StateChangeDate".to_owned(), now.clone());
+                if *category == "Completed" {
+                    fields.insert("Microsoft.VSTS.Common.ClosedDate".to_owned(), now.clone());
+                } else {
+                    fields.remove("Microsoft.VSTS.Common.ClosedDate");
+                }
+            }
+        }
+        self.revise(number, by, fields, last.relations);
+        self.updated_event(number, "updated", false);
+        Ok(self.work_items[&number].last().rev)
+    }
+
+    /// A comment: Azure tells it as a comment and as an update.
+    pub(crate) fn comment_work_item(&mut self, number: u32, by: Uuid, text: &str) -> Result<(), Impossible> {
+        let last = self.work_item_mut(number)?.last().clone();
+        let mut fields = last.fields;
+        let count = match fields.get("System.CommentCount") {
+            Some(Field::Plain(count)) => count.as_u64().unwrap_or_default() + 1,
+            _ => 1,
+        };
+        fields.insert("System.CommentCount".to_owned(), Field::Plain(count.into()));
+        fields.insert("System.History".to_owned(), Field::Plain(text.into()));
+        self.revise(number, by, fields, last.relations);
+        let facts = Facts::from([("commentPattern", vec![text.to_owned()])]);
+        self.work_item_event("workitem.commented", number, "commented", facts);
+        self.updated_event(number, "commented", false);
+        Ok(())
+    }
+
+    /// Links it with something, by kind of link and URL: the fields stay as they are.
+    pub(crate) fn link_work_item(&mut self, number: u32, by: Uuid, kind: &str, url: &str) -> Result<(), Impossible> {
+        let last = self.work_item_mut(number)?.last().clone();
+        let mut relations = last.relations;
+        relations.push((kind.to_owned(), url.to_owned()));
+        let mut fields = last.fields;
+        fields.remove("System.History");
+        self.revise(number, by, fields, relations);
+        self.updated_event(number, "linked", true);
+        Ok(())
+    }
+
+    pub(crate) fn delete_work_item(&mut self, number: u32, by: Uuid) -> Result<(), Impossible> {
+        let last = self.work_item_mut(number)?.last().clone();
+        self.revise(number, by, with_deletion(last.fields, true), last.relations);
+        self.work_item_event("workitem.deleted", number, "deleted", Facts::new());
+        self.work_items.entry(number).and_modify(|item| item.is_deleted = true);
+        Ok(())
+    }
+
+    pub(crate) fn restore_work_item(&mut self, number: u32, by: Uuid) -> Result<(), Impossible> {
+        let found = self.work_items.get_mut(&number).filter(|item| item.is_deleted);
+        let item = found.ok_or_else(|| Impossible::Absent(format!("deleted work item {number}")))?;
+        item.is_deleted = false;
+        let last = item.last().clone();
+        self.revise(number, by, with_deletion(last.fields, false), last.relations);
+        self.work_item_event("workitem.restored", number, "restored", Facts::new());
+        Ok(())
+    }
+
+    fn updated_event(&mut self, number: u32, what: &str, links: bool) {
+        let item = &self.work_items[&number];
+        let changed = item.step(item.last().rev).map(|(before, now)| changed_fields(before, now)).unwrap_or_default();
+        let facts = Facts::from([
+            ("changedFields", changed.iter().map(|name| (*name).to_owned()).collect()),
+            ("linksChanged", vec![links.to_string()]),
+        ]);
+        self.work_item_event("workitem.updated", number, what, facts);
+    }
+
+    fn work_item_event(&mut self, event: &'static str, number: u32, what: &str, mut facts: Facts) {
+        let item = &self.work_items[&number];
+        let (project, last) = (item.project, item.last());
+        let tags = last.text("System.Tags").unwrap_or_default().split(';').map(|tag| tag.trim().to_owned());
+        facts.insert("tag", tags.filter(|tag| !tag.is_empty()).collect());
+        facts.insert("areaPath", last.text("System.AreaPath").map(str::to_owned).into_iter().collect());
+        facts.insert("workItemType", vec![item.kind.to_owned()]);
+        facts.entry("linksChanged").or_insert_with(|| vec!["false".to_owned()]);
+        let subject = Subject::WorkItem { number, rev: last.rev };
+        let title = format!("work item {number} {what} ({})", last.text("System.State").unwrap_or_default());
+        self.occur(("tfs", event), project, title, facts, subject);
+    }
+}
+
+fn with_deletion(mut fields: BTreeMap<String, Field>, deleted: bool) -> BTreeMap<String, Field> {
+    fields.remove("System.History");
+    fields.insert("System.IsDeleted".to_owned(), Field::Plain(json!(deleted)));
+    fields
+}
+
+/// Names of the fields that differ.
+pub(crate) fn changed_fields<'a>(before: Option<&'a Revision>, now: &'a Revision) -> Vec<&'a str> {
+    let old = |name: &str| before.and_then(|before| before.fields.get(name));
+    let mut changed: Vec<&str> =
+        now.fields.iter().filter(|(name, value)| old(name) != Some(value)).map(|(name, _)| name.as_str()).collect();
+    let gone = before.into_iter().flat_map(|before| before.fields.keys());
+    changed.extend(gone.map(String::as_str).filter(|name| !now.fields.contains_key(*name)));
+    changed
+}
