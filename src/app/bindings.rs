@@ -7,7 +7,7 @@ use super::{
     kind,
 };
 use crate::{
-    domain::{Binding, BindingId, ConnectionId, Role, Selection, Slug},
+    domain::{Binding, BindingId, ConnectionId, Meaning, Role, Selection, Slug},
     store::{Change, Expected},
 };
 
@@ -69,6 +69,23 @@ pub async fn remove(app: &App, id: BindingId, precondition: &Precondition) -> Re
     precondition.check(there.version)?;
     app.change(vec![delete(kind::BINDING, &id, there.version)]).await?;
     Ok(())
+}
+
+/// Keeps what the names in bindings mean, and forgets what belongs to no binding any more.
+pub async fn keep_meanings(app: &App, meanings: Vec<Meaning>) -> Result<(), Refusal> {
+    let directory = app.directory();
+    let is_new = |meaning: &Meaning| {
+        let kept = directory.meanings.get(&meaning.binding);
+        directory.bindings.contains_key(&meaning.binding) && kept.is_none_or(|kept| kept.record != *meaning)
+    };
+    let mut changes: Vec<Change> = meanings
+        .iter()
+        .filter(|meaning| is_new(meaning))
+        .map(|meaning| put(kind::MEANING, &meaning.binding, Expected::Any, meaning))
+        .collect();
+    let orphans = directory.meanings.iter().filter(|(id, _)| !directory.bindings.contains_key(id));
+    changes.extend(orphans.map(|(id, kept)| delete(kind::MEANING, id, kept.version)));
+    if changes.is_empty() { Ok(()) } else { app.change(changes).await.map(drop) }
 }
 
 /// The binding with this id.

@@ -2,7 +2,9 @@
 
 use super::kind;
 use crate::{
-    domain::{Binding, BindingId, Connection, ConnectionId, Health, Project, Slug, Subscription, Token, TokenId},
+    domain::{
+        Binding, BindingId, Connection, ConnectionId, Health, Meaning, Project, Slug, Subscription, Token, TokenId,
+    },
     store::{Store, Versioned},
 };
 use serde::de::DeserializeOwned;
@@ -34,8 +36,12 @@ pub struct Directory {
     pub tokens: BTreeMap<TokenId, Kept<Token>>,
     /// Subscriptions by their registry id, which begins with the connection's.
     subscriptions: BTreeMap<String, Arc<Kept<Subscription>>>,
-    /// The bindings of each connection, as translation wants them.
+    /// What the names in bindings mean.
+    pub(super) meanings: BTreeMap<BindingId, Kept<Meaning>>,
+    /// The bindings of each connection.
     by_connection: BTreeMap<ConnectionId, Arc<[Binding]>>,
+    /// The same, and each once more in ids where they are known, as translation wants them.
+    selecting: BTreeMap<ConnectionId, Arc<[Binding]>>,
 }
 
 impl Directory {
@@ -46,10 +52,21 @@ impl Directory {
         // The revision first: a commit in between makes us read once more, not miss it.
         let revision = store.revision();
         let bindings: BTreeMap<BindingId, Kept<Binding>> = records(store, kind::BINDING, |b: &Binding| b.id);
-        let mut by_connection: BTreeMap<ConnectionId, Vec<Binding>> = BTreeMap::new();
-        for binding in bindings.values() {
-            by_connection.entry(binding.record.connection).or_default().push(binding.record.clone());
+        let meanings: BTreeMap<BindingId, Kept<Meaning>> = records(store, kind::MEANING, |m: &Meaning| m.binding);
+        let (mut by_connection, mut selecting) = (BTreeMap::new(), BTreeMap::new());
+        for Kept { record: binding, .. } in bindings.values() {
+            let of_connection: &mut Vec<Binding> = by_connection.entry(binding.connection).or_default();
+            of_connection.push(binding.clone());
+            let selecting: &mut Vec<Binding> = selecting.entry(binding.connection).or_default();
+            selecting.push(binding.clone());
+            let meaning = meanings.get(&binding.id).filter(|meaning| meaning.record.of == binding.selection);
+            selecting.extend(
+                meaning.map(|Kept { record, .. }| Binding { selection: record.ids.clone(), ..binding.clone() }),
+            );
         }
+        let shared = |all: BTreeMap<ConnectionId, Vec<Binding>>| {
+            all.into_iter().map(|(id, bindings)| (id, bindings.into())).collect()
+        };
         Self {
             revision,
             connections: records(store, kind::CONNECTION, |c: &Connection| c.id),
@@ -58,13 +75,20 @@ impl Directory {
             bindings,
             tokens: records(store, kind::TOKEN, |t: &Token| t.id),
             subscriptions: subscriptions(store, &before.subscriptions),
-            by_connection: by_connection.into_iter().map(|(id, bindings)| (id, bindings.into())).collect(),
+            meanings,
+            by_connection: shared(by_connection),
+            selecting: shared(selecting),
         }
     }
 
     /// The bindings that select from this connection.
     pub fn bindings_of(&self, connection: ConnectionId) -> &[Binding] {
         self.by_connection.get(&connection).map_or(&[], |bindings| bindings)
+    }
+
+    /// The same, and once more in ids where it is known what their names mean.
+    pub fn selecting(&self, connection: ConnectionId) -> &[Binding] {
+        self.selecting.get(&connection).map_or(&[], |bindings| bindings)
     }
 
     /// The bindings of this project, by id.

@@ -49,6 +49,8 @@ pub mod kind {
     pub const TOKEN: &str = "token";
     /// [`crate::domain::Subscription`] by connection and key.
     pub const SUBSCRIPTION: &str = "subscription";
+    /// [`crate::domain::Meaning`] by binding.
+    pub const MEANING: &str = "meaning";
     /// Sealed keys by name.
     pub const SECRET: &str = "secret";
     /// [`crate::domain::Health`] by the connection's id.

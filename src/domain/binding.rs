@@ -94,3 +94,14 @@ pub struct Binding {
     /// When it was last changed.
     pub updated_at: Timestamp,
 }
+
+/// What the names in a binding meant when Azure was last asked. As kept in the registry under kind `meaning`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Meaning {
+    /// The binding.
+    pub binding: BindingId,
+    /// What it selected then; once the binding selects something else, this means nothing any more.
+    pub of: Selection,
+    /// The same in Azure's ids.
+    pub ids: Selection,
+}

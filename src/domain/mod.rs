@@ -11,7 +11,7 @@ mod subscription;
 mod token;
 
 pub use self::{
-    binding::{AzureRef, Binding, BranchRule, Role, Selection},
+    binding::{AzureRef, Binding, BranchRule, Meaning, Role, Selection},
     connection::{Connection, Header, HookGeneration, HookMode, Sealed, ServicePrincipal, SignatureCheck},
     framing::{join, split},
     health::{AzureScope, Grant, Health, HealthState, ScopeHealth},

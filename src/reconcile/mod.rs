@@ -13,6 +13,7 @@ mod desired;
 pub mod hook;
 mod known;
 mod ledger;
+mod meaning;
 mod plan;
 pub mod removal;
 mod report;

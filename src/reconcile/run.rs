@@ -4,6 +4,7 @@ use super::{
     apply::{self, Hands},
     known::Known,
     ledger::Ledger,
+    meaning::meanings,
     plan::{Situation, plan},
     report::{Report, steps},
     settle::{announced, arrived, not_offered, record, settle},
@@ -11,7 +12,7 @@ use super::{
     upkeep::Remembered,
 };
 use crate::{
-    app::{App, Kept, subscriptions::SUBSCRIPTIONS_MAX},
+    app::{App, Kept, bindings, subscriptions::SUBSCRIPTIONS_MAX},
     azure::client::{AzureDevOps, Failure, Priority},
     domain::{Connection, ConnectionId, HookMode, Spec, Subscription, SubscriptionKey, SubscriptionState},
 };
@@ -62,6 +63,13 @@ async fn of_connection(app: &App, kept: &Kept<Connection>, mode: Mode, remembere
         Ok(known) => known,
         Err(failure) => return failed("what the bindings select could not be looked up", &failure),
     };
+    if mode != Mode::Look {
+        // Before any hook is made: what it delivers is to find its projects.
+        let meanings = meanings(directory.bindings_of(kept.record.id), &known.resolution.selected);
+        if let Err(error) = bindings::keep_meanings(app, meanings).await {
+            tracing::warn!(%error, "what the bindings' names mean could not be kept; the next run tries again");
+        }
+    }
     match kept.record.hooks {
         HookMode::Manual => by_hand(mode, &known, &mut ledger).await,
         HookMode::Managed => managed(app, kept, &*azure, mode, &known, &mut ledger).await,

@@ -248,6 +248,14 @@ impl Simulator {
         })
     }
 
+    /// Takes away the links of a work item to a URL.
+    pub fn unlink_work_item(&self, number: u32, url: &str) -> Done {
+        self.change(|world| {
+            let by = world.person_or_first("");
+            world.unlink_work_item(number, by, url)
+        })
+    }
+
     /// Puts a work item into the bin.
     pub fn delete_work_item(&self, number: u32) -> Done {
         self.change(|world| {

@@ -104,7 +104,7 @@ fn one(directory: &Directory, settings: &Settings, record: &Record) -> Result<Ve
         source: &connection.record.url,
         notification: id,
         reason: notification.reason,
-        bindings: directory.bindings_of(notification.connection),
+        bindings: directory.selecting(notification.connection),
         settings,
     };
     catch_unwind(AssertUnwindSafe(|| translate(&notification.body, &context)))

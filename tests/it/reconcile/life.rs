@@ -344,3 +344,39 @@ async fn the_worker_runs_at_start_and_on_every_change() {
     pair.gateway.app.stop();
     tokio::time::timeout(Duration::from_secs(10), worker).await.expect("it stops").unwrap();
 }
+
+#[tokio::test]
+async fn an_event_that_names_its_project_by_id_alone_finds_the_binding_that_names_it_by_name() {
+    let pair = Pair::start().await;
+    let binding = pair.bind("shop", json!({ "role": "build_provider" })).await;
+    pair.run().await;
+    let hook = pair.hook("ms.vss-pipelines.run-state-changed-event");
+    let run = |number: u32| {
+        json!({
+            "subscriptionId": hook.id, "notificationId": number, "id": Uuid::new_v4(), "eventType": hook.event_type,
+            "resource": {
+                "projectId": hook.publisher_inputs["projectId"],
+                "run": { "id": number, "state": "completed", "result": "succeeded", "finishedDate": "2026-11-22T10:00:00Z",
+                    "pipeline": { "id": 7, "name": "CI" }, "url": "https://dev.azure.com/fabrikam/x" },
+                "pipeline": { "id": 7, "name": "CI" },
+            },
+        })
+    };
+    deliver(&pair, &hook.id, run(1)).await;
+    let app = Arc::clone(&pair.gateway.app);
+    while hookwell::translate::step::step(&app).await.unwrap().count > 0 {}
+    let projects = async || {
+        let events = pair.gateway.get("/v1/events").await.json();
+        let last = events["data"].as_array().unwrap().last().unwrap().clone();
+        last["data"]["customData"]["hookwell"]["projects"].clone()
+    };
+    assert_eq!(projects().await, json!(["shop"]));
+
+    // The binding is changed to mean something else: what its names meant before is not held against it.
+    let other = json!({ "azure_project": "another" });
+    let reply = pair.gateway.ask("PATCH", &format!("/v1/bindings/{binding}")).header("if-match", "*").json(&other);
+    assert_eq!(reply.send().await.status, 200);
+    deliver(&pair, &hook.id, run(2)).await;
+    while hookwell::translate::step::step(&app).await.unwrap().count > 0 {}
+    assert_eq!(projects().await, json!([]));
+}
