@@ -144,8 +144,8 @@ pub async fn attention(app: &App) -> Result<Vec<Attention>, Error> {
     if backlog >= BACKLOG_NOTABLE {
         all.push(Attention::Backlog(backlog));
     }
-    subscriptions_attention(app, &mut all);
     all.extend(ailing(&app.directory()));
+    subscriptions_attention(app, &mut all);
     Ok(all)
 }
 

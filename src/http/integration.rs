@@ -9,6 +9,9 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use warp::reply::Response;
 
+/// Longest text about one thing.
+const DETAIL_CHARS_MAX: usize = 2_000;
+
 /// What wants attention.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
@@ -72,8 +75,10 @@ pub struct IntegrationView {
 
 impl From<Attention> for AttentionView {
     fn from(attention: Attention) -> Self {
-        let plain =
-            |kind, detail, link: Option<&str>| Self { kind, detail, remedy: None, link: link.map(str::to_owned) };
+        let plain = |kind, detail: String, link: Option<&str>| {
+            let detail = detail.chars().take(DETAIL_CHARS_MAX).collect();
+            Self { kind, detail, remedy: None, link: link.map(str::to_owned) }
+        };
         match attention {
             Attention::StoreNotReady(reason) => plain(AttentionKind::StoreNotReady, reason, Some("/readyz")),
             Attention::Quarantined(count) => plain(

@@ -1,6 +1,6 @@
 //! Checks of connections: whether Azure DevOps is reached, accepts us, and lets us do what we need.
 //!
-//! [`probe`] asks, [`judge`] draws the conclusion, [`advice`] has the words, [`watch`] asks again in the background.
+//! [`probe`] asks, [`judge()`] draws the conclusion, [`advice`] has the words, [`watch`] asks again in the background.
 
 pub mod advice;
 mod judge;

@@ -11,6 +11,7 @@ mod panics;
 mod resources;
 mod scripted;
 mod signatures;
+mod simulated;
 mod stream;
 
 pub(crate) use self::signatures::signature;

@@ -1,0 +1,186 @@
+//! Connections and discovery against the simulated Azure DevOps, through the API and a real socket.
+
+use crate::{
+    azure::Azure,
+    harness::{Gateway, Reply},
+};
+use hookwell::{
+    azure::client::Dialer,
+    clock::SystemClock,
+    config::Settings,
+    simulator::{Options, Refusal, ScopeRefusal, ServerVersion, TokenState, tokens},
+    store::MemoryStore,
+};
+use serde_json::{Value, json};
+use std::sync::Arc;
+
+async fn gateway() -> Gateway {
+    let store = Arc::new(MemoryStore::new());
+    let dialer = Arc::new(Dialer::new(Arc::new(SystemClock::default())));
+    Gateway::reaching(Settings::default(), Arc::<MemoryStore>::clone(&store), store, dialer).await
+}
+
+async fn azure(options: Options) -> Azure {
+    Azure::start(options, Arc::new(SystemClock::default())).await
+}
+
+async fn connect(gateway: &Gateway, azure: &Azure, token: &str) -> Reply {
+    gateway.post("/v1/connections", json!({ "name": "Fabrikam", "url": azure.url(), "token": token })).await
+}
+
+fn word(view: &Value, pointer: &str) -> String {
+    view.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned()
+}
+
+/// The scopes with this result.
+fn with_result(view: &Value, result: &str) -> Vec<String> {
+    let scopes = view["check"]["scopes"].as_array().unwrap().iter();
+    scopes.filter(|found| found["result"] == result).map(|found| word(found, "/scope")).collect()
+}
+
+#[tokio::test]
+async fn a_full_token_is_enabled_in_every_edition() {
+    let gateway = gateway().await;
+    for (options, deployment, version) in [
+        (Options::services("fabrikam"), "services", "7.1"),
+        (Options::server("Coll", ServerVersion::V2022_1), "server", "7.1"),
+        (Options::server("Coll", ServerVersion::V2020), "server", "6.0"),
+        (
+            Options { virtual_directory: Some("tfs".to_owned()), ..Options::server("Coll", ServerVersion::V2019) },
+            "server",
+            "5.0",
+        ),
+    ] {
+        let azure = azure(options).await;
+        let made = connect(&gateway, &azure, tokens::FULL).await.json();
+        let found = ["/status", "/check/deployment", "/check/api_version"].map(|pointer| word(&made, pointer));
+        assert_eq!(found, ["enabled", deployment, version], "{made}");
+        assert_eq!(with_result(&made, "ok").len(), 6, "{made}");
+        assert!(!word(&made, "/check/identity/display_name").is_empty());
+    }
+}
+
+#[tokio::test]
+async fn a_token_with_too_little_says_what_is_missing() {
+    let (gateway, azure) = (gateway().await, azure(Options::services("fabrikam")).await);
+    for refusal in [ScopeRefusal::Unauthorized, ScopeRefusal::Forbidden] {
+        azure.simulator.fail(|faults| faults.scope_refusal = refusal);
+        let made = connect(&gateway, &azure, tokens::WORK_ONLY).await.json();
+        assert_eq!(word(&made, "/status"), "needs_attention");
+        let missing = with_result(&made, "missing");
+        assert!(missing.contains(&"code".to_owned()) && !missing.contains(&"work_items".to_owned()), "{made}");
+        assert!(word(&made, "/check/cause").contains("Code (Read)"), "{made}");
+        let made = connect(&gateway, &azure, tokens::WITHOUT_RELEASE).await.json();
+        assert_eq!(
+            (word(&made, "/status").as_str(), with_result(&made, "missing")),
+            ("enabled", vec!["release".to_owned()])
+        );
+    }
+    let made = connect(&gateway, &azure, tokens::WITHOUT_EDIT).await;
+    assert_eq!(with_result(&made.json(), "missing"), ["service_hooks"]);
+    assert!(word(&made.json(), "/check/remedy").starts_with("Ask a Project Collection Administrator"));
+    let manual = gateway.ask("PATCH", made.header("location")).header("if-match", "*");
+    assert_eq!(word(&manual.json(&json!({ "hooks": "manual" })).send().await.json(), "/status"), "enabled");
+}
+
+#[tokio::test]
+async fn a_token_that_dies_is_seen_and_its_successor_takes_over() {
+    let (gateway, azure) = (gateway().await, azure(Options::services("fabrikam")).await);
+    let made = connect(&gateway, &azure, tokens::FULL).await;
+    let path = made.header("location").to_owned();
+    let check = || async { gateway.ask("POST", &format!("{path}/check")).send().await.json() };
+    for refusal in [Refusal::SignInPage, Refusal::Redirect, Refusal::Unauthorized] {
+        azure.simulator.fail(|faults| (faults.refusal, faults.suppress_is_ignored) = (refusal, true));
+        azure.simulator.set_token(tokens::FULL, TokenState::Expired);
+        let checked = check().await;
+        assert_eq!(word(&checked, "/status"), "needs_attention", "{refusal:?} {checked}");
+        assert!(word(&checked, "/check/cause").starts_with("Azure DevOps does not accept the token"), "{checked}");
+        azure.simulator.set_token(tokens::FULL, TokenState::Live);
+        assert_eq!(word(&check().await, "/status"), "enabled");
+    }
+    let change = async |token: &str| {
+        let request = gateway.ask("PATCH", &path).header("if-match", "*").json(&json!({ "token": token }));
+        request.send().await
+    };
+    assert_eq!(change(tokens::EXPIRED).await.wrong(), ["/token"]);
+    assert_eq!(word(&check().await, "/status"), "enabled", "the old one is still in use");
+    assert_eq!(word(&change(tokens::WITHOUT_RELEASE).await.json(), "/status"), "enabled");
+    assert_eq!(with_result(&check().await, "missing"), ["release"], "the new one is in use");
+}
+
+#[tokio::test]
+async fn a_server_behind_a_proxy_with_an_authority_of_its_own_is_reached_step_by_step() {
+    let folder = tempfile::tempdir().unwrap();
+    let (cert, key) = (folder.path().join("cert.pem"), folder.path().join("key.pem"));
+    let own = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
+    std::fs::write(&cert, own.cert.pem()).unwrap();
+    std::fs::write(&key, own.signing_key.serialize_pem()).unwrap();
+    let options = Options {
+        virtual_directory: Some("tfs".to_owned()),
+        required_headers: vec![("cf-access-client-id".to_owned(), "abc".to_owned())],
+        ..Options::server("Coll", ServerVersion::V2022)
+    };
+    let azure = Azure::start_tls(options, Arc::new(SystemClock::default()), cert, key).await;
+    let gateway = gateway().await;
+    let made = connect(&gateway, &azure, tokens::FULL).await;
+    assert_eq!(word(&made.json(), "/status"), "unreachable");
+    assert!(word(&made.json(), "/check/remedy").contains("as ca_bundle with PATCH"), "{made:?}");
+    let change = async |body: Value| {
+        gateway.ask("PATCH", made.header("location")).header("if-match", "*").json(&body).send().await.json()
+    };
+    let trusted = change(json!({ "ca_bundle": own.cert.pem() })).await;
+    assert_eq!(word(&trusted, "/status"), "needs_attention", "{trusted}");
+    assert!(word(&trusted, "/check/remedy").contains("that wants headers: send them as headers"), "{trusted}");
+    let through = change(json!({ "headers": "CF-Access-Client-Id: abc" })).await;
+    assert_eq!(word(&through, "/status"), "enabled", "{through}");
+}
+
+#[tokio::test]
+async fn what_is_not_there_is_told_from_what_is_not_azure_devops() {
+    let (gateway, azure) = (gateway().await, azure(Options::services("fabrikam")).await);
+    let elsewhere = azure.url().replace("fabrikam", "nobody");
+    let body = |url: &str| json!({ "name": "x", "url": url, "token": tokens::FULL });
+    let wrong = gateway.post("/v1/connections", body(&elsewhere)).await.json();
+    assert_eq!(word(&wrong, "/status"), "needs_attention");
+    assert!(word(&wrong, "/check/cause").starts_with("there is no organization or collection at"), "{wrong}");
+    let url = azure.url();
+    drop(azure);
+    let gone = gateway.post("/v1/connections", body(&url)).await.json();
+    assert_eq!(word(&gone, "/status"), "unreachable", "{gone}");
+}
+
+#[tokio::test]
+async fn a_service_principal_is_enabled_and_a_wrong_secret_is_told() {
+    let (gateway, azure) = (gateway().await, azure(Options::services("fabrikam")).await);
+    let authority = azure.url().trim_end_matches("/fabrikam").to_owned();
+    for (secret, status) in [(tokens::CLIENT_SECRET, "enabled"), ("wrong", "needs_attention")] {
+        let principal = json!({ "tenant": tokens::TENANT, "client_id": tokens::CLIENT_ID, "client_secret": secret, "authority": authority });
+        let body = json!({ "name": "x", "url": azure.url(), "service_principal": principal });
+        let made = gateway.post("/v1/connections", body).await.json();
+        assert_eq!(word(&made, "/status"), status, "{made}");
+    }
+}
+
+#[tokio::test]
+async fn what_a_binding_needs_is_discovered() {
+    let (gateway, azure) = (gateway().await, azure(Options::services("fabrikam")).await);
+    let path = connect(&gateway, &azure, tokens::FULL).await.header("location").to_owned() + "/azure";
+    let first = async |list: &str| {
+        let reply = gateway.get(&format!("{path}/{list}")).await;
+        assert_eq!(reply.status, 200, "{reply:?}");
+        reply.json()["data"][0].clone()
+    };
+    let project = first("projects?search=CAF").await;
+    assert_eq!(project["name"], "Fiber Café");
+    let id = word(&project, "/id");
+    let repository = first(&format!("repositories?azure_project={id}&search=shop")).await;
+    assert_eq!((&repository["name"], &repository["azure_project_name"]), (&json!("web shop"), &json!("Fiber Café")));
+    let branch =
+        first(&format!("branches?azure_project={id}&repository={}&search=MAI", word(&repository, "/id"))).await;
+    assert_eq!((&branch["name"], word(&branch, "/commit").len()), (&json!("main"), 40));
+    assert!(first(&format!("pipelines?azure_project={id}")).await["id"].is_i64());
+    let kind = first("work-item-types?azure_project=Fiber%20Caf%C3%A9&search=bug").await;
+    assert!(kind["states"].as_array().unwrap().iter().any(|state| state["category"] == "Completed"), "{kind}");
+    let reply = gateway.get(&format!("{path}/pipelines?azure_project=Nowhere")).await;
+    assert_eq!((reply.status.as_u16(), reply.problem().as_str()), (404, "azure-not-found"));
+}
