@@ -4,9 +4,12 @@ mod command_line;
 mod corpus;
 mod crash;
 mod doors;
+mod package;
 mod resume;
 mod secrets;
+mod simulated;
 mod tls;
+mod walkthrough;
 
 use hookwell::{
     gateway::loopback_client,
