@@ -53,7 +53,9 @@ async fn the_documented_replies_are_read_whole() {
     assert_eq!(events.len(), count("spec--hooks-eventtypes.json"));
     assert!(events.iter().all(|event| !event.resource_versions.is_empty()));
     let all = azure.subscriptions(Host::Main).await.unwrap();
-    assert_eq!(all.len(), count("spec--hooks-subscriptions-list.json"));
+    let documented = body("spec--hooks-subscriptions-list.json").unwrap();
+    let of_ours = |one: &&Value| one["consumerId"] == "webHooks";
+    assert_eq!(all.len(), documented["value"].as_array().unwrap().iter().filter(of_ours).count());
     assert!(all.iter().all(|one| one.created_by.is_some() && !one.publisher_inputs.is_empty()));
     let made = azure.create_subscription(&draft()).await.unwrap();
     // The example is older than the member `status`.

@@ -52,7 +52,10 @@ pub(crate) struct Process {
 impl Process {
     /// Starts it on `data_dir` and waits until it says where it listens.
     pub(crate) fn start(data_dir: &Path, flags: &[&str]) -> Self {
-        let mut command = hookwell(&["serve", "--listen", "127.0.0.1:0", "--data-dir", data_dir.to_str().unwrap()]);
+        let mut command = hookwell(&["serve", "--data-dir", data_dir.to_str().unwrap()]);
+        if !flags.contains(&"--listen") {
+            command.args(["--listen", "127.0.0.1:0"]);
+        }
         command.args(flags).env("HOOKWELL_ADMIN_TOKEN", ADMIN_TOKEN);
         let mut child = command.stderr(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
         let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
