@@ -283,7 +283,7 @@ impl Simulator {
         id
     }
 
-    /// Gives the person of this account bits of the namespace ServiceHooks (view 1, edit 2, delete 4), in a project or
+    /// Gives the person of this account bits of the namespace `ServiceHooks` (view 1, edit 2, delete 4), in a project or
     /// in the whole collection.
     pub fn allow_hooks(&self, account: &str, project: Option<Uuid>, bits: u32) {
         self.change(|world| {

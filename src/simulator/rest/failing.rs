@@ -10,7 +10,7 @@ use serde_json::json;
 use std::time::Duration;
 
 /// What a request that is meant to fail gets; `None` lets it pass. Throttling is not among it: see [`throttled`].
-pub(super) async fn answer(instance: &Instance, failing: Failing) -> Option<Answer> {
+pub(super) async fn answer(failing: Failing) -> Option<Answer> {
     let json = |status, kind, message: &str| Some(Answer::from(Refusal::new(status, kind, message)));
     match failing {
         Failing::Unavailable => {

@@ -139,7 +139,7 @@ async fn behind_proxy(simulator: &Simulator, request: &Request, met: &mut Met) -
         let mut faults = instance.faults();
         let target = format!("{}?{}", request.path, request.raw_query);
         let struck = |rule: &mut super::faults::Rule| rule.strikes(request.method.as_str(), &target, dice);
-        let failing = faults.rules.iter_mut().filter_map(|rule| struck(rule).then_some(rule.answer)).next();
+        let failing = faults.rules.iter_mut().find_map(|rule| struck(rule).then_some(rule.answer));
         (faults.delay_milliseconds, failing)
     };
     if delay > 0 {
@@ -151,7 +151,7 @@ async fn behind_proxy(simulator: &Simulator, request: &Request, met: &mut Met) -
             met.headers.extend(headers);
             answer
         }
-        Some(failing) => failing::answer(instance, failing).await,
+        Some(failing) => failing::answer(failing).await,
         None => None,
     };
     if let Some(answer) = struck {
@@ -220,7 +220,6 @@ async fn call(
         tokio::time::sleep(Duration::from_millis(delay)).await;
     }
     let call = Call {
-        method: request.method.clone(),
         host: target.host,
         place: target::place(instance, &request.headers),
         project,

@@ -8,7 +8,7 @@ mod release;
 mod work_item;
 
 pub(crate) use self::{
-    build::{Approval, Build, BuildDefinition, Job, Stage},
+    build::{Approval, Build, BuildDefinition, Stage},
     git::{Commit, GitRef, NO_OBJECT, Push, RefUpdate, Repository},
     pull_request::{Comment, PullRequest, Reviewer},
     release::{Deployment, Release, ReleaseDefinition, ReleaseEnvironment},

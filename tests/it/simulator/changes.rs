@@ -78,7 +78,7 @@ async fn a_pull_request_goes_its_way_and_the_target_gets_its_commits() {
     let path = format!("_apis/git/repositories/{web}/pullRequests/{number}");
     assert_eq!(asker.read(&format!("{path}/iterations")).await["count"], 2);
     assert_eq!(asker.read(&format!("{path}/commits")).await["count"], 2);
-    asker.clock.advance(Duration::from_secs(60));
+    asker.clock.advance(Duration::from_mins(1));
     simulator.complete_pull_request(number, true).unwrap();
     let own = asker.read(&path).await;
     assert_eq!((&own["status"], &own["closedDate"]), (&"completed".into(), &"2026-11-04T08:01:00Z".into()));
@@ -94,12 +94,12 @@ async fn builds_are_found_by_the_time_that_they_are_ordered_by() {
     let (asker, project, _) = shop().await;
     let simulator = &asker.azure.simulator;
     let ci = simulator.definition(project, "web shop CI").unwrap();
-    asker.clock.advance(Duration::from_secs(3_600));
+    asker.clock.advance(Duration::from_hours(1));
     let early = simulator.queue_build(ci, "main").unwrap();
     simulator.start_build(early).unwrap();
-    asker.clock.advance(Duration::from_secs(3_600));
+    asker.clock.advance(Duration::from_hours(1));
     let late = simulator.run_build(ci, "main", "partiallySucceeded").unwrap();
-    asker.clock.advance(Duration::from_secs(60));
+    asker.clock.advance(Duration::from_mins(1));
     simulator.finish_build(early, "canceled").unwrap();
     let base = format!("{CAFE}/_apis/build/builds?minTime=2026-11-04T09:30:00Z");
     let ids = |value: serde_json::Value| -> Vec<u64> {
@@ -126,7 +126,7 @@ async fn a_release_is_deployed_or_refused() {
     let ci = simulator.definition(project, "web shop CI").unwrap();
     let build = simulator.run_build(ci, "main", "succeeded").unwrap();
     let release = simulator.create_release(1, build).unwrap();
-    asker.clock.advance(Duration::from_secs(60));
+    asker.clock.advance(Duration::from_mins(1));
     simulator.start_deployment(release, "Staging", None).unwrap();
     simulator.finish_deployment(release, "Staging", "succeeded").unwrap();
     simulator.start_deployment(release, "Production", Some("juergen@fabrikam.example")).unwrap();
@@ -148,7 +148,7 @@ async fn a_work_item_has_a_revision_for_each_change() {
     let (asker, project, _) = shop().await;
     let simulator = &asker.azure.simulator;
     let number = simulator.create_work_item(project, "Bug", "Cold espresso").unwrap();
-    asker.clock.advance(Duration::from_secs(60));
+    asker.clock.advance(Duration::from_mins(1));
     simulator.move_work_item(number, "Active").unwrap();
     simulator.comment_work_item(number, "It was the cup.").unwrap();
     simulator.link_work_item(number, "ArtifactLink", "vstfs:///Git/PullRequestId/1").unwrap();
@@ -183,7 +183,7 @@ async fn a_work_item_has_a_revision_for_each_change() {
 async fn queries_compare_days_unless_they_are_asked_to_be_precise() {
     let (asker, project, _) = shop().await;
     let simulator = &asker.azure.simulator;
-    asker.clock.advance(Duration::from_secs(3_600));
+    asker.clock.advance(Duration::from_hours(1));
     let number = simulator.create_work_item(project, "Task", "Later").unwrap();
     let ask = async |precise: bool, when: &str| {
         let query = format!(

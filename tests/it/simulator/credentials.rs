@@ -118,7 +118,7 @@ async fn a_service_principal_gets_a_bearer_token_that_ends() {
     let headers = [("authorization", bearer.as_str())];
     let got = asker.send(Method::GET, "_apis/connectionData?api-version=7.1-preview", &headers, None).await;
     assert_eq!(got.json()["authenticatedUser"]["providerDisplayName"], "Gateway");
-    asker.clock.advance(Duration::from_secs(3_600));
+    asker.clock.advance(Duration::from_hours(1));
     assert_eq!(asker.send(Method::GET, "_apis/projects", &headers, None).await.status, 203);
     assert_eq!(asker.post("/elsewhere/oauth2/v2.0/token", &form(tokens::CLIENT_SECRET)).await.status, 400);
 }

@@ -5,7 +5,9 @@ mod changes;
 mod credentials;
 mod levers;
 mod paging;
+mod renderings;
 mod shapes;
+mod tls;
 mod versions;
 
 use crate::azure::Azure;
