@@ -41,7 +41,15 @@ impl Azure {
         let listen = Listen { address, tls, connections_max: 256, header_timeout: Duration::from_secs(30) };
         let server = tokio::spawn(async move {
             let stopped = async move { drop(stopped.await) };
-            serve::serve(service, listener, &listen, certificates, prometheus_client::metrics::gauge::Gauge::default(), stopped).await;
+            serve::serve(
+                service,
+                listener,
+                &listen,
+                certificates,
+                prometheus_client::metrics::gauge::Gauge::default(),
+                stopped,
+            )
+            .await;
         });
         Self { simulator, stop: Some(stop), server }
     }

@@ -5,9 +5,11 @@
     reason = "a test's unwrap is an assertion, its output is read by people"
 )]
 
+mod azure;
 mod harness;
 mod http;
 mod process;
+mod simulator;
 mod store;
 mod tidy;
 mod translate;

@@ -27,6 +27,9 @@ fn input(input: &Input) -> Value {
         "values": {"inputId": input.id, "defaultValue": "", "possibleValues": [any], "isLimitedToPossibleValues": false},
     });
     match input.takes {
+        Takes::Text if input.id == "commentPattern" => {
+            shown["validation"] = json!({"dataType": "string", "minLength": 1, "maxLength": 1024});
+        }
         Takes::Text => shown["validation"] = json!({"dataType": "string"}),
         Takes::Guid => shown["validation"] = json!({"dataType": "guid"}),
         Takes::ServerPath => {
