@@ -9,7 +9,7 @@ use crate::{
 };
 use clap::Args;
 use prometheus_client::metrics::gauge::Gauge;
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{fmt::Write as _, net::SocketAddr, sync::Arc, time::Duration};
 use tokio::net::TcpListener;
 
 /// Where it listens, unless it is told otherwise: beside a gateway at its own default.
@@ -114,7 +114,7 @@ fn welcome(simulator: &Simulator, manual_clock: bool, origin: &str) -> String {
     );
     for (route, about) in simulator::ADMIN_ROUTES {
         if manual_clock || !route.contains("/clock") {
-            text.push_str(&format!("  {route:<44} {about}\n"));
+            let _ = writeln!(text, "  {route:<44} {about}");
         }
     }
     text.push_str("\nWhat it is asked, and what it delivers:\n\n");

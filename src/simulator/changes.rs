@@ -248,6 +248,14 @@ impl Simulator {
         })
     }
 
+    /// Takes away the links of a work item to a URL.
+    pub fn unlink_work_item(&self, number: u32, url: &str) -> Done {
+        self.change(|world| {
+            let by = world.person_or_first("");
+            world.unlink_work_item(number, by, url)
+        })
+    }
+
     /// Puts a work item into the bin.
     pub fn delete_work_item(&self, number: u32) -> Done {
         self.change(|world| {
@@ -275,7 +283,7 @@ impl Simulator {
         id
     }
 
-    /// Gives the person of this account bits of the namespace ServiceHooks (view 1, edit 2, delete 4), in a project or
+    /// Gives the person of this account bits of the namespace `ServiceHooks` (view 1, edit 2, delete 4), in a project or
     /// in the whole collection.
     pub fn allow_hooks(&self, account: &str, project: Option<Uuid>, bits: u32) {
         self.change(|world| {

@@ -39,9 +39,14 @@ pub(crate) fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// As finely as Azure writes times down.
+fn to_microseconds(time: Timestamp) -> Timestamp {
+    Timestamp::from_microsecond(time.as_microsecond()).unwrap_or(time)
+}
+
 impl Instance {
     pub(super) fn new(options: Options, clock: Arc<dyn Clock>) -> Self {
-        let world = World::new(&options, clock.now());
+        let world = World::new(&options, to_microseconds(clock.now()));
         Self {
             options,
             clock,
@@ -71,7 +76,7 @@ impl Instance {
     /// Changes the world now, and gives what happened by it.
     pub(super) fn change<T>(&self, change: impl FnOnce(&mut World) -> T) -> (T, Vec<Occurrence>) {
         let mut world = self.world();
-        world.now = self.now();
+        world.now = to_microseconds(self.now());
         let value = change(&mut world);
         (value, world.happened())
     }

@@ -1,18 +1,53 @@
-//! One organization with a project, a repository, a pipeline and work items, that changes when it is told to and says
-//! so as a service hook would: one envelope per subscription and change, in the shapes that Microsoft documents.
+//! One organization with a project, a repository, a pipeline and work items, that says at once what its service hooks
+//! would say: one envelope per change, new each time. Unlike [`super::Simulator`] it keeps nothing, so it can say a
+//! million things.
 
+use super::{
+    options::Place,
+    payload::{self, Version, View, build::Around},
+    people::Person,
+    world::{
+        Build, BuildDefinition, Commit, Field, NO_OBJECT, People, Project, PullRequest, Push, RefUpdate, Repository,
+        Reviewer, Revision, Stage, WorkItem,
+    },
+};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use uuid::{Uuid, uuid};
 
 const COLLECTION: Uuid = uuid!("2f0dd4c5-8a3c-4a52-9a3d-6f9a7c2b1e01");
 const PROJECT: Uuid = uuid!("7c1e5d9a-52f4-4b8e-8f0e-1d2c3b4a5f02");
 const REPOSITORY: Uuid = uuid!("b3f1c2d4-9e6a-4c7b-a1d0-5e4f3a2b1c03");
 const PIPELINE: u32 = 12;
-const NO_OBJECT: &str = "0000000000000000000000000000000000000000";
+const MAIN: &str = "refs/heads/main";
+const COMMENT: &str = "Cache the price list";
 /// Everybody who works here; one name is not ASCII, as in life.
-const PEOPLE: [(&str, &str); 4] =
-    [("Ana Souza", "ana"), ("Jürgen Weiß", "juergen"), ("Mei Chen", "mei"), ("Sam Okafor", "sam")];
+const PEOPLE: [(&str, &str); 4] = [
+    ("Ana Souza", "ana@fabrikam.example"),
+    ("Jürgen Weiß", "juergen@fabrikam.example"),
+    ("Mei Chen", "mei@fabrikam.example"),
+    ("Sam Okafor", "sam@fabrikam.example"),
+];
+/// Every word of Azure's that a caller may name.
+const WORDS: [&str; 16] = [
+    "active",
+    "completed",
+    "abandoned",
+    "succeeded",
+    "partiallySucceeded",
+    "failed",
+    "canceled",
+    "skipped",
+    "rejected",
+    "inProgress",
+    "canceling",
+    "notStarted",
+    "waiting",
+    "running",
+    "queued",
+    "conflicts",
+];
 
 /// One notification, ready to be posted.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,10 +60,26 @@ pub struct Delivery {
     pub body: Vec<u8>,
 }
 
+/// What an envelope is about.
+struct Kind {
+    event_type: &'static str,
+    publisher: &'static str,
+    version: &'static str,
+    subscription: u8,
+    reason: Option<&'static str>,
+}
+
+const PUSH: Kind = Kind { event_type: "git.push", publisher: "tfs", version: "1.0", subscription: 1, reason: None };
+
 /// The organization's state: just enough that what it says fits together.
 #[derive(Debug, Clone)]
 pub struct Organization {
-    base: String,
+    place: Place,
+    people: People,
+    project: Project,
+    /// With the commits of the last change only.
+    repository: Repository,
+    definition: BuildDefinition,
     now: Timestamp,
     /// Changes so far; also what makes every id and object name new.
     changes: u64,
@@ -40,12 +91,54 @@ pub struct Organization {
 impl Organization {
     /// At `https://dev.azure.com/{name}`, where it is `now`. Two organizations with the same seed say the same.
     pub fn new(name: &str, seed: u64, now: Timestamp) -> Self {
-        Self { base: format!("https://dev.azure.com/{name}"), now, changes: 0, seed, head: object_name(seed, 0) }
+        let person = |(name, account): &(&str, &str)| Person::new(COLLECTION, name, account);
+        let people: Vec<Person> = PEOPLE.iter().map(person).collect();
+        let by = people[0].id;
+        Self {
+            place: Place {
+                base: format!("https://dev.azure.com/{name}"),
+                release_base: format!("https://vsrm.dev.azure.com/{name}"),
+                root: "https://dev.azure.com".to_owned(),
+                collection: COLLECTION,
+            },
+            people: People::new(people),
+            project: Project {
+                id: PROJECT,
+                name: "Fiber Café".to_owned(),
+                description: None,
+                changed: now,
+                revision: 1,
+            },
+            repository: Repository {
+                id: REPOSITORY,
+                project: PROJECT,
+                name: "web shop".to_owned(),
+                default_branch: Some(MAIN.to_owned()),
+                is_disabled: false,
+                refs: BTreeMap::new(),
+                commits: BTreeMap::new(),
+                pushes: Vec::new(),
+            },
+            definition: BuildDefinition {
+                id: PIPELINE,
+                project: PROJECT,
+                repository: REPOSITORY,
+                name: "web shop CI".to_owned(),
+                path: "\\".to_owned(),
+                stages: Vec::new(),
+                created: now,
+                by,
+            },
+            now,
+            changes: 0,
+            seed,
+            head: object_name(seed, 0),
+        }
     }
 
     /// Its URL, as a connection takes it.
     pub fn url(&self) -> &str {
-        &self.base
+        &self.place.base
     }
 
     /// The project's GUID.
@@ -66,186 +159,139 @@ impl Organization {
     /// A push of one commit to `branch`, which existed.
     pub fn push(&mut self, branch: &str) -> Delivery {
         let old = self.head.clone();
-        let commit = self.commit();
-        let update = json!({"name": format!("refs/heads/{branch}"), "oldObjectId": old, "newObjectId": self.head});
-        self.pushed(&format!("push to {branch}"), &[update], &[commit])
+        self.commit();
+        let update = update(&format!("refs/heads/{branch}"), &old, &self.head);
+        self.pushed(&format!("push to {branch}"), vec![update])
     }
 
     /// A push that creates `branch` without a new commit: Azure then sends no `commits`.
     pub fn create_branch(&mut self, branch: &str) -> Delivery {
         self.change();
-        let update =
-            json!({"name": format!("refs/heads/{branch}"), "oldObjectId": NO_OBJECT, "newObjectId": self.head});
-        self.pushed(&format!("create branch {branch}"), &[update], &[])
+        let update = update(&format!("refs/heads/{branch}"), NO_OBJECT, &self.head);
+        self.pushed(&format!("create branch {branch}"), vec![update])
     }
 
     /// A push that deletes `branch`.
     pub fn delete_branch(&mut self, branch: &str) -> Delivery {
         self.change();
-        let update =
-            json!({"name": format!("refs/heads/{branch}"), "oldObjectId": self.head, "newObjectId": NO_OBJECT});
-        self.pushed(&format!("delete branch {branch}"), &[update], &[])
+        let update = update(&format!("refs/heads/{branch}"), &self.head, NO_OBJECT);
+        self.pushed(&format!("delete branch {branch}"), vec![update])
     }
 
     /// One push of two tags.
     pub fn push_tags(&mut self, one: &str, other: &str) -> Delivery {
         self.change();
-        let update =
-            |tag: &str| json!({"name": format!("refs/tags/{tag}"), "oldObjectId": NO_OBJECT, "newObjectId": self.head});
-        let updates = [update(one), update(other)];
-        self.pushed(&format!("push tags {one} and {other}"), &updates, &[])
+        let updates = [one, other].map(|tag| update(&format!("refs/tags/{tag}"), NO_OBJECT, &self.head));
+        self.pushed(&format!("push tags {one} and {other}"), updates.into())
     }
 
-    fn pushed(&self, title: &str, updates: &[Value], commits: &[Value]) -> Delivery {
-        let mut resource = json!({
-            "refUpdates": updates,
-            "repository": self.repository_json(),
-            "pushedBy": self.person(),
-            "pushId": self.changes,
-            "date": self.now.to_string(),
-            "url": format!("{}/_apis/git/repositories/{REPOSITORY}/pushes/{}", self.base, self.changes),
-        });
-        if !commits.is_empty() {
-            resource["commits"] = commits.into();
-        }
-        self.deliver(title, "git.push", "tfs", "1.0", 1, None, &resource)
+    fn pushed(&self, title: &str, updates: Vec<RefUpdate>) -> Delivery {
+        let id = u32::try_from(self.changes).unwrap_or(u32::MAX);
+        let commits = self.repository.commits.keys().cloned().collect();
+        let push = Push { id, by: self.who(), at: self.now, updates, commits };
+        let most = payload::git::PUSH_COMMITS_MAX;
+        let resource = payload::git::push(self.view(), &push, &self.repository, &self.project, most);
+        self.deliver(title, &PUSH, &resource)
     }
 
     /// A pull request's notification: `created`, `updated` or `merged`, with the status it has by now.
     pub fn pull_request(&mut self, event: &str, number: u32, status: &str, reason: Option<&'static str>) -> Delivery {
         self.change();
-        let closed = (status != "active").then(|| self.now.to_string());
-        let resource = json!({
-            "pullRequestId": number,
-            "codeReviewId": number,
-            "status": status,
-            "createdBy": self.person(),
-            "creationDate": (self.now - SignedDuration::from_mins(40)).to_string(),
-            "closedDate": closed,
-            "title": format!("Make the checkout faster ({number})"),
-            "description": "Caches the price list.\r\n\r\nFixes AB#17",
-            "sourceRefName": format!("refs/heads/feature/{number}"),
-            "targetRefName": "refs/heads/main",
-            "mergeStatus": "succeeded",
-            "isDraft": false,
-            "lastMergeSourceCommit": {"commitId": object_name(self.seed, u64::from(number) + 1_000_000)},
-            "lastMergeTargetCommit": {"commitId": self.head},
-            "lastMergeCommit": {"commitId": object_name(self.seed, u64::from(number) + 2_000_000)},
-            "reviewers": [{"id": person_id(1), "displayName": PEOPLE[1].0, "uniqueName": "juergen@fabrikam.example", "vote": 10, "isRequired": true}],
-            "repository": self.repository_json(),
-            "url": format!("{}/_apis/git/repositories/{REPOSITORY}/pullRequests/{number}", self.base),
-            "_links": {"web": {"href": format!("{}/Fiber%20Caf%C3%A9/_git/web%20shop/pullrequest/{number}", self.base)}},
-        });
-        let title = format!("pull request {number} {event} ({status})");
-        self.deliver(&title, &format!("git.pullrequest.{event}"), "tfs", "1.0", 2, reason, &resource)
+        let by = self.who();
+        let object = |plus: u64| object_name(self.seed, u64::from(number) + plus);
+        let own = PullRequest {
+            number,
+            repository: REPOSITORY,
+            status: word(status),
+            by,
+            created: self.now - SignedDuration::from_mins(40),
+            closed: (status != "active").then_some((self.now, by)),
+            title: format!("Make the checkout faster ({number})"),
+            description: "Caches the price list.\r\n\r\nFixes AB#17".to_owned(),
+            source: format!("refs/heads/feature/{number}"),
+            target: MAIN.to_owned(),
+            merge_status: "succeeded",
+            merge_id: Uuid::new_v5(&REPOSITORY, &number.to_be_bytes()),
+            source_commit: object(1_000_000),
+            target_commit: self.head.clone(),
+            merge_commit: Some(object(2_000_000)),
+            reviewers: vec![Reviewer { person: self.person(1), vote: 10, is_required: true }],
+            comments: Vec::new(),
+            iterations: Vec::new(),
+            work_items: Vec::new(),
+        };
+        let view = self.view();
+        let of = payload::git::repository(view, &self.repository, &self.project);
+        let page = payload::git::web_url(view, &self.repository, &self.project);
+        let resource = payload::pull_request::pull_request(view, &own, &self.repository, of, &page);
+        let event_type = match event {
+            "created" => "git.pullrequest.created",
+            "merged" => "git.pullrequest.merged",
+            _ => "git.pullrequest.updated",
+        };
+        let kind = Kind { event_type, subscription: 2, reason, ..PUSH };
+        self.deliver(&format!("pull request {number} {event} ({status})"), &kind, &resource)
     }
 
     /// A finished build, at resource version 2.0.
     pub fn build(&mut self, number: u32, result: &str) -> Delivery {
         self.change();
-        let resource = json!({
-            "id": number,
-            "buildNumber": format!("20261104.{number}"),
-            "status": "completed",
-            "result": result,
-            "reason": "individualCI",
-            "sourceBranch": "refs/heads/main",
-            "sourceVersion": self.head,
-            "queueTime": (self.now - SignedDuration::from_mins(6)).to_string(),
-            "startTime": (self.now - SignedDuration::from_mins(5)).to_string(),
-            "finishTime": self.now.to_string(),
-            "definition": {"id": PIPELINE, "name": "web shop CI", "path": "\\", "project": project_json()},
-            "project": project_json(),
-            "repository": {"id": REPOSITORY, "type": "TfsGit", "name": "web shop", "url": self.repository_json()["remoteUrl"]},
-            "requestedFor": self.person(),
-            "requestedBy": self.person(),
-            "triggerInfo": {"ci.sourceBranch": "refs/heads/main", "ci.sourceSha": self.head, "ci.message": "Cache the price list"},
-            "tags": [],
-            "uri": format!("vstfs:///Build/Build/{number}"),
-            "url": format!("{}/{PROJECT}/_apis/build/Builds/{number}", self.base),
-            "_links": {"web": {"href": format!("{}/{PROJECT}/_build/results?buildId={number}", self.base)}},
-        });
-        self.deliver(&format!("build {number} {result}"), "build.complete", "tfs", "2.0", 3, None, &resource)
+        let build = self.run_of(number, Some(result));
+        let resource = payload::build::build(self.view(), &build, &self.around());
+        let kind = Kind { event_type: "build.complete", version: "2.0", subscription: 3, ..PUSH };
+        self.deliver(&format!("build {number} {result}"), &kind, &resource)
     }
 
     /// A run's change of state; its number is the build's.
     pub fn run(&mut self, number: u32, state: &str, result: Option<&str>) -> Delivery {
         self.change();
-        let finished = result.map(|_| self.now.to_string());
-        let resource = json!({
-            "run": {
-                "id": number, "name": format!("20261104.{number}"), "state": state, "result": result,
-                "createdDate": (self.now - SignedDuration::from_mins(5)).to_string(), "finishedDate": finished,
-                "url": format!("{}/{PROJECT}/_apis/pipelines/{PIPELINE}/runs/{number}", self.base),
-                "pipeline": self.pipeline_json(),
-                "resources": {"repositories": {"self": {"repository": {"id": REPOSITORY, "type": "azureReposGit"}, "refName": "refs/heads/main", "version": self.head}}},
-                "_links": {"web": {"href": format!("{}/{PROJECT}/_build/results?buildId={number}", self.base)}},
-            },
-            "pipeline": self.pipeline_json(), "runId": number, "projectId": PROJECT, "repositories": [],
-        });
-        let event = "ms.vss-pipelines.run-state-changed-event";
-        self.deliver(&format!("run {number} {state}"), event, "pipelines", "5.1-preview.1", 4, None, &resource)
+        let build = self.run_of(number, result);
+        let mut resource = payload::pipeline::run_state(self.view(), &build, &self.around());
+        resource["run"]["state"] = state.into();
+        let event_type = "ms.vss-pipelines.run-state-changed-event";
+        let kind = Kind { event_type, publisher: "pipelines", version: "5.1-preview.1", subscription: 4, ..PUSH };
+        self.deliver(&format!("run {number} {state}"), &kind, &resource)
     }
 
     /// A stage's change of state.
     pub fn stage(&mut self, number: u32, stage: &str, to: &str, result: Option<&str>) -> Delivery {
         self.change();
-        let id = Uuid::new_v5(&PROJECT, format!("{number}/{stage}").as_bytes());
-        let finished = result.map(|_| self.now.to_string());
-        let resource = json!({
-            "stage": {"id": id, "name": stage, "displayName": stage, "attempt": 1, "state": to, "result": result,
-                "startTime": (self.now - SignedDuration::from_mins(2)).to_string(), "finishTime": finished},
-            "run": {"id": number, "name": format!("20261104.{number}"), "state": "inProgress", "pipeline": self.pipeline_json(),
-                "_links": {"web": {"href": format!("{}/{PROJECT}/_build/results?buildId={number}", self.base)}}},
-            "pipeline": self.pipeline_json(), "runId": number, "stageName": stage, "projectId": PROJECT,
-            "repositories": [{"alias": "self", "id": REPOSITORY, "type": "Git", "change": {"message": "Cache the price list", "version": self.head}}],
+        let mut build = self.run_of(number, None);
+        build.stages.push(Stage {
+            id: Uuid::new_v5(&PROJECT, format!("{number}/{stage}").as_bytes()),
+            name: stage.to_owned(),
+            attempt: 1,
+            state: word(to),
+            result: result.map(word),
+            started: Some(self.now - SignedDuration::from_mins(2)),
+            finished: result.map(|_| self.now),
+            jobs: Vec::new(),
         });
-        let event = "ms.vss-pipelines.stage-state-changed-event";
+        let resource = payload::pipeline::stage_state(self.view(), &build, &self.around(), stage);
+        let event_type = "ms.vss-pipelines.stage-state-changed-event";
+        let kind = Kind { event_type, publisher: "pipelines", version: "5.1-preview.1", subscription: 5, ..PUSH };
         let title = format!("stage {stage} of run {number} {}", result.unwrap_or(to));
-        self.deliver(&title, event, "pipelines", "5.1-preview.1", 5, None, &resource)
+        self.deliver(&title, &kind, &resource.expect("the stage was put in above"))
     }
 
     /// A new work item.
     pub fn create_work_item(&mut self, number: u32, title: &str) -> Delivery {
         self.change();
-        let resource = json!({
-            "id": number, "rev": 1, "fields": self.fields(title, "New", 1),
-            "url": format!("{}/{PROJECT}/_apis/wit/workItems/{number}", self.base),
-        });
-        self.deliver(
-            &format!("work item {number} created"),
-            "workitem.created",
-            "tfs",
-            "5.1-preview.3",
-            6,
-            None,
-            &resource,
-        )
+        let item = self.item(number, vec![self.revision(1, title, "New")]);
+        let resource = payload::work_item::hook_item(self.view(), &item, 1, Version::New);
+        let kind = Kind { event_type: "workitem.created", version: "5.1-preview.3", subscription: 6, ..PUSH };
+        let resource = resource.expect("the revision was put in above");
+        self.deliver(&format!("work item {number} created"), &kind, &resource)
     }
 
     /// A work item goes from one state to another.
     pub fn move_work_item(&mut self, number: u32, rev: u32, title: &str, from: &str, to: &str) -> Delivery {
         self.change();
-        let resource = json!({
-            "id": rev, "workItemId": number, "rev": rev, "revisedBy": self.person(), "revisedDate": "9999-01-01T00:00:00Z",
-            "fields": {
-                "System.Rev": {"oldValue": rev - 1, "newValue": rev},
-                "System.ChangedDate": {"newValue": self.now.to_string()},
-                "System.State": {"oldValue": from, "newValue": to},
-            },
-            "revision": {"id": number, "rev": rev, "fields": self.fields(title, to, rev),
-                "url": format!("{}/{PROJECT}/_apis/wit/workItems/{number}/revisions/{rev}", self.base)},
-            "url": format!("{}/{PROJECT}/_apis/wit/workItems/{number}/updates/{rev}", self.base),
-        });
-        self.deliver(
-            &format!("work item {number} {from} → {to}"),
-            "workitem.updated",
-            "tfs",
-            "5.1-preview.3",
-            7,
-            None,
-            &resource,
-        )
+        let revisions = vec![self.revision(rev - 1, title, from), self.revision(rev, title, to)];
+        let resource = payload::work_item::updated(self.view(), &self.item(number, revisions), rev, Version::New);
+        let kind = Kind { event_type: "workitem.updated", version: "5.1-preview.3", subscription: 7, ..PUSH };
+        let resource = resource.expect("the revision was put in above");
+        self.deliver(&format!("work item {number} {from} → {to}"), &kind, &resource)
     }
 
     /// What the Test button sends: a canned sample of long ago under the subscription of all zeros.
@@ -263,7 +309,8 @@ impl Organization {
     pub fn unknown(&mut self) -> Delivery {
         self.change();
         let resource = json!({"id": self.changes, "mood": "good"});
-        self.deliver("an event type of next year", "ms.vss-next.mood-changed-event", "next", "1.0", 8, None, &resource)
+        let kind = Kind { event_type: "ms.vss-next.mood-changed-event", publisher: "next", subscription: 8, ..PUSH };
+        self.deliver("an event type of next year", &kind, &resource)
     }
 
     /// A body that was cut on its way.
@@ -273,95 +320,112 @@ impl Organization {
         Delivery { title: "a body cut in half".to_owned(), ..delivery }
     }
 
-    #[expect(clippy::too_many_arguments, reason = "these are the envelope's own members")]
-    fn deliver(
-        &self,
-        title: &str,
-        event_type: &str,
-        publisher: &str,
-        version: &str,
-        subscription: u8,
-        reason: Option<&'static str>,
-        resource: &Value,
-    ) -> Delivery {
-        let text = format!("{}: {title}", PEOPLE[self.who()].0);
+    fn deliver(&self, title: &str, kind: &Kind, resource: &Value) -> Delivery {
+        let name = self.people.find(self.who()).map_or("somebody", |own| own.name.as_str());
+        let text = format!("{name}: {title}");
+        let container = |id: Uuid| json!({"id": id, "baseUrl": format!("{}/", self.place.base)});
         let body = json!({
-            "subscriptionId": Uuid::new_v5(&COLLECTION, &[subscription]),
+            "subscriptionId": Uuid::new_v5(&COLLECTION, &[kind.subscription]),
             "notificationId": self.changes,
             "id": Uuid::new_v5(&COLLECTION, format!("{}/{}", self.seed, self.changes).as_bytes()),
-            "eventType": event_type, "publisherId": publisher,
+            "eventType": kind.event_type, "publisherId": kind.publisher,
             "message": {"text": text, "html": text, "markdown": text},
             "detailedMessage": {"text": text, "html": text, "markdown": text},
-            "resource": resource, "resourceVersion": version,
+            "resource": resource, "resourceVersion": kind.version,
             "resourceContainers": {
-                "collection": {"id": COLLECTION, "baseUrl": format!("{}/", self.base)},
-                "account": {"id": COLLECTION, "baseUrl": format!("{}/", self.base)},
-                "project": {"id": PROJECT, "baseUrl": format!("{}/", self.base)},
+                "collection": container(COLLECTION), "account": container(COLLECTION), "project": container(PROJECT),
             },
             "createdDate": self.now.to_string(),
         });
-        Delivery { title: title.to_owned(), reason, body: to_vec(&body) }
+        Delivery { title: title.to_owned(), reason: kind.reason, body: to_vec(&body) }
     }
 
     /// Time passes, and the next thing is another one.
     fn change(&mut self) {
         self.changes += 1;
         self.now += SignedDuration::from_millis(7_331);
+        self.repository.commits.clear();
     }
 
-    fn commit(&mut self) -> Value {
+    fn commit(&mut self) {
         self.change();
         self.head = object_name(self.seed, self.changes);
-        let person = json!({"name": PEOPLE[self.who()].0, "email": format!("{}@fabrikam.example", PEOPLE[self.who()].1), "date": self.now.to_string()});
-        json!({
-            "commitId": self.head, "author": person, "committer": person, "comment": format!("Cache the price list, step {}", self.changes),
-            "url": format!("{}/_apis/git/repositories/{REPOSITORY}/commits/{}", self.base, self.head),
-        })
+        let commit = Commit {
+            id: self.head.clone(),
+            parents: Vec::new(),
+            author: self.who(),
+            at: self.now,
+            comment: format!("{COMMENT}, step {}", self.changes),
+            changes: Vec::new(),
+        };
+        self.repository.commits.insert(self.head.clone(), commit);
     }
 
-    fn who(&self) -> usize {
-        usize::try_from(self.changes).unwrap_or_default() % PEOPLE.len()
+    fn view(&self) -> View<'_> {
+        View { place: &self.place, people: &self.people }
     }
 
-    fn person(&self) -> Value {
-        let (name, mailbox) = PEOPLE[self.who()];
-        json!({
-            "displayName": name, "uniqueName": format!("{mailbox}@fabrikam.example"), "id": person_id(self.who()),
-            "url": format!("https://spsprodweu1.vssps.visualstudio.com/A{COLLECTION}/_apis/Identities/{}", person_id(self.who())),
-            "descriptor": format!("aad.{mailbox}"),
-        })
+    fn around(&self) -> Around<'_> {
+        Around { definition: &self.definition, project: &self.project, repository: &self.repository }
     }
 
-    fn pipeline_json(&self) -> Value {
-        json!({"id": PIPELINE, "revision": 3, "name": "web shop CI", "folder": "\\",
-            "url": format!("{}/{PROJECT}/_apis/pipelines/{PIPELINE}?revision=3", self.base)})
+    fn person(&self, at: usize) -> Uuid {
+        self.people.named(PEOPLE[at].1).expect("everybody was hired").id
     }
 
-    fn repository_json(&self) -> Value {
-        json!({
-            "id": REPOSITORY, "name": "web shop", "url": format!("{}/_apis/git/repositories/{REPOSITORY}", self.base),
-            "project": project_json(), "defaultBranch": "refs/heads/main",
-            "remoteUrl": format!("{}/Fiber%20Caf%C3%A9/_git/web%20shop", self.base),
-        })
+    /// Whoever makes this change.
+    fn who(&self) -> Uuid {
+        self.person(usize::try_from(self.changes).unwrap_or_default() % PEOPLE.len())
     }
 
-    fn fields(&self, title: &str, state: &str, rev: u32) -> Value {
-        json!({
-            "System.AreaPath": "Fiber Café\\Checkout", "System.TeamProject": "Fiber Café", "System.IterationPath": "Fiber Café",
-            "System.WorkItemType": "Bug", "System.State": state, "System.Reason": "As told", "System.Title": title,
-            "System.CreatedDate": self.now.to_string(), "System.CreatedBy": self.person(), "System.Rev": rev,
-            "System.ChangedDate": self.now.to_string(), "System.ChangedBy": self.person(), "System.AssignedTo": self.person(),
-            "Microsoft.VSTS.Common.Priority": 2, "System.Tags": "checkout; speed",
-        })
+    fn run_of(&self, number: u32, result: Option<&str>) -> Build {
+        Build {
+            number,
+            definition: PIPELINE,
+            branch: MAIN.to_owned(),
+            commit: self.head.clone(),
+            comment: COMMENT.to_owned(),
+            reason: "individualCI",
+            by: self.who(),
+            queued: self.now - SignedDuration::from_mins(6),
+            started: Some(self.now - SignedDuration::from_mins(5)),
+            finished: result.map(|_| self.now),
+            result: result.map(word),
+            stages: Vec::new(),
+            approvals: Vec::new(),
+        }
+    }
+
+    fn item(&self, number: u32, revisions: Vec<Revision>) -> WorkItem {
+        WorkItem { number, project: self.project.id, kind: "Bug", is_deleted: false, revisions }
+    }
+
+    fn revision(&self, rev: u32, title: &str, state: &str) -> Revision {
+        let plain = json!({
+            "System.AreaPath": "Fiber Café\\Checkout", "System.TeamProject": "Fiber Café",
+            "System.IterationPath": "Fiber Café", "System.WorkItemType": "Bug", "System.State": state,
+            "System.Reason": "As told", "System.Title": title, "System.CreatedDate": self.now.to_string(),
+            "System.Rev": rev, "System.ChangedDate": self.now.to_string(), "Microsoft.VSTS.Common.Priority": 2,
+            "System.Tags": "checkout; speed",
+        });
+        let Value::Object(plain) = plain else { unreachable!("an object was written above") };
+        let people = ["System.CreatedBy", "System.ChangedBy", "System.AssignedTo"];
+        let fields = plain
+            .into_iter()
+            .map(|(name, value)| (name, Field::Plain(value)))
+            .chain(people.map(|name| (name.to_owned(), Field::Person(self.who()))))
+            .collect();
+        Revision { rev, at: self.now, by: self.who(), fields, relations: Vec::new() }
     }
 }
 
-fn project_json() -> Value {
-    json!({"id": PROJECT, "name": "Fiber Café", "state": "wellFormed", "visibility": "unchanged", "lastUpdateTime": "0001-01-01T00:00:00"})
+fn update(name: &str, old: &str, new: &str) -> RefUpdate {
+    RefUpdate { name: name.to_owned(), old: old.to_owned(), new: new.to_owned() }
 }
 
-fn person_id(who: usize) -> Uuid {
-    Uuid::new_v5(&COLLECTION, format!("person {who}").as_bytes())
+/// The word as Azure has it; one that it does not have is none.
+fn word(word: &str) -> &'static str {
+    WORDS.into_iter().find(|known| *known == word).unwrap_or("none")
 }
 
 /// Forty hex digits that look like a commit and are new for every pair.

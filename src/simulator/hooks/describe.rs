@@ -1,4 +1,5 @@
 //! The catalogue as REST shows it: publishers with their event types, and the one consumer that is simulated.
+#![expect(clippy::unnecessary_wraps, reason = "every handler has the type of its row")]
 
 use super::catalogue::{self, EventType, Input, PUBLISHERS, Takes};
 use crate::simulator::{

@@ -100,10 +100,18 @@ pub(super) fn render(world: &World, place: &Place, event: &Occurrence, version: 
         }
         Subject::Build { number } if version == Version::Old => build::of_old(view, world, *number)?,
         Subject::Build { number } => build::of(view, world, *number)?,
-        Subject::Run { number } => pipeline::run_state(view, world, *number)?,
-        Subject::Stage { run, stage } => pipeline::stage_state(view, world, *run, stage)?,
-        Subject::Job { run, stage, job } => pipeline::job_state(view, world, *run, stage, job)?,
-        Subject::Approval { run, approval } => pipeline::approval(view, world, *run, *approval)?,
+        Subject::Run { number: run }
+        | Subject::Stage { run, .. }
+        | Subject::Job { run, .. }
+        | Subject::Approval { run, .. } => {
+            let (own, around) = pipeline::found(world, *run)?;
+            match &event.subject {
+                Subject::Stage { stage, .. } => pipeline::stage_state(view, own, &around, stage)?,
+                Subject::Job { stage, job, .. } => pipeline::job_state(view, own, &around, stage, job)?,
+                Subject::Approval { approval, .. } => pipeline::approval(view, own, &around, *approval)?,
+                _ => pipeline::run_state(view, own, &around),
+            }
+        }
         Subject::Release { number } => release::released(view, world, *number)?,
         Subject::Deployment { release, environment } => {
             let asks = event.event_type.contains("approval");

@@ -9,16 +9,16 @@ use crate::simulator::world::{Approval, Build, Stage, World};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-fn found<'a>(world: &'a World, number: u32) -> Option<(&'a Build, Around<'a>)> {
+/// A run and what belongs to it.
+pub(crate) fn found(world: &World, number: u32) -> Option<(&Build, Around<'_>)> {
     let own = world.builds.get(&number)?;
     Some((own, around(world, own)?))
 }
 
 /// `run-state-changed`.
-pub(crate) fn run_state(view: View<'_>, world: &World, number: u32) -> Option<Value> {
-    let (own, around) = found(world, number)?;
-    let mut resource = head(view, own, &around);
-    resource["run"] = run(view, own, &around);
+pub(crate) fn run_state(view: View<'_>, own: &Build, around: &Around<'_>) -> Value {
+    let mut resource = head(view, own, around);
+    resource["run"] = run(view, own, around);
     resource["stages"] = own.stages.iter().map(stage).collect::<Vec<_>>().into();
     resource["requestedBy"] = view.person(own.by);
     resource["requestedFor"] = view.person(own.by);
@@ -28,25 +28,23 @@ pub(crate) fn run_state(view: View<'_>, world: &World, number: u32) -> Option<Va
     if own.finished.is_none() {
         resource["repositories"] = json!([]);
     }
-    Some(resource)
+    resource
 }
 
 /// `stage-state-changed`: it does not say who asked for the run.
-pub(crate) fn stage_state(view: View<'_>, world: &World, number: u32, name: &str) -> Option<Value> {
-    let (own, around) = found(world, number)?;
-    let mut resource = head(view, own, &around);
+pub(crate) fn stage_state(view: View<'_>, own: &Build, around: &Around<'_>, name: &str) -> Option<Value> {
+    let mut resource = head(view, own, around);
     resource["stage"] = stage(own.stages.iter().find(|stage| stage.name == name)?);
-    resource["run"] = run(view, own, &around);
+    resource["run"] = run(view, own, around);
     resource["stageName"] = name.into();
     Some(resource)
 }
 
 /// `job-state-changed`.
-pub(crate) fn job_state(view: View<'_>, world: &World, number: u32, name: &str, job: &str) -> Option<Value> {
-    let (own, _) = found(world, number)?;
+pub(crate) fn job_state(view: View<'_>, own: &Build, around: &Around<'_>, name: &str, job: &str) -> Option<Value> {
     let of = own.stages.iter().find(|stage| stage.name == name)?;
     let job = of.jobs.iter().find(|own| own.name == job)?;
-    let mut resource = stage_state(view, world, number, name)?;
+    let mut resource = stage_state(view, own, around, name)?;
     resource["job"] = present(json!({
         "id": job.id, "name": job.name, "attempt": of.attempt, "state": of.state, "result": of.result,
         "startTime": of.started.map(|at| at.to_string()), "finishTime": of.finished.map(|at| at.to_string()),
@@ -55,18 +53,17 @@ pub(crate) fn job_state(view: View<'_>, world: &World, number: u32, name: &str, 
 }
 
 /// `approval-pending` and `approval-completed`.
-pub(crate) fn approval(view: View<'_>, world: &World, number: u32, id: Uuid) -> Option<Value> {
-    let (own, around) = found(world, number)?;
+pub(crate) fn approval(view: View<'_>, own: &Build, around: &Around<'_>, id: Uuid) -> Option<Value> {
     let approval = own.approvals.iter().find(|own| own.id == id)?;
-    let mut resource = stage_state(view, world, number, &approval.stage)?;
+    let mut resource = stage_state(view, own, around, &approval.stage)?;
     resource["approval"] = asked(view, own, approval);
     resource["approvalId"] = id.to_string().into();
     resource["attemptId"] = 1.into();
     resource["resource"] = json!({"id": "1", "name": approval.environment, "type": "environment"});
     resource["requestedBy"] = view.person(own.by);
     resource["run"] = json!({
-        "id": number, "name": own.name(), "runReason": own.reason, "requestedFor": null,
-        "_links": run(view, own, &around)["_links"],
+        "id": own.number, "name": own.name(), "runReason": own.reason, "requestedFor": null,
+        "_links": run(view, own, around)["_links"],
     });
     Some(resource)
 }

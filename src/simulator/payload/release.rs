@@ -36,11 +36,8 @@ pub(crate) fn deployed(view: View<'_>, world: &World, number: u32, id: u32, asks
             json!({"approval": approval, "release": release(view, around), "project": project(around.project)}),
         );
     }
-    let mut value = environment(view, around, own);
-    value["release"] = release_ref(view, around);
-    value["releaseDefinition"] = definition_ref(view, around);
     Some(json!({
-        "environment": value,
+        "environment": environment(view, around, own),
         "deployment": deployment(view, around, own, last),
         "release": release(view, around),
         "project": project(around.project),
@@ -111,6 +108,7 @@ pub(crate) fn release(view: View<'_>, around: Around<'_>) -> Value {
         "createdBy": view.person(own.by),
         "environments": own.environments.iter().map(|own| environment(view, around, own)).collect::<Vec<_>>(),
         "variables": {},
+        "variableGroups": [],
         "artifacts": artifacts(view, around),
         "releaseDefinition": definition_ref(view, around),
         "description": "",
@@ -182,7 +180,7 @@ fn environment(view: View<'_>, around: Around<'_>, own: &ReleaseEnvironment) -> 
             "publishDeploymentStatus": true,
         },
         "demands": [],
-        "conditions": [],
+        "conditions": [{"name": "ReleaseStarted", "conditionType": "event", "value": "", "result": true}],
         "createdOn": first.map(|first| first.queued.to_string()),
         "modifiedOn": around.release.changed.to_string(),
         "timeToDeploy": took,
@@ -190,6 +188,8 @@ fn environment(view: View<'_>, around: Around<'_>, own: &ReleaseEnvironment) -> 
         "deployPhasesSnapshot": [],
         "owner": view.person(around.definition.by),
         "schedules": [],
+        "release": release_ref(view, around),
+        "releaseDefinition": definition_ref(view, around),
         "releaseCreatedBy": view.person(around.release.by),
         "triggerReason": "Manual",
     }))
@@ -242,7 +242,7 @@ pub(crate) fn deployment(
         "id": own.id,
         "release": release,
         "releaseDefinition": definition_ref(view, around),
-        "releaseEnvironment": {"id": environment.id, "name": environment.name},
+        "releaseEnvironment": {"id": environment.id, "name": environment.name, "_links": {}},
         "projectReference": null,
         "definitionEnvironmentId": environment.definition_environment,
         "attempt": own.attempt,
@@ -254,15 +254,23 @@ pub(crate) fn deployment(
         "queuedOn": own.queued.to_string(),
         "startedOn": own.started.to_string(),
         "lastModifiedOn": own.changed.to_string(),
-        "lastModifiedBy": null,
-        "conditions": [],
+        "lastModifiedBy": view.person(own.by),
+        "conditions": [{"name": "ReleaseStarted", "conditionType": "event", "value": "", "result": true}],
         "preDeployApprovals": [approval(view, around, environment, own)],
-        "postDeployApprovals": [],
+        "postDeployApprovals": own.completed.map(|_| after(view, around, environment, own)).into_iter().collect::<Vec<_>>(),
+        "_links": {},
         "scheduledDeploymentTime": own.queued.to_string(),
     });
     if let Some(at) = own.completed {
         value["completedOn"] = at.to_string().into();
     }
+    value
+}
+
+/// Nobody is asked afterwards.
+fn after(view: View<'_>, around: Around<'_>, environment: &ReleaseEnvironment, own: &Deployment) -> Value {
+    let mut value = approval(view, around, environment, &Deployment { approval: None, ..own.clone() });
+    value["approvalType"] = "postDeploy".into();
     value
 }
 
@@ -284,14 +292,14 @@ fn approval(view: View<'_>, around: Around<'_>, environment: &ReleaseEnvironment
         "trialNumber": 1,
         "attempt": own.attempt,
         "rank": 1,
-        "release": {"id": around.release.id, "name": around.release.name(), "url": url(view, around)},
+        "release": {"id": around.release.id, "name": around.release.name(), "url": url(view, around), "_links": {}},
         "releaseDefinition": {
             "id": around.definition.id, "name": around.definition.name,
-            "url": definition_url(view, around.definition),
+            "url": definition_url(view, around.definition), "_links": {},
         },
         "releaseEnvironment": {
             "id": environment.id, "name": environment.name,
-            "url": format!("{}/environments/{}", url(view, around), environment.id),
+            "url": format!("{}/environments/{}", url(view, around), environment.id), "_links": {},
         },
         "url": format!("{}/{}/_apis/Release/approvals/{}", view.place.release_base, around.project.id, own.id),
     });

@@ -157,8 +157,8 @@ fn changes(simulator: &Simulator, call: &Call) -> Outcome {
     let Some(repository) = world.repository_of(world.definitions[&own.definition].repository) else {
         return Ok(Answer::list(Vec::new()));
     };
-    let earlier = world.builds.range(..own.number).rev().map(|(_, build)| build);
-    let earlier = earlier.filter(|build| build.definition == own.definition && build.branch == own.branch).next();
+    let mut earlier = world.builds.range(..own.number).rev().map(|(_, build)| build);
+    let earlier = earlier.find(|build| build.definition == own.definition && build.branch == own.branch);
     let before = earlier.map(|build| repository.history(&build.commit)).unwrap_or_default();
     let view = world.view(&call.place);
     let items = repository.history(&own.commit).into_iter().filter(|commit| !before.contains(commit)).map(|commit| {

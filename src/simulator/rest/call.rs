@@ -6,7 +6,6 @@ use crate::{
     simulator::{options::Place, people::Caller},
 };
 use bytes::Bytes;
-use http::Method;
 use jiff::{Timestamp, civil::DateTime, tz::TimeZone};
 use serde::de::DeserializeOwned;
 use std::{collections::BTreeMap, str::FromStr};
@@ -15,7 +14,6 @@ use uuid::Uuid;
 /// What a handler is given.
 #[derive(Debug)]
 pub(crate) struct Call {
-    pub(crate) method: Method,
     /// Which host was asked; a Server has only [`Host::Main`], and serves all of them there.
     pub(crate) host: Host,
     /// The addresses in the form of the request: replies use them.

@@ -1,4 +1,5 @@
 //! Who and where we are, projects, permissions.
+#![expect(clippy::unnecessary_wraps, reason = "every handler has the type of its row")]
 
 use super::{
     Answer, Call, InProject, Listing, Outcome, Refusal, Route,

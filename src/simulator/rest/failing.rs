@@ -9,8 +9,8 @@ use http::StatusCode;
 use serde_json::json;
 use std::time::Duration;
 
-/// What a request that is meant to fail gets; `None` lets it pass.
-pub(super) async fn answer(instance: &Instance, failing: Failing) -> Option<Answer> {
+/// What a request that is meant to fail gets; `None` lets it pass. Throttling is not among it: see [`throttled`].
+pub(super) async fn answer(failing: Failing) -> Option<Answer> {
     let json = |status, kind, message: &str| Some(Answer::from(Refusal::new(status, kind, message)));
     match failing {
         Failing::Unavailable => {
@@ -39,13 +39,12 @@ pub(super) async fn answer(instance: &Instance, failing: Failing) -> Option<Answ
             Some(Answer::text(StatusCode::OK, "application/json; charset=utf-8", "{\"count\":2,\"value\":[{\"id\":"))
         }
         Failing::OtherShape => Some(Answer::json(json!({"count": "many", "value": {"surprise": true}}))),
-        Failing::Throttled(throttle) => throttled(instance, throttle, None).await.1,
         Failing::Slow { milliseconds } => {
             tokio::time::sleep(Duration::from_millis(milliseconds)).await;
             None
         }
-        // After the request was answered.
-        Failing::CutAfter => None,
+        // The one has headers for whatever answer there is, the other comes after it.
+        Failing::Throttled(_) | Failing::CutAfter => None,
     }
 }
 

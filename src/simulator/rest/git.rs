@@ -1,4 +1,5 @@
 //! Repositories, refs, commits and pushes.
+#![expect(clippy::unnecessary_wraps, reason = "every handler has the type of its row")]
 
 use super::{
     Answer, CODE, Call, InProject, Listing, Outcome, Refusal, Route,

@@ -139,20 +139,23 @@ async fn behind_proxy(simulator: &Simulator, request: &Request, met: &mut Met) -
         let mut faults = instance.faults();
         let target = format!("{}?{}", request.path, request.raw_query);
         let struck = |rule: &mut super::faults::Rule| rule.strikes(request.method.as_str(), &target, dice);
-        let failing = faults.rules.iter_mut().filter_map(|rule| struck(rule).then_some(rule.answer)).next();
+        let failing = faults.rules.iter_mut().find_map(|rule| struck(rule).then_some(rule.answer));
         (faults.delay_milliseconds, failing)
     };
     if delay > 0 {
         tokio::time::sleep(Duration::from_millis(delay)).await;
     }
-    if let Some(failing) = failing {
-        if let Some(answer) = failing::answer(instance, failing).await {
-            return answer;
+    let struck = match failing {
+        Some(Failing::Throttled(throttle)) => {
+            let (headers, answer) = failing::throttled(instance, throttle, None).await;
+            met.headers.extend(headers);
+            answer
         }
-        if let Failing::Throttled(super::Throttle::Delay { seconds, .. }) = failing {
-            met.headers.push(("retry-after", seconds.to_string()));
-            met.headers.push(("x-ratelimit-delay", format!("{seconds}.000")));
-        }
+        Some(failing) => failing::answer(failing).await,
+        None => None,
+    };
+    if let Some(answer) = struck {
+        return answer;
     }
     let path: Vec<&str> = request.path.split('/').filter(|part| !part.is_empty()).collect();
     if let [tenant, "oauth2", "v2.0", "token"] = path[..] {
@@ -217,7 +220,6 @@ async fn call(
         tokio::time::sleep(Duration::from_millis(delay)).await;
     }
     let call = Call {
-        method: request.method.clone(),
         host: target.host,
         place: target::place(instance, &request.headers),
         project,
@@ -237,12 +239,12 @@ async fn limited(simulator: &Simulator, caller: &Caller, met: &mut Met) -> Optio
     let used = instance.ledger().used(&caller.person.account, instance.now());
     if used < limit.tstu {
         if used > limit.tstu * NEAR {
-            met.headers = failing::about(instance, limit, used);
+            met.headers.extend(failing::about(instance, limit, used));
         }
         return None;
     }
     let (headers, answer) = failing::throttled(instance, limit.then, Some((limit, used))).await;
-    met.headers = headers;
+    met.headers.extend(headers);
     answer
 }
 

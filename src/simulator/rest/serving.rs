@@ -75,21 +75,17 @@ pub(super) fn prepare(answer: &mut Answer, version: Option<&str>) -> usize {
         }
         answer.body = Body::Raw(written.into());
     }
-    match &answer.body {
-        Body::Raw(bytes) => bytes.len(),
-        _ => 0,
-    }
+    if let Body::Raw(bytes) = &answer.body { bytes.len() } else { 0 }
 }
 
 fn response(mut answer: Answer) -> Response {
     prepare(&mut answer, None);
-    let mut response = match answer.body {
-        Body::Raw(bytes) => Response::new(bytes.into()),
+    let mut response = if let Body::Raw(bytes) = answer.body {
+        Response::new(bytes.into())
+    } else {
         // A body that fails ends the connection.
-        _ => {
-            let cut = stream::once(async { Err::<Bytes, _>(io::Error::from(io::ErrorKind::ConnectionReset)) });
-            warp::reply::stream(cut).into_response()
-        }
+        let cut = stream::once(async { Err::<Bytes, _>(io::Error::from(io::ErrorKind::ConnectionReset)) });
+        warp::reply::stream(cut).into_response()
     };
     *response.status_mut() = answer.status;
     for (name, value) in answer.headers {

@@ -1,4 +1,5 @@
 //! Work items, their updates and revisions; types, states and fields.
+#![expect(clippy::unnecessary_wraps, reason = "every handler has the type of its row")]
 
 use super::{
     Answer, Call, InProject, Listing, Outcome, Refusal, Route, WORK,

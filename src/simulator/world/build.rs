@@ -199,15 +199,15 @@ impl World {
     ) -> Result<(), Impossible> {
         let now = self.now;
         let stages = &mut self.build_mut(number)?.stages;
-        let found = stages.iter_mut().find(|own| own.name == stage);
-        let own = found.ok_or_else(|| Impossible::Absent(format!("stage {stage} of build {number}")))?;
-        (own.state, own.result) = (state, result);
+        let found = stages.iter_mut().find(|one| one.name == stage);
+        let moved = found.ok_or_else(|| Impossible::Absent(format!("stage {stage} of build {number}")))?;
+        (moved.state, moved.result) = (state, result);
         match state {
-            "running" => own.started = Some(now),
-            "completed" => own.finished = Some(now),
+            "running" => moved.started = Some(now),
+            "completed" => moved.finished = Some(now),
             _ => {}
         }
-        let jobs: Vec<String> = own.jobs.iter().map(|job| job.name.clone()).collect();
+        let jobs: Vec<String> = moved.jobs.iter().map(|job| job.name.clone()).collect();
         let mut facts = self.pipeline_facts(number);
         facts.insert("stageNameId", vec![stage.to_owned()]);
         facts.insert("stageStateId", vec![capitalized(state)]);

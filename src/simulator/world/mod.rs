@@ -8,8 +8,8 @@ mod release;
 mod work_item;
 
 pub(crate) use self::{
-    build::{Approval, Build, BuildDefinition, Job, Stage},
-    git::{Commit, GitRef, Push, RefUpdate, Repository},
+    build::{Approval, Build, BuildDefinition, Stage},
+    git::{Commit, GitRef, NO_OBJECT, Push, RefUpdate, Repository},
     pull_request::{Comment, PullRequest, Reviewer},
     release::{Deployment, Release, ReleaseDefinition, ReleaseEnvironment},
     work_item::{Field, Revision, WorkItem, WorkItemKind, changed_fields, kind_named, kinds},

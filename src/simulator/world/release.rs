@@ -186,9 +186,9 @@ impl World {
         approved: bool,
     ) -> Result<(), Impossible> {
         let now = self.now;
-        let own = self.environment_mut(release, environment)?;
-        let id = own.id;
-        let pending = own.deployments.last_mut().filter(|last| last.approval.is_some_and(|(is, _)| is == "pending"));
+        let asked = self.environment_mut(release, environment)?;
+        let id = asked.id;
+        let pending = asked.deployments.last_mut().filter(|last| last.approval.is_some_and(|(is, _)| is == "pending"));
         let last = pending.ok_or_else(|| Impossible::State("nobody is asked".to_owned()))?;
         let approver = last.approval.map_or(last.by, |(_, approver)| approver);
         last.approval = Some((if approved { "approved" } else { "rejected" }, approver));

@@ -248,12 +248,24 @@ impl World {
 
     /// Links it with something, by kind of link and URL: the fields stay as they are.
     pub(crate) fn link_work_item(&mut self, number: u32, by: Uuid, kind: &str, url: &str) -> Result<(), Impossible> {
-        let last = self.work_item_mut(number)?.last().clone();
-        let mut relations = last.relations;
-        relations.push((kind.to_owned(), url.to_owned()));
-        let mut fields = last.fields;
-        fields.remove("System.History");
-        self.revise(number, by, fields, relations);
+        self.relate(number, by, |links| links.push((kind.to_owned(), url.to_owned())))
+    }
+
+    /// Takes away the links to a URL.
+    pub(crate) fn unlink_work_item(&mut self, number: u32, by: Uuid, url: &str) -> Result<(), Impossible> {
+        self.relate(number, by, |links| links.retain(|(_, own)| own != url))
+    }
+
+    fn relate(
+        &mut self,
+        number: u32,
+        by: Uuid,
+        change: impl FnOnce(&mut Vec<(String, String)>),
+    ) -> Result<(), Impossible> {
+        let mut last = self.work_item_mut(number)?.last().clone();
+        change(&mut last.relations);
+        last.fields.remove("System.History");
+        self.revise(number, by, last.fields, last.relations);
         self.updated_event(number, "linked", true);
         Ok(())
     }

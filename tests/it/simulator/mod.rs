@@ -1,6 +1,15 @@
 //! The simulated Azure DevOps over a real socket: whether it is as its contract says the real one is.
 
+mod bad_days;
+mod changes;
+mod credentials;
 mod hooks;
+mod levers;
+mod paging;
+mod renderings;
+mod shapes;
+mod tls;
+mod versions;
 
 use crate::azure::Azure;
 use base64::{Engine as _, prelude::BASE64_STANDARD};
