@@ -62,9 +62,9 @@ fn shared<K: Eq + Hash, V>(entries: &Mutex<HashMap<K, Weak<V>>>, key: K, make: i
         return living;
     }
     entries.retain(|_, entry| entry.strong_count() > 0);
-    let made = make();
-    entries.insert(key, Arc::downgrade(&made));
-    made
+    let new = make();
+    entries.insert(key, Arc::downgrade(&new));
+    new
 }
 
 fn fingerprint(place: &str, credential: Option<&Credential>) -> Fingerprint {

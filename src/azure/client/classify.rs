@@ -3,11 +3,11 @@
 //! Source: the contract's §f.1, §g.2, §g.3. Status codes alone do not do: a dead token is a 203 with a web page, a
 //! redirect or a 401; a stopped organization is a 503 with a BOM; a proxy refuses in its own words.
 
-use super::{Failure, Unreachable, redaction::Redaction};
-use crate::azure::lenient::{Object, Text};
-use http::{HeaderMap, StatusCode, header};
-use percent_encoding::percent_decode_str;
-use serde::Deserialize;
+use super::{
+    Failure, Unreachable,
+    answer::{Answer, EXPIRED, activity_id},
+};
+use http::{StatusCode, header};
 use std::time::Duration;
 use url::{Host, Url};
 
@@ -15,8 +15,6 @@ use url::{Host, Url};
 const WAIT_UNSAID: Duration = Duration::from_mins(2);
 /// The code of a request that was blocked for asking too much.
 const BLOCKED: &str = "TF400733";
-/// What an expired token is told.
-const EXPIRED: &str = "Personal Access Token used has expired";
 /// Words of Azure's sign-in pages, in lower case.
 const SIGN_IN: [&str; 6] = [
     "_signin",
@@ -26,29 +24,6 @@ const SIGN_IN: [&str; 6] = [
     "azure devops services | sign in",
     "/_login",
 ];
-
-/// What came back.
-pub(super) struct Answer<'a> {
-    pub(super) status: StatusCode,
-    pub(super) headers: &'a HeaderMap,
-    /// The body, or its beginning.
-    pub(super) head: &'a [u8],
-    /// Whether we said who we are.
-    pub(super) had_credential: bool,
-    /// `Retry-After`.
-    pub(super) retry_after: Option<Duration>,
-    pub(super) redaction: &'a Redaction,
-}
-
-/// Azure's error body.
-#[derive(Default, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
-struct Error<'a> {
-    #[serde(borrow)]
-    message: Text<'a>,
-    #[serde(borrow)]
-    type_key: Text<'a>,
-}
 
 /// The failure that an answer is; `None` for one whose body can be read.
 pub(super) fn classify(answer: &Answer<'_>) -> Option<Failure> {
@@ -84,49 +59,6 @@ pub(super) fn classify(answer: &Answer<'_>) -> Option<Failure> {
 }
 
 impl Answer<'_> {
-    fn header(&self, name: &str) -> Option<&str> {
-        self.headers.get(name)?.to_str().ok()
-    }
-
-    fn media_type(&self) -> &str {
-        let text = self.header(header::CONTENT_TYPE.as_str()).unwrap_or_default();
-        text.split(';').next().unwrap_or_default().trim()
-    }
-
-    fn is_html(&self) -> bool {
-        let media_type = self.media_type();
-        media_type.eq_ignore_ascii_case("text/html") || media_type.eq_ignore_ascii_case("application/xhtml+xml")
-    }
-
-    fn is_json_or_empty(&self) -> bool {
-        let media_type = self.media_type().to_ascii_lowercase();
-        media_type.ends_with("/json") || media_type.ends_with("+json") || self.head.is_empty()
-    }
-
-    /// Whether Azure DevOps itself wrote it, as opposed to something on the way.
-    fn is_azures(&self) -> bool {
-        let names = self.headers.keys().map(http::HeaderName::as_str);
-        names.into_iter().any(|name| name == "activityid" || name.starts_with("x-vss-") || name.starts_with("x-tfs-"))
-    }
-
-    /// `typeKey` and message, without secrets, from the body or the header that old servers use.
-    fn error(&self) -> (Option<String>, Option<String>) {
-        let body = self.head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(self.head);
-        let error: Object<Error<'_>> = serde_json::from_slice(body).unwrap_or_default();
-        let kind = error.type_key.as_str().and_then(|kind| self.redaction.said(kind));
-        let header = self
-            .header("x-tfs-serviceerror")
-            .map(|text| percent_decode_str(&text.replace('+', " ")).decode_utf8_lossy().into_owned());
-        let plain = || {
-            let text = std::str::from_utf8(body).ok()?;
-            self.media_type().eq_ignore_ascii_case("text/plain").then(|| text.to_owned())
-        };
-        // Of an expired token only the header says that it is, whatever the body is about.
-        let expired = header.clone().filter(|text| text.contains(EXPIRED));
-        let text = expired.or_else(|| error.message.as_str().map(str::to_owned)).or(header).or_else(plain);
-        (kind, text.and_then(|text| self.redaction.said(&text)))
-    }
-
     fn unexpected(&self, detail: &str) -> Failure {
         let detail = self.redaction.said(detail).unwrap_or_default();
         Failure::Unexpected { detail, activity_id: activity_id(self.headers) }
@@ -137,22 +69,6 @@ impl Answer<'_> {
         Failure::Unauthorized { detail: none.or(detail) }
     }
 
-    /// The title of a web page, which is for people.
-    fn title(&self) -> Option<String> {
-        let text = String::from_utf8_lossy(self.head);
-        // Lower case in ASCII only, so that positions stay the same.
-        let lower = text.to_ascii_lowercase();
-        let start = lower.find("<title")?;
-        let start = start + lower[start..].find('>')? + 1;
-        let end = start + lower[start..].find("</title")?;
-        self.redaction.said(&text[start..end])
-    }
-
-    fn page(&self, verb: &str) -> String {
-        let title = self.title().map(|title| format!(" titled “{title}”")).unwrap_or_default();
-        format!("something {verb} with a web page{title} and status {}", self.status.as_u16())
-    }
-
     /// A sign-in of something that stands before Azure DevOps.
     fn gate(&self) -> Failure {
         let detail = format!(
@@ -160,11 +76,6 @@ impl Answer<'_> {
             self.page("answered")
         );
         Failure::Forbidden { permission: None, detail: Some(detail) }
-    }
-
-    fn is_cloudflare(&self) -> bool {
-        self.headers.contains_key("cf-ray")
-            || self.header("server").is_some_and(|s| s.eq_ignore_ascii_case("cloudflare"))
     }
 
     fn not_json(&self) -> Failure {
@@ -246,16 +157,9 @@ fn permission(message: &str) -> Option<String> {
     named.filter(|name| !name.is_empty() && name.len() <= 100)
 }
 
-/// What finds the call on Azure's side.
-pub(super) fn activity_id(headers: &HeaderMap) -> Option<String> {
-    let id = headers.get("activityid").or_else(|| headers.get("x-vss-e2eid"))?.to_str().ok()?;
-    // It is a GUID; anything else is not Azure's, and is not repeated.
-    uuid::Uuid::try_parse(id).ok().map(|id| id.to_string())
-}
-
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{super::redaction::Redaction, *};
 
     type Headers = &'static [(&'static str, &'static str)];
 
@@ -405,13 +309,5 @@ mod tests {
             let read = read(status, headers, body);
             assert!(read.starts_with(expected), "{status} {body}: {read}");
         }
-    }
-
-    #[test]
-    fn an_activity_id_is_a_guid() {
-        let id =
-            |text: &str| activity_id(&HeaderMap::from_iter([("activityid".parse().unwrap(), text.parse().unwrap())]));
-        assert_eq!(id("6CE954B1-ce1f-45d1-b94d-e6bf2464ba2c").unwrap(), "6ce954b1-ce1f-45d1-b94d-e6bf2464ba2c");
-        assert_eq!(id("planted-secret"), None);
     }
 }

@@ -3,8 +3,9 @@
 use super::{
     Access, Failure, Priority, Unreachable,
     accounts::{Account, Accounts},
+    answer::{Answer, activity_id},
     call::{Call, Reply},
-    classify::{Answer, activity_id, classify},
+    classify::classify,
     entra::Entra,
     limits::Limits,
     redaction::Redaction,

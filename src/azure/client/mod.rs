@@ -8,6 +8,7 @@
 
 mod access;
 mod accounts;
+mod answer;
 mod budget;
 mod call;
 mod calls;
