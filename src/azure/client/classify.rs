@@ -15,6 +15,8 @@ use url::{Host, Url};
 const WAIT_UNSAID: Duration = Duration::from_secs(120);
 /// The code of a request that was blocked for asking too much.
 const BLOCKED: &str = "TF400733";
+/// What an expired token is told.
+const EXPIRED: &str = "Personal Access Token used has expired";
 /// Words of Azure's sign-in pages, in lower case.
 const SIGN_IN: [&str; 6] = [
     "_signin",
@@ -59,7 +61,7 @@ pub(super) fn classify(answer: &Answer<'_>) -> Option<Failure> {
     if says(BLOCKED) || status == StatusCode::TOO_MANY_REQUESTS {
         return Some(Failure::Throttled { wait: answer.retry_after.unwrap_or(WAIT_UNSAID) });
     }
-    if says("Personal Access Token used has expired") {
+    if says(EXPIRED) {
         return Some(Failure::Unauthorized { detail });
     }
     Some(match status.as_u16() {
@@ -112,15 +114,16 @@ impl Answer<'_> {
         let body = self.head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(self.head);
         let error: Object<Error<'_>> = serde_json::from_slice(body).unwrap_or_default();
         let kind = error.type_key.as_str().and_then(|kind| self.redaction.said(kind));
-        let header = || {
-            let text = self.header("x-tfs-serviceerror")?.replace('+', " ");
-            Some(percent_decode_str(&text).decode_utf8_lossy().into_owned())
-        };
+        let header = self
+            .header("x-tfs-serviceerror")
+            .map(|text| percent_decode_str(&text.replace('+', " ")).decode_utf8_lossy().into_owned());
         let plain = || {
             let text = std::str::from_utf8(body).ok()?;
             self.media_type().eq_ignore_ascii_case("text/plain").then(|| text.to_owned())
         };
-        let text = error.message.as_str().map(str::to_owned).or_else(header).or_else(plain);
+        // Of an expired token only the header says that it is, whatever the body is about.
+        let expired = header.clone().filter(|text| text.contains(EXPIRED));
+        let text = expired.or_else(|| error.message.as_str().map(str::to_owned)).or(header).or_else(plain);
         (kind, text.and_then(|text| self.redaction.said(&text)))
     }
 
@@ -206,7 +209,9 @@ impl Answer<'_> {
         if detail.is_none() && !self.is_azures() {
             return self.gate();
         }
-        Failure::Forbidden { permission: detail.as_deref().and_then(permission), detail }
+        let permission = detail.as_deref().and_then(permission);
+        let page = || self.is_html().then(|| self.page("answered"));
+        Failure::Forbidden { permission, detail: detail.or_else(page) }
     }
 
     fn not_found(&self, detail: Option<String>) -> Failure {

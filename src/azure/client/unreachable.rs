@@ -19,6 +19,8 @@ fn place(error: &reqwest::Error, by_proxy: bool) -> (Unreachable, String) {
     if let Some(tunnel) = chain().map(ToString::to_string).find(|text| text.starts_with("tunnel error")) {
         let refused = if tunnel.contains("authorization required") {
             "the proxy wants to know who we are; give its URL with user name and password".to_owned()
+        } else if let Some(words) = chain().find_map(of_the_system) {
+            format!("the proxy: {words}")
         } else {
             format!("the proxy does not let us through ({})", tunnel.trim_start_matches("tunnel error: "))
         };
@@ -45,9 +47,16 @@ fn next<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a (dyn Error + 'static
     error.source()
 }
 
-/// The TLS error in an I/O error.
+/// The error inside, through I/O errors that do nothing but wrap it.
+fn unwrapped<'a>(error: &'a (dyn Error + 'static)) -> &'a (dyn Error + 'static) {
+    match error.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
+        Some(inner) => unwrapped(inner),
+        None => error,
+    }
+}
+
 fn tls<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a rustls::Error> {
-    error.downcast_ref().or_else(|| error.downcast_ref::<io::Error>()?.get_ref()?.downcast_ref())
+    unwrapped(error).downcast_ref()
 }
 
 fn words_of_tls(error: &rustls::Error) -> String {
@@ -66,7 +75,7 @@ fn words_of_tls(error: &rustls::Error) -> String {
 }
 
 fn of_the_system(error: &(dyn Error + 'static)) -> Option<String> {
-    let error: &io::Error = error.downcast_ref()?;
+    let error: &io::Error = unwrapped(error).downcast_ref()?;
     // Errors that wrap others may repeat what they were given; the system's own are fixed texts.
     error.raw_os_error().map(|_| error.to_string())
 }

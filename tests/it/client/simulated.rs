@@ -90,7 +90,7 @@ async fn every_server_is_read_behind_its_proxy_and_in_its_version() {
         };
         let azure = Azure::start(options, Hasty::new()).await;
         let without = client(&access(&azure, tokens::FULL)).connection_data().await.unwrap_err();
-        assert!(without.to_string().contains("a proxy in front of it"), "{without}");
+        assert!(without.to_string().contains("web page titled “Forbidden"), "{without}");
         let headers = vec![("CF-Access-Client-Id".to_owned(), secret("planted"))];
         let client = client(&Access { headers, ..access(&azure, tokens::FULL) });
         assert_eq!(client.connection_data().await.unwrap().deployment, Deployment::Server);
@@ -162,7 +162,7 @@ async fn each_bad_day_is_told_as_what_it_is() {
         (Failing::Html, "web page"),
         (Failing::Broken, "no JSON"),
         (Failing::OtherShape, "value is not a list"),
-        (Failing::Throttled(Throttle::Block { retry_after_seconds: Some(40) }), "wait 40 s"),
+        (Failing::Throttled(Throttle::Block { retry_after_seconds: Some(40) }), "asks to wait"),
         (Failing::Throttled(Throttle::Cut), "was cut"),
         (Failing::CutAfter, "was cut"),
     ] {
