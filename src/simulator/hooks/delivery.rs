@@ -164,12 +164,11 @@ impl Shared {
             return Value::Null;
         }
         let key = (notification.subscription, notification.id);
-        let mut event = match &notification.event {
-            Some(event) => Value::clone(event),
-            None => {
-                let (draft, occurrence) = (&notification.draft, &notification.occurrence);
-                envelope(&self.instance, key, draft, notification.event_id, occurrence, notification.created)
-            }
+        let mut event = if let Some(event) = &notification.event {
+            Value::clone(event)
+        } else {
+            let (draft, occurrence) = (&notification.draft, &notification.occurrence);
+            envelope(&self.instance, key, draft, notification.event_id, occurrence, notification.created)
         };
         if let Value::Object(members) = &mut event {
             members.remove("subscriptionId");

@@ -1,4 +1,5 @@
 //! The catalogue as REST shows it: publishers with their event types, and the one consumer that is simulated.
+#![expect(clippy::unnecessary_wraps, reason = "every handler has the type of its row")]
 
 use super::catalogue::{self, EventType, Input, PUBLISHERS, Takes};
 use crate::simulator::{
@@ -27,6 +28,9 @@ fn input(input: &Input) -> Value {
         "values": {"inputId": input.id, "defaultValue": "", "possibleValues": [any], "isLimitedToPossibleValues": false},
     });
     match input.takes {
+        Takes::Text if input.id == "commentPattern" => {
+            shown["validation"] = json!({"dataType": "string", "minLength": 1, "maxLength": 1024});
+        }
         Takes::Text => shown["validation"] = json!({"dataType": "string"}),
         Takes::Guid => shown["validation"] = json!({"dataType": "guid"}),
         Takes::ServerPath => {

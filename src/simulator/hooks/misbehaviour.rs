@@ -6,6 +6,7 @@ use uuid::Uuid;
 /// The switches. All off is what is documented, and a good day.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
+#[expect(clippy::struct_excessive_bools, reason = "switches are")]
 pub struct Misbehaviour {
     /// The same notification is sent twice.
     pub duplicate: Odds,

@@ -146,13 +146,14 @@ fn silence(error: &reqwest::Error, switches: &Misbehaviour) -> Answered {
 }
 
 fn is_tls(error: &reqwest::Error) -> bool {
-    let mut source = error.source();
-    while let Some(inner) = source {
-        let wrapped = inner.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
-        if inner.is::<rustls::Error>() || wrapped.is_some_and(|inner| inner.is::<rustls::Error>()) {
+    let mut cause = error.source();
+    while let Some(own) = cause {
+        if own.is::<rustls::Error>() {
             return true;
         }
-        source = inner.source();
+        // An I/O error's source is that of what it wraps, not what it wraps.
+        let wrapped = own.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+        cause = wrapped.map_or_else(|| own.source(), |wrapped| Some(wrapped));
     }
     false
 }

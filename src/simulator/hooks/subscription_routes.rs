@@ -10,6 +10,7 @@ use crate::{
     azure::client::{Host, SubscriptionStatus},
     simulator::{
         Simulator,
+        faults::ScopeRefusal,
         options::Edition,
         payload::View,
         people::{Scope, hook_rights},
@@ -51,13 +52,18 @@ fn require_scope(simulator: &Simulator, call: &Call) -> Outcome<()> {
     if is_cloud && call.host == Host::Release && !call.caller.has(&[Scope::Release]) {
         let message =
             format!("TF400813: The user '{}' is not authorized to access this resource.", call.caller.person.id);
-        return Err(Refusal::new(StatusCode::UNAUTHORIZED, "UnauthorizedRequestException", &message));
+        let status = match simulator.instance.faults().scope_refusal {
+            ScopeRefusal::Unauthorized => StatusCode::UNAUTHORIZED,
+            ScopeRefusal::Forbidden => StatusCode::FORBIDDEN,
+        };
+        return Err(Refusal::new(status, "UnauthorizedRequestException", &message));
     }
     Ok(())
 }
 
 /// The subscription of the path, if this host shows it to the caller.
 pub(super) fn asked_for(simulator: &Simulator, call: &Call) -> Outcome<Subscription> {
+    require_scope(simulator, call)?;
     let text = call.parameter("subscription");
     let found = text.parse().ok().and_then(|id: Uuid| simulator.hooks.0.state().subscriptions.get(&id).cloned());
     let found = found.filter(|own| is_shown(simulator, call, own)).ok_or_else(|| {

@@ -1,4 +1,6 @@
 //! The table of the hooks' routes, and where clients find them.
+//!
+//! Source: the location ids of Microsoft's own clients.
 
 use super::{describe, history_routes, subscription_routes as subscriptions};
 use crate::simulator::rest::{HOOKS, Handler, InProject, Location, Route};
@@ -11,16 +13,16 @@ const fn location(id: Uuid, resource: &'static str, template: &'static str) -> L
 #[rustfmt::skip]
 mod locations {
     use super::{Location, location, uuid};
-    pub(super) static SUBSCRIPTIONS: Location = location(uuid!("fc50d02a-849f-41fb-8af1-0a5216103269"), "subscriptions", "_apis/hooks/{resource}/{subscriptionId}");
-    pub(super) static SUBSCRIPTIONS_QUERY: Location = location(uuid!("c7c3c1cf-9e05-4c0d-a425-a0f922c2c6ed"), "subscriptionsQuery", "_apis/hooks/{resource}");
-    pub(super) static DIAGNOSTICS: Location = location(uuid!("3b36bcb5-02ad-43c6-bbfa-6dfc6f8e9d68"), "diagnostics", "_apis/hooks/subscriptions/{subscriptionId}/{resource}");
-    pub(super) static NOTIFICATIONS: Location = location(uuid!("0c62d343-21b0-4732-997b-017fde84dc28"), "notifications", "_apis/hooks/subscriptions/{subscriptionId}/{resource}/{notificationId}");
-    pub(super) static NOTIFICATIONS_QUERY: Location = location(uuid!("1a57562f-160a-4b5c-9185-905e95b39d36"), "notificationsQuery", "_apis/hooks/{resource}");
-    pub(super) static TESTS: Location = location(uuid!("1139462c-7e27-4524-a997-31b9b73551fe"), "testNotifications", "_apis/hooks/{resource}/{notificationId}");
-    pub(super) static PUBLISHERS: Location = location(uuid!("1e83a210-5b53-43bc-90f0-d476a4e5d731"), "publishers", "_apis/hooks/{resource}/{publisherId}");
-    pub(super) static EVENT_TYPES: Location = location(uuid!("db4777cd-8e08-4a84-8ba3-c974ea033718"), "eventTypes", "_apis/hooks/publishers/{publisherId}/{resource}/{eventTypeId}");
-    pub(super) static CONSUMERS: Location = location(uuid!("4301c514-5f34-4f5d-a145-f0ea7b5b7d19"), "consumers", "_apis/hooks/{resource}/{consumerId}");
-    pub(super) static ACTIONS: Location = location(uuid!("c3428e90-7a69-4194-8ed8-0f153185ee0d"), "actions", "_apis/hooks/consumers/{consumerId}/{resource}/{consumerActionId}");
+    pub(super) static SUBSCRIPTIONS: Location = location(uuid!("fc50d02a-849f-41fb-8af1-0a5216103269"), "subscriptions", "_apis/{area}/{resource}/{subscriptionId}");
+    pub(super) static SUBSCRIPTIONS_QUERY: Location = location(uuid!("c7c3c1cf-9e05-4c0d-a425-a0f922c2c6ed"), "subscriptionsQuery", "_apis/{area}/{resource}");
+    pub(super) static DIAGNOSTICS: Location = location(uuid!("3b36bcb5-02ad-43c6-bbfa-6dfc6f8e9d68"), "diagnostics", "_apis/{area}/subscriptions/{subscriptionId}/{resource}").since(4, 1).preview_only();
+    pub(super) static NOTIFICATIONS: Location = location(uuid!("0c62d343-21b0-4732-997b-017fde84dc28"), "notifications", "_apis/{area}/subscriptions/{subscriptionId}/{resource}/{notificationId}");
+    pub(super) static NOTIFICATIONS_QUERY: Location = location(uuid!("1a57562f-160a-4b5c-9185-905e95b39d36"), "notificationsQuery", "_apis/{area}/{resource}");
+    pub(super) static TESTS: Location = location(uuid!("1139462c-7e27-4524-a997-31b9b73551fe"), "testNotifications", "_apis/{area}/{resource}/{notificationId}");
+    pub(super) static PUBLISHERS: Location = location(uuid!("1e83a210-5b53-43bc-90f0-d476a4e5d731"), "publishers", "_apis/{area}/{resource}/{publisherId}");
+    pub(super) static EVENT_TYPES: Location = location(uuid!("db4777cd-8e08-4a84-8ba3-c974ea033718"), "eventTypes", "_apis/{area}/publishers/{publisherId}/{resource}/{eventTypeId}");
+    pub(super) static CONSUMERS: Location = location(uuid!("4301c514-5f34-4f5d-a145-f0ea7b5b7d19"), "consumers", "_apis/{area}/{resource}/{consumerId}");
+    pub(super) static ACTIONS: Location = location(uuid!("c3428e90-7a69-4194-8ed8-0f153185ee0d"), "actions", "_apis/{area}/consumers/{consumerId}/{resource}/{consumerActionId}");
 }
 
 const fn row(

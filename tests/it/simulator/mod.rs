@@ -3,6 +3,7 @@
 mod bad_days;
 mod changes;
 mod credentials;
+mod hooks;
 mod levers;
 mod paging;
 mod renderings;

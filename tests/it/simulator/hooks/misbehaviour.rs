@@ -1,0 +1,87 @@
+use super::Stage;
+use hookwell::simulator::{NotificationStatus, Odds};
+use std::time::Duration;
+
+fn numbers(stage: &Stage) -> Vec<u64> {
+    stage.receiver.got().iter().map(|own| own.body["notificationId"].as_u64().unwrap()).collect()
+}
+
+#[tokio::test]
+async fn a_duplicate_is_the_same_notification_twice() {
+    let stage = Stage::new().await;
+    let (one, other) = (stage.subscribe().await, stage.subscribe().await);
+    stage.simulator().fail(|faults| faults.hooks.duplicate = Odds::only(&[one]));
+    stage.push().await;
+    let got = stage.receiver.got();
+    let of = |id: uuid::Uuid| got.iter().filter(|own| own.body["subscriptionId"] == id.to_string()).collect::<Vec<_>>();
+    assert_eq!((of(one).len(), of(other).len()), (2, 1));
+    assert_eq!(of(one)[0].body, of(one)[1].body);
+}
+
+#[tokio::test]
+async fn what_is_reordered_comes_behind_what_happened_since() {
+    let stage = Stage::new().await;
+    let id = stage.subscribe().await;
+    stage.simulator().fail(|faults| faults.hooks.reorder = Odds::only(&[id]));
+    stage.push().await;
+    stage.simulator().fail(|faults| faults.hooks.reorder = Odds::default());
+    stage.push().await;
+    stage.advance(Duration::from_secs(30)).await;
+    assert_eq!(numbers(&stage), [2, 1]);
+}
+
+#[tokio::test]
+async fn what_is_stuck_stays_queued_and_the_history_has_it() {
+    let stage = Stage::new().await;
+    let id = stage.subscribe().await;
+    stage.simulator().fail(|faults| faults.hooks.stuck = Odds::only(&[id]));
+    stage.push().await;
+    stage.advance(Duration::from_hours(48)).await;
+    assert!(stage.receiver.got().is_empty());
+    assert_eq!(stage.notification(id, 1).status, NotificationStatus::Queued);
+    let shown = stage.asker.read(&format!("_apis/hooks/subscriptions/{id}/notifications/1")).await;
+    assert_eq!(shown["status"], "queued");
+    assert!(shown["details"]["event"]["resource"]["refUpdates"].is_array());
+}
+
+#[tokio::test]
+async fn what_is_lost_leaves_no_trace() {
+    let stage = Stage::new().await;
+    let id = stage.subscribe().await;
+    stage.simulator().fail(|faults| faults.hooks.lose = Odds::probability(1.0));
+    stage.push().await;
+    stage.simulator().fail(|faults| faults.hooks.lose = Odds::default());
+    stage.push().await;
+    assert_eq!((numbers(&stage), stage.hooks().notifications(id).len()), (vec![1], 1));
+    assert_eq!(stage.hooks().totals().lost, 1);
+}
+
+#[tokio::test]
+async fn dice_fall_the_same_way_for_the_same_seed() {
+    let mut runs = Vec::new();
+    for _ in 0..2 {
+        let stage = Stage::new().await;
+        stage.subscribe().await;
+        stage.simulator().fail(|faults| faults.hooks.lose = Odds::probability(0.5));
+        let mut lost = Vec::new();
+        for _ in 0..20 {
+            stage.push().await;
+            lost.push(stage.hooks().totals().lost);
+        }
+        runs.push(lost);
+    }
+    assert_eq!(runs[0], runs[1]);
+    assert!((1..20).contains(runs[0].last().unwrap()), "{:?}", runs[0]);
+}
+
+#[tokio::test]
+async fn latency_is_on_the_simulators_clock() {
+    let stage = Stage::new().await;
+    stage.subscribe().await;
+    stage.simulator().fail(|faults| faults.hooks.latency_milliseconds = 7_000);
+    stage.push().await;
+    stage.advance(Duration::from_millis(6_999)).await;
+    assert!(stage.receiver.got().is_empty());
+    stage.advance(Duration::from_millis(1)).await;
+    assert_eq!(numbers(&stage), [1]);
+}
