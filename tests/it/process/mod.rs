@@ -8,6 +8,7 @@ mod package;
 mod resume;
 mod secrets;
 mod simulated;
+mod simulate;
 mod tls;
 mod walkthrough;
 
