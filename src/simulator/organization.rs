@@ -2,6 +2,11 @@
 //! would say: one envelope per change, new each time. Unlike [`super::Simulator`] it keeps nothing, so it can say a
 //! million things.
 
+mod envelope;
+
+pub use self::envelope::Delivery;
+
+use self::envelope::{Kind, PUSH, to_vec, word};
 use super::{
     options::Place,
     payload::{self, Version, View, build::Around},
@@ -29,48 +34,6 @@ const PEOPLE: [(&str, &str); 4] = [
     ("Mei Chen", "mei@fabrikam.example"),
     ("Sam Okafor", "sam@fabrikam.example"),
 ];
-/// Every word of Azure's that a caller may name.
-const WORDS: [&str; 16] = [
-    "active",
-    "completed",
-    "abandoned",
-    "succeeded",
-    "partiallySucceeded",
-    "failed",
-    "canceled",
-    "skipped",
-    "rejected",
-    "inProgress",
-    "canceling",
-    "notStarted",
-    "waiting",
-    "running",
-    "queued",
-    "conflicts",
-];
-
-/// One notification, ready to be posted.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Delivery {
-    /// What happened, in a few words for people.
-    pub title: String,
-    /// `notificationType` of the subscription it belongs to, for the hook's `?reason=`.
-    pub reason: Option<&'static str>,
-    /// The body as sent.
-    pub body: Vec<u8>,
-}
-
-/// What an envelope is about.
-struct Kind {
-    event_type: &'static str,
-    publisher: &'static str,
-    version: &'static str,
-    subscription: u8,
-    reason: Option<&'static str>,
-}
-
-const PUSH: Kind = Kind { event_type: "git.push", publisher: "tfs", version: "1.0", subscription: 1, reason: None };
-
 /// The organization's state: just enough that what it says fits together.
 #[derive(Debug, Clone)]
 pub struct Organization {
@@ -321,26 +284,6 @@ impl Organization {
         Delivery { title: "a body cut in half".to_owned(), ..delivery }
     }
 
-    fn deliver(&self, title: &str, kind: &Kind, resource: &Value) -> Delivery {
-        let name = self.people.find(self.who()).map_or("somebody", |own| own.name.as_str());
-        let text = format!("{name}: {title}");
-        let container = |id: Uuid| json!({"id": id, "baseUrl": format!("{}/", self.place.base)});
-        let body = json!({
-            "subscriptionId": Uuid::new_v5(&COLLECTION, &[kind.subscription]),
-            "notificationId": self.changes,
-            "id": Uuid::new_v5(&COLLECTION, format!("{}/{}", self.seed, self.changes).as_bytes()),
-            "eventType": kind.event_type, "publisherId": kind.publisher,
-            "message": {"text": text, "html": text, "markdown": text},
-            "detailedMessage": {"text": text, "html": text, "markdown": text},
-            "resource": resource, "resourceVersion": kind.version,
-            "resourceContainers": {
-                "collection": container(COLLECTION), "account": container(COLLECTION), "project": container(PROJECT),
-            },
-            "createdDate": self.now.to_string(),
-        });
-        Delivery { title: title.to_owned(), reason: kind.reason, body: to_vec(&body) }
-    }
-
     /// Time passes, and the next thing is another one.
     fn change(&mut self) {
         self.changes += 1;
@@ -424,18 +367,9 @@ fn update(name: &str, old: &str, new: &str) -> RefUpdate {
     RefUpdate { name: name.to_owned(), old: old.to_owned(), new: new.to_owned() }
 }
 
-/// The word as Azure has it; one that it does not have is none.
-fn word(word: &str) -> &'static str {
-    WORDS.into_iter().find(|known| *known == word).unwrap_or("none")
-}
-
 /// Forty hex digits that look like a commit and are new for every pair.
 fn object_name(seed: u64, number: u64) -> String {
     let name = Uuid::new_v5(&REPOSITORY, format!("{seed}/{number}").as_bytes());
     let text = name.simple().to_string();
     format!("{text}{}", &text[..8])
-}
-
-fn to_vec(value: &Value) -> Vec<u8> {
-    serde_json::to_vec(value).expect("a JSON value is always written")
 }
