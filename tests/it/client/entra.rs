@@ -5,7 +5,7 @@ use super::{
     scripted::{Asked, Say, Scripted, reply, said, usual},
     secret,
 };
-use hookwell::azure::client::{Access, AzureDevOps as _, Credential, Dial as _, Dialer, Failure, Priority};
+use hookwell::azure::client::{Access, Credential, Dial as _, Dialer, Failure, Priority};
 use serde_json::json;
 use std::{
     sync::{
@@ -80,12 +80,12 @@ async fn a_token_that_azure_no_longer_takes_is_renewed_once() {
     let clock = Hasty::new();
     let client = Dialer::new(Arc::<Hasty>::clone(&clock)).dial(&principal(&server.origin, "planted-secret")).unwrap();
     client.projects(first(10)).await.unwrap();
-    clock.0.advance(Duration::from_secs(120));
+    clock.0.advance(Duration::from_mins(2));
     good.store(2, Ordering::SeqCst);
     client.projects(first(10)).await.unwrap();
     assert_eq!(server.count("POST", TOKEN), 2);
     // A principal that is in no organization: a fresh token is refused like the one before.
-    clock.0.advance(Duration::from_secs(120));
+    clock.0.advance(Duration::from_mins(2));
     good.store(99, Ordering::SeqCst);
     assert!(matches!(client.projects(first(10)).await, Err(Failure::Unauthorized { .. })));
     assert_eq!(server.count("POST", TOKEN), 3);

@@ -5,7 +5,7 @@ use super::{
     scripted::{Asked, Say, Scripted, connection_data, reply, usual},
     secret,
 };
-use hookwell::azure::client::{AzureDevOps as _, Credential, Failure};
+use hookwell::azure::client::{Credential, Failure};
 use std::collections::BTreeMap;
 
 type Headers = &'static [(&'static str, &'static str)];

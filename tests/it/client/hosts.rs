@@ -6,7 +6,7 @@ use super::{
     secret,
 };
 use base64::{Engine as _, prelude::BASE64_STANDARD};
-use hookwell::azure::client::{Access, AzureDevOps as _, Failure, Host};
+use hookwell::azure::client::{Access, Failure, Host};
 use serde_json::json;
 
 const RELEASES: &str = "/_apis/resourceAreas/efc2f575-36ef-48e9-b672-0c6fb4a48ac5";

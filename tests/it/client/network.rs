@@ -6,7 +6,7 @@ use super::{
     secret,
 };
 use base64::{Engine as _, prelude::BASE64_STANDARD};
-use hookwell::azure::client::{Access, AzureDevOps as _, Credential, Dial as _, Dialer, Failure, Unreachable};
+use hookwell::azure::client::{Access, Credential, Dial as _, Dialer, Failure, Unreachable};
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use serde_json::json;
 use std::sync::{Arc, Mutex};

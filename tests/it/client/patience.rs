@@ -6,7 +6,7 @@ use super::{
 };
 use futures_util::FutureExt as _;
 use hookwell::{
-    azure::client::{AzureDevOps, Dial as _, Dialer, Failure, Host, Priority, SubscriptionDraft, Unreachable},
+    azure::client::{Dial as _, Dialer, Failure, Host, Priority, SubscriptionDraft, Unreachable},
     clock::{Clock as _, ManualClock},
 };
 use serde_json::json;
@@ -90,7 +90,7 @@ async fn a_refused_credential_is_tried_again_by_people_only() {
     assert_eq!(server.asked().len(), asked);
     assert!(one.connection_data().await.is_err());
     assert_eq!(server.asked().len(), asked + 1);
-    clock.advance(Duration::from_secs(60));
+    clock.advance(Duration::from_mins(1));
     assert!(two.connection_data().await.is_err());
     assert_eq!(server.asked().len(), asked + 2);
 }
@@ -129,7 +129,7 @@ async fn a_blocked_identity_asks_nothing_before_its_time() {
     let client = client(&access(&server.origin));
     for _ in 0..3 {
         let failure = client.projects(first(10)).await.unwrap_err();
-        assert_eq!(failure, Failure::Throttled { wait: Duration::from_secs(60) });
+        assert_eq!(failure, Failure::Throttled { wait: Duration::from_mins(1) });
     }
     assert_eq!(server.count("GET", "/_apis/projects"), 1);
 }
@@ -157,5 +157,5 @@ async fn bulk_reading_is_paced() {
     for _ in 0..320 {
         client.projects(first(10)).await.unwrap();
     }
-    assert!(clock.monotonic() - started >= Duration::from_secs(300));
+    assert!(clock.monotonic().checked_sub(started).unwrap() >= Duration::from_mins(5));
 }

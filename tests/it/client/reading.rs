@@ -5,7 +5,7 @@ use super::{
     scripted::{Asked, Scripted, said},
     secret,
 };
-use hookwell::azure::client::{AzureDevOps as _, Deployment, Host, Permission, SubscriptionDraft, SubscriptionStatus};
+use hookwell::azure::client::{Deployment, Host, Permission, SubscriptionDraft, SubscriptionStatus};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use uuid::{Uuid, uuid};

@@ -4,7 +4,7 @@ use super::{
     access, client, first,
     scripted::{Asked, Say, Scripted, connection_data, reply, said, usual},
 };
-use hookwell::azure::client::{ApiVersion, AzureDevOps as _, Failure};
+use hookwell::azure::client::{ApiVersion, Failure};
 use serde_json::json;
 use std::sync::{
     Arc,
@@ -112,9 +112,8 @@ async fn what_is_in_preview_there_is_asked_for_as_such_from_then_on() {
 
 #[tokio::test]
 async fn an_old_server_that_does_not_say_what_it_is_is_a_server() {
-    let server = Scripted::all(|asked| match asked.is("GET", "/connectionData") {
-        true => connection_data("", 7),
-        false => usual(asked, "5.0").unwrap(),
+    let server = Scripted::all(|asked| {
+        if asked.is("GET", "/connectionData") { connection_data("", 7) } else { usual(asked, "5.0").unwrap() }
     })
     .await;
     let data = client(&access(&server.origin)).connection_data().await.unwrap();

@@ -7,8 +7,8 @@ mod doors;
 mod package;
 mod resume;
 mod secrets;
-mod simulated;
 mod simulate;
+mod simulated;
 mod tls;
 mod walkthrough;
 

@@ -102,7 +102,8 @@ async fn services_from_a_connection_to_events_and_back_to_nothing() {
     let process = gateway(folder.path());
     walk(&simulation, &process, json!({})).await;
     let said = simulation.said();
-    let (made, deleted) = (said.matches("POST /fabrikam/_apis/hooks/subscriptions?").count(), said.matches("DELETE ").count());
+    let (made, deleted) =
+        (said.matches("POST /fabrikam/_apis/hooks/subscriptions?").count(), said.matches("DELETE ").count());
     assert!(made > 0 && deleted >= made, "every hook that was made is gone again:\n{said}");
     assert_eq!(process.stop(), Some(0));
 }
