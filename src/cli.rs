@@ -37,6 +37,7 @@ enum Command {
         once: bool,
     },
     /// Run a simulated Azure DevOps to try the gateway with; it says what to connect to
+    #[command(after_help = format!("It listens on 127.0.0.1:9090 unless --listen says otherwise. Make something happen there, without credentials:\n{}", simulate::levers(true)))]
     Simulate(simulate::Arguments),
     /// Translate one notification from standard input into events on standard output, one a line
     Translate {

@@ -112,12 +112,19 @@ fn welcome(simulator: &Simulator, manual_clock: bool, origin: &str) -> String {
         tokens::CLIENT_ID,
         tokens::CLIENT_SECRET,
     );
+    text.push_str(&levers(manual_clock));
+    text.push_str("\nWhat it is asked, and what it delivers:\n\n");
+    text
+}
+
+/// The routes that make something happen, one a line.
+pub(super) fn levers(manual_clock: bool) -> String {
+    let mut text = String::new();
     for (route, about) in simulator::ADMIN_ROUTES {
         if manual_clock || !route.contains("/clock") {
-            let _ = writeln!(text, "  {route:<44} {about}");
+            let _ = writeln!(text, "  {route:<50} {about}");
         }
     }
-    text.push_str("\nWhat it is asked, and what it delivers:\n\n");
     text
 }
 

@@ -13,7 +13,7 @@ use super::{
 };
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use uuid::{Uuid, uuid};
 
 const COLLECTION: Uuid = uuid!("2f0dd4c5-8a3c-4a52-9a3d-6f9a7c2b1e01");
@@ -118,6 +118,7 @@ impl Organization {
                 refs: BTreeMap::new(),
                 commits: BTreeMap::new(),
                 pushes: Vec::new(),
+                paths: BTreeSet::new(),
             },
             definition: BuildDefinition {
                 id: PIPELINE,

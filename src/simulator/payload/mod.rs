@@ -79,7 +79,7 @@ pub(super) fn render(world: &World, place: &Place, event: &Occurrence, version: 
     let resource = match &event.subject {
         Subject::Push { repository, push } => {
             let repository = world.repository_of(*repository)?;
-            let push = repository.pushes.iter().find(|own| own.id == *push)?;
+            let push = repository.push(*push)?;
             git::push(view, push, repository, world.project_of(repository.project), git::PUSH_COMMITS_MAX)
         }
         Subject::PullRequest { number } => pull_request::of(view, world, *number)?,

@@ -213,7 +213,7 @@ fn push(simulator: &Simulator, call: &Call) -> Outcome {
     let world = simulator.instance.world();
     let (own, project) = found(&world, call)?;
     let id: u32 = call.parameter_as("push")?;
-    let push = own.pushes.iter().find(|push| push.id == id).ok_or_else(|| {
+    let push = own.push(id).ok_or_else(|| {
         Refusal::not_found("GitPushNotFoundException", &format!("TF401180: The push {id} was not found."))
     })?;
     let commits_max: usize = call.query_as("includeCommits")?.unwrap_or(PAGE);

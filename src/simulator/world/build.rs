@@ -194,15 +194,15 @@ impl World {
         &mut self,
         number: u32,
         stage: &str,
-        state: &'static str,
+        to: &'static str,
         result: Option<&'static str>,
     ) -> Result<(), Impossible> {
         let now = self.now;
         let stages = &mut self.build_mut(number)?.stages;
         let found = stages.iter_mut().find(|one| one.name == stage);
         let moved = found.ok_or_else(|| Impossible::Absent(format!("stage {stage} of build {number}")))?;
-        (moved.state, moved.result) = (state, result);
-        match state {
+        (moved.state, moved.result) = (to, result);
+        match to {
             "running" => moved.started = Some(now),
             "completed" => moved.finished = Some(now),
             _ => {}
@@ -210,15 +210,15 @@ impl World {
         let jobs: Vec<String> = moved.jobs.iter().map(|job| job.name.clone()).collect();
         let mut facts = self.pipeline_facts(number);
         facts.insert("stageNameId", vec![stage.to_owned()]);
-        facts.insert("stageStateId", vec![capitalized(state)]);
+        facts.insert("stageStateId", vec![capitalized(to)]);
         facts.insert("stageResultId", result.map(capitalized).into_iter().collect());
         let project = self.definitions[&self.builds[&number].definition].project;
-        let title = format!("run {number}, stage {stage}: {}", result.unwrap_or(state));
-        if state != "waiting" {
+        let title = format!("run {number}, stage {stage}: {}", result.unwrap_or(to));
+        if to != "waiting" {
             for job in jobs {
                 let mut facts = facts.clone();
                 facts.insert("jobNameId", vec![job.clone()]);
-                facts.insert("jobStateId", vec![capitalized(state)]);
+                facts.insert("jobStateId", vec![capitalized(to)]);
                 facts.insert("jobResultId", result.map(capitalized).into_iter().collect());
                 let subject = Subject::Job { run: number, stage: stage.to_owned(), job };
                 self.occur(JOB, project, title.clone(), facts, subject);

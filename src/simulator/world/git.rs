@@ -25,6 +25,8 @@ pub(crate) struct Repository {
     pub(crate) commits: BTreeMap<String, Commit>,
     /// Oldest first; numbers count from 1 without a gap.
     pub(crate) pushes: Vec<Push>,
+    /// Every path that any commit ever had: another change of it is an edit.
+    pub(crate) paths: BTreeSet<String>,
 }
 
 /// Where a ref points.
@@ -107,6 +109,11 @@ impl Repository {
         found
     }
 
+    /// The push of this number.
+    pub(crate) fn push(&self, number: u32) -> Option<&Push> {
+        self.pushes.get(usize::try_from(number).ok()?.checked_sub(1)?)
+    }
+
     /// The object that a ref points to.
     pub(crate) fn tip(&self, name: &str) -> Option<&str> {
         self.refs.get(name).map(|found| found.object.as_str())
@@ -142,6 +149,7 @@ impl World {
             refs: BTreeMap::new(),
             commits: BTreeMap::new(),
             pushes: Vec::new(),
+            paths: BTreeSet::new(),
         });
         self.repository_changed("git.repo.created", id, format!("repository {name} created"), json!({}));
         id
@@ -275,15 +283,10 @@ impl World {
     ) -> Result<String, Impossible> {
         let (name, now) = (self.new_object(), self.now);
         let own = self.repository_mut(id)?;
-        let known: BTreeSet<String> = parents
-            .first()
-            .map(|parent| own.history(parent))
-            .into_iter()
-            .flatten()
-            .flat_map(|commit| commit.changes.iter().map(|(path, _)| path.clone()))
+        let changes = paths
+            .iter()
+            .map(|path| (path.clone(), if own.paths.insert(path.clone()) { "add" } else { "edit" }))
             .collect();
-        let changes =
-            paths.iter().map(|path| (path.clone(), if known.contains(path) { "edit" } else { "add" })).collect();
         let commit = Commit { id: name.clone(), parents, author: by, at: now, comment: comment.to_owned(), changes };
         own.commits.insert(name.clone(), commit);
         Ok(name)

@@ -190,8 +190,8 @@ impl World {
         let id = asked.id;
         let pending = asked.deployments.last_mut().filter(|last| last.approval.is_some_and(|(is, _)| is == "pending"));
         let last = pending.ok_or_else(|| Impossible::State("nobody is asked".to_owned()))?;
-        let approver = last.approval.map_or(last.by, |(_, approver)| approver);
-        last.approval = Some((if approved { "approved" } else { "rejected" }, approver));
+        let who = last.approval.map_or(last.by, |(_, who)| who);
+        last.approval = Some((if approved { "approved" } else { "rejected" }, who));
         last.changed = now;
         if approved {
             last.status = "inProgress";

@@ -6,6 +6,7 @@ mod crash;
 mod doors;
 mod resume;
 mod secrets;
+mod simulate;
 mod tls;
 
 use hookwell::{

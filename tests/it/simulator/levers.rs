@@ -12,7 +12,7 @@ async fn every_lever_makes_something_happen() {
     let mut number = json!(null);
     for (route, _) in ADMIN_ROUTES {
         let (method, path) = route.split_once(' ').unwrap();
-        let path = path.trim().replace("{n}", &number.to_string());
+        let path = path.trim().replace("{number}", &number.to_string());
         let body = match (method, path.as_str()) {
             ("GET", _) => None,
             (_, "/_simulator/clock") => Some(json!({"advance_seconds": 60})),
