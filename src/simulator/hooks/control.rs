@@ -7,7 +7,7 @@ use crate::{
 };
 use uuid::Uuid;
 
-/// A notification is written for a foreign subscription under this many projects that are not here.
+/// Where other people's web hooks go; nothing is ever sent there.
 const FOREIGN_URL: &str = "https://elsewhere.example/hook";
 
 impl Hooks {

@@ -1,6 +1,13 @@
 //! The engine: sends what is due, puts down what came of it, and waits on the simulator's clock for what is next.
 
-use super::{Hooks, Shared, agenda::Job, envelope::envelope, history::Notification, post::Parcel, state::Parting};
+use super::{
+    Hooks, Shared,
+    agenda::Job,
+    envelope::envelope,
+    history::{Notification, NotificationStatus},
+    post::Parcel,
+    state::Parting,
+};
 use crate::{clock::Clock, simulator::instance::locked};
 use bytes::Bytes;
 use jiff::Timestamp;
@@ -145,15 +152,15 @@ impl Shared {
 
     /// The envelope: made at the first attempt, and the same ever after.
     fn event_of(&self, job: &Job, parting: &Parting) -> Arc<Value> {
-        if let Some(event) = &parting.event {
-            return Arc::clone(event);
-        }
         let key = (job.subscription, job.notification);
-        let event =
-            envelope(&self.instance, key, &parting.draft, parting.event_id, &parting.occurrence, parting.occurred);
-        let event = Arc::new(event);
+        let made = || {
+            let (id, occurrence) = (parting.event_id, &parting.occurrence);
+            Arc::new(envelope(&self.instance, key, &parting.draft, id, occurrence, parting.occurred))
+        };
+        let event = parting.event.clone().unwrap_or_else(made);
         if let Some(notification) = locked(&self.state).history.of_mut(key.0, key.1) {
             notification.event = Some(Arc::clone(&event));
+            notification.status = NotificationStatus::RequestInProgress;
         }
         event
     }

@@ -145,7 +145,7 @@ impl State {
         let draft = draft.unwrap_or_else(|| Arc::clone(&notification.draft));
         notification.draft = Arc::clone(&draft);
         notification.attempts += 1;
-        notification.status = NotificationStatus::RequestInProgress;
+        notification.status = NotificationStatus::Processing;
         notification.dequeued.get_or_insert(now);
         (notification.modified, notification.next_retry) = (now, None);
         if !job.subscription.is_nil() {
@@ -196,8 +196,11 @@ impl State {
         };
         let (fate, standing) = ruling(attempted, posted.answered);
         // A probe repeats what was counted already.
-        self.totals.failed -= u64::from(notification.result == NotificationResult::Failed);
-        self.totals.delivered -= u64::from(notification.result == NotificationResult::Succeeded);
+        match notification.result {
+            NotificationResult::Failed | NotificationResult::Filtered => self.totals.failed -= 1,
+            NotificationResult::Succeeded => self.totals.delivered -= 1,
+            NotificationResult::Pending => {}
+        }
         match fate {
             Fate::Delivered => {
                 notification.complete(NotificationResult::Succeeded, now);

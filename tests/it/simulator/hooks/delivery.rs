@@ -2,7 +2,7 @@ use super::{Receiver, Stage};
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use hookwell::{
     azure::client::SubscriptionStatus,
-    simulator::{NotificationResult, Options, ServerVersion, Silence},
+    simulator::{NotificationResult, NotificationStatus, Options, ServerVersion, Silence},
 };
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -225,6 +225,22 @@ async fn an_untrusted_certificate_is_taken_only_where_the_subscription_says_so()
     assert_eq!(stage.receiver.got().len(), 1);
     assert_eq!(stage.status(strict), SubscriptionStatus::OnProbation, "TLS is no transient failure");
     assert_eq!(stage.notification(trusting, 1).result, NotificationResult::Succeeded);
+}
+
+#[tokio::test]
+async fn while_a_receiver_takes_its_time_the_request_is_in_progress() {
+    let stage = Stage::new().await;
+    let id = stage.subscribe().await;
+    stage.receiver.script(&[0]);
+    stage.simulator().push_commit(stage.repository(), "main", "Roast longer", &["/a"]).unwrap();
+    let asked = async {
+        while stage.receiver.got().is_empty() {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(std::time::Duration::from_secs(20), asked).await.expect("the receiver is asked");
+    let waiting = stage.notification(id, 1);
+    assert_eq!((waiting.status, waiting.result), (NotificationStatus::RequestInProgress, NotificationResult::Pending));
 }
 
 #[tokio::test]
