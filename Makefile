@@ -4,9 +4,9 @@
 run:
 	cargo run --release -- demo
 
-# Everything, the crash and power-cut rounds in small. The power cut needs mkfs.ext4, mount and losetup, and says so
-# when they cannot be had.
-test: tools
+# Everything, the crash and power-cut rounds in small. The power cut needs mkfs.ext4, mount and losetup, the simulator's
+# test Microsoft's Python package; what cannot be had is said.
+test: tools target/azure-devops
 	cargo test --lib --bins --tests
 
 .PHONY: tools
@@ -15,6 +15,13 @@ tools:
 	  [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && \
 	  apt-get update -qq && apt-get install -y -qq e2fsprogs mount >/dev/null; } || \
 	  echo "without e2fsprogs and mount the power-cut test is skipped"
+
+# Microsoft's own client, which the simulator must be taken for a real one by.
+target/azure-devops:
+	@mkdir -p target
+	@{ python3 -m venv $@.new && $@.new/bin/pip install --quiet --disable-pip-version-check azure-devops==7.1.0b4 && \
+	  mv $@.new $@; } || \
+	  echo "without python3 and pip the test with the package azure-devops is skipped"
 
 lint:
 	cargo fmt --check

@@ -58,8 +58,7 @@ async fn the_documented_replies_are_read_whole() {
     assert_eq!(all.len(), documented["value"].as_array().unwrap().iter().filter(of_ours).count());
     assert!(all.iter().all(|one| one.created_by.is_some() && !one.publisher_inputs.is_empty()));
     let made = azure.create_subscription(&draft()).await.unwrap();
-    // The example is older than the member `status`.
-    assert_eq!((made.event_type.as_str(), made.status), ("build.complete", SubscriptionStatus::Unknown));
+    assert_eq!((made.event_type.as_str(), made.status), ("build.complete", SubscriptionStatus::Enabled));
 }
 
 fn draft() -> SubscriptionDraft {

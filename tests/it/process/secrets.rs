@@ -1,11 +1,20 @@
 //! Secrets are where they must be, and nowhere else: not in a reply, a figure, a log line or a file.
 
-use super::{ADMIN_TOKEN, Process};
+use super::{ADMIN_TOKEN, BACKSTOP, Process, simulated::Simulation};
 use crate::http::signature;
 use base64::{Engine as _, prelude::BASE64_STANDARD};
+use hookwell::simulator::tokens;
 use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
-use std::path::Path;
+use std::{
+    collections::BTreeSet,
+    path::Path,
+    sync::{Arc, Mutex},
+};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::{TcpListener, TcpStream},
+};
 
 const TOKEN: &str = "personal-access-token-5f1c";
 const NEXT_TOKEN: &str = "personal-access-token-next-77d0";
@@ -55,6 +64,25 @@ impl Watched {
         let (status, value) = self.send(path, self.admin("GET", path), None).await;
         assert_eq!(status, 200, "{path}");
         value
+    }
+
+    /// Stops, and looks for the secrets in everything that was said, logged and written.
+    fn holds_none_of(self, secrets: &[String], folder: &Path) {
+        let Self { process, said } = self;
+        let (code, log) = process.stop_with_log();
+        assert_eq!(code, Some(0));
+        let files = files(folder);
+        assert!(files.iter().any(|(_, bytes)| holds(bytes, NAME)), "files can be searched");
+        assert!(said.iter().any(|(_, said)| said.contains(NAME)) && log.contains("listening"));
+        for secret in secrets {
+            for (what, said) in &said {
+                assert!(!said.contains(secret.as_str()), "{secret} in the reply to {what}: {said}");
+            }
+            assert!(!log.contains(secret.as_str()), "{secret} in the log:\n{log}");
+            for (path, bytes) in &files {
+                assert!(!holds(bytes, secret), "{secret} in {path}");
+            }
+        }
     }
 
     /// Secrets where they are wrong: what is refused must not be quoted.
@@ -211,19 +239,101 @@ async fn no_secret_is_in_a_reply_a_figure_a_log_line_or_a_file() {
         watched.get(&format!("/v1/notifications/{}?body=true", text(notification, "/id"))).await;
     }
 
-    let Watched { process, said } = watched;
-    let (code, log) = process.stop_with_log();
-    assert_eq!(code, Some(0));
-    let files = files(folder.path());
-    assert!(files.iter().any(|(_, bytes)| holds(bytes, NAME)), "files can be searched");
-    assert!(said.iter().any(|(_, said)| said.contains(NAME)) && log.contains("listening"));
-    for secret in &secrets {
-        for (what, said) in &said {
-            assert!(!said.contains(secret.as_str()), "{secret} in the reply to {what}: {said}");
+    watched.holds_none_of(&secrets, folder.path());
+}
+
+/// A way to the gateway that remembers the Basic credentials which pass: those of hooks are made by the gateway and shown
+/// to nobody.
+async fn eavesdropper(listener: TcpListener, gateway: String, heard: Arc<Mutex<BTreeSet<String>>>) {
+    while let Ok((mut hook, _)) = listener.accept().await {
+        let (gateway, heard) = (gateway.clone(), Arc::clone(&heard));
+        tokio::spawn(async move {
+            let mut head = Vec::new();
+            while !head.ends_with(b"\r\n\r\n") {
+                head.push(hook.read_u8().await?);
+            }
+            let text = String::from_utf8_lossy(&head);
+            let basic = text.lines().find_map(|line| line.strip_prefix("authorization: Basic "));
+            let encoded = basic.unwrap_or_default().to_owned();
+            let pair = String::from_utf8(BASE64_STANDARD.decode(&encoded).unwrap()).unwrap();
+            let password = pair.split_once(':').unwrap_or_default().1.to_owned();
+            heard.lock().unwrap().extend([encoded, password]);
+            let mut there = TcpStream::connect(gateway).await?;
+            there.write_all(&head).await?;
+            tokio::io::copy_bidirectional(&mut hook, &mut there).await.map(drop)
+        });
+    }
+}
+
+#[tokio::test]
+async fn no_secret_that_is_used_at_azure_devops_is_anywhere_else() {
+    let folder = tempfile::tempdir().unwrap();
+    let simulation = Simulation::start(&["--require-header", &format!("X-Extra: {HEADER}")]);
+    let way = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let public_url = format!("http://{}", way.local_addr().unwrap());
+    let flags = ["--log", "debug", "--public-url", &public_url];
+    let mut watched = Watched { process: Process::start(folder.path(), &flags), said: Vec::new() };
+    let heard = Arc::<Mutex<BTreeSet<String>>>::default();
+    let gateway = watched.process.base.trim_start_matches("http://").to_owned();
+    let listening = tokio::spawn(eavesdropper(way, gateway, Arc::clone(&heard)));
+
+    // Both ways to prove who we are, right and wrong.
+    let origin = simulation.url.trim_end_matches("/fabrikam");
+    let principal = |secret: &str| json!({ "tenant": tokens::TENANT, "client_id": tokens::CLIENT_ID, "client_secret": secret, "authority": origin });
+    let mut paths = Vec::new();
+    for (credential, status) in [
+        (json!({ "token": simulation.token }), "enabled"),
+        (json!({ "service_principal": principal(tokens::CLIENT_SECRET) }), "enabled"),
+        (json!({ "service_principal": principal(GUESS) }), "needs_attention"),
+        (json!({ "token": NEXT_TOKEN }), "needs_attention"),
+    ] {
+        let mut body = json!({ "name": NAME, "url": simulation.url, "headers": { "X-Extra": HEADER } });
+        body.as_object_mut().unwrap().extend(credential.as_object().unwrap().clone());
+        let request = watched.admin("POST", "/v1/connections").json(&body);
+        let (_, made) = watched.send("connect", request, Some("/hook/password")).await;
+        assert_eq!(made["status"], status, "{made}");
+        paths.push(format!("/v1/connections/{}", text(&made, "/id")));
+    }
+    let request = watched.admin("PUT", "/v1/projects/shop").json(&json!({ "name": "Shop" }));
+    watched.send("project", request, None).await;
+    for connection in &paths {
+        let id = connection.rsplit('/').next().unwrap();
+        let body = json!({ "role": "code_deployment", "connection": id, "azure_project": "Fiber Café", "repository": "web shop" });
+        let request = watched.admin("POST", "/v1/projects/shop/bindings").json(&body);
+        watched.send("bind", request, None).await;
+    }
+    for request in ["/v1/subscriptions/reconcile?dry_run=true", "/v1/subscriptions/reconcile"] {
+        let request = watched.admin("POST", request);
+        assert_eq!(watched.send("reconcile", request, None).await.0, 200);
+    }
+    let push = json!({ "repository": "web shop", "branch": "main", "message": "m" });
+    simulation.make_happen("push", &push).await;
+    // One push, told by the hooks of two connections: two passwords, and one event.
+    let both_delivered = async {
+        while heard.lock().unwrap().len() < 4 {
+            tokio::task::yield_now().await;
         }
-        assert!(!log.contains(secret.as_str()), "{secret} in the log:\n{log}");
-        for (path, bytes) in &files {
-            assert!(!holds(bytes, secret), "{secret} in {path}");
+    };
+    tokio::time::timeout(BACKSTOP, both_delivered).await.expect("both hooks deliver");
+    let events = watched.get("/v1/events?wait=30").await;
+    assert_eq!(events["data"].as_array().unwrap().len(), 1, "{events}");
+    for path in &paths {
+        for view in ["", "/removal", "/azure/projects"] {
+            let request = watched.admin("GET", &format!("{path}{view}"));
+            watched.send(view, request, None).await;
+        }
+        for act in ["/check", "/sync"] {
+            let request = watched.admin("POST", &format!("{path}{act}"));
+            watched.send(act, request, None).await;
         }
     }
+    for path in ["/v1/subscriptions", "/v1/integration", "/v1/connections", "/v1/notifications", "/metrics"] {
+        watched.get(path).await;
+    }
+    let mut secrets = vec![simulation.token.clone(), BASE64_STANDARD.encode(format!(":{}", simulation.token))];
+    secrets.extend([tokens::CLIENT_SECRET, HEADER, NEXT_TOKEN, GUESS].map(str::to_owned));
+    let heard = heard.lock().unwrap().clone();
+    secrets.extend(heard);
+    listening.abort();
+    watched.holds_none_of(&secrets, folder.path());
 }
