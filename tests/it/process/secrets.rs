@@ -244,9 +244,9 @@ async fn no_secret_is_in_a_reply_a_figure_a_log_line_or_a_file() {
 
 /// A way to the gateway that remembers the Basic credentials which pass: those of hooks are made by the gateway and shown
 /// to nobody.
-async fn eavesdropper(listener: TcpListener, gateway: String, heard: Arc<Mutex<BTreeSet<String>>>) {
+async fn eavesdropper(listener: TcpListener, gateway: String, caught: Arc<Mutex<BTreeSet<String>>>) {
     while let Ok((mut hook, _)) = listener.accept().await {
-        let (gateway, heard) = (gateway.clone(), Arc::clone(&heard));
+        let (gateway, caught) = (gateway.clone(), Arc::clone(&caught));
         tokio::spawn(async move {
             let mut head = Vec::new();
             while !head.ends_with(b"\r\n\r\n") {
@@ -257,7 +257,7 @@ async fn eavesdropper(listener: TcpListener, gateway: String, heard: Arc<Mutex<B
             let encoded = basic.unwrap_or_default().to_owned();
             let pair = String::from_utf8(BASE64_STANDARD.decode(&encoded).unwrap()).unwrap();
             let password = pair.split_once(':').unwrap_or_default().1.to_owned();
-            heard.lock().unwrap().extend([encoded, password]);
+            caught.lock().unwrap().extend([encoded, password]);
             let mut there = TcpStream::connect(gateway).await?;
             there.write_all(&head).await?;
             tokio::io::copy_bidirectional(&mut hook, &mut there).await.map(drop)
