@@ -1,7 +1,9 @@
 mod azure;
 mod by_hand;
 mod life;
+mod huge;
 mod model;
+mod real;
 mod removal;
 
 use self::azure::{FakeAzure, PROJECT_NAME};
