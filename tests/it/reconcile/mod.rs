@@ -5,6 +5,8 @@ mod huge;
 mod model;
 mod real;
 mod removal;
+mod simulated;
+mod witness;
 
 use self::azure::{FakeAzure, PROJECT_NAME};
 use crate::harness::Gateway;
