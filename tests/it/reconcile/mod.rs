@@ -1,10 +1,12 @@
+mod acts;
 mod azure;
 mod by_hand;
-mod life;
 mod huge;
+mod life;
 mod model;
 mod real;
 mod removal;
+mod replaced;
 mod simulated;
 mod witness;
 

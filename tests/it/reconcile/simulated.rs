@@ -2,13 +2,14 @@
 //! wanted, touches nothing of others, spends little, and no delivery is lost or doubled on the way.
 
 use super::{
+    acts::{Act, Call, Harm, PIPELINES, PROJECTS, REPOSITORIES, act, rule},
     real::{Real, SHOP, listing},
     witness::Witness,
 };
 use hookwell::{
     azure::client::{Subscription, SubscriptionStatus},
     reconcile::Report,
-    simulator::{Draft, Failing, Odds, Rule, Throttle, When},
+    simulator::{Draft, Failing, Odds},
 };
 use jiff::SignedDuration;
 use proptest::prelude::*;
@@ -19,116 +20,9 @@ use std::{
 };
 use uuid::Uuid;
 
-/// Repositories with a branch, by project.
-const REPOSITORIES: [(&str, &str); 3] = [(SHOP, "web shop"), (SHOP, "röstplan"), ("Tools", "builder")];
-/// Pipelines; none is all of the project.
-const PIPELINES: [(&str, Option<&str>); 4] =
-    [(SHOP, Some("web shop CI")), (SHOP, None), ("Tools", Some("builder CI")), ("Tools", None)];
-const PROJECTS: [&str; 2] = [SHOP, "Tools"];
 /// Azure's own limit, and the window that it is counted in.
 const TSTU_MAX: f64 = 200.0;
 const WINDOW: SignedDuration = SignedDuration::from_mins(5);
-
-/// One thing that happens.
-#[derive(Debug, Clone)]
-enum Act {
-    BindRepository(usize),
-    BindPipelines(usize),
-    BindWorkItems(usize),
-    Unbind(usize),
-    Rotate,
-    AnotherPerson,
-    Run,
-    Minutes(u8),
-    Weather(Vec<(Call, Failing)>),
-    Harm(usize, Harm),
-    /// Somebody else's hook, or one of ours that a person made by hand.
-    Foreign {
-        by_hand: bool,
-    },
-    Push(usize),
-    WorkItem(usize),
-    Build(usize),
-}
-
-/// Which calls fail, half of them.
-#[derive(Debug, Clone, Copy)]
-enum Call {
-    Creating,
-    Deleting,
-    Listing,
-    Any,
-}
-
-/// What is done to one of our hooks behind our back.
-#[derive(Debug, Clone, Copy)]
-enum Harm {
-    Delete,
-    DisableBySystem,
-    DisableByUser,
-    PutOnProbation,
-    Duplicate,
-    /// Still at our door, by another address.
-    Redirect,
-    /// To where nobody is.
-    MoveAway,
-    Narrow,
-    Version,
-    UserName,
-}
-
-fn weather() -> impl Strategy<Value = Act> {
-    let call = prop_oneof![3 => Just(Call::Creating), 2 => Just(Call::Deleting), 1 => Just(Call::Listing), 1 => Just(Call::Any)];
-    let block = Throttle::Block { retry_after_seconds: Some(20) };
-    let failing = prop_oneof![
-        3 => Just(Failing::CutAfter),
-        2 => Just(Failing::Unavailable),
-        1 => Just(Failing::Throttled(block)),
-        1 => Just(Failing::Throttled(Throttle::Cut)),
-        1 => Just(Failing::Internal),
-        1 => Just(Failing::Forbidden),
-        1 => Just(Failing::NotFound),
-        1 => Just(Failing::Html),
-        1 => Just(Failing::Broken),
-    ];
-    proptest::collection::vec((call, failing), 0..3).prop_map(Act::Weather)
-}
-
-fn harm() -> impl Strategy<Value = Harm> {
-    use Harm::*;
-    let all = [
-        Delete,
-        DisableBySystem,
-        DisableByUser,
-        PutOnProbation,
-        Duplicate,
-        Redirect,
-        MoveAway,
-        Narrow,
-        Version,
-        UserName,
-    ];
-    proptest::sample::select(all.to_vec())
-}
-
-fn act() -> impl Strategy<Value = Act> {
-    prop_oneof![
-        3 => (0..REPOSITORIES.len()).prop_map(Act::BindRepository),
-        2 => (0..PIPELINES.len()).prop_map(Act::BindPipelines),
-        2 => (0..PROJECTS.len()).prop_map(Act::BindWorkItems),
-        2 => any::<usize>().prop_map(Act::Unbind),
-        1 => Just(Act::Rotate),
-        1 => Just(Act::AnotherPerson),
-        6 => Just(Act::Run),
-        1 => (1..30_u8).prop_map(Act::Minutes),
-        3 => weather(),
-        6 => (any::<usize>(), harm()).prop_map(|(hook, harm)| Act::Harm(hook, harm)),
-        1 => any::<bool>().prop_map(|by_hand| Act::Foreign { by_hand }),
-        2 => (0..REPOSITORIES.len()).prop_map(Act::Push),
-        2 => (0..PROJECTS.len()).prop_map(Act::WorkItem),
-        2 => (0..PIPELINES.len()).prop_map(Act::Build),
-    ]
-}
 
 /// What is remembered besides what is there.
 struct Model {
@@ -236,16 +130,6 @@ impl Model {
 
     fn weather(&mut self, weather: &[(Call, Failing)]) {
         self.calm = weather.is_empty();
-        let rule = |(call, answer): &(Call, Failing)| {
-            let (method, contains) = match call {
-                Call::Creating => (Some("POST"), "hooks/subscriptions"),
-                Call::Deleting => (Some("DELETE"), "hooks/subscriptions"),
-                Call::Listing => (Some("GET"), "hooks/subscriptions"),
-                Call::Any => (None, "_apis"),
-            };
-            let method = method.map(str::to_owned);
-            Rule { method, ..Rule::new("", contains, When::Probability(0.5), *answer) }
-        };
         self.real.simulator().fail(|faults| faults.rules = weather.iter().map(rule).collect());
     }
 
@@ -417,7 +301,7 @@ impl Model {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 12, failure_persistence: None, max_shrink_iters: 60, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, max_shrink_iters: 60, ..ProptestConfig::default() })]
 
     #[test]
     fn whatever_happens_there_it_settles_and_no_delivery_is_lost_or_doubled(

@@ -60,13 +60,24 @@ impl Witness {
         })
     }
 
+    /// A push to `main` of which a good hook hears.
+    pub(super) fn pushed_surely(&mut self, repository: Uuid, push: u32) {
+        self.push(repository, push, true);
+    }
+
     /// Called before anything is awaited, so that the hooks are those of the moment.
     pub(super) fn pushed(&mut self, real: &Real, project: Uuid, repository: Uuid, push: u32) {
+        let heard = Self::heard(real, "git.push", project, &[("repository", repository.to_string())]);
+        self.push(repository, push, heard);
+    }
+
+    fn push(&mut self, repository: Uuid, push: u32, heard: bool) {
+        let subject = format!("git/repositories/{repository}/refs/heads/main");
         self.expected.push(Expected {
             kind: "dev.cdeventsx.azuredevops-branch.updated",
-            subject: format!("git/repositories/{repository}/refs/heads/main"),
+            subject,
             push: Some(push),
-            heard: Self::heard(real, "git.push", project, &[("repository", repository.to_string())]),
+            heard,
         });
     }
 
