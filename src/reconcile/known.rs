@@ -128,11 +128,13 @@ impl Known {
         &self,
         azure: &dyn AzureDevOps,
         records: &BTreeMap<SubscriptionKey, Subscription>,
+        ours_on: &BTreeSet<Host>,
     ) -> (BTreeMap<Host, Vec<Found>>, Vec<Failure>) {
         let (mut listed, mut failures) = (BTreeMap::new(), Vec::new());
         let wanted = self.desired.wanted.values().map(|wanted| wanted.spec.host());
         let mut hosts: BTreeSet<Host> = wanted.chain(records.values().map(|record| record.spec.host())).collect();
         hosts.insert(Host::Main);
+        hosts.extend(ours_on);
         if !self.catalogue.publishers.contains_key("rm") {
             hosts.remove(&Host::Release);
         }

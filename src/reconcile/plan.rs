@@ -83,6 +83,8 @@ pub(super) struct Plan {
     pub steps: Vec<Step>,
     /// The subscription that serves each wanted key, before the steps.
     pub found: BTreeMap<SubscriptionKey, Found>,
+    /// The hosts that have any of ours, before the steps.
+    pub ours_on: BTreeSet<Host>,
     /// What would be made but is too much for one run.
     pub deferred: Vec<SubscriptionKey>,
     /// What would be made but is too much for one connection.
@@ -93,6 +95,7 @@ pub(super) struct Plan {
 pub(super) fn plan(situation: &Situation<'_>) -> Plan {
     let (mut plan, mut ours) = (Plan::default(), ours(situation));
     let mut there: usize = ours.values().map(Vec::len).sum();
+    plan.ours_on = ours.values().flatten().map(|found| Host::of(&found.publisher)).collect();
     for (key, wanted) in situation.wanted {
         if !situation.listed.contains_key(&wanted.spec.host()) {
             continue;

@@ -13,10 +13,10 @@ use super::{
 };
 use crate::{
     app::{App, Kept, bindings, subscriptions::SUBSCRIPTIONS_MAX},
-    azure::client::{AzureDevOps, Failure, Priority},
+    azure::client::{AzureDevOps, Failure, Host, Priority},
     domain::{Connection, ConnectionId, HookMode, Spec, Subscription, SubscriptionKey, SubscriptionState},
 };
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use uuid::Uuid;
 
 /// What a run is for.
@@ -40,7 +40,7 @@ pub async fn reconcile(app: &App, id: ConnectionId, mode: Mode) -> Option<Report
         return None;
     };
     if mode == Mode::MendAnew {
-        *remembered = Remembered::default();
+        *remembered = Remembered { ours_on: std::mem::take(&mut remembered.ours_on), ..Remembered::default() };
     }
     let report = of_connection(app, &kept, mode, &mut remembered).await;
     if mode != Mode::Look {
@@ -52,7 +52,8 @@ pub async fn reconcile(app: &App, id: ConnectionId, mode: Mode) -> Option<Report
 async fn of_connection(app: &App, kept: &Kept<Connection>, mode: Mode, remembered: &mut Remembered) -> Report {
     let directory = app.directory();
     let mut ledger = Ledger::open(app, kept.record.id);
-    if directory.bindings_of(kept.record.id).is_empty() && ledger.records().is_empty() {
+    let nothing = directory.bindings_of(kept.record.id).is_empty() && ledger.records().is_empty();
+    if nothing && remembered.ours_on.is_empty() {
         return Report::default();
     }
     let azure = match app.azure(kept, Priority::Repair) {
@@ -72,7 +73,7 @@ async fn of_connection(app: &App, kept: &Kept<Connection>, mode: Mode, remembere
     }
     match kept.record.hooks {
         HookMode::Manual => by_hand(mode, &known, &mut ledger).await,
-        HookMode::Managed => managed(app, kept, &*azure, mode, &known, &mut ledger).await,
+        HookMode::Managed => managed(app, kept, &*azure, mode, (&known, &mut remembered.ours_on), &mut ledger).await,
     }
 }
 
@@ -124,7 +125,7 @@ async fn managed(
     kept: &Kept<Connection>,
     azure: &dyn AzureDevOps,
     mode: Mode,
-    known: &Known,
+    (known, ours_on): (&Known, &mut BTreeSet<Host>),
     ledger: &mut Ledger<'_>,
 ) -> Report {
     let mut troubles = known.troubles();
@@ -138,7 +139,7 @@ async fn managed(
         Ok(identity) => Some(identity),
         Err(failure) => return failed("subscriptions cannot be made before it is known who we are", &failure),
     };
-    let (listed, failures) = known.list(azure, ledger.records()).await;
+    let (listed, failures) = known.list(azure, ledger.records(), ours_on).await;
     let mut report = Report { failed: !failures.is_empty(), ..Report::default() };
     report.wait = failures.iter().find_map(|f| if let Failure::Throttled { wait } = f { Some(*wait) } else { None });
     troubles.extend(
@@ -167,6 +168,8 @@ async fn managed(
         listed: &listed,
         subscriptions_max: SUBSCRIPTIONS_MAX,
     });
+    ours_on.retain(|host| !listed.contains_key(host));
+    ours_on.extend(&planned.ours_on);
     report.deferred = planned.deferred.len();
     if planned.too_many > 0 {
         let detail =

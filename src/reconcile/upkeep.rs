@@ -2,10 +2,10 @@
 //! it out again.
 
 use super::{catalogue::Catalogue, resolve::Resolution, trouble::Trouble};
-use crate::domain::ConnectionId;
+use crate::{azure::client::Host, domain::ConnectionId};
 use jiff::Timestamp;
 use std::{
-    collections::HashMap,
+    collections::{BTreeSet, HashMap},
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
@@ -17,6 +17,9 @@ pub(super) struct Remembered {
     pub catalogue: Option<(u64, Duration, Catalogue)>,
     /// What the bindings select.
     pub resolution: Option<(u64, Duration, Resolution)>,
+    /// The hosts whose last listing had any of ours. What was deleted is only gone when a listing no longer has it: a
+    /// proxy's 404 to a DELETE looks like success, and the record that would have it looked for is no more.
+    pub ours_on: BTreeSet<Host>,
 }
 
 /// How the last run went.

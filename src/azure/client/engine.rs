@@ -47,6 +47,19 @@ pub(super) enum Paging {
     TokenOrSkip,
 }
 
+/// The release host is not known.
+enum Unnamed {
+    /// It may be here; not to be remembered.
+    Guess(Url),
+    Failure(Failure),
+}
+
+impl From<Failure> for Unnamed {
+    fn from(failure: Failure) -> Self {
+        Self::Failure(failure)
+    }
+}
+
 impl Client {
     pub(super) fn new(access: &Access, clock: &Arc<dyn Clock>, accounts: &Arc<Accounts>) -> Result<Self, Failure> {
         let line = Line::new(access, clock, accounts)?;
@@ -86,12 +99,17 @@ impl Client {
     pub(super) async fn root(&self, host: Host) -> Result<Url, Failure> {
         match host {
             Host::Main => Ok(self.base().clone()),
-            Host::Release => self.shared.releases.get_or_try_init(|| self.find_releases()).await.cloned(),
+            Host::Release => match self.shared.releases.get_or_try_init(|| self.find_releases()).await {
+                Ok(url) => Ok(url.clone()),
+                Err(Unnamed::Guess(url)) => Ok(url),
+                Err(Unnamed::Failure(failure)) => Err(failure),
+            },
         }
     }
 
-    /// The release host as the server names it, if our credential may go there; else where it is known to be.
-    async fn find_releases(&self) -> Result<Url, Failure> {
+    /// The release host as the server names it, if our credential may go there; else where it is known to be, or, for
+    /// this once, our own: a server that could not say it in a bad moment may say it in the next.
+    async fn find_releases(&self) -> Result<Url, Unnamed> {
         let base = self.base();
         if !target::is_services(base) {
             let deployment = match self.shared.deployment.get() {
@@ -106,9 +124,13 @@ impl Client {
         let named = match self.ask(&Call { preview: true, ..area }).await {
             Ok(reply) => wire::member::<String>(&reply, "locationUrl").and_then(|text| Url::parse(&text).ok()),
             Err(Failure::NotFound { .. } | Failure::Refused { .. } | Failure::Forbidden { .. }) => None,
-            Err(failure) => return Err(failure),
+            Err(failure) => return Err(failure.into()),
         };
-        Ok(named.filter(|url| target::may_learn(base, url)).unwrap_or_else(|| target::releases(base)))
+        match named.filter(|url| target::may_learn(base, url)) {
+            Some(url) => Ok(url),
+            None if target::is_services(base) => Ok(target::releases(base)),
+            None => Err(Unnamed::Guess(target::releases(base))),
+        }
     }
 
     /// A page of a list. Azure filters after it has cut its pages, so an empty one with a token is not the end.

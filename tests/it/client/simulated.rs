@@ -230,3 +230,14 @@ async fn each_bad_day_is_told_as_what_it_is() {
     let failure = client.projects(first(1)).await.unwrap_err();
     assert_eq!(failure, Failure::Throttled { wait: Duration::from_secs(30) });
 }
+
+#[tokio::test]
+async fn where_releases_are_is_asked_again_after_a_bad_moment() {
+    let azure = services().await;
+    let not_found = Rule::new("GET", "/_apis/resourceAreas", When::Next(1), Failing::NotFound);
+    azure.simulator.fail(|faults| faults.rules = vec![not_found]);
+    let client = client(&access(&azure, tokens::FULL));
+    let failure = client.release_definitions(PROJECT, first(10)).await.unwrap_err();
+    assert!(matches!(failure, Failure::NotFound { .. }), "{failure:?}");
+    assert_eq!(client.release_definitions(PROJECT, first(10)).await.unwrap().items.len(), 1);
+}

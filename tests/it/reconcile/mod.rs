@@ -1,8 +1,14 @@
+mod acts;
 mod azure;
 mod by_hand;
+mod huge;
 mod life;
 mod model;
+mod real;
 mod removal;
+mod replaced;
+mod simulated;
+mod witness;
 
 use self::azure::{FakeAzure, PROJECT_NAME};
 use crate::harness::Gateway;
