@@ -1,11 +1,12 @@
 //! A gateway in the test's own process. Every reply is held against the OpenAPI document, and what was exercised is
 //! remembered.
 
+use async_trait::async_trait;
 use bytes::Bytes;
 use hookwell::{
     app::{App, tokens},
     azure::client::{Access, AzureDevOps, Dial, Failure, Unreachable},
-    clock::ManualClock,
+    clock::{Clock, ManualClock},
     config::Settings,
     domain::{ConnectionId, NotificationId, Scope, Slug},
     event::{Event, Header},
@@ -17,6 +18,7 @@ use http::{HeaderMap, Method, Request, StatusCode};
 use http_body_util::{BodyExt as _, Full, combinators::BoxBody};
 use hyper::service::Service;
 use hyper_util::service::TowerToHyperService;
+use jiff::Timestamp;
 use serde_json::{Value, json};
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -38,6 +40,32 @@ static VALIDATORS: Mutex<BTreeMap<String, Arc<jsonschema::Validator>>> = Mutex::
 /// A request's body: whole, or in pieces, or broken.
 pub(crate) type Body = BoxBody<Bytes, io::Error>;
 type Answer = Pin<Box<dyn Future<Output = warp::reply::Response> + Send>>;
+
+/// A clock on which nobody waits: whoever sleeps moves it on for all.
+pub(crate) struct Hasty(pub(crate) Arc<ManualClock>);
+
+impl Hasty {
+    /// With a clock of its own.
+    pub(crate) fn new() -> Arc<Self> {
+        Arc::new(Self(Arc::new(ManualClock::new("2026-11-22T10:00:00Z".parse().unwrap()))))
+    }
+}
+
+#[async_trait]
+impl Clock for Hasty {
+    fn now(&self) -> Timestamp {
+        self.0.now()
+    }
+
+    async fn sleep(&self, duration: Duration) {
+        self.0.advance(duration);
+        tokio::task::yield_now().await;
+    }
+
+    fn monotonic(&self) -> Duration {
+        self.0.monotonic()
+    }
+}
 
 /// An Azure DevOps that nobody reaches: for tests that are not about it.
 struct Nowhere;

@@ -13,45 +13,16 @@ mod scripted;
 mod simulated;
 mod versions;
 
-use async_trait::async_trait;
-use hookwell::{
-    azure::{
-        CollectionUrl,
-        client::{Access, AzureDevOps, Credential, Dial, Dialer, PageRequest},
-    },
-    clock::{Clock, ManualClock},
+use crate::harness::Hasty;
+use hookwell::azure::{
+    CollectionUrl,
+    client::{Access, AzureDevOps, Credential, Dial, Dialer, PageRequest},
 };
-use jiff::Timestamp;
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 use zeroize::Zeroizing;
 
 /// The token of every client here.
 const PAT: &str = "planted-token-of-the-tests";
-
-/// A clock on which a sleep is over at once: waits cost no time, but are counted.
-struct Hasty(ManualClock);
-
-impl Hasty {
-    fn new() -> Arc<Self> {
-        Arc::new(Self(ManualClock::new("2026-11-22T10:00:00Z".parse().unwrap())))
-    }
-}
-
-#[async_trait]
-impl Clock for Hasty {
-    fn now(&self) -> Timestamp {
-        self.0.now()
-    }
-
-    async fn sleep(&self, duration: Duration) {
-        self.0.advance(duration);
-        tokio::task::yield_now().await;
-    }
-
-    fn monotonic(&self) -> Duration {
-        self.0.monotonic()
-    }
-}
 
 fn secret(text: &str) -> Zeroizing<String> {
     Zeroizing::new(text.to_owned())

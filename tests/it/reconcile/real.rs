@@ -1,10 +1,12 @@
 //! A gateway and a simulated Azure DevOps, each on a socket of its own and each reaching the other, on one clock.
 
-use crate::{azure::Azure, harness::Gateway};
-use async_trait::async_trait;
+use crate::{
+    azure::Azure,
+    harness::{Gateway, Hasty},
+};
 use hookwell::{
     azure::client::{Access, AzureDevOps, Dial, Dialer, Failure, Subscription},
-    clock::{Clock, ManualClock},
+    clock::Clock,
     config::{Listen, Settings},
     domain::{ConnectionId, Notification, NotificationId},
     event::Event,
@@ -15,7 +17,6 @@ use hookwell::{
     store::{Journal as _, Log, MemoryStore, PageLimit, Position, Record},
     translate::step::step,
 };
-use jiff::Timestamp;
 use prometheus_client::metrics::gauge::Gauge;
 use serde_json::{Value, json};
 use std::{
@@ -28,25 +29,6 @@ use tokio::{net::TcpListener, task::JoinHandle};
 pub(super) const SHOP: &str = "Fiber Café";
 /// What a user name of a hook that we made begins with.
 const OURS: &str = "hookwell.";
-
-/// A clock on which nobody waits: whoever sleeps moves it on for all.
-struct Hasty(Arc<ManualClock>);
-
-#[async_trait]
-impl Clock for Hasty {
-    fn now(&self) -> Timestamp {
-        self.0.now()
-    }
-
-    async fn sleep(&self, duration: Duration) {
-        self.0.advance(duration);
-        tokio::task::yield_now().await;
-    }
-
-    fn monotonic(&self) -> Duration {
-        self.0.monotonic()
-    }
-}
 
 /// The real dialer, which wants the clock of a gateway that is not there before it.
 #[derive(Default)]
