@@ -23,7 +23,7 @@ pub(super) struct Arguments {
     /// A Server instead of Services
     #[arg(long)]
     server: bool,
-    /// Which Server: 2019, 2020, 2022 or 2022.1
+    /// Which Server: 2019, 2020, 2022, 2022.1 or newer
     #[arg(long, default_value = "2022.1", requires = "server")]
     version: String,
     /// The Server's virtual directory, like tfs
@@ -74,7 +74,7 @@ pub(super) async fn run(arguments: Arguments, options: &config::Options) -> Resu
 fn simulator(arguments: &Arguments) -> Result<Simulator, Failure> {
     let edition = if arguments.server {
         let version = ServerVersion::read(&arguments.version);
-        Edition::Server(version.ok_or_else(|| Failure::input("--version is 2019, 2020, 2022 or 2022.1"))?)
+        Edition::Server(version.ok_or_else(|| Failure::input("--version is 2019, 2020, 2022, 2022.1 or newer"))?)
     } else {
         Edition::Services
     };

@@ -49,6 +49,8 @@ pub enum ScopeRefusal {
     Unauthorized,
     /// 403.
     Forbidden,
+    /// 203 and the sign-in page, as in some areas.
+    SignInPage,
 }
 
 /// A limit on what one identity uses within 5 minutes.

@@ -75,8 +75,10 @@ impl Instance {
 
     /// Changes the world now, and gives what happened by it.
     pub(super) fn change<T>(&self, change: impl FnOnce(&mut World) -> T) -> (T, Vec<Occurrence>) {
+        let pull_refs_fire_push = self.faults().hooks.pull_refs_fire_push;
         let mut world = self.world();
         world.now = to_microseconds(self.now());
+        world.pull_refs_fire_push = pull_refs_fire_push;
         let value = change(&mut world);
         (value, world.happened())
     }
@@ -105,7 +107,9 @@ impl Instance {
     /// The resource and message of what happened, as they are by now, at a resource version; `None` where this event
     /// type does not have that version, or where the thing is gone without a trace.
     pub(crate) fn render(&self, occurrence: &Occurrence, resource_version: &str) -> Option<Rendering> {
-        payload::render(&self.world(), &self.place(), occurrence, resource_version)
+        // Before the world is locked: no two locks at a time.
+        let push_commits_max = self.faults().hooks.push_commits_max.unwrap_or(payload::git::PUSH_COMMITS_MAX);
+        payload::render(&self.world(), &self.place(), occurrence, resource_version, push_commits_max)
     }
 
     /// `resourceContainers` of an envelope; events of no project have no `project`.

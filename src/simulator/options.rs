@@ -14,16 +14,19 @@ pub enum ServerVersion {
     V2022,
     /// Azure DevOps Server 2022.1: 7.1.
     V2022_1,
+    /// The one after that, of which nobody knows yet what it speaks: 7.2 here, and nothing older less.
+    Newer,
 }
 
 impl ServerVersion {
-    /// From `2019`, `2020`, `2022` or `2022.1`.
+    /// From `2019`, `2020`, `2022`, `2022.1` or `newer`.
     pub fn read(text: &str) -> Option<Self> {
         Some(match text {
             "2019" => Self::V2019,
             "2020" => Self::V2020,
             "2022" => Self::V2022,
             "2022.1" => Self::V2022_1,
+            "newer" => Self::Newer,
             _ => return None,
         })
     }
@@ -43,6 +46,7 @@ impl Edition {
     pub fn released(self) -> ApiVersion {
         match self {
             Self::Services | Self::Server(ServerVersion::V2022_1) => ApiVersion { major: 7, minor: 1 },
+            Self::Server(ServerVersion::Newer) => ApiVersion { major: 7, minor: 2 },
             Self::Server(ServerVersion::V2022) => ApiVersion { major: 7, minor: 0 },
             Self::Server(ServerVersion::V2020) => ApiVersion { major: 6, minor: 0 },
             Self::Server(ServerVersion::V2019) => ApiVersion { major: 5, minor: 0 },

@@ -17,7 +17,7 @@ use std::{
 use uuid::Uuid;
 
 /// How long a notification is remembered, by Microsoft's documentation of 2025; 14 days before.
-pub(super) const KEPT: SignedDuration = SignedDuration::from_hours(7 * 24);
+const KEPT: SignedDuration = SignedDuration::from_hours(7 * 24);
 /// Most notifications that are remembered; the oldest are forgotten first.
 const NOTIFICATIONS_MAX: usize = 50_000;
 
@@ -191,11 +191,19 @@ impl Notification {
 }
 
 /// All notifications, by subscription and number.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct History {
+    /// How long a notification is remembered.
+    kept: SignedDuration,
     notifications: BTreeMap<(Uuid, u32), Notification>,
     /// The same, the oldest first.
     by_age: BTreeSet<(Timestamp, Uuid, u32)>,
+}
+
+impl Default for History {
+    fn default() -> Self {
+        Self { kept: KEPT, notifications: BTreeMap::new(), by_age: BTreeSet::new() }
+    }
 }
 
 /// What a listing is limited to.
@@ -224,7 +232,12 @@ impl Wanted {
 }
 
 impl History {
-    /// Takes one in, and forgets those of more than 7 days ago.
+    /// Remembers so many days; 7 where nothing is said.
+    pub(super) fn keep(&mut self, days: Option<u16>) {
+        self.kept = days.map_or(KEPT, |days| SignedDuration::from_hours(i64::from(days) * 24));
+    }
+
+    /// Takes one in, and forgets those that are too old.
     pub(super) fn add(&mut self, notification: Notification, now: Timestamp) {
         let key = (notification.subscription, notification.id);
         self.by_age.insert((notification.created, key.0, key.1));
@@ -233,7 +246,7 @@ impl History {
     }
 
     pub(super) fn forget(&mut self, now: Timestamp) {
-        let limit = now - KEPT;
+        let limit = now - self.kept;
         while let Some((created, subscription, id)) = self.by_age.first().copied() {
             if limit <= created && self.notifications.len() <= NOTIFICATIONS_MAX {
                 break;

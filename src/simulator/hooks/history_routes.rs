@@ -36,8 +36,9 @@ fn shown(simulator: &Simulator, call: &Call, own: &Notification, with_details: b
 
 /// Copies, so that no two locks are held at a time when they are rendered.
 fn found(simulator: &Simulator, wanted: &Wanted) -> Vec<Notification> {
-    let now = simulator.instance.now();
+    let (now, days) = (simulator.instance.now(), simulator.instance.faults().hooks.history_days);
     let mut state = simulator.hooks.0.state();
+    state.history.keep(days);
     state.history.forget(now);
     state.history.list(wanted).into_iter().cloned().collect()
 }
@@ -63,9 +64,10 @@ fn absent(call: &Call) -> Refusal {
 pub(super) fn one(simulator: &Simulator, call: &Call) -> Outcome {
     let own = asked_for(simulator, call)?;
     let number: u32 = call.parameter_as("notification")?;
-    let now = simulator.instance.now();
+    let (now, days) = (simulator.instance.now(), simulator.instance.faults().hooks.history_days);
     let found = {
         let mut state = simulator.hooks.0.state();
+        state.history.keep(days);
         state.history.forget(now);
         state.history.of(own.id, number).cloned()
     };

@@ -30,6 +30,13 @@ pub struct Misbehaviour {
     pub without_trace_headers: bool,
     /// The history keeps requests and answers, but not the events.
     pub history_without_events: bool,
+    /// How many days the history goes back; 7 by Microsoft's documentation of 2025, 14 before, and REST's own limit is not
+    /// known.
+    pub history_days: Option<u16>,
+    /// Most commits in the payload of a push; what the real limit is, is not known, 25 here.
+    pub push_commits_max: Option<usize>,
+    /// That the merge of a pull request is tried, which pushes `refs/pull/…/merge`, is told as a push too.
+    pub pull_refs_fire_push: bool,
     /// Subscriptions with Basic credentials over plain http are refused, as the real one does. Off, because a walkthrough
     /// on one machine has no certificate.
     pub basic_needs_https: bool,

@@ -53,7 +53,7 @@ fn require_scope(simulator: &Simulator, call: &Call) -> Outcome<()> {
         let message =
             format!("TF400813: The user '{}' is not authorized to access this resource.", call.caller.person.id);
         let status = match simulator.instance.faults().scope_refusal {
-            ScopeRefusal::Unauthorized => StatusCode::UNAUTHORIZED,
+            ScopeRefusal::Unauthorized | ScopeRefusal::SignInPage => StatusCode::UNAUTHORIZED,
             ScopeRefusal::Forbidden => StatusCode::FORBIDDEN,
         };
         return Err(Refusal::new(status, "UnauthorizedRequestException", &message));

@@ -73,14 +73,20 @@ pub(crate) fn present(value: Value) -> Value {
 }
 
 /// The resource of what happened, as it is now.
-pub(super) fn render(world: &World, place: &Place, event: &Occurrence, version: &str) -> Option<Rendering> {
+pub(super) fn render(
+    world: &World,
+    place: &Place,
+    event: &Occurrence,
+    version: &str,
+    push_commits_max: usize,
+) -> Option<Rendering> {
     let view = world.view(place);
     let version = Version::of(event, version)?;
     let resource = match &event.subject {
         Subject::Push { repository, push } => {
             let repository = world.repository_of(*repository)?;
             let push = repository.push(*push)?;
-            git::push(view, push, repository, world.project_of(repository.project), git::PUSH_COMMITS_MAX)
+            git::push(view, push, repository, world.project_of(repository.project), push_commits_max)
         }
         Subject::PullRequest { number } => pull_request::of(view, world, *number)?,
         Subject::PullRequestComment { number, comment } => {

@@ -113,6 +113,7 @@ pub(super) fn refuse_scope(instance: &Instance, caller: &Caller) -> Answer {
     match instance.faults().scope_refusal {
         ScopeRefusal::Unauthorized => unauthorized(Some(&message)),
         ScopeRefusal::Forbidden => super::Refusal::forbidden("UnauthorizedRequestException", &message).into(),
+        ScopeRefusal::SignInPage => Answer::html(StatusCode::NON_AUTHORITATIVE_INFORMATION, SIGN_IN),
     }
 }
 

@@ -227,7 +227,12 @@ impl World {
             ("branch", branches.clone()),
             ("pushedBy", vec![by.to_string()]),
         ]);
+        let is_told = self.pull_refs_fire_push || !updates.iter().all(|update| update.name.starts_with("refs/pull/"));
+        let repository = self.repositories.iter_mut().find(|own| own.id == id).expect("it was found above");
         repository.pushes.push(Push { id: push, by, at: now, updates, commits });
+        if !is_told {
+            return push;
+        }
         self.occur(("tfs", "git.push"), project, title, facts, Subject::Push { repository: id, push });
         for branch in branches {
             self.branch_moved(id, &branch);

@@ -89,6 +89,8 @@ impl People {
 pub(crate) struct World {
     /// When the change that is being made is made.
     pub(super) now: Timestamp,
+    /// Whether pushes to `refs/pull/…` are told.
+    pub(super) pull_refs_fire_push: bool,
     collection: Uuid,
     seed: u64,
     pub(crate) people: People,
@@ -114,6 +116,7 @@ impl World {
     pub(super) fn new(options: &Options, now: Timestamp) -> Self {
         let mut world = Self {
             now,
+            pull_refs_fire_push: false,
             collection: options.collection_id(),
             seed: options.seed,
             people: People::default(),

@@ -1,6 +1,10 @@
 //! Pull requests.
 
-use super::{Facts, GitRef, Impossible, World, git::RefUpdate, next};
+use super::{
+    Facts, GitRef, Impossible, World,
+    git::{NO_OBJECT, RefUpdate},
+    next,
+};
 use crate::simulator::occurrence::Subject;
 use jiff::Timestamp;
 use uuid::Uuid;
@@ -119,7 +123,15 @@ impl World {
         let merge = self.new_object();
         let own = self.active(number)?;
         own.merge_status = status;
-        own.merge_commit = (status == "succeeded").then_some(merge);
+        let before = own.merge_commit.take();
+        own.merge_commit = (status == "succeeded").then(|| merge.clone());
+        let (repository, by) = (own.repository, own.by);
+        if status == "succeeded" {
+            // The server pushes what it merged, and lists that push among the others.
+            let old = before.unwrap_or_else(|| NO_OBJECT.to_owned());
+            let update = RefUpdate { name: format!("refs/pull/{number}/merge"), old, new: merge };
+            self.pushed(repository, by, vec![update], Vec::new());
+        }
         let result = match status {
             "succeeded" => "Succeeded",
             "conflicts" => "Conflicts",

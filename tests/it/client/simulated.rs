@@ -133,6 +133,7 @@ async fn every_server_is_read_behind_its_proxy_and_in_its_version() {
         (ServerVersion::V2020, 6, 0),
         (ServerVersion::V2022, 7, 0),
         (ServerVersion::V2022_1, 7, 1),
+        (ServerVersion::Newer, 7, 1),
     ] {
         let options = Options {
             virtual_directory: Some("tfs".into()),
@@ -189,7 +190,7 @@ async fn a_dead_token_is_told_from_a_missing_scope_in_every_form() {
             assert_eq!(failure.to_string().contains("has expired"), token == tokens::EXPIRED, "{failure}");
         }
     }
-    for scope_refusal in [ScopeRefusal::Unauthorized, ScopeRefusal::Forbidden] {
+    for scope_refusal in [ScopeRefusal::Unauthorized, ScopeRefusal::Forbidden, ScopeRefusal::SignInPage] {
         azure.simulator.fail(|faults| faults.scope_refusal = scope_refusal);
         let client = client(&access(&azure, tokens::CODE_ONLY));
         client.repositories(None).await.unwrap();

@@ -63,7 +63,7 @@ async fn a_full_token_is_enabled_in_every_edition() {
 #[tokio::test]
 async fn a_token_with_too_little_says_what_is_missing() {
     let (gateway, azure) = (gateway().await, azure(Options::services("fabrikam")).await);
-    for refusal in [ScopeRefusal::Unauthorized, ScopeRefusal::Forbidden] {
+    for refusal in [ScopeRefusal::Unauthorized, ScopeRefusal::Forbidden, ScopeRefusal::SignInPage] {
         azure.simulator.fail(|faults| faults.scope_refusal = refusal);
         let made = connect(&gateway, &azure, tokens::WORK_ONLY).await.json();
         assert_eq!(word(&made, "/status"), "needs_attention");

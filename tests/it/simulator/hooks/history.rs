@@ -203,3 +203,16 @@ async fn a_test_that_fails_is_not_retried_and_says_why() {
     );
     assert_eq!(stage.asker.get("_apis/hooks/testnotifications/99?api-version=7.1").await.status, 404);
 }
+
+#[tokio::test]
+async fn how_long_the_history_goes_back_can_be_chosen() {
+    let stage = Stage::new().await;
+    let id = stage.subscribe().await;
+    stage.push().await;
+    let path = format!("_apis/hooks/subscriptions/{id}/notifications");
+    stage.simulator().fail(|faults| faults.hooks.history_days = Some(14));
+    stage.advance(Duration::from_hours(13 * 24)).await;
+    assert_eq!(numbers(&stage.asker.read(&path).await["value"]), [1]);
+    stage.advance(Duration::from_hours(2 * 24)).await;
+    assert_eq!(numbers(&stage.asker.read(&path).await["value"]), Vec::<u64>::new());
+}

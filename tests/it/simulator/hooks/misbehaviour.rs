@@ -1,5 +1,5 @@
 use super::Stage;
-use hookwell::simulator::{NotificationStatus, Odds};
+use hookwell::simulator::{NotificationStatus, Odds, RefChange};
 use std::time::Duration;
 
 fn numbers(stage: &Stage) -> Vec<u64> {
@@ -84,4 +84,48 @@ async fn latency_is_on_the_simulators_clock() {
     assert!(stage.receiver.got().is_empty());
     stage.advance(Duration::from_millis(1)).await;
     assert_eq!(numbers(&stage), [1]);
+}
+
+#[tokio::test]
+async fn how_many_commits_a_push_tells_can_be_chosen() {
+    let stage = Stage::new().await;
+    stage.subscribe().await;
+    for (most, told) in [(None, 3), (Some(2), 2), (Some(0), 0)] {
+        stage.simulator().fail(|faults| faults.hooks.push_commits_max = most);
+        let commit =
+            |n: u32| RefChange::Commit { branch: "main".into(), comment: format!("{n}"), paths: vec!["/a".into()] };
+        let commits: Vec<RefChange> = (0..3).map(commit).collect();
+        stage.simulator().push(stage.repository(), "", &commits).unwrap();
+        stage.simulator().hooks().settle().await;
+        let last = stage.receiver.got().last().unwrap().body["resource"]["commits"].clone();
+        assert_eq!(last.as_array().map_or(0, Vec::len), told, "{most:?}: {last}");
+    }
+}
+
+#[tokio::test]
+async fn a_tried_merge_is_a_push_in_the_list_and_told_as_one_only_when_it_is_wanted() {
+    let stage = Stage::new().await;
+    stage.subscribe().await;
+    let simulator = stage.simulator();
+    simulator.push_commit(stage.repository(), "idea", "Try it", &["/b"]).unwrap();
+    let number = simulator.create_pull_request(stage.repository(), "idea", "main", "An idea").unwrap();
+    let told = async || {
+        simulator.attempt_merge(number, "succeeded").unwrap();
+        simulator.hooks().settle().await;
+        let names = stage.receiver.got().into_iter().map(|own| own.body["resource"]["refUpdates"][0]["name"].clone());
+        names.filter(|name| *name == format!("refs/pull/{number}/merge")).count()
+    };
+    assert_eq!(told().await, 0);
+    simulator.fail(|faults| faults.hooks.pull_refs_fire_push = true);
+    assert_eq!(told().await, 1);
+    let pushes = stage.asker.read(&format!("_apis/git/repositories/{}/pushes", stage.repository())).await;
+    assert_eq!(
+        pushes["value"].to_string().matches("/merge").count(),
+        0,
+        "updates are listed only where they are asked for"
+    );
+    let path = format!("_apis/git/repositories/{}/pushes?searchCriteria.includeRefUpdates=true", stage.repository());
+    let pushes = stage.asker.get(&format!("{path}&api-version=7.1")).await.json();
+    // The first was tried when the pull request was made.
+    assert_eq!(pushes["value"].to_string().matches(&format!("refs/pull/{number}/merge")).count(), 3);
 }
