@@ -1,14 +1,14 @@
 //! The levers behind the stage: routes that no Azure DevOps has, under `/_simulator`, without credentials.
 
 use super::{Answer, Outcome, Refusal, Request};
-use crate::simulator::{Edit, Faults, Impossible, RefChange, Simulator};
+use crate::simulator::{Edit, Faults, Impossible, RefChange, Simulator, people::ANA};
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 use std::time::Duration;
 use uuid::Uuid;
 
 /// The routes, with what a body may say and what it is otherwise.
-pub const ADMIN_ROUTES: [(&str, &str); 14] = [
+pub const ADMIN_ROUTES: [(&str, &str); 17] = [
     ("POST /_simulator/push", r#"{"repository":"web shop","branch":"main","message":"…","paths":["/a"]}"#),
     ("POST /_simulator/pull-request", r#"{"repository":"web shop","source":"…","target":"main","title":"…"}"#),
     ("POST /_simulator/pull-request/{number}/complete", r#"{"delete_source":false}"#),
@@ -18,12 +18,18 @@ pub const ADMIN_ROUTES: [(&str, &str); 14] = [
     ("POST /_simulator/release", r#"{"environment":"Production","status":"succeeded"}"#),
     ("POST /_simulator/work-item", r#"{"project":"Fiber Café","type":"Bug","title":"…"}"#),
     ("POST /_simulator/work-item/{number}", r#"{"state":"Active"} or {"title":"…"} or {"comment":"…"}"#),
+    ("POST /_simulator/person/dismiss", r#"{"account":"ana@fabrikam.example"}: gone, and with them what they own"#),
+    ("POST /_simulator/person/reinstate", r#"{"account":"ana@fabrikam.example"}"#),
+    ("POST /_simulator/subscriptions", r#"{"count":5000}: so many of somebody else's"#),
     ("GET  /_simulator/state", "what there is"),
     ("GET  /_simulator/calls", "what was asked, and what it cost"),
     ("GET  /_simulator/faults", "what goes wrong on purpose"),
     ("PUT  /_simulator/faults", r#"such as {"credentials_dead":true}; {} is a good day again"#),
     ("POST /_simulator/clock", r#"{"advance_seconds":60}, with --manual-clock"#),
 ];
+
+/// Most subscriptions that one call makes.
+const SUBSCRIPTIONS_AT_ONCE_MAX: usize = 10_000;
 
 /// What bodies say. One type for all: a lever takes no notice of what is for another one.
 #[derive(Default, Deserialize)]
@@ -48,6 +54,8 @@ struct Wish {
     state: Option<String>,
     comment: Option<String>,
     advance_seconds: Option<u64>,
+    account: Option<String>,
+    count: Option<usize>,
 }
 
 impl From<Impossible> for Refusal {
@@ -125,6 +133,20 @@ fn pull(simulator: &Simulator, lever: &str, rest: &[&str], wish: &Wish) -> Outco
             Ok(Answer::json(json!({"number": made})))
         }
         ("work-item", [n]) => work_item(simulator, number(n)?, wish),
+        ("person", [whether @ ("dismiss" | "reinstate")]) => {
+            let account = wish.account.as_deref().unwrap_or(ANA);
+            if *whether == "dismiss" {
+                simulator.dismiss(account)
+            } else {
+                simulator.reinstate(account)
+            }
+            Ok(Answer::json(json!({"account": account})))
+        }
+        ("subscriptions", []) => {
+            let count = wish.count.unwrap_or(1).min(SUBSCRIPTIONS_AT_ONCE_MAX);
+            simulator.hooks().add_bulk(count);
+            Ok(Answer::json(json!({"count": count})))
+        }
         _ => Err(no_lever(lever)),
     }
 }

@@ -77,3 +77,16 @@ async fn a_busy_day_goes_on_and_on() {
     let done = asker.read(&format!("{CAFE}/_apis/git/pullrequests?searchCriteria.status=completed")).await;
     assert!(done["count"].as_u64().unwrap() >= 8, "{}", done["count"]);
 }
+
+#[tokio::test]
+async fn somebody_who_leaves_takes_their_hooks_along_and_thousands_can_be_made() {
+    let asker = Asker::new().await;
+    let list = async || asker.get("/fabrikam/_apis/hooks/subscriptions?api-version=7.1").await.json()["value"].clone();
+    assert_eq!(asker.post("/_simulator/subscriptions", r#"{"count":1200}"#).await.json()["count"], 1200);
+    assert_eq!(list().await.as_array().unwrap().len(), 1200);
+    let ana = r#"{"account":"ana@fabrikam.example"}"#;
+    assert_eq!(asker.post("/_simulator/person/dismiss", ana).await.status, 200);
+    assert_ne!(asker.get("/fabrikam/_apis/projects?api-version=7.1").await.status, 200, "her token is nobody's now");
+    assert_eq!(asker.post("/_simulator/person/reinstate", ana).await.status, 200);
+    assert_eq!(asker.get("/fabrikam/_apis/projects?api-version=7.1").await.status, 200);
+}
