@@ -136,9 +136,9 @@ fn pull(simulator: &Simulator, lever: &str, rest: &[&str], wish: &Wish) -> Outco
         ("person", [whether @ ("dismiss" | "reinstate")]) => {
             let account = wish.account.as_deref().unwrap_or(ANA);
             if *whether == "dismiss" {
-                simulator.dismiss(account)
+                simulator.dismiss(account);
             } else {
-                simulator.reinstate(account)
+                simulator.reinstate(account);
             }
             Ok(Answer::json(json!({"account": account})))
         }
