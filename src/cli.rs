@@ -1,6 +1,7 @@
 //! The command line: one word a command, every setting a flag. Standard output is what was asked for; the rest is log.
 
 mod check;
+mod remote;
 mod simulate;
 mod translate;
 

@@ -18,7 +18,7 @@ use zeroize::Zeroizing;
 /// Read when no other file is named, if it exists.
 pub const FILE_NAME: &str = "hookwell.toml";
 /// The variables that hold secrets, and those that only the tests read.
-const SECRET_VARIABLES: [&str; 2] = ["HOOKWELL_ADMIN_TOKEN", "HOOKWELL_MASTER_KEY"];
+const SECRET_VARIABLES: [&str; 3] = ["HOOKWELL_ADMIN_TOKEN", "HOOKWELL_MASTER_KEY", "HOOKWELL_TOKEN"];
 const TEST_VARIABLES: [&str; 3] = ["HOOKWELL_CORPUS", "HOOKWELL_CRASH_ROUNDS", "HOOKWELL_POWER_CUT_ROUNDS"];
 
 /// A journal entry is the body and our own header, so the body stays well below the store's limit for an entry.
@@ -51,6 +51,15 @@ pub struct Options {
     /// How long notifications and events are kept, in days [default: 30]
     #[arg(long, env = "HOOKWELL_RETENTION_DAYS", global = true)]
     pub retention_days: Option<u32>,
+    /// How long the hourly ledger of completeness is kept, in days [default: 400]
+    #[arg(long, env = "HOOKWELL_LEDGER_DAYS", global = true)]
+    pub ledger_days: Option<u32>,
+    /// How far back a new binding is filled with what happened before it, in days; 0 is not at all [default: 30, and never more than is kept]
+    #[arg(long, env = "HOOKWELL_BACKFILL_DAYS", global = true)]
+    pub backfill_days: Option<u32>,
+    /// How long an event may be held back for what must come before it, in minutes [default: 15]
+    #[arg(long, env = "HOOKWELL_ORDER_WAIT_MINUTES", global = true)]
+    pub order_wait_minutes: Option<u32>,
     /// Largest notification that is kept whole, in bytes [default: 10485760]
     #[arg(long, env = "HOOKWELL_BODY_BYTES_MAX", global = true)]
     pub body_bytes_max: Option<usize>,
@@ -140,6 +149,12 @@ pub struct Settings {
     pub body_bytes_max: usize,
     /// How long notifications and events are kept, and so how long a repetition is recognised.
     pub retention: Duration,
+    /// How long the ledger of completeness is kept.
+    pub ledger_retention: Duration,
+    /// How far back a new binding is filled.
+    pub backfill: Duration,
+    /// How long an event may be held back for what must come before it.
+    pub order_wait: Duration,
     /// How long the previous hook password and signature secret are accepted after a rotation.
     pub hook_overlap: Duration,
     /// Work item states that close a ticket.
@@ -152,6 +167,9 @@ impl Default for Settings {
             public_url: None,
             body_bytes_max: 10 << 20,
             retention: DAY * 30,
+            ledger_retention: DAY * 400,
+            backfill: DAY * 30,
+            order_wait: Duration::from_mins(15),
             hook_overlap: DAY * 7,
             completed_states: ["Closed", "Done", "Completed", "Removed"].map(str::to_owned).to_vec(),
         }
@@ -192,7 +210,7 @@ impl Options {
             ($($key:ident),+ $(,)?) => { Self { $( $key: self.$key.or(file.$key) ),+ } };
         }
         over! {
-            listen, data_dir, public_url, tls_cert, tls_key, master_key_file, retention_days, body_bytes_max,
+            listen, data_dir, public_url, tls_cert, tls_key, master_key_file, retention_days, ledger_days, backfill_days, order_wait_minutes, body_bytes_max,
             hook_overlap_hours, connections_max, header_timeout_seconds, store_cache_bytes, store_queue_entries_max,
             store_free_bytes_min, completed_states, log_format, log,
         }
@@ -213,12 +231,18 @@ impl Options {
         let defaults = Settings::default();
         let public_url = self.public_url.clone().map(checked_public_url).transpose()?;
         let days = bounded("retention_days", self.retention_days, 1, 3_650)?;
+        let ledger = bounded("ledger_days", self.ledger_days, 1, 3_650)?;
+        let backfill = bounded("backfill_days", self.backfill_days, 0, 3_650)?;
+        let order = bounded("order_wait_minutes", self.order_wait_minutes, 0, 60 * 24)?;
         let hours = bounded("hook_overlap_hours", self.hook_overlap_hours, 0, 24 * 365)?;
         let body = bounded("body_bytes_max", self.body_bytes_max, 1_024, BODY_BYTES_MAX_MAX)?;
         Ok(Settings {
             public_url,
             body_bytes_max: body.unwrap_or(defaults.body_bytes_max),
             retention: days.map_or(defaults.retention, |days| DAY * days),
+            ledger_retention: ledger.map_or(defaults.ledger_retention, |days| DAY * days),
+            backfill: backfill.map_or(defaults.backfill, |days| DAY * days),
+            order_wait: order.map_or(defaults.order_wait, |minutes| Duration::from_mins(minutes.into())),
             hook_overlap: hours.map_or(defaults.hook_overlap, |hours| HOUR * hours),
             completed_states: self.completed_states.clone().unwrap_or(defaults.completed_states),
         })
@@ -270,6 +294,8 @@ pub struct Environment {
     pub admin_token: Option<Zeroizing<String>>,
     /// `HOOKWELL_MASTER_KEY`: instead of the file.
     pub master_key: Option<Zeroizing<String>>,
+    /// `HOOKWELL_TOKEN`: with which commands ask a running gateway.
+    pub token: Option<Zeroizing<String>>,
 }
 
 impl fmt::Debug for Environment {
@@ -283,9 +309,9 @@ impl Environment {
     pub fn read(command: &Command) -> Result<Self, ConfigError> {
         let names = std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value)));
         refuse_unknown(names.map(|(name, value)| (name, value.to_string_lossy().into_owned())), &known(command))?;
-        let [admin_token, master_key] =
+        let [admin_token, master_key, token] =
             SECRET_VARIABLES.map(|name| std::env::var(name).ok().filter(|value| !value.is_empty()).map(Zeroizing::new));
-        Ok(Self { admin_token, master_key })
+        Ok(Self { admin_token, master_key, token })
     }
 }
 
@@ -295,7 +321,8 @@ pub fn temporary_directory() -> PathBuf {
 }
 
 fn known(command: &Command) -> BTreeSet<String> {
-    let flags = command.get_arguments().filter_map(|argument| argument.get_env()?.to_str().map(str::to_owned));
+    let arguments = command.get_subcommands().chain([command]).flat_map(Command::get_arguments);
+    let flags = arguments.filter_map(|argument| argument.get_env()?.to_str().map(str::to_owned));
     flags.chain(SECRET_VARIABLES.into_iter().chain(TEST_VARIABLES).map(str::to_owned)).collect()
 }
 

@@ -57,7 +57,7 @@ pub async fn run(once: bool) -> Result<(), DemoError> {
         ..Options::default()
     };
     let token = crate::secrets::new_token();
-    let environment = Environment { admin_token: Some(token.clone()), master_key: None };
+    let environment = Environment { admin_token: Some(token.clone()), master_key: None, token: None };
     let gateway = Gateway::open(&options, &environment).await?;
     let (app, address) = (Arc::clone(&gateway.app), gateway.address);
     let (stop, stopped) = oneshot::channel::<()>();

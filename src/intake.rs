@@ -9,8 +9,8 @@ use crate::{
     app::{App, Directory},
     azure::envelope::{self, Envelope, EnvelopeError},
     domain::{
-        Connection, ConnectionId, Disposition, KeySource, Notification, NotificationId, QuarantineReason, UpdateReason,
-        Verified,
+        Connection, ConnectionId, Disposition, KeySource, Notification, NotificationId, QuarantineReason, Recovered,
+        UpdateReason, Verified,
     },
     secrets::{BodySignature, Unopenable},
     store::{Appended, Entry, Error, Log},
@@ -214,6 +214,7 @@ pub async fn accept(
         received_at: now,
         disposition,
         verified,
+        recovered: None,
         key_source,
         event_type: envelope.event_type.as_deref().map(kept_word),
         subscription_id: envelope.subscription_id.as_deref().map(kept_word),
@@ -224,6 +225,69 @@ pub async fn accept(
         body: received.body.clone(),
     };
     append(app, &notification).await
+}
+
+/// What was learnt from Azure DevOps itself, asked with our own credential: nobody sent it, so nobody is to be authenticated.
+#[derive(Debug, Clone)]
+pub struct Found {
+    /// Through which connection.
+    pub connection: ConnectionId,
+    /// How.
+    pub way: Recovered,
+    /// The key of the subscription that should have delivered it; empty where none is known.
+    pub subscription_key: String,
+    /// Which change of a pull request it tells.
+    pub reason: Option<UpdateReason>,
+    /// The ids of the events that it tells, where it is composed and so has no identity of Azure's.
+    pub tells: Vec<Uuid>,
+    /// The envelope: of the history as the hook would have delivered it, `subscriptionId` and `notificationId` included.
+    pub body: Bytes,
+}
+
+/// Makes it durable in the same journal and under the same keys as if a hook had delivered it: what comes late after all is
+/// a redelivery.
+pub async fn recover(app: &App, found: Found) -> Result<Receipt, Refused> {
+    let directory = app.directory();
+    let Found { connection: id, way, subscription_key, reason, tells, mut body } = found;
+    directory.connections.get(&id).ok_or(Refused::Signature)?;
+    let size_bytes = body.len() as u64;
+    let truncated = body.len() > app.settings.body_bytes_max;
+    if truncated {
+        body.truncate(app.settings.body_bytes_max);
+    }
+    let received = Received { body, size_bytes, truncated };
+    let envelope = envelope::peek(&received.body);
+    // It was asked of the connection's own collection, whatever it calls itself.
+    let disposition = disposition(&directory, id, |_| true, &envelope, &received);
+    let envelope = envelope.unwrap_or_default();
+    let (notification, key_source) = match tells.as_slice() {
+        [] => key(id, &disposition, &envelope, &received),
+        tells => (told(id, tells), KeySource::Fact),
+    };
+    let notification = Notification {
+        id: notification,
+        connection: id,
+        received_at: app.clock.now(),
+        disposition,
+        verified: Verified { subscription_key, generation: 0, signature: false },
+        recovered: Some(way),
+        key_source,
+        event_type: envelope.event_type.as_deref().map(kept_word),
+        subscription_id: envelope.subscription_id.as_deref().map(kept_word),
+        notification_id: envelope.notification_id,
+        reason,
+        headers: BTreeMap::new(),
+        size_bytes,
+        body: received.body.clone(),
+    };
+    append(app, &notification).await
+}
+
+/// The key of what tells these events.
+fn told(connection: ConnectionId, events: &[Uuid]) -> NotificationId {
+    let events = events.iter().flat_map(Uuid::as_bytes).copied().collect::<Vec<u8>>();
+    let parts = [connection.0.as_bytes().as_slice(), b"fact", &events].join(&0x1f);
+    NotificationId(Uuid::new_v5(&KEY_NAMESPACE, &parts))
 }
 
 async fn append(app: &App, notification: &Notification) -> Result<Receipt, Refused> {

@@ -55,6 +55,10 @@ pub mod kind {
     pub const SECRET: &str = "secret";
     /// [`crate::domain::Health`] by the connection's id.
     pub const HEALTH: &str = "health";
+    /// [`crate::domain::Watermark`] by binding and stream.
+    pub const WATERMARK: &str = "watermark";
+    /// [`crate::domain::Gap`] by an id made of what is missing.
+    pub const GAP: &str = "gap";
     /// Replies kept for a repeated `Idempotency-Key`.
     pub const IDEMPOTENCY: &str = "idempotency";
 }

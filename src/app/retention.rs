@@ -7,14 +7,18 @@ use std::{sync::Arc, time::Duration};
 /// How often the logs are trimmed.
 const PERIOD: Duration = Duration::from_mins(10);
 
-/// Removes everything older than the retention from both logs; answers how many records went.
+/// Removes everything older than its retention from all logs; answers how many records went.
 ///
 /// # Errors
 /// The store's; what was trimmed until then is gone, the rest goes next time.
 pub async fn trim(app: &App) -> Result<u64, Error> {
-    let before = app.clock.now().checked_sub(app.settings.retention).unwrap_or(jiff::Timestamp::MIN);
     let mut removed = 0;
     for log in Log::ALL {
+        let kept = match log {
+            Log::Notifications | Log::Events => app.settings.retention,
+            Log::Ledger => app.settings.ledger_retention,
+        };
+        let before = app.clock.now().checked_sub(kept).unwrap_or(jiff::Timestamp::MIN);
         loop {
             let count = app.store.trim(log, before).await?;
             removed += count;

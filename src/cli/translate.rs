@@ -34,6 +34,7 @@ pub(super) fn run(source: &str, reason: Option<&str>) -> Result<(), Failure> {
         source: &source,
         notification: NotificationId(Uuid::nil()),
         reason,
+        recovered: None,
         bindings: &[],
         settings: &settings,
     };

@@ -7,6 +7,8 @@ mod health;
 mod id;
 mod notification;
 mod project;
+mod recovered;
+mod stream;
 mod subscription;
 mod token;
 
@@ -18,6 +20,8 @@ pub use self::{
     id::{BindingId, ConnectionId, NotificationId, Slug, SlugError, TokenId},
     notification::{Disposition, KeySource, Notification, QuarantineReason, UpdateReason, Verified},
     project::{Environment, Project},
+    recovered::Recovered,
+    stream::{Gap, Stream, Watermark},
     subscription::{
         Action, AtAzure, Deed, Mishap, Spec, Subscription, SubscriptionKey, SubscriptionKeyError, SubscriptionState,
         Why, short_hex,

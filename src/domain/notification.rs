@@ -1,6 +1,6 @@
 //! A notification: what a service hook delivered, as the journal keeps it.
 
-use super::{ConnectionId, NotificationId, framing};
+use super::{ConnectionId, NotificationId, Recovered, framing};
 use bytes::Bytes;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -47,6 +47,8 @@ pub enum KeySource {
     Envelope,
     /// Connection and the hash of the body.
     Body,
+    /// Connection and the ids of the events that it tells, where we composed it ourselves.
+    Fact,
 }
 
 /// How the sender proved itself.
@@ -113,6 +115,9 @@ pub struct Notification {
     pub disposition: Disposition,
     /// How it was verified.
     pub verified: Verified,
+    /// How we came by it, where no hook delivered it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recovered: Option<Recovered>,
     /// What its key was made of.
     pub key_source: KeySource,
     /// `eventType`, at most 200 characters of it.

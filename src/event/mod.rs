@@ -4,7 +4,7 @@ pub mod cdevents;
 pub mod members;
 pub mod uri;
 
-use crate::domain::{ConnectionId, NotificationId, Slug, join, split};
+use crate::domain::{ConnectionId, NotificationId, Recovered, Slug, join, split};
 use bytes::Bytes;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -22,6 +22,9 @@ pub struct Header {
     pub projects: Vec<Slug>,
     /// The notification it was made from.
     pub notification: NotificationId,
+    /// How we came by that notification, where no hook delivered it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recovered: Option<Recovered>,
 }
 
 /// One event, ready to be kept.

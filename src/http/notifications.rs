@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     app::notifications::{Filter, Seen, State, find, page},
-    domain::{Disposition, KeySource, QuarantineReason},
+    domain::{Disposition, KeySource, QuarantineReason, Recovered},
     store::Log,
 };
 use base64::{Engine as _, prelude::BASE64_STANDARD};
@@ -42,6 +42,8 @@ pub enum KeySourceView {
     Envelope,
     /// Connection and the hash of the body.
     Body,
+    /// Connection and the events that it tells: it was composed from Azure's records.
+    Fact,
 }
 
 /// Why a notification is not translated.
@@ -95,6 +97,9 @@ pub struct NotificationView {
     pub subscription_id: Option<String>,
     /// Its `notificationId`.
     pub notification_id: Option<i64>,
+    /// How we came by it where no hook delivered it: `history` or `rest`.
+    #[schema(max_length = 20)]
+    pub recovered: Option<&'static str>,
     /// How many bytes were sent.
     pub size_bytes: u64,
 }
@@ -181,6 +186,7 @@ impl From<&Seen> for NotificationView {
             event_type: record.event_type.clone(),
             subscription_id: record.subscription_id.clone(),
             notification_id: record.notification_id,
+            recovered: record.recovered.map(Recovered::word),
             size_bytes: record.size_bytes,
         }
     }
@@ -211,6 +217,7 @@ impl NotificationDetail {
                 KeySource::Delivery => KeySourceView::Delivery,
                 KeySource::Envelope => KeySourceView::Envelope,
                 KeySource::Body => KeySourceView::Body,
+                KeySource::Fact => KeySourceView::Fact,
             },
             verification: VerificationView {
                 subscription_key: record.verified.subscription_key.clone(),

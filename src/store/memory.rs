@@ -25,7 +25,7 @@ pub struct MemoryStore {
 
 #[derive(Debug, Default)]
 struct State {
-    logs: [LogState; 2],
+    logs: [LogState; 3],
     readers: BTreeMap<Consumer, Reader>,
     records: BTreeMap<(String, String), Versioned>,
     revision: u64,

@@ -38,11 +38,13 @@ pub enum Log {
     Notifications = 1,
     /// What the notifications became.
     Events = 2,
+    /// Hour by hour, how complete both are; each entry names the hash of the one before it.
+    Ledger = 3,
 }
 
 impl Log {
     /// Every log, in the order of its number.
-    pub const ALL: [Self; 2] = [Self::Notifications, Self::Events];
+    pub const ALL: [Self; 3] = [Self::Notifications, Self::Events, Self::Ledger];
 }
 
 /// A place in one log. Entries are numbered from 1 without reuse, also after trimming; 0 is before all of them.

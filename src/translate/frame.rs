@@ -7,6 +7,7 @@ use crate::{
         resource::{Identity, git::Repository},
         time,
     },
+    domain::Recovered,
     event::{
         Event, Header,
         cdevents::{CdEvent, Content, Custom, Link, LinkKind},
@@ -164,7 +165,11 @@ impl<'a> Frame<'a> {
             content: &fact.content,
             custom_data: CustomData {
                 azuredevops: Extras { frame: self, more: fact.extras, time_unknown: moment.is_none() },
-                hookwell: Own { connection: self.context.connection.0, projects: slugs },
+                hookwell: Own {
+                    connection: self.context.connection.0,
+                    projects: slugs,
+                    recovered: self.context.recovered,
+                },
             },
             partition_key: fact.entity.unwrap_or(fact.subject),
         }
@@ -174,6 +179,7 @@ impl<'a> Frame<'a> {
             connection: self.context.connection,
             projects,
             notification: self.context.notification,
+            recovered: self.context.recovered,
         };
         Event { id, header, json }
     }
@@ -244,6 +250,8 @@ struct CustomData<'a, 'b> {
 struct Own<'a> {
     connection: Uuid,
     projects: Vec<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    recovered: Option<Recovered>,
 }
 
 struct Extras<'a, 'b> {

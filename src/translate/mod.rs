@@ -26,7 +26,7 @@ use crate::{
         envelope::EnvelopeError,
         notification::{Notification, readable},
     },
-    domain::{Binding, ConnectionId, NotificationId, UpdateReason},
+    domain::{Binding, ConnectionId, NotificationId, Recovered, UpdateReason},
     event::{Event, cdevents::Outcome},
 };
 
@@ -64,6 +64,8 @@ pub struct Context<'a> {
     pub notification: NotificationId,
     /// Which change of a pull request its subscription is filtered on.
     pub reason: Option<UpdateReason>,
+    /// How we came by it, where no hook delivered it.
+    pub recovered: Option<Recovered>,
     /// The bindings of the connection.
     pub bindings: &'a [Binding],
     /// What is chosen.

@@ -104,6 +104,7 @@ fn one(directory: &Directory, settings: &Settings, record: &Record) -> Result<Ve
         source: &connection.record.url,
         notification: id,
         reason: notification.reason,
+        recovered: notification.recovered,
         bindings: directory.selecting(notification.connection),
         settings,
     };

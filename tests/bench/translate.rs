@@ -31,6 +31,7 @@ fn main() {
         source: &source,
         notification: NotificationId(Uuid::nil()),
         reason: None,
+        recovered: None,
         bindings: &[],
         settings: &settings,
     };

@@ -210,6 +210,7 @@ impl Gateway {
             connection: ConnectionId(connection),
             projects,
             notification: NotificationId(Uuid::nil()),
+            recovered: None,
         };
         let json = json!({ "specversion": "1.0", "id": id, "source": "https://dev.azure.com/fabrikam", "type": kind });
         let event = Event { id, header, json: json.to_string().into() };

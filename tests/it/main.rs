@@ -15,3 +15,4 @@ mod simulator;
 mod store;
 mod tidy;
 mod translate;
+mod without_records;

@@ -22,6 +22,8 @@ mod limits;
 mod line;
 mod model;
 mod page;
+mod records;
+mod records_calls;
 mod redaction;
 mod settings;
 mod shapes;
@@ -41,6 +43,11 @@ pub use self::{
         Permission, ReleaseDefinition, Subscription, SubscriptionDraft, SubscriptionStatus, TeamProject, WorkItemType,
     },
     page::{Page, PageRequest, PageToken},
+    records::{
+        BuildDate, BuildRecord, CommentRecord, DeploymentRecord, HistoryQuery, Iteration, NotificationRecord,
+        PullRequestDate, PullRequestRecord, PushRecord, Records, RefUpdate, ReleaseRecord, RevisionRecord, Revisions,
+        RevisionsFrom, TimelineRecord, UpdateRecord, Window,
+    },
     tls::use_ring,
 };
 
@@ -87,7 +94,7 @@ pub trait Dial: Send + Sync {
 ///
 /// Projects and repositories are named by GUID or name, as Azure takes both; names may have spaces and any script.
 #[async_trait]
-pub trait AzureDevOps: Send + Sync {
+pub trait AzureDevOps: Records {
     /// The same, with its calls made at another priority. A new client is [`Priority::Interactive`].
     fn at(&self, priority: Priority) -> Arc<dyn AzureDevOps>;
 

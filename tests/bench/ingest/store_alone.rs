@@ -83,6 +83,7 @@ pub(crate) fn notification(number: u64, body: bytes::Bytes) -> Notification {
         received_at: Timestamp::now(),
         disposition: Disposition::Accepted,
         verified: Verified { subscription_key: "manual".to_owned(), generation: 1, signature: false },
+        recovered: None,
         key_source: KeySource::Delivery,
         event_type: Some("git.push".to_owned()),
         subscription_id: Some(Uuid::from_u128(2).to_string()),

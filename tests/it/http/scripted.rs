@@ -100,6 +100,8 @@ fn whole<T>(items: Vec<T>) -> Page<T> {
     Page { items, next: None }
 }
 
+crate::without_records::without_records!(Client);
+
 #[async_trait]
 impl AzureDevOps for Client {
     fn at(&self, _: Priority) -> Arc<dyn AzureDevOps> {

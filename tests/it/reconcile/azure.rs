@@ -205,6 +205,8 @@ impl Dial for FakeAzure {
     }
 }
 
+crate::without_records::without_records!(FakeAzure);
+
 #[async_trait]
 impl AzureDevOps for FakeAzure {
     fn at(&self, priority: Priority) -> Arc<dyn AzureDevOps> {

@@ -102,6 +102,7 @@ fn translated(envelope: &Value) -> BTreeSet<String> {
         source: &CollectionUrl::parse(CLOUD).unwrap(),
         notification: NotificationId(Uuid::from_u128(2)),
         reason: None,
+        recovered: None,
         bindings: &[],
         settings: &Settings::default(),
     };

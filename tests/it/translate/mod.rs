@@ -114,6 +114,7 @@ fn events(name: &str, body: &[u8]) -> Result<Vec<Event>, Untranslatable> {
         source: &CollectionUrl::parse(url).unwrap(),
         notification: NotificationId("0dd0dd00-0000-4000-8000-000000000001".parse().unwrap()),
         reason: reason(name),
+        recovered: None,
         bindings: &bindings(),
         settings: &Settings::default(),
     };

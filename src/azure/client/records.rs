@@ -1,0 +1,360 @@
+//! Azure's own records of what happened: what no hook delivered is found by them.
+//!
+//! What is listed comes with its JSON as Azure wrote it, because that is what a hook's payload holds as its resource; only
+//! the members that something is decided by are read.
+
+use super::{Failure, Host, Page, PageRequest, SubscriptionDraft};
+use async_trait::async_trait;
+use jiff::Timestamp;
+use serde_json::value::RawValue;
+use uuid::Uuid;
+
+/// A stretch of time: from its beginning, up to but not including its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Window {
+    /// Its beginning.
+    pub from: Timestamp,
+    /// Its end.
+    pub to: Timestamp,
+}
+
+/// Which of a pull request's dates a listing goes by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PullRequestDate {
+    /// `creationDate`.
+    Created,
+    /// `closedDate`: completed or abandoned.
+    Closed,
+}
+
+/// Which of a build's dates a listing goes by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BuildDate {
+    /// `queueTime`.
+    Queued,
+    /// `startTime`.
+    Started,
+    /// `finishTime`: builds that are over.
+    Finished,
+}
+
+/// One ref of a push.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RefUpdate {
+    /// Full name, `refs/heads/…`.
+    pub name: String,
+    /// 40 zeros for a new ref.
+    pub old_object_id: String,
+    /// 40 zeros for a deleted ref.
+    pub new_object_id: String,
+}
+
+/// A push.
+#[derive(Debug)]
+pub struct PushRecord {
+    /// Its number, unique in the repository and growing.
+    pub id: i64,
+    /// When.
+    pub date: Timestamp,
+    /// The refs that it moved.
+    pub ref_updates: Vec<RefUpdate>,
+    /// As a hook's resource has it; a listing's is without `commits`.
+    pub json: Box<RawValue>,
+}
+
+/// A pull request.
+#[derive(Debug)]
+pub struct PullRequestRecord {
+    /// Its number, unique in the collection.
+    pub id: i64,
+    /// The repository's GUID.
+    pub repository: Uuid,
+    /// `active`, `completed`, `abandoned`.
+    pub status: String,
+    /// When it was made.
+    pub created: Timestamp,
+    /// When it was completed or abandoned.
+    pub closed: Option<Timestamp>,
+    /// As a hook's resource has it.
+    pub json: Box<RawValue>,
+}
+
+/// A push to the source branch of a pull request, as its iterations tell it; the first is the one that it was made with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Iteration {
+    /// From 1.
+    pub id: i64,
+    /// The head of the source branch then.
+    pub source_commit: String,
+    /// When.
+    pub created: Timestamp,
+}
+
+/// A comment of a pull request.
+#[derive(Debug)]
+pub struct CommentRecord {
+    /// Its thread.
+    pub thread: i64,
+    /// Counted in the thread.
+    pub id: i64,
+    /// When it was last written.
+    pub last_updated: Timestamp,
+    /// `text`, or `system` for what Azure says itself.
+    pub comment_type: String,
+    /// As a hook's `resource.comment` has it.
+    pub json: Box<RawValue>,
+}
+
+/// A build, that is a run of a pipeline.
+#[derive(Debug)]
+pub struct BuildRecord {
+    /// Its number, unique in the collection; the run's too.
+    pub id: i64,
+    /// The number of its pipeline.
+    pub definition: i64,
+    /// The GUID or name of its repository, whatever kind that is.
+    pub repository: Option<String>,
+    /// When it was queued.
+    pub queued: Option<Timestamp>,
+    /// When it began.
+    pub started: Option<Timestamp>,
+    /// When it was over.
+    pub finished: Option<Timestamp>,
+    /// As a hook's resource has it at version 2.0.
+    pub json: Box<RawValue>,
+}
+
+/// A part of a run's timeline.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TimelineRecord {
+    /// Its GUID: the stage's or the job's.
+    pub id: String,
+    /// The GUID of what it is a part of.
+    pub parent_id: Option<String>,
+    /// `Stage`, `Phase`, `Job`, `Task`, `Checkpoint`.
+    pub kind: String,
+    /// Its name for people.
+    pub name: String,
+    /// Its name in the pipeline's text.
+    pub identifier: Option<String>,
+    /// `pending`, `inProgress`, `completed`.
+    pub state: String,
+    /// `succeeded` and the like, once it is completed.
+    pub result: Option<String>,
+    /// When it began.
+    pub started: Option<Timestamp>,
+    /// When it was over.
+    pub finished: Option<Timestamp>,
+    /// From 1.
+    pub attempt: i64,
+}
+
+/// A classic release.
+#[derive(Debug)]
+pub struct ReleaseRecord {
+    /// Its number.
+    pub id: i64,
+    /// The number of its release pipeline.
+    pub definition: i64,
+    /// `draft`, `active`, `abandoned`.
+    pub status: String,
+    /// When it was made.
+    pub created: Timestamp,
+    /// When it was last changed; for an abandoned one, when it was abandoned or later.
+    pub modified: Timestamp,
+    /// As a hook's `resource.release` has it.
+    pub json: Box<RawValue>,
+}
+
+/// A deployment of a classic release to one of its environments.
+#[derive(Debug)]
+pub struct DeploymentRecord {
+    /// Its number, growing.
+    pub id: i64,
+    /// The number of its release.
+    pub release: i64,
+    /// The number of its release pipeline.
+    pub definition: i64,
+    /// From 1, for each environment of a release.
+    pub attempt: i64,
+    /// When it began.
+    pub started: Option<Timestamp>,
+    /// When it was over.
+    pub completed: Option<Timestamp>,
+    /// `succeeded`, `partiallySucceeded`, `failed`, `inProgress`, `notDeployed`.
+    pub status: String,
+    /// As Azure wrote it: `releaseEnvironment`, `release`, `releaseDefinition`, `attempt` and the dates.
+    pub json: Box<RawValue>,
+}
+
+/// A revision of a work item with all its fields.
+#[derive(Debug)]
+pub struct RevisionRecord {
+    /// The work item's number.
+    pub id: i64,
+    /// From 1.
+    pub rev: i64,
+    /// `System.ChangedDate`.
+    pub changed: Option<Timestamp>,
+    /// As a hook's resource has it: `id`, `rev`, `fields`.
+    pub json: Box<RawValue>,
+}
+
+/// A stretch of all revisions.
+#[derive(Debug)]
+pub struct Revisions {
+    /// In the order in which they were made.
+    pub values: Vec<RevisionRecord>,
+    /// Where to read on, now or another day: it stays good.
+    pub next: String,
+    /// Whether there was no more when it was read.
+    pub is_last: bool,
+}
+
+/// Where reading revisions begins.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RevisionsFrom {
+    /// At those changed from this time on.
+    Time(Timestamp),
+    /// Where a batch ended.
+    Bookmark(String),
+}
+
+/// An update of a work item: what one revision changed.
+#[derive(Debug)]
+pub struct UpdateRecord {
+    /// The revision that it made.
+    pub rev: i64,
+    /// As a hook's resource of `workitem.updated` has it, but for `revision`.
+    pub json: Box<RawValue>,
+}
+
+/// Which notifications of the history are asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HistoryQuery {
+    /// Of these subscriptions, all on one host; at least one.
+    pub subscriptions: Vec<String>,
+    /// Created within.
+    pub within: Window,
+    /// `failed`, `succeeded`, `pending`, `filtered`; `None` is any.
+    pub result: Option<&'static str>,
+    /// At most this many; there may be more when as many come.
+    pub results_max: u32,
+    /// With the event that was or was to be delivered.
+    pub with_details: bool,
+}
+
+/// A notification as the history has it.
+#[derive(Debug)]
+pub struct NotificationRecord {
+    /// Counted in its subscription.
+    pub id: i64,
+    /// Its subscription.
+    pub subscription: String,
+    /// The envelope's `id`.
+    pub event_id: Option<String>,
+    /// `queued`, `processing`, `requestInProgress`, `completed`.
+    pub status: String,
+    /// `pending`, `succeeded`, `failed`, `filtered`.
+    pub result: String,
+    /// When it was made.
+    pub created: Timestamp,
+    /// What the receiver answered, or why it was not reached, in words.
+    pub error: Option<String>,
+    /// `details.event`: the envelope, but for `subscriptionId` and `notificationId`. Absent where it was not asked for, and
+    /// where the server does not keep it.
+    pub event: Option<Box<RawValue>>,
+}
+
+/// Reading Azure's records. Every listing is ordered by what its window goes by, oldest first where Azure can, and a page is
+/// complete or a failure.
+#[async_trait]
+pub trait Records: Send + Sync {
+    /// Pushes to a repository, newest first, as Azure lists them; without their commits. Scope Code (Read).
+    async fn pushes(
+        &self,
+        project: &str,
+        repository: &str,
+        within: Window,
+        page: PageRequest,
+    ) -> Result<Page<PushRecord>, Failure>;
+
+    /// One push with its commits.
+    async fn push(&self, project: &str, repository: &str, push: i64) -> Result<PushRecord, Failure>;
+
+    /// Pull requests of a repository in any state. Servers before 7.1 cannot filter by date: they are paged through and
+    /// filtered here. Scope Code (Read).
+    async fn pull_requests(
+        &self,
+        project: &str,
+        repository: &str,
+        by: PullRequestDate,
+        within: Window,
+        page: PageRequest,
+    ) -> Result<Page<PullRequestRecord>, Failure>;
+
+    /// Pull requests of a repository that are open now.
+    async fn active_pull_requests(
+        &self,
+        project: &str,
+        repository: &str,
+        page: PageRequest,
+    ) -> Result<Page<PullRequestRecord>, Failure>;
+
+    /// One pull request.
+    async fn pull_request(&self, project: &str, number: i64) -> Result<PullRequestRecord, Failure>;
+
+    /// The pushes to its source branch.
+    async fn iterations(&self, project: &str, repository: &str, number: i64) -> Result<Vec<Iteration>, Failure>;
+
+    /// The comments of its threads.
+    async fn comments(&self, project: &str, repository: &str, number: i64) -> Result<Vec<CommentRecord>, Failure>;
+
+    /// Builds of a project, oldest first; of these pipelines, or of all where none is named. Scope Build (Read).
+    async fn builds(
+        &self,
+        project: &str,
+        definitions: &[i64],
+        by: BuildDate,
+        within: Window,
+        page: PageRequest,
+    ) -> Result<Page<BuildRecord>, Failure>;
+
+    /// One build.
+    async fn build(&self, project: &str, number: i64) -> Result<BuildRecord, Failure>;
+
+    /// Its stages, jobs and tasks; none for one that never began.
+    async fn timeline(&self, project: &str, build: i64) -> Result<Vec<TimelineRecord>, Failure>;
+
+    /// Classic releases made within, oldest first. Scope Release (Read).
+    async fn releases(&self, project: &str, within: Window, page: PageRequest) -> Result<Page<ReleaseRecord>, Failure>;
+
+    /// One release.
+    async fn release(&self, project: &str, number: i64) -> Result<ReleaseRecord, Failure>;
+
+    /// Deployments of classic releases that were changed within, oldest first.
+    async fn deployments(
+        &self,
+        project: &str,
+        within: Window,
+        page: PageRequest,
+    ) -> Result<Page<DeploymentRecord>, Failure>;
+
+    /// Revisions of all work items of a project. Scope Work items (Read).
+    async fn revisions(&self, project: &str, from: &RevisionsFrom) -> Result<Revisions, Failure>;
+
+    /// What the revisions of one work item after `after_rev` changed, in order, at most 200.
+    async fn updates(&self, project: &str, work_item: i64, after_rev: i64) -> Result<Vec<UpdateRecord>, Failure>;
+
+    /// Notifications of our subscriptions, oldest first. Any of the scopes Code, Build, Work items.
+    async fn history(&self, host: Host, query: &HistoryQuery) -> Result<Vec<NotificationRecord>, Failure>;
+
+    /// One notification with its details.
+    async fn notification(&self, host: Host, subscription: &str, number: i64) -> Result<NotificationRecord, Failure>;
+
+    /// Asks Azure to deliver a sample as this subscription would; the notification's number.
+    async fn send_test(&self, draft: &SubscriptionDraft) -> Result<i64, Failure>;
+
+    /// What became of a sample.
+    async fn test(&self, host: Host, number: i64) -> Result<NotificationRecord, Failure>;
+}
