@@ -10,6 +10,7 @@ mod client;
 mod harness;
 mod http;
 mod process;
+mod real;
 mod reconcile;
 mod simulator;
 mod store;

@@ -4,7 +4,6 @@ mod by_hand;
 mod huge;
 mod life;
 mod model;
-mod real;
 mod removal;
 mod replaced;
 mod simulated;

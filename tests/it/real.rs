@@ -14,19 +14,23 @@ use hookwell::{
     reconcile::{Mode, Report, reconcile},
     serve,
     simulator::{Options, Recorded, Simulator, tokens},
-    store::{Journal as _, Log, MemoryStore, PageLimit, Position, Record},
+    store::{Journal as _, Log, MemoryStore, PageLimit, Position, Record, Store},
     translate::step::step,
 };
 use prometheus_client::metrics::gauge::Gauge;
 use serde_json::{Value, json};
 use std::{
+    net::SocketAddr,
     sync::{Arc, OnceLock},
     time::Duration,
 };
-use tokio::{net::TcpListener, task::JoinHandle};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    task::JoinHandle,
+};
 
 /// The project that most of it is about.
-pub(super) const SHOP: &str = "Fiber Café";
+pub(crate) const SHOP: &str = "Fiber Café";
 /// What a user name of a hook that we made begins with.
 const OURS: &str = "hookwell.";
 
@@ -41,12 +45,15 @@ impl Dial for Later {
 }
 
 /// Both of them.
-pub(super) struct Real {
-    pub(super) gateway: Gateway,
-    pub(super) azure: Azure,
-    pub(super) connection: ConnectionId,
+pub(crate) struct Real {
+    pub(crate) gateway: Gateway,
+    pub(crate) azure: Azure,
+    pub(crate) connection: ConnectionId,
     /// Where hooks of ours deliver, without a reason.
-    pub(super) url: String,
+    pub(crate) url: String,
+    /// Where it listens, also after it was down.
+    address: SocketAddr,
+    engine: Arc<dyn Store>,
     door: JoinHandle<()>,
 }
 
@@ -58,35 +65,51 @@ impl Drop for Real {
 
 impl Real {
     /// In the cloud.
-    pub(super) async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
+        let store = Arc::new(MemoryStore::new());
+        Self::on(Settings::default(), Arc::<MemoryStore>::clone(&store), store).await
+    }
+
+    /// On an engine around `store`; with these settings, but for the address.
+    pub(crate) async fn on(settings: Settings, engine: Arc<dyn Store>, store: Arc<MemoryStore>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let public_url = Some(format!("http://{address}").parse().unwrap());
-        let (store, dial) = (Arc::new(MemoryStore::new()), Arc::new(Later::default()));
-        let engine = Arc::<MemoryStore>::clone(&store);
-        let settings = Settings { public_url, ..Settings::default() };
-        let gateway = Gateway::reaching(settings, engine, store, Arc::<Later>::clone(&dial)).await;
+        let dial = Arc::new(Later::default());
+        let settings = Settings { public_url, ..settings };
+        let gateway = Gateway::reaching(settings, Arc::clone(&engine), store, Arc::<Later>::clone(&dial)).await;
         assert!(dial.0.set(Dialer::new(Arc::new(Hasty(Arc::clone(&gateway.clock))))).is_ok());
-        let service = tower_service(Arc::clone(&gateway.app));
-        let listen = Listen { address, tls: None, connections_max: 256, header_timeout: Duration::from_secs(30) };
-        let door = tokio::spawn(async move {
-            serve::serve(service, listener, &listen, None, Gauge::default(), std::future::pending()).await;
-        });
+        let door = open_door(&gateway, listener);
         let azure = Azure::start(Options::services("fabrikam"), Arc::clone(&gateway.clock) as Arc<dyn Clock>).await;
         let body = json!({ "name": "Fabrikam", "url": azure.url(), "token": tokens::FULL });
         let reply = gateway.post("/v1/connections", body).await;
         assert_eq!(reply.status, 201, "{reply:?}");
         let connection = reply.json()["id"].as_str().unwrap().parse().unwrap();
         let url = format!("http://{address}/hooks/azure-devops/{connection}");
-        Self { gateway, azure, connection: ConnectionId(connection), url, door }
+        Self { gateway, azure, connection: ConnectionId(connection), url, address, engine, door }
     }
 
-    pub(super) fn simulator(&self) -> &Simulator {
+    /// Nobody answers at our door any more, and what was only in memory is gone.
+    pub(crate) async fn down(&mut self) {
+        self.door.abort();
+        while TcpStream::connect(self.address).await.is_ok() {
+            tokio::task::yield_now().await;
+        }
+    }
+
+    /// A gateway on what was durable, at the same address.
+    pub(crate) async fn up(&mut self) {
+        self.gateway.restart(Arc::clone(&self.engine)).await;
+        let listener = TcpListener::bind(self.address).await.unwrap();
+        self.door = open_door(&self.gateway, listener);
+    }
+
+    pub(crate) fn simulator(&self) -> &Simulator {
         &self.azure.simulator
     }
 
     /// Binds a thing in Azure DevOps to a project of ours; the binding's id.
-    pub(super) async fn bind(&self, project: &str, azure_project: &str, mut body: Value) -> String {
+    pub(crate) async fn bind(&self, project: &str, azure_project: &str, mut body: Value) -> String {
         self.gateway.project(project).await;
         body["connection"] = self.connection.to_string().into();
         body["azure_project"] = azure_project.into();
@@ -95,12 +118,12 @@ impl Real {
         reply.json()["id"].as_str().unwrap().to_owned()
     }
 
-    pub(super) async fn unbind(&self, binding: &str) {
+    pub(crate) async fn unbind(&self, binding: &str) {
         let reply = self.gateway.ask("DELETE", &format!("/v1/bindings/{binding}")).send().await;
         assert_eq!(reply.status, 204, "{reply:?}");
     }
 
-    pub(super) async fn rotate(&self) {
+    pub(crate) async fn rotate(&self) {
         let precondition = hookwell::app::change::Precondition::None;
         hookwell::app::connections::rotate_hook_secret(&self.gateway.app, self.connection, &precondition)
             .await
@@ -108,7 +131,7 @@ impl Real {
     }
 
     /// Gives the connection a token of somebody new, also on a day on which it cannot be checked.
-    pub(super) async fn change_token(&self, number: usize) {
+    pub(crate) async fn change_token(&self, number: usize) {
         let (account, token) = (format!("new{number}@fabrikam.example"), format!("token{number}"));
         self.simulator().hire(&format!("New {number}"), &account, true);
         self.simulator().issue_token(&token, &account, None);
@@ -118,12 +141,12 @@ impl Real {
         assert_eq!(reply.status, 200, "{reply:?}");
     }
 
-    pub(super) async fn run(&self) -> Report {
+    pub(crate) async fn run(&self) -> Report {
         reconcile(&self.gateway.app, self.connection, Mode::Mend).await.unwrap()
     }
 
     /// Runs until nothing is left to do, with so much time between the runs that nothing holds them up.
-    pub(super) async fn settle(&self) {
+    pub(crate) async fn settle(&self) {
         let mut report = Report::default();
         for _ in 0..6 {
             self.pass(Duration::from_mins(15)).await;
@@ -136,13 +159,13 @@ impl Real {
     }
 
     /// Time passes, and what was due by then is delivered.
-    pub(super) async fn pass(&self, by: Duration) {
+    pub(crate) async fn pass(&self, by: Duration) {
         self.gateway.advance(by);
         self.simulator().hooks().settle().await;
     }
 
     /// The subscriptions there that say they are ours.
-    pub(super) fn ours(&self) -> Vec<Subscription> {
+    pub(crate) fn ours(&self) -> Vec<Subscription> {
         let name = |hook: &Subscription| hook.consumer_inputs.get("basicAuthUsername").cloned().unwrap_or_default();
         let ours = |hook: &Subscription| {
             let name = name(hook);
@@ -152,19 +175,19 @@ impl Real {
     }
 
     /// What our own API lists.
-    pub(super) async fn listed(&self) -> Vec<Value> {
+    pub(crate) async fn listed(&self) -> Vec<Value> {
         let list = self.gateway.get("/v1/subscriptions").await.json();
         list["data"].as_array().unwrap().clone()
     }
 
     /// The journal of deliveries.
-    pub(super) async fn notifications(&self) -> Vec<Notification> {
+    pub(crate) async fn notifications(&self) -> Vec<Notification> {
         let of = |record: Record| Notification::from_stored(NotificationId(record.key), &record.body).unwrap();
         self.journal(Log::Notifications).await.into_iter().map(of).collect()
     }
 
     /// The events that all deliveries so far became.
-    pub(super) async fn events(&self) -> Vec<Event> {
+    pub(crate) async fn events(&self) -> Vec<Event> {
         while step(&self.gateway.app).await.unwrap().count > 0 {}
         let of = |record: Record| Event::from_stored(record.key, &record.body).unwrap();
         self.journal(Log::Events).await.into_iter().map(of).collect()
@@ -182,13 +205,22 @@ impl Real {
     }
 
     /// The calls since there were `before` of them.
-    pub(super) fn calls_since(&self, before: usize) -> Vec<Recorded> {
+    pub(crate) fn calls_since(&self, before: usize) -> Vec<Recorded> {
         self.simulator().calls().split_off(before)
     }
 }
 
+fn open_door(gateway: &Gateway, listener: TcpListener) -> JoinHandle<()> {
+    let service = tower_service(Arc::clone(&gateway.app));
+    let address = listener.local_addr().unwrap();
+    let listen = Listen { address, tls: None, connections_max: 256, header_timeout: Duration::from_secs(30) };
+    tokio::spawn(async move {
+        serve::serve(service, listener, &listen, None, Gauge::default(), std::future::pending()).await;
+    })
+}
+
 /// Whether a call is a listing of all subscriptions of a host, and of which: by its path.
-pub(super) fn listing(call: &Recorded) -> Option<&str> {
+pub(crate) fn listing(call: &Recorded) -> Option<&str> {
     let path = call.target.split('?').next().unwrap();
     let host = path.strip_suffix("/_apis/hooks/subscriptions")?;
     (call.method == "GET").then_some(host)
