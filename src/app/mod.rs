@@ -31,6 +31,7 @@ use crate::{
     config::Settings,
     metrics::Metrics,
     reconcile::Upkeep,
+    recover::Desk,
     secrets::{DerivingKey, Keys, Unopenable},
     store::{Change, Error, Expected, Store},
 };
@@ -99,6 +100,8 @@ pub struct App {
     pub reconcile: Notify,
     /// What that worker knows of each connection.
     pub upkeep: Upkeep,
+    /// Where recovery is asked for things.
+    pub recover: Desk,
     /// When notifications last arrived.
     pub arrivals: Arrivals,
     /// Held while a change of the registry is checked against other records and committed. Versions guard one record;
@@ -137,6 +140,7 @@ impl App {
             hook_strangers: Strangers::default(),
             reconcile: Notify::new(),
             upkeep: Upkeep::default(),
+            recover: Desk::default(),
             arrivals: Arrivals::default(),
             changing,
             discovery: discovery::Cache::default(),

@@ -4,8 +4,8 @@
 //! notice of one costs more and says nothing wrong. Not promised: what Azure itself has deleted since (builds, releases).
 
 use super::{
-    ApiVersion, AzureDevOps, BuildDate, BuildRecord, CommentRecord, DeploymentRecord, Failure, HistoryQuery, Host,
-    Iteration, NotificationRecord, Page, PageRequest, PullRequestDate, PullRequestRecord, PushRecord, Records,
+    ApiVersion, AzureDevOps, BuildDate, BuildRecord, CommentRecord, DeploymentRecord, Failure, History, HistoryQuery,
+    Host, Iteration, NotificationRecord, Page, PageRequest, PullRequestDate, PullRequestRecord, PushRecord, Records,
     ReleaseRecord, Revisions, RevisionsFrom, SubscriptionDraft, TimelineRecord, UpdateRecord, Window,
     call::{Call, Reply},
     calls::api,
@@ -37,12 +37,7 @@ const UPDATE_PAGES_MAX: usize = 20;
 
 impl Client {
     /// In a repository.
-    fn git(
-        &self,
-        name: &'static str,
-        (project, repository): (&str, &str),
-        segments: &[&str],
-    ) -> Result<Call, Failure> {
+    fn git(&self, name: &'static str, (project, repository): (&str, &str), segments: &[&str]) -> Result<Call, Failure> {
         let path: Vec<&str> = ["git", "repositories", repository].into_iter().chain(segments.iter().copied()).collect();
         api(name, self.base(), Some(project), &path)
     }
@@ -56,7 +51,12 @@ impl Client {
 
 /// Of a list that goes by a date, what lies within; `newest_first` lists are over when nothing on a page is young enough,
 /// which spares reading on where the server took no notice of the window.
-fn within<T>(items: Vec<T>, window: Window, newest_first: bool, date: impl Fn(&T) -> Option<jiff::Timestamp>) -> Part<T> {
+fn within<T>(
+    items: Vec<T>,
+    window: Window,
+    newest_first: bool,
+    date: impl Fn(&T) -> Option<jiff::Timestamp>,
+) -> Part<T> {
     let listed = items.len();
     let is_last = newest_first && listed > 0 && items.iter().filter_map(&date).all(|at| at < window.from);
     let items = items.into_iter().filter(|item| date(item).is_some_and(|at| window.holds(at))).collect();
@@ -110,14 +110,16 @@ impl Records for Client {
         window: Window,
         page: PageRequest,
     ) -> Result<Page<PullRequestRecord>, Failure> {
-        let mut call = self
-            .git("pull requests", (project, repository), &["pullrequests"])?
-            .with("searchCriteria.status", "all");
+        let mut call =
+            self.git("pull requests", (project, repository), &["pullrequests"])?.with("searchCriteria.status", "all");
         if self.api_version().await? >= TIME_RANGE_SINCE {
-            let ((from, to), kind) = (window.asked(), match by {
-                PullRequestDate::Created => "created",
-                PullRequestDate::Closed => "closed",
-            });
+            let ((from, to), kind) = (
+                window.asked(),
+                match by {
+                    PullRequestDate::Created => "created",
+                    PullRequestDate::Closed => "closed",
+                },
+            );
             call = call
                 .with("searchCriteria.minTime", &from)
                 .with("searchCriteria.maxTime", &to)
@@ -318,7 +320,7 @@ impl Records for Client {
         Ok(found)
     }
 
-    async fn history(&self, host: Host, query: &HistoryQuery) -> Result<Vec<NotificationRecord>, Failure> {
+    async fn history(&self, host: Host, query: &HistoryQuery) -> Result<History, Failure> {
         let root = self.root(host).await?;
         let call = api("the history", &root, None, &["hooks", "notificationsquery"])?.big();
         let (from, to) = query.within.asked();
@@ -335,13 +337,14 @@ impl Records for Client {
         let reply = self.ask(&posted(call.clone(), &body)).await?;
         let found: shapes::Found<'_> = wire::object(&reply, call.name)?;
         let mut found = wire::records_in::<shapes::Notified<'_>>(found.results, &reply, call.name, "results")?;
+        let is_cut = found.len() >= query.results_max as usize;
         found.retain(|one| {
             query.within.holds(one.created)
                 && query.result.is_none_or(|result| one.result.eq_ignore_ascii_case(result))
                 && query.subscriptions.iter().any(|id| id.eq_ignore_ascii_case(&one.subscription))
         });
         found.sort_by(|a, b| (a.created, &a.subscription, a.id).cmp(&(b.created, &b.subscription, b.id)));
-        Ok(found)
+        Ok(History { values: found, is_cut })
     }
 
     async fn notification(&self, host: Host, subscription: &str, number: i64) -> Result<NotificationRecord, Failure> {
