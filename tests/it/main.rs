@@ -11,6 +11,7 @@ mod harness;
 mod http;
 mod process;
 mod reconcile;
+mod recover;
 mod simulator;
 mod store;
 mod tidy;
