@@ -12,6 +12,7 @@ mod http;
 mod process;
 mod real;
 mod reconcile;
+mod recover;
 mod simulator;
 mod store;
 mod tidy;

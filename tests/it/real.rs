@@ -44,6 +44,29 @@ impl Dial for Later {
     }
 }
 
+/// A gateway that reaches real sockets, and waits on its own clock without waiting.
+async fn reaching(settings: Settings, engine: Arc<dyn Store>, store: Arc<MemoryStore>) -> Gateway {
+    let dial = Arc::new(Later::default());
+    let gateway = Gateway::reaching(settings, engine, store, Arc::<Later>::clone(&dial)).await;
+    assert!(dial.0.set(Dialer::new(Arc::new(Hasty(Arc::clone(&gateway.clock))))).is_ok());
+    gateway
+}
+
+/// An engine without a fault.
+fn engine() -> (Arc<dyn Store>, Arc<MemoryStore>) {
+    let store = Arc::new(MemoryStore::new());
+    (Arc::<MemoryStore>::clone(&store), store)
+}
+
+/// A connection to it, with these members more.
+async fn connect(gateway: &Gateway, azure: &Azure, more: Value) -> ConnectionId {
+    let mut body = json!({ "name": "Fabrikam", "url": azure.url(), "token": tokens::FULL });
+    body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    let reply = gateway.post("/v1/connections", body).await;
+    assert_eq!(reply.status, 201, "{reply:?}");
+    ConnectionId(reply.json()["id"].as_str().unwrap().parse().unwrap())
+}
+
 /// Both of them.
 pub(crate) struct Real {
     pub(crate) gateway: Gateway,
@@ -66,42 +89,56 @@ impl Drop for Real {
 impl Real {
     /// In the cloud.
     pub(crate) async fn start() -> Self {
-        let store = Arc::new(MemoryStore::new());
-        Self::on(Settings::default(), Arc::<MemoryStore>::clone(&store), store).await
+        Self::with(Settings::default(), Options::services("fabrikam")).await
     }
 
-    /// On an engine around `store`; with these settings, but for the address.
-    pub(crate) async fn on(settings: Settings, engine: Arc<dyn Store>, store: Arc<MemoryStore>) -> Self {
+    /// With these settings, at this Azure DevOps.
+    pub(crate) async fn with(settings: Settings, options: Options) -> Self {
+        Self::on(settings, options, engine()).await
+    }
+
+    /// On this engine around a store.
+    pub(crate) async fn on(
+        settings: Settings,
+        options: Options,
+        (engine, store): (Arc<dyn Store>, Arc<MemoryStore>),
+    ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let public_url = Some(format!("http://{address}").parse().unwrap());
-        let dial = Arc::new(Later::default());
-        let settings = Settings { public_url, ..settings };
-        let gateway = Gateway::reaching(settings, Arc::clone(&engine), store, Arc::<Later>::clone(&dial)).await;
-        assert!(dial.0.set(Dialer::new(Arc::new(Hasty(Arc::clone(&gateway.clock))))).is_ok());
+        let gateway = reaching(Settings { public_url, ..settings }, Arc::clone(&engine), store).await;
         let door = open_door(&gateway, listener);
-        let azure = Azure::start(Options::services("fabrikam"), Arc::clone(&gateway.clock) as Arc<dyn Clock>).await;
-        let body = json!({ "name": "Fabrikam", "url": azure.url(), "token": tokens::FULL });
-        let reply = gateway.post("/v1/connections", body).await;
-        assert_eq!(reply.status, 201, "{reply:?}");
-        let connection = reply.json()["id"].as_str().unwrap().parse().unwrap();
+        let azure = Azure::start(options, Arc::clone(&gateway.clock) as Arc<dyn Clock>).await;
+        let connection = connect(&gateway, &azure, json!({})).await;
         let url = format!("http://{address}/hooks/azure-devops/{connection}");
-        Self { gateway, azure, connection: ConnectionId(connection), url, address, engine, door }
+        Self { gateway, azure, connection, url, address, engine, door }
     }
 
-    /// Nobody answers at our door any more, and what was only in memory is gone.
-    pub(crate) async fn down(&mut self) {
+    /// Nobody answers at our door any more.
+    pub(crate) async fn shut(&mut self) {
         self.door.abort();
         while TcpStream::connect(self.address).await.is_ok() {
             tokio::task::yield_now().await;
         }
     }
 
-    /// A gateway on what was durable, at the same address.
-    pub(crate) async fn up(&mut self) {
-        self.gateway.restart(Arc::clone(&self.engine)).await;
+    /// The door is open again.
+    pub(crate) async fn open(&mut self) {
         let listener = TcpListener::bind(self.address).await.unwrap();
         self.door = open_door(&self.gateway, listener);
+    }
+
+    /// As after a kill: a gateway on what was durable, and its door is still shut.
+    pub(crate) async fn restart(&mut self) {
+        self.gateway.restart(Arc::clone(&self.engine)).await;
+    }
+
+    /// Another gateway that reaches the same Azure DevOps and that no hook reaches, on a clock of its own.
+    pub(crate) async fn beside(&self) -> (Gateway, ConnectionId) {
+        let (engine, store) = engine();
+        let gateway = reaching(Settings::default(), engine, store).await;
+        let connection = connect(&gateway, &self.azure, json!({ "hooks": "manual" })).await;
+        (gateway, connection)
     }
 
     pub(crate) fn simulator(&self) -> &Simulator {
@@ -109,13 +146,8 @@ impl Real {
     }
 
     /// Binds a thing in Azure DevOps to a project of ours; the binding's id.
-    pub(crate) async fn bind(&self, project: &str, azure_project: &str, mut body: Value) -> String {
-        self.gateway.project(project).await;
-        body["connection"] = self.connection.to_string().into();
-        body["azure_project"] = azure_project.into();
-        let reply = self.gateway.post(&format!("/v1/projects/{project}/bindings"), body).await;
-        assert_eq!(reply.status, 201, "{reply:?}");
-        reply.json()["id"].as_str().unwrap().to_owned()
+    pub(crate) async fn bind(&self, project: &str, azure_project: &str, body: Value) -> String {
+        bind(&self.gateway, self.connection, project, azure_project, body).await
     }
 
     pub(crate) async fn unbind(&self, binding: &str) {
@@ -183,30 +215,51 @@ impl Real {
     /// The journal of deliveries.
     pub(crate) async fn notifications(&self) -> Vec<Notification> {
         let of = |record: Record| Notification::from_stored(NotificationId(record.key), &record.body).unwrap();
-        self.journal(Log::Notifications).await.into_iter().map(of).collect()
+        journal(&self.gateway, Log::Notifications).await.into_iter().map(of).collect()
     }
 
     /// The events that all deliveries so far became.
     pub(crate) async fn events(&self) -> Vec<Event> {
-        while step(&self.gateway.app).await.unwrap().count > 0 {}
-        let of = |record: Record| Event::from_stored(record.key, &record.body).unwrap();
-        self.journal(Log::Events).await.into_iter().map(of).collect()
-    }
-
-    async fn journal(&self, log: Log) -> Vec<Record> {
-        let (mut all, mut after) = (Vec::new(), Position(0));
-        loop {
-            let limit = PageLimit { records_max: 1_000, body_bytes_max: 64 << 20 };
-            let read = self.gateway.store.read(log, after, limit).await.unwrap();
-            let Some(last) = read.last() else { return all };
-            after = last.position;
-            all.extend(read);
-        }
+        events(&self.gateway).await
     }
 
     /// The calls since there were `before` of them.
     pub(crate) fn calls_since(&self, before: usize) -> Vec<Recorded> {
         self.simulator().calls().split_off(before)
+    }
+}
+
+/// Binds a thing in Azure DevOps to a project of ours; the binding's id.
+pub(crate) async fn bind(
+    gateway: &Gateway,
+    connection: ConnectionId,
+    project: &str,
+    azure_project: &str,
+    mut body: Value,
+) -> String {
+    gateway.project(project).await;
+    body["connection"] = connection.to_string().into();
+    body["azure_project"] = azure_project.into();
+    let reply = gateway.post(&format!("/v1/projects/{project}/bindings"), body).await;
+    assert_eq!(reply.status, 201, "{reply:?}");
+    reply.json()["id"].as_str().unwrap().to_owned()
+}
+
+/// The events that everything in a gateway's journal became.
+pub(crate) async fn events(gateway: &Gateway) -> Vec<Event> {
+    while step(&gateway.app).await.unwrap().count > 0 {}
+    let of = |record: Record| Event::from_stored(record.key, &record.body).unwrap();
+    journal(gateway, Log::Events).await.into_iter().map(of).collect()
+}
+
+async fn journal(gateway: &Gateway, log: Log) -> Vec<Record> {
+    let (mut all, mut after) = (Vec::new(), Position(0));
+    loop {
+        let limit = PageLimit { records_max: 1_000, body_bytes_max: 64 << 20 };
+        let read = gateway.store.read(log, after, limit).await.unwrap();
+        let Some(last) = read.last() else { return all };
+        after = last.position;
+        all.extend(read);
     }
 }
 
