@@ -19,6 +19,7 @@ pub mod translate;
 pub mod app;
 pub mod intake;
 pub mod reconcile;
+pub mod recover;
 
 // The network's side, and an Azure DevOps to try it with.
 pub mod http;
