@@ -2,6 +2,7 @@
 //!
 //! A bounded queue with one entry an entity. What does not fit is not lost: what waits reports its break with every look.
 
+use super::order::Head;
 use crate::{
     domain::{ConnectionId, Slug},
     translate::order::Entity,
@@ -40,8 +41,10 @@ pub struct Break {
     pub missing: Vec<Uuid>,
     /// When the waiting event happened.
     pub time: Option<Timestamp>,
-    /// Of a ref: the last push of which it is known; 0 where its number is not.
-    pub after_push: i64,
+    /// When its entity began, as far as the event says that.
+    pub begun: Option<Timestamp>,
+    /// Of a ref: where it is as far as is known.
+    pub head: Option<Head>,
 }
 
 #[derive(Debug)]
@@ -59,6 +62,7 @@ pub struct Breaks {
     kept: Mutex<BTreeMap<(ConnectionId, String), Kept>>,
     /// Something may be due earlier than before.
     pub wake: Notify,
+    gaps_due: Mutex<Duration>,
 }
 
 impl Breaks {
@@ -108,6 +112,16 @@ impl Breaks {
         self.lock().values().filter(|own| !own.taken).map(|own| own.due).min()
     }
 
+    /// Whether it is time to look whether gaps were filled; then not again for `period`.
+    pub fn may_look_at_gaps(&self, now: Duration, period: Duration) -> bool {
+        let mut due = self.gaps_due.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_due = now >= *due;
+        if is_due {
+            *due = now + period;
+        }
+        is_due
+    }
+
     /// How many there are.
     pub fn len(&self) -> usize {
         self.lock().len()
@@ -140,7 +154,8 @@ mod tests {
             need: Uuid::nil(),
             missing: Vec::new(),
             time: None,
-            after_push: 0,
+            begun: None,
+            head: None,
         }
     }
 

@@ -36,6 +36,8 @@ pub struct Head {
     pub at: Uuid,
     /// The push that left it there; 0 where it is not known.
     pub push: i64,
+    /// When that was.
+    pub time: Option<Timestamp>,
 }
 
 /// The memory of the order.
@@ -47,6 +49,8 @@ pub struct Order(Mutex<Memory>);
 pub struct Memory {
     heads: Recent<Uuid, Head>,
     waived: Recent<Uuid, ()>,
+    /// The places that refs were brought to lately.
+    met: Recent<Uuid, ()>,
     held: HashMap<NotificationId, Held>,
     /// What is told by what waits, with how many tell it.
     untold: HashMap<Uuid, u32>,
@@ -72,6 +76,11 @@ impl Order {
         for need in needs {
             memory.waived.insert(need, (), WAIVED_MAX);
         }
+    }
+
+    /// Whether something brought a ref there lately.
+    pub fn was_met(&self, need: Uuid) -> bool {
+        self.memory().met.get(&need, REFS_MAX).is_some()
     }
 
     /// How many notifications wait.
@@ -118,8 +127,9 @@ impl Memory {
 
     /// An event of this move is in the log. One that comes late tells nothing of where the ref is now.
     pub fn moved(&mut self, moved: Move) {
+        self.met.insert(moved.meets(), (), REFS_MAX);
         if !self.head(moved.reference).is_some_and(|head| is_late(moved, head)) {
-            self.heads.insert(moved.reference, Head { at: moved.to, push: moved.push }, REFS_MAX);
+            self.heads.insert(moved.reference, Head { at: moved.to, push: moved.push, time: moved.time }, REFS_MAX);
         }
     }
 
@@ -219,12 +229,12 @@ mod tests {
     #[test]
     fn a_late_push_does_not_move_a_ref_back() {
         let mut memory = Memory::default();
-        let moved = |push, from, to| Move { reference: id(1), from: id(from), to: id(to), push };
+        let moved = |push, from, to| Move { reference: id(1), from: id(from), to: id(to), push, time: None };
         memory.moved(moved(7, 2, 3));
         memory.moved(moved(5, 1, 2));
-        assert_eq!(memory.head(id(1)), Some(Head { at: id(3), push: 7 }));
+        assert_eq!(memory.head(id(1)), Some(Head { at: id(3), push: 7, time: None }));
         memory.moved(moved(8, 3, 4));
-        assert_eq!(memory.head(id(1)), Some(Head { at: id(4), push: 8 }));
+        assert_eq!(memory.head(id(1)), Some(Head { at: id(4), push: 8, time: None }));
     }
 
     #[test]

@@ -9,7 +9,7 @@
 use super::identity::fact;
 use crate::event::Event;
 use jiff::Timestamp;
-use serde::{Deserialize, de::IgnoredAny};
+use serde::Deserialize;
 use std::borrow::Cow;
 use uuid::Uuid;
 
@@ -94,6 +94,8 @@ pub struct Move {
     pub to: Uuid,
     /// The push, which is counted in the repository; 0 where it is not known.
     pub push: i64,
+    /// When.
+    pub time: Option<Timestamp>,
 }
 
 impl Move {
@@ -128,6 +130,8 @@ pub struct Place {
     pub project: Option<Uuid>,
     /// When it happened.
     pub time: Option<Timestamp>,
+    /// When the entity began, as the payload says: the date of what must come first where that is the beginning.
+    pub begun: Option<Timestamp>,
     /// What must come first.
     pub before: Before,
     /// Of a ref: how it moved.
@@ -188,11 +192,8 @@ pub fn place(event: &Event) -> Option<Place> {
     let (entity, before, moved) = match kind {
         Kind::Ticket => {
             let (number, rev) = (segments.nth(2)?.parse().ok()?, extras.rev?);
-            let before = if rev > 1 {
-                told(&TICKETS, &kept.subject, &format!("rev{}", rev - 1))
-            } else {
-                Before::Nothing
-            };
+            let before =
+                if rev > 1 { told(&TICKETS, &kept.subject, &format!("rev{}", rev - 1)) } else { Before::Nothing };
             (Entity::WorkItem { number, rev }, before, None)
         }
         Kind::Ref => {
@@ -207,8 +208,7 @@ pub fn place(event: &Event) -> Option<Place> {
             // A release has no beginning of its own, and what was cancelled while it waited never began.
             let number = kept.subject.strip_prefix("build/builds/")?.parse().ok()?;
             let began = extras.start_time.is_some() || extras.run.created_date.is_some();
-            let before =
-                if began { told(&[RUN_STARTED], &kept.subject, "started") } else { Before::Nothing };
+            let before = if began { told(&[RUN_STARTED], &kept.subject, "started") } else { Before::Nothing };
             (Entity::Run { number }, before, None)
         }
         Kind::TaskFinished => kept.task(&told)?,
@@ -223,6 +223,7 @@ pub fn place(event: &Event) -> Option<Place> {
         entity,
         project: kept.source.rsplit('/').next().and_then(|project| project.parse().ok()),
         time: kept.time.parse().ok(),
+        begun: kept.begun(kind),
         before,
         moved,
         need,
@@ -285,33 +286,50 @@ struct Extras<'a> {
     old_object_id: Option<Text<'a>>,
     #[serde(borrow, default)]
     new_object_id: Option<Text<'a>>,
-    #[serde(default)]
-    start_time: Option<IgnoredAny>,
-    #[serde(default)]
-    run: Run,
-    #[serde(default)]
-    stage: Part,
-    #[serde(default)]
-    job: Part,
-    #[serde(default)]
-    deployment: Part,
+    #[serde(borrow, default)]
+    start_time: Option<Text<'a>>,
+    #[serde(borrow, default)]
+    created_date: Option<Text<'a>>,
+    #[serde(borrow, default)]
+    creation_date: Option<Text<'a>>,
+    #[serde(borrow, default)]
+    run: Part<'a>,
+    #[serde(borrow, default)]
+    stage: Part<'a>,
+    #[serde(borrow, default)]
+    job: Part<'a>,
+    #[serde(borrow, default)]
+    deployment: Part<'a>,
 }
 
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
-struct Run {
-    created_date: Option<IgnoredAny>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-struct Part {
+struct Part<'a> {
     attempt: Option<i64>,
-    start_time: Option<IgnoredAny>,
-    started_on: Option<IgnoredAny>,
+    #[serde(borrow)]
+    created_date: Option<Text<'a>>,
+    #[serde(borrow)]
+    start_time: Option<Text<'a>>,
+    #[serde(borrow)]
+    started_on: Option<Text<'a>>,
 }
 
 impl Kept<'_> {
+    fn begun(&self, kind: Kind) -> Option<Timestamp> {
+        let extras = &self.data.custom_data.azuredevops;
+        let parts = [&extras.stage, &extras.job, &extras.deployment];
+        let date = match kind {
+            Kind::Ref => None,
+            Kind::Ticket => extras.created_date.as_ref(),
+            Kind::Change => extras.creation_date.as_ref(),
+            Kind::RunFinished => extras.start_time.as_ref().or(extras.run.created_date.as_ref()),
+            Kind::TaskFinished => {
+                parts.into_iter().find_map(|part| part.start_time.as_ref().or(part.started_on.as_ref()))
+            }
+        };
+        date?.0.parse().ok()
+    }
+
     /// `git/repositories/{guid}/refs/…`, moved.
     fn reference(&self) -> Option<(Entity, Move)> {
         let extras = &self.data.custom_data.azuredevops;
@@ -326,6 +344,7 @@ impl Kept<'_> {
             from: fact("object", "", "", &from),
             to: fact("object", "", "", to),
             push,
+            time: self.time.parse().ok(),
         };
         Some((Entity::Ref { repository: repository.to_owned(), name: name.to_owned(), from, push }, moved))
     }

@@ -146,7 +146,8 @@ fn remember(app: &App, translated: &[Result<Translated, String>], sorted: &Sorte
                 Before::Head | Before::Nothing => Vec::new(),
             },
             time: place.time,
-            after_push: head.map_or(0, |head| head.push),
+            begun: place.begun,
+            head,
         };
         app.breaks.report(found, monotonic);
     }

@@ -37,12 +37,7 @@ const UPDATE_PAGES_MAX: usize = 20;
 
 impl Client {
     /// In a repository.
-    fn git(
-        &self,
-        name: &'static str,
-        (project, repository): (&str, &str),
-        segments: &[&str],
-    ) -> Result<Call, Failure> {
+    fn git(&self, name: &'static str, (project, repository): (&str, &str), segments: &[&str]) -> Result<Call, Failure> {
         let path: Vec<&str> = ["git", "repositories", repository].into_iter().chain(segments.iter().copied()).collect();
         api(name, self.base(), Some(project), &path)
     }
@@ -56,7 +51,12 @@ impl Client {
 
 /// Of a list that goes by a date, what lies within; `newest_first` lists are over when nothing on a page is young enough,
 /// which spares reading on where the server took no notice of the window.
-fn within<T>(items: Vec<T>, window: Window, newest_first: bool, date: impl Fn(&T) -> Option<jiff::Timestamp>) -> Part<T> {
+fn within<T>(
+    items: Vec<T>,
+    window: Window,
+    newest_first: bool,
+    date: impl Fn(&T) -> Option<jiff::Timestamp>,
+) -> Part<T> {
     let listed = items.len();
     let is_last = newest_first && listed > 0 && items.iter().filter_map(&date).all(|at| at < window.from);
     let items = items.into_iter().filter(|item| date(item).is_some_and(|at| window.holds(at))).collect();
@@ -110,14 +110,16 @@ impl Records for Client {
         window: Window,
         page: PageRequest,
     ) -> Result<Page<PullRequestRecord>, Failure> {
-        let mut call = self
-            .git("pull requests", (project, repository), &["pullrequests"])?
-            .with("searchCriteria.status", "all");
+        let mut call =
+            self.git("pull requests", (project, repository), &["pullrequests"])?.with("searchCriteria.status", "all");
         if self.api_version().await? >= TIME_RANGE_SINCE {
-            let ((from, to), kind) = (window.asked(), match by {
-                PullRequestDate::Created => "created",
-                PullRequestDate::Closed => "closed",
-            });
+            let ((from, to), kind) = (
+                window.asked(),
+                match by {
+                    PullRequestDate::Created => "created",
+                    PullRequestDate::Closed => "closed",
+                },
+            );
             call = call
                 .with("searchCriteria.minTime", &from)
                 .with("searchCriteria.maxTime", &to)

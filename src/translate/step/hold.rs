@@ -214,7 +214,7 @@ impl Batch<'_> {
         self.told.extend(&candidate.tells);
         for moved in candidate.places.iter().filter_map(|place| place.moved) {
             if !self.head(moved.reference).is_some_and(|head| is_late(moved, head)) {
-                self.heads.insert(moved.reference, Head { at: moved.to, push: moved.push });
+                self.heads.insert(moved.reference, Head { at: moved.to, push: moved.push, time: moved.time });
             }
         }
     }
@@ -245,19 +245,35 @@ mod tests {
         let event = |rev: i64| id(&format!("rev {rev}"));
         let before = if rev > 1 { Before::OneOf(vec![id("other"), event(rev - 1)]) } else { Before::Nothing };
         let entity = Entity::WorkItem { number: 1, rev };
-        let place =
-            Place { id: event(rev), entity, project: None, time: None, before, moved: None, need: id(&format!("before {rev}")) };
+        let place = Place {
+            id: event(rev),
+            entity,
+            project: None,
+            time: None,
+            begun: None,
+            before,
+            moved: None,
+            need: id(&format!("before {rev}")),
+        };
         candidate(&format!("rev {rev}"), place)
     }
 
     /// A push that goes from the place before to its own.
     fn push(number: i64) -> Candidate {
         let at = |number: i64| id(&format!("object {number}"));
-        let moved = Move { reference: id("ref"), from: at(number - 1), to: at(number), push: number };
+        let moved = Move { reference: id("ref"), from: at(number - 1), to: at(number), push: number, time: None };
         let entity = Entity::Ref { repository: String::new(), name: String::new(), from: String::new(), push: number };
         let (name, need) = (format!("push {number}"), moved.needs());
-        let place =
-            Place { id: id(&name), entity, project: None, time: None, before: Before::Head, moved: Some(moved), need };
+        let place = Place {
+            id: id(&name),
+            entity,
+            project: None,
+            time: None,
+            begun: None,
+            before: Before::Head,
+            moved: Some(moved),
+            need,
+        };
         candidate(&name, place)
     }
 
