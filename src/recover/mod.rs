@@ -4,12 +4,16 @@
 
 pub mod breaks;
 mod compose;
+mod desk;
 mod place;
 mod sweep;
 mod tally;
+mod wait;
 
 pub use self::{
+    desk::{Desk, Request},
     place::{Place, What, places},
     sweep::{Depth, GRACE, Mending, Order, Stopped, Swept, sweep},
     tally::{Counts, Fate, Missing, Tally, hour},
+    wait::translated,
 };

@@ -12,7 +12,10 @@ use self::{
     hold::Sorted,
     translator::{Translated, Translator},
 };
-use super::order::{Before, Move};
+use super::{
+    Settings,
+    order::{Before, Move},
+};
 use crate::{
     app::{App, breaks::Break},
     clock::Clock,
@@ -99,6 +102,11 @@ pub async fn step(app: &Arc<App>) -> Result<Settled, Error> {
     let moves = moves.into_iter().zip(&appended).filter(|(_, appended)| is_new(appended));
     remember(app, &translated, &sorted, moves.filter_map(|(moved, _)| moved));
     Ok(Settled { count, lag })
+}
+
+/// What is chosen for translating here.
+pub fn settings(app: &App) -> Settings {
+    Settings { completed_states: app.settings.completed_states.clone(), ..Settings::default() }
 }
 
 /// Who may go, and in which order.

@@ -13,7 +13,7 @@ use crate::{
     translate::{
         Context, Settings,
         order::{self, Entity},
-        translate,
+        step, translate,
     },
 };
 use jiff::{SignedDuration, Timestamp};
@@ -55,8 +55,7 @@ struct Told {
 
 impl<'a> Mender<'a> {
     pub(super) fn new(app: &'a App, connection: Connection, found: &'a Break) -> Self {
-        let settings = Settings { completed_states: app.settings.completed_states.clone(), ..Settings::default() };
-        Self { app, found, connection, directory: app.directory(), settings }
+        Self { app, found, connection, directory: app.directory(), settings: step::settings(app) }
     }
 
     pub(super) fn home(&self) -> Home<'_> {

@@ -34,8 +34,7 @@ pub(super) struct Translator<'a> {
 impl<'a> Translator<'a> {
     pub(super) fn new(app: &'a App) -> Self {
         let directory = app.directory();
-        let settings = Settings { completed_states: app.settings.completed_states.clone(), ..Settings::default() };
-        Self { app, directory, settings }
+        Self { app, directory, settings: super::settings(app) }
     }
 
     /// Pure, but for catching a panic: one body that we misjudged must not stop all others.
