@@ -12,6 +12,7 @@ use hookwell::{
     event::Event,
     http::tower_service,
     reconcile::{Mode, Report, reconcile},
+    recover::breaks,
     serve,
     simulator::{Options, Recorded, Simulator, tokens},
     store::{Journal as _, Log, MemoryStore, PageLimit, Position, Record},
@@ -163,9 +164,24 @@ impl Real {
         self.journal(Log::Notifications).await.into_iter().map(of).collect()
     }
 
-    /// The events that all deliveries so far became.
+    /// The events that all deliveries so far became, when nothing waits for its order any more.
     pub(super) async fn events(&self) -> Vec<Event> {
+        self.translate().await;
+        while self.gateway.app.order.holding() > 0 {
+            self.gateway.advance(Duration::from_secs(30));
+            breaks::step(&self.gateway.app).await;
+            self.translate().await;
+        }
+        self.events_so_far().await
+    }
+
+    /// Translates what is due.
+    pub(super) async fn translate(&self) {
         while step(&self.gateway.app).await.unwrap().count > 0 {}
+    }
+
+    /// The events that there are.
+    pub(super) async fn events_so_far(&self) -> Vec<Event> {
         let of = |record: Record| Event::from_stored(record.key, &record.body).unwrap();
         self.journal(Log::Events).await.into_iter().map(of).collect()
     }
