@@ -12,6 +12,7 @@ use hookwell::{
     event::Event,
     http::tower_service,
     reconcile::{Mode, Report, reconcile},
+    recover,
     serve,
     simulator::{Options, Recorded, Simulator, tokens},
     store::{Journal as _, Log, MemoryStore, PageLimit, Position, Record, Store},
@@ -218,8 +219,24 @@ impl Real {
         journal(&self.gateway, Log::Notifications).await.into_iter().map(of).collect()
     }
 
-    /// The events that all deliveries so far became.
+    /// The events that all deliveries so far became, when nothing waits for its order any more.
     pub(crate) async fn events(&self) -> Vec<Event> {
+        self.translate().await;
+        while self.gateway.app.order.holding() > 0 {
+            self.gateway.advance(Duration::from_secs(30));
+            recover::breaks::step(&self.gateway.app).await;
+            self.translate().await;
+        }
+        self.events_so_far().await
+    }
+
+    /// Translates what is due.
+    pub(crate) async fn translate(&self) {
+        while step(&self.gateway.app).await.unwrap().count > 0 {}
+    }
+
+    /// The events that there are.
+    pub(crate) async fn events_so_far(&self) -> Vec<Event> {
         events(&self.gateway).await
     }
 
