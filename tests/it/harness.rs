@@ -153,7 +153,20 @@ impl Gateway {
         dial: Arc<dyn Dial>,
     ) -> Self {
         let clock = Arc::new(ManualClock::new("2026-11-22T10:00:00Z".parse().unwrap()));
-        let app = App::start(settings, engine, Arc::<ManualClock>::clone(&clock), Keys::random(), dial);
+        let by = Arc::<ManualClock>::clone(&clock);
+        Self { clock, ..Self::going_by(by, settings, engine, store, dial).await }
+    }
+
+    /// On a clock that moves by itself: the manual one here moves nothing.
+    pub(crate) async fn going_by(
+        by: Arc<dyn Clock>,
+        settings: Settings,
+        engine: Arc<dyn Store>,
+        store: Arc<MemoryStore>,
+        dial: Arc<dyn Dial>,
+    ) -> Self {
+        let clock = Arc::new(ManualClock::new(by.now()));
+        let app = App::start(settings, engine, by, Keys::random(), dial);
         let app = Arc::new(app.await.unwrap());
         let (_, admin) = tokens::create(&app, "tests".into(), Scope::Admin, |_, _| Vec::new()).await.unwrap();
         let (_, read) = tokens::create(&app, "readers".into(), Scope::Read, |_, _| Vec::new()).await.unwrap();
