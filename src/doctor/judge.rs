@@ -1,30 +1,26 @@
 //! From what was found to steps. Pure: the same findings give the same words.
 
+mod way;
+
+use self::way::{FROM_HERE, clock, on_the_way, without_public_url};
 use super::{
     Findings, Subscriptions, Translation,
-    certificate::Certificate,
-    reach::{Answer, Arrival, Distrust, Way, is_private},
+    heard::heard,
     report::{Step, StepName, Verdict},
     round_trip::{Fate, RoundTrip},
     words,
 };
 use crate::{
     app::checks::advice::{self, Advice},
-    azure::client::{Deployment, Failure, Unreachable},
-    domain::{AzureScope, Connection, Grant, Health, HealthState, HookMode, ScopeHealth},
+    azure::client::{Deployment, Failure},
+    domain::{AzureScope, Connection, Grant, Health, HealthState, HookMode, ScopeHealth, Why},
     reconcile::{Report as Reconciled, TroubleKind},
     store::Status,
 };
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 use std::collections::BTreeMap;
 use url::Url;
 
-/// A certificate that is good for less than this is to be renewed.
-const EXPIRES_SOON: SignedDuration = SignedDuration::from_hours(14 * 24);
-/// A clock that is off by more than this is to be set right.
-const CLOCK_WARNING: SignedDuration = SignedDuration::from_secs(60);
-/// A clock that is off by more than this makes tokens and times wrong.
-const CLOCK_FAILURE: SignedDuration = SignedDuration::from_secs(300);
 /// Notifications that wait longer than this are late.
 const LATE: SignedDuration = SignedDuration::from_secs(60);
 
@@ -36,16 +32,6 @@ const SCOPES: [AzureScope; 6] = [
     AzureScope::Release,
     AzureScope::ServiceHooks,
 ];
-/// What is seen from here, and may be otherwise for Azure DevOps.
-const FROM_HERE: [StepName; 6] = [
-    StepName::PublicUrl,
-    StepName::Name,
-    StepName::Port,
-    StepName::Certificate,
-    StepName::Gateway,
-    StepName::Authorization,
-];
-
 /// Every step but the last.
 pub(super) fn before_the_round_trip(
     public_url: Option<&Url>,
@@ -65,115 +51,6 @@ pub(super) fn before_the_round_trip(
 
 fn is_services(connection: &Connection, health: &Health) -> bool {
     health.deployment.map_or_else(|| advice::is_services(connection), |found| found == Deployment::Services)
-}
-
-fn without_public_url() -> Vec<Step> {
-    let (first, others) = (StepName::PublicUrl, FROM_HERE.into_iter().skip(1));
-    let others = others.map(|name| Step::skipped(name, first));
-    std::iter::once(Step::failed(first, words::no_public_url())).chain(others).collect()
-}
-
-fn on_the_way(url: &Url, services: bool, way: &Way, now: Timestamp) -> Vec<Step> {
-    let public_url = match (url.scheme(), services) {
-        ("https", _) => Step::ok(StepName::PublicUrl, format!("it is {url}")),
-        (_, true) => Step::failed(StepName::PublicUrl, words::plain(url)),
-        (_, false) => Step::warning(StepName::PublicUrl, words::plain(url)),
-    };
-    let host = url.host_str().unwrap_or_default();
-    let name = match &way.addresses {
-        Err(why) => Step::failed(StepName::Name, words::no_such_name(host, why)),
-        Ok(all) => {
-            let listed = all.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
-            if services && all.iter().any(is_private) {
-                Step::warning(StepName::Name, words::private(host, &listed))
-            } else {
-                Step::ok(StepName::Name, format!("{host} is {listed}"))
-            }
-        }
-    };
-    let mut steps = vec![public_url, name];
-    match &way.arrival {
-        None => steps.extend(FROM_HERE[2..].iter().map(|step| Step::skipped(*step, StepName::Name))),
-        Some(arrival) => steps.extend(at_the_door(url, services, arrival, now)),
-    }
-    steps
-}
-
-fn at_the_door(url: &Url, services: bool, arrival: &Arrival, now: Timestamp) -> [Step; 4] {
-    use StepName::{Authorization, Certificate, Gateway, Port};
-    if let Answer::Nobody(at, why) = &arrival.answer {
-        return match at {
-            Unreachable::Tls => [
-                Step::ok(Port, "somebody listens there"),
-                Step::failed(Certificate, words::no_tls(url, why)),
-                Step::skipped(Gateway, Certificate),
-                Step::skipped(Authorization, Certificate),
-            ],
-            _ => [
-                Step::failed(Port, words::nobody_listens(url, why)),
-                Step::skipped(Certificate, Port),
-                Step::skipped(Gateway, Port),
-                Step::skipped(Authorization, Port),
-            ],
-        };
-    }
-    let gateway = match &arrival.answer {
-        Answer::Somebody { status, to, title, server } => Step::failed(
-            Gateway,
-            words::somebody_else(url, *status, to.as_deref(), title.as_deref(), server.as_deref()),
-        ),
-        Answer::OtherGateway => Step::failed(Gateway, words::other_gateway(url)),
-        _ => Step::ok(Gateway, "this gateway answers there"),
-    };
-    let authorization = match &arrival.answer {
-        Answer::Ours { authorization: true } => Step::ok(Authorization, "the header Authorization arrives"),
-        Answer::Ours { authorization: false } => Step::failed(Authorization, words::stripped()),
-        _ => Step::skipped(Authorization, Gateway),
-    };
-    [Step::ok(Port, "somebody listens there"), certificate(url, services, arrival, now), gateway, authorization]
-}
-
-fn certificate(url: &Url, services: bool, arrival: &Arrival, now: Timestamp) -> Step {
-    let (name, host) = (StepName::Certificate, url.host_str().unwrap_or_default());
-    if url.scheme() != "https" {
-        return Step::new(name, Verdict::Skipped(Some(StepName::PublicUrl)), "");
-    }
-    match (&arrival.certificate, &arrival.distrust) {
-        (Some(Certificate { until, .. }), _) if *until < now => Step::failed(name, words::expired(host, *until)),
-        (Some(Certificate { from, .. }), _) if *from > now => Step::failed(name, words::not_yet(host, *from)),
-        (Some(Certificate { for_others: Some(names), .. }), _) => Step::failed(name, words::for_others(host, names)),
-        (_, Some(distrust)) => {
-            let why = match distrust {
-                Distrust::Issuer => "nobody that is trusted here issued it",
-                Distrust::Other(why) => why,
-            };
-            let advice = words::untrusted(host, why, services);
-            if services { Step::failed(name, advice) } else { Step::warning(name, advice) }
-        }
-        (Some(Certificate { until, .. }), None) if until.duration_since(now) < EXPIRES_SOON => {
-            Step::warning(name, words::expires_soon(host, *until))
-        }
-        (Some(Certificate { until, .. }), None) => Step::ok(name, format!("it is trusted here and good until {until}")),
-        (None, None) => Step::ok(name, "it is trusted here"),
-    }
-}
-
-fn clock(findings: &Findings) -> Step {
-    let name = StepName::Clock;
-    let door = findings.way.as_ref().and_then(|way| way.arrival.as_ref()?.ahead);
-    let (whose, ahead) = match (findings.ahead, door) {
-        (Some(ahead), Some(door)) if ahead.abs() <= CLOCK_WARNING && door.abs() > CLOCK_WARNING => {
-            return Step::warning(name, words::door_clock(door));
-        }
-        (Some(ahead), _) => ("Azure DevOps", ahead),
-        (None, Some(door)) => ("whoever answers at the public URL", door),
-        (None, None) => return Step::skipped(name, StepName::AzureDevops),
-    };
-    match ahead.abs() {
-        off if off > CLOCK_FAILURE => Step::failed(name, words::clock(whose, ahead)),
-        off if off > CLOCK_WARNING => Step::warning(name, words::clock(whose, ahead)),
-        _ => Step::ok(name, format!("it agrees with that of {whose} to within a minute")),
-    }
 }
 
 /// What keeps us out, where something does; that a scope is missing does not.
@@ -222,8 +99,7 @@ fn subscriptions(connection: &Connection, steps: &[Step], found: Option<&Subscri
         Some(Subscriptions::Looked { report, known, expected }) => (report, *known, *expected),
         Some(Subscriptions::Unanswered) => return Step::failed(name, words::not_compared()),
         None => {
-            let failed = |step: &&Step| step.name == StepName::AzureDevops && step.verdict == Verdict::Ok;
-            let entered = steps.iter().any(|step| failed(&step));
+            let entered = steps.iter().any(|step| step.name == StepName::AzureDevops && step.verdict == Verdict::Ok);
             let because = if entered { StepName::Scope(AzureScope::ServiceHooks) } else { StepName::AzureDevops };
             return Step::skipped(name, because);
         }
@@ -254,7 +130,7 @@ fn subscriptions(connection: &Connection, steps: &[Step], found: Option<&Subscri
 }
 
 /// What is wrong with how many that are wanted, by Azure's event types.
-fn wrong(report: &Reconciled) -> BTreeMap<crate::domain::Why, Vec<&str>> {
+fn wrong(report: &Reconciled) -> BTreeMap<Why, Vec<&str>> {
     let mut wrong: BTreeMap<_, Vec<&str>> = BTreeMap::new();
     for step in report.steps.iter().filter(|step| matches!(step.what, "create" | "replace" | "leave")) {
         wrong.entry(step.why).or_default().push(&step.event_type);
@@ -325,88 +201,4 @@ pub(super) fn round_trip(connection: &Connection, url: &Url, went: &RoundTrip) -
         RoundTrip::Unreadable(reason) => words::store(reason),
     };
     Step::failed(name, advice)
-}
-
-/// What Azure's text about a delivery that failed comes down to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Heard {
-    /// This status was answered.
-    Status(u16),
-    /// The certificate was not accepted.
-    Tls,
-    /// The name was not known.
-    Name,
-    /// There was no answer in time.
-    Silence,
-    /// No connection.
-    Connect,
-    /// Something else.
-    Other,
-}
-
-/// The text is .NET's and in the server's language; what is not understood is repeated as it is.
-fn heard(text: &str) -> Heard {
-    let lower = text.to_ascii_lowercase();
-    let says = |words: &[&str]| words.iter().any(|word| lower.contains(word));
-    if let Some(status) = status(text) {
-        Heard::Status(status)
-    } else if says(&["certificate", "ssl", "tls", "trust relationship", "secure channel"]) {
-        Heard::Tls
-    } else if says(&[
-        "could not be resolved",
-        "no such host",
-        "name or service not known",
-        "dns error",
-        "name resolution",
-    ]) {
-        Heard::Name
-    } else if says(&["in time", "timed out", "timeout", "was canceled"]) {
-        Heard::Silence
-    } else if says(&["refused", "unable to connect", "could not be reached", "unreachable"]) {
-        Heard::Connect
-    } else {
-        Heard::Other
-    }
-}
-
-/// A number of three digits from 300 to 599 that stands alone: a port has a colon before it.
-fn status(text: &str) -> Option<u16> {
-    let is_edge = |c: Option<char>| c.is_none_or(|c| !c.is_alphanumeric() && !":.-_/".contains(c));
-    let digits = text.char_indices().filter(|(_, c)| c.is_ascii_digit());
-    digits.map(|(at, _)| at).find_map(|at| {
-        let number = text.get(at..at + 3)?;
-        let alone = is_edge(text[..at].chars().next_back()) && is_word_end(&text[at + 3..]);
-        number.parse().ok().filter(|status| alone && (300..600).contains(status))
-    })
-}
-
-fn is_word_end(rest: &str) -> bool {
-    rest.chars().next().is_none_or(|c| !c.is_alphanumeric())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_azure_says_of_a_failed_delivery_is_understood() {
-        for (text, meaning) in [
-            ("Unauthorized (401)", Heard::Status(401)),
-            ("Response status code does not indicate success: 404 (Not Found).", Heard::Status(404)),
-            ("Found (302)", Heard::Status(302)),
-            ("The remote name could not be resolved: 'hooks.example.com'", Heard::Name),
-            ("Could not establish trust relationship for the SSL/TLS secure channel.", Heard::Tls),
-            (
-                "the receiver could not be reached: client error (Connect): invalid peer certificate: Expired",
-                Heard::Tls,
-            ),
-            ("the receiver could not be reached: tcp connect error: Connection refused (os error 111)", Heard::Connect),
-            ("No connection could be made because the target machine actively refused it 10.0.0.1:443", Heard::Connect),
-            ("The operation has timed out.", Heard::Silence),
-            ("Etwas anderes ging schief", Heard::Other),
-            ("12345 and 4015", Heard::Other),
-        ] {
-            assert_eq!(heard(text), meaning, "{text}");
-        }
-    }
 }

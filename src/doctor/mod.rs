@@ -9,6 +9,7 @@
 //! round trip is believed, and what failed on the way from here is a warning.
 
 mod certificate;
+mod heard;
 mod judge;
 mod reach;
 mod report;
@@ -34,8 +35,8 @@ use crate::{
         subscriptions,
     },
     azure::client::{Failure, Priority, Unreachable},
-    domain::{AzureScope, Connection, ConnectionId, Grant, Health, SubscriptionState},
-    reconcile::{Mode, Report as Reconciled, reconcile},
+    domain::{AzureScope, Connection, ConnectionId, Grant, Health, SubscriptionState, Why},
+    reconcile::{Mode, Report as Reconciled, StepReport, reconcile},
     store::{Error, Log, PageLimit, Position, Status},
 };
 use jiff::{SignedDuration, Timestamp};
@@ -156,11 +157,23 @@ async fn azure(app: &App, connection: &Kept<Connection>) -> (Health, Option<Sign
     let subscriptions = match within(app, LOOK_TIMEOUT, looking).await {
         Some(report) => {
             let (known, expected) = counted(app, id);
-            Subscriptions::Looked { report: report.unwrap_or_default(), known, expected }
+            let mut report = report.unwrap_or_default();
+            report.steps.retain(|step| !is_a_second_one(app, id, step));
+            Subscriptions::Looked { report, known, expected }
         }
         None => Subscriptions::Unanswered,
     };
     (health, ahead, Some(subscriptions))
+}
+
+/// Whether a step leaves one alone that a person switched off, while another one does its work.
+fn is_a_second_one(app: &App, id: ConnectionId, step: &StepReport) -> bool {
+    let directory = app.directory();
+    let record = directory.subscriptions_of(id).find(|kept| kept.record.key == step.key);
+    let serving = record.and_then(|kept| kept.record.azure.as_ref());
+    let is_served =
+        serving.is_some_and(|azure| step.azure_id.as_ref().is_some_and(|id| !id.eq_ignore_ascii_case(&azure.id)));
+    step.what == "leave" && step.why == Why::DisabledByUser && is_served
 }
 
 /// How many subscriptions there are, and of how many that a person is to make nothing was heard yet.

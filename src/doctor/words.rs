@@ -1,6 +1,6 @@
 //! What people are told: why a step failed, and the one thing to do about it. Words only; no decision is made here.
 
-use super::judge::Heard;
+use super::heard::Heard;
 use crate::{
     app::checks::advice::{Advice, how_to_grant},
     azure::client::Failure,
