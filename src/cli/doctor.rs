@@ -12,7 +12,9 @@ use serde_json::Value;
 use std::fmt::Write as _;
 
 /// Which connections, of which gateway.
+// Groups are called after their structs, and so is the one within.
 #[derive(Debug, Args)]
+#[group(skip)]
 pub(super) struct Arguments {
     /// Only the connection of this name or id
     #[arg(long, value_name = "NAME|ID")]
@@ -55,10 +57,10 @@ fn wanted(list: &Value, named: Option<&str>) -> Result<Vec<Value>, Failure> {
     let all = list["data"].as_array().cloned().unwrap_or_default();
     let Some(named) = named else { return Ok(all) };
     let is_it = |one: &Value| text(one, "name") == named || text(one, "id").eq_ignore_ascii_case(named);
-    let names = all.iter().map(|one| text(one, "name")).collect::<Vec<_>>().join(", ");
+    let there = all.iter().map(|one| text(one, "name")).collect::<Vec<_>>().join(", ");
     let found: Vec<Value> = all.iter().filter(|one| is_it(one)).cloned().collect();
     if found.is_empty() {
-        return Err(Failure::input(format!("there is no connection {named:?}; there are: {names}")));
+        return Err(Failure::input(format!("there is no connection {named:?}; there are: {there}")));
     }
     Ok(found)
 }

@@ -35,7 +35,7 @@ use crate::{
         subscriptions,
     },
     azure::client::{Failure, Priority, Unreachable},
-    domain::{AzureScope, Connection, ConnectionId, Grant, Health, SubscriptionState, Why},
+    domain::{AzureScope, Connection, ConnectionId, Grant, Health, HealthState, SubscriptionState, Why},
     reconcile::{Mode, Report as Reconciled, StepReport, reconcile},
     store::{Error, Log, PageLimit, Position, Status},
 };
@@ -139,16 +139,16 @@ async fn azure(app: &App, connection: &Kept<Connection>) -> (Health, Option<Sign
             _ => checks::examine(app, &connection.record, directory.bindings_of(id), None).await,
         }
     };
-    let health = match within(app, CHECK_TIMEOUT, checking).await {
-        Some(health) => health,
-        None => {
-            let detail = format!("there was no answer within {} seconds", CHECK_TIMEOUT.as_secs());
-            let entry = Entry::Failed(Failure::Unreachable { at: Unreachable::Silent, detail });
-            let findings = checks::Findings { entry, probes: Vec::new() };
-            checks::judge(&connection.record, directory.bindings_of(id), None, &findings, app.clock.now())
-        }
-    };
-    let ahead = app.azure(connection, Priority::Interactive).ok().and_then(|client| client.clock_ahead());
+    let health = Box::pin(within(app, CHECK_TIMEOUT, checking)).await.unwrap_or_else(|| {
+        let detail = format!("there was no answer within {} seconds", CHECK_TIMEOUT.as_secs());
+        let entry = Entry::Failed(Failure::Unreachable { at: Unreachable::Silent, detail });
+        let findings = checks::Findings { entry, probes: Vec::new() };
+        checks::judge(&connection.record, directory.bindings_of(id), None, &findings, app.clock.now())
+    });
+    // What it said when it was last reached may be long ago.
+    let reached = health.state != HealthState::Unreachable;
+    let client = app.azure(connection, Priority::Interactive).ok().filter(|_| reached);
+    let ahead = client.and_then(|client| client.clock_ahead());
     let may = health.scope(AzureScope::ServiceHooks).is_some_and(|found| found.grant != Grant::Missing);
     if judge::entry(&health).is_some() || !may {
         return (health, ahead, None);

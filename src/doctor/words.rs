@@ -12,6 +12,8 @@ use url::Url;
 
 /// Most event types that are named.
 const TYPES_NAMED_MAX: usize = 3;
+const RESTART: &str = "Restart the gateway: nothing is lost by it. If it stands still again, its log says at what.";
+const NO_REDIRECT: &str = "Take the path /hooks/ out of the redirect or sign-in of what stands before the gateway: Azure DevOps follows none.";
 
 pub(super) fn no_public_url() -> Advice {
     Advice::new(
@@ -116,9 +118,7 @@ pub(super) fn somebody_else(
     let server = server.map(|server| format!(", server {server}")).unwrap_or_default();
     let cause = format!("it is not this gateway that answers at {url} (status {status}{to}{title}{server})");
     let remedy = match status {
-        300..=399 => {
-            "Take the path /hooks/ out of the redirect or sign-in of what stands before the gateway: Azure DevOps follows none."
-        }
+        300..=399 => NO_REDIRECT,
         401 | 403 => {
             "Let requests to /hooks/ pass without a sign-in of what stands before the gateway: the gateway checks them itself."
         }
@@ -268,7 +268,7 @@ pub(super) fn stands_still(waiting: u64, oldest: SignedDuration) -> Advice {
             "the translation stands still: {waiting} notifications wait, the oldest for {} minutes",
             oldest.as_mins()
         ),
-        "Restart the gateway: nothing is lost by it. If it stands still again, its log says at what.",
+        RESTART,
     )
 }
 
@@ -301,10 +301,7 @@ pub(super) fn events_unreadable(reason: &str) -> Advice {
 }
 
 pub(super) fn untranslated() -> Advice {
-    Advice::new(
-        "a test notification arrived and is kept, but the translation does not get to it",
-        "Restart the gateway: nothing is lost by it. If it stands still again, its log says at what.",
-    )
+    Advice::new("a test notification arrived and is kept, but the translation does not get to it", RESTART)
 }
 
 pub(super) fn delivered_elsewhere(url: &Url) -> Advice {
@@ -336,9 +333,7 @@ pub(super) fn not_delivered(url: &Url, said: &str, heard: Heard, connection: &Co
         Heard::Status(403) => {
             "Let Azure DevOps through the firewall or sign-in of what stands before the gateway for /hooks/."
         }
-        Heard::Status(300..=399) => {
-            "Take the path /hooks/ out of the redirect or sign-in of what stands before the gateway: Azure DevOps follows none."
-        }
+        Heard::Status(300..=399) => NO_REDIRECT,
         Heard::Status(404) => {
             "Have what answers at the public URL pass /hooks/ on to the gateway with its path unchanged."
         }
@@ -398,7 +393,7 @@ pub(super) fn no_project(failure: Option<&Failure>) -> Advice {
 pub(super) fn only_from_here(advice: &Advice) -> Advice {
     let Advice { cause, remedy } = advice;
     Advice::new(
-        format!("seen from this machine, {cause}; a test notification of Azure DevOps arrived all the same"),
+        format!("{cause} (a test notification of Azure DevOps arrived all the same)"),
         format!("Nothing, as long as the round trip succeeds. Otherwise: {remedy}"),
     )
 }

@@ -180,6 +180,6 @@ impl From<Report> for DoctorReport {
 pub async fn examine(id: Segment, call: Result<Call, Problem>) -> Result<Response, Problem> {
     let call = call?;
     call.query(&[])?;
-    let report = doctor::examine(call.app(), id.names("connection")?).await?;
+    let report = Box::pin(doctor::examine(call.app(), id.names("connection")?)).await?;
     Ok(json(&DoctorReport::from(report)))
 }
