@@ -197,7 +197,9 @@ impl Looking<'_> {
 /// A failure of one place: the others may well work.
 fn is_its_own(failure: &Failure) -> bool {
     match failure {
-        Failure::Forbidden { .. } | Failure::NotFound { .. } | Failure::Refused { .. } | Failure::Unexpected { .. } => true,
+        Failure::Forbidden { .. } | Failure::NotFound { .. } | Failure::Refused { .. } | Failure::Unexpected { .. } => {
+            true
+        }
         Failure::Settings(_)
         | Failure::Unauthorized { .. }
         | Failure::Throttled { .. }

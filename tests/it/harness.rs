@@ -200,7 +200,8 @@ impl Gateway {
     /// As after a kill: all that was only in memory is gone, what was durable is there.
     pub(crate) async fn restart(&mut self, engine: Arc<dyn Store>) {
         self.app.stop();
-        self.app = Self::app(self.app.settings.clone(), engine, Arc::clone(&self.app.clock), &self.keys, &self.dial).await;
+        self.app =
+            Self::app(self.app.settings.clone(), engine, Arc::clone(&self.app.clock), &self.keys, &self.dial).await;
         self.answer = Self::service(&self.app);
     }
 
