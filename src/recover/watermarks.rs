@@ -96,9 +96,10 @@ pub(super) async fn looked(app: &App, connection: ConnectionId, until: Timestamp
 
 /// Forgets what is of bindings and connections that are no more.
 pub(super) async fn forget_orphans(app: &App, directory: &Directory) -> Result<(), Error> {
-    let marks = app.store.list(kind::WATERMARK).into_iter().filter(|(_, kept)| {
-        read::<Watermark>(kept).is_none_or(|mark| !directory.bindings.contains_key(&mark.binding))
-    });
+    let marks =
+        app.store.list(kind::WATERMARK).into_iter().filter(|(_, kept)| {
+            read::<Watermark>(kept).is_none_or(|mark| !directory.bindings.contains_key(&mark.binding))
+        });
     let looks = app.store.list(kind::LOOK).into_iter().filter(|(_, kept)| {
         read::<Look>(kept).is_none_or(|look| !directory.connections.contains_key(&look.connection))
     });

@@ -228,7 +228,10 @@ mod tests {
     #[test]
     fn azures_wish_to_wait_holds() {
         let scheduled = after(None, &report(true, Some(600)), false, times());
-        assert_eq!((scheduled.next, scheduled.not_before), (NOW + Duration::from_mins(10), NOW + Duration::from_mins(10)));
+        assert_eq!(
+            (scheduled.next, scheduled.not_before),
+            (NOW + Duration::from_mins(10), NOW + Duration::from_mins(10))
+        );
     }
 
     #[test]
@@ -237,7 +240,11 @@ mod tests {
         assert_eq!(first.relook, NOW + RELOOK_PERIOD);
         let later = Times { now: NOW + PERIOD, ..times() };
         assert_eq!(after(Some(&first), &report(false, None), false, later).relook, first.relook);
-        assert_eq!(after(Some(&first), &report(true, None), true, later).relook, first.relook, "it has to be made good");
+        assert_eq!(
+            after(Some(&first), &report(true, None), true, later).relook,
+            first.relook,
+            "it has to be made good"
+        );
         assert_eq!(after(Some(&first), &report(false, None), true, later).relook, NOW + PERIOD + RELOOK_PERIOD);
     }
 

@@ -3,7 +3,9 @@
 use crate::{
     app::{App, change::Wrong},
     azure::CollectionUrl,
-    domain::{Connection, ConnectionId, Header, Delivery, HookGeneration, HookMode, Sealed, ServicePrincipal, SignatureCheck},
+    domain::{
+        Connection, ConnectionId, Delivery, Header, HookGeneration, HookMode, Sealed, ServicePrincipal, SignatureCheck,
+    },
 };
 use jiff::Timestamp;
 use url::Url;

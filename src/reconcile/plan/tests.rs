@@ -1,7 +1,7 @@
 use super::*;
 use crate::{
     azure::CollectionUrl,
-    domain::{Action, ConnectionId, HookGeneration, Delivery, HookMode, SubscriptionState},
+    domain::{Action, ConnectionId, Delivery, HookGeneration, HookMode, SubscriptionState},
     reconcile::hook::{consumer_inputs, publisher_inputs, url, user_name},
 };
 
