@@ -6,7 +6,7 @@ use crate::{
     clock::{Clock, SystemClock},
     config::{Environment, Options},
     reconcile::worker,
-    recover::breaks,
+    recover::{breaks, quiet},
     secrets::{KeyError, Keys},
     serve::{self, Certificates, TlsError},
     store::{self, OpenError, Store, sled::SledStore},
@@ -102,6 +102,7 @@ impl Gateway {
         workers.spawn(worker::run(Arc::clone(&self.app)));
         workers.spawn(checks::watch::run(Arc::clone(&self.app)));
         workers.spawn(breaks::run(Arc::clone(&self.app)));
+        workers.spawn(quiet::run(Arc::clone(&self.app)));
         let reloading = self.certificates.clone().map(|certificates| tokio::spawn(certificates.watch()));
         serve::run(Arc::clone(&self.app), self.listener, &self.listen, self.certificates, stop).await;
         if let Some(reloading) = reloading {

@@ -6,6 +6,7 @@ pub mod breaks;
 mod compose;
 mod desk;
 mod place;
+pub mod quiet;
 mod sweep;
 mod tally;
 mod wait;

@@ -70,6 +70,9 @@ impl<'a> Translator<'a> {
         translated.events = catch_unwind(AssertUnwindSafe(|| translate(&notification.body, &context)))
             .map_err(|_| "translating it panicked; please report the notification".to_owned())?
             .map_err(|error| error.to_string())?;
+        if claimed.attempt == 1 && hold::is_ordered(&kept.record) {
+            self.listen(&notification);
+        }
         if hold::is_ordered(&kept.record) && !self.app.settings.order_wait.is_zero() {
             let candidate = &mut translated.candidate;
             candidate.places = hold::places(&translated.events, || self.runs_are_told(notification.connection));
@@ -79,6 +82,19 @@ impl<'a> Translator<'a> {
         }
         Ok(translated)
     }
+    /// What a delivery of a subscription of ours says besides its event: that it speaks, and its number.
+    fn listen(&self, notification: &Notification) {
+        let (connection, key) = (notification.connection, notification.verified.subscription_key.as_str());
+        let (Some(id), Some(number)) = (&notification.subscription_id, notification.notification_id) else { return };
+        if !self.directory.knows_subscription(connection, key, id) {
+            return;
+        }
+        self.app.numbers.saw((connection, id.to_lowercase()), number, notification.received_at);
+        if notification.recovered.is_none() {
+            self.app.rhythms.spoke(connection, key, notification.received_at);
+        }
+    }
+
     /// Whether anything tells that runs begin: a server that cannot delivers their end alone.
     fn runs_are_told(&self, connection: ConnectionId) -> bool {
         let mut subscriptions = self.directory.subscriptions_of(connection);

@@ -126,7 +126,8 @@ fn in_order(events: &[Event]) {
     let mut last: BTreeMap<String, i64> = BTreeMap::new();
     let mut seen: Vec<(String, String)> = Vec::new();
     for event in events.iter().map(json_of) {
-        let (kind, subject) = (event["type"].as_str().unwrap().to_owned(), event["subject"].as_str().unwrap().to_owned());
+        let (kind, subject) =
+            (event["type"].as_str().unwrap().to_owned(), event["subject"].as_str().unwrap().to_owned());
         let extras = &event["data"]["customData"]["azuredevops"];
         if kind.starts_with("dev.cdevents.ticket.") {
             let rev = extras["rev"].as_i64().unwrap();
