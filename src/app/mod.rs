@@ -17,6 +17,7 @@ pub mod notifications;
 pub mod numbers;
 pub mod order;
 pub mod projects;
+pub mod replay;
 pub mod retention;
 pub mod rhythm;
 mod strangers;
@@ -62,6 +63,8 @@ pub mod kind {
     pub const HEALTH: &str = "health";
     /// [`crate::domain::Watermark`] by binding and stream.
     pub const WATERMARK: &str = "watermark";
+    /// Up to when the history of a connection's subscriptions was looked at, by the connection's id.
+    pub const LOOK: &str = "look";
     /// [`crate::domain::Gap`] by an id made of what is missing.
     pub const GAP: &str = "gap";
     /// [`rhythm::Rhythm`]s by subscription key, by connection and the first character of the keys.

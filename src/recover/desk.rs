@@ -33,7 +33,7 @@ pub struct Request {
 
 impl Request {
     /// What both ask for.
-    fn and(self, other: Self) -> Self {
+    pub(super) fn and(self, other: Self) -> Self {
         let since = match (self.since, other.since) {
             (Some(one), Some(other)) => Some(one.min(other)),
             (one, other) => one.or(other),
@@ -62,8 +62,13 @@ impl Desk {
         self.called.notify_one();
     }
 
+    /// Has it looked around whether something is new.
+    pub(crate) fn wake(&self) {
+        self.called.notify_one();
+    }
+
     /// Whether somebody asked for this connection.
-    pub(super) fn is_asked_for(&self, connection: ConnectionId) -> bool {
+    pub fn is_asked_for(&self, connection: ConnectionId) -> bool {
         self.requests.lock().unwrap_or_else(PoisonError::into_inner).contains_key(&connection)
     }
 

@@ -3,7 +3,7 @@
 //! A number that is left out is asked of the history by itself, which costs one call; a subscription that has fallen
 //! silent has its connection looked at, which a healthy one survives for a handful of calls.
 
-use super::{Request, sweep::Stopped};
+use super::{Request, history, sweep::Stopped};
 use crate::{
     app::{
         App, Kept,
@@ -12,15 +12,11 @@ use crate::{
         numbers::Whose,
         rhythm::{self, Rhythm},
     },
-    azure::{
-        client::{Failure, NotificationRecord, Priority},
-        envelope,
-    },
+    azure::client::{Failure, Priority},
     domain::{ConnectionId, Recovered, Subscription},
-    intake::{self, Found, Outcome},
+    intake::Found,
     store::{Change, Expected},
 };
-use serde_json::Value;
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
     sync::Arc,
@@ -101,7 +97,7 @@ async fn ask(app: &App, whose: &Whose, number: i64) -> Result<(), Stopped> {
         Err(Failure::NotFound { .. }) => return Ok(()),
         Err(failure) => return Err(failure.into()),
     };
-    let Some(body) = body(&record) else { return Ok(()) };
+    let Some(body) = history::body(&record).filter(|body| !history::is_sample(body)) else { return Ok(()) };
     let found = Found {
         connection: *connection,
         way: Recovered::History,
@@ -110,26 +106,11 @@ async fn ask(app: &App, whose: &Whose, number: i64) -> Result<(), Stopped> {
         tells: Vec::new(),
         body: body.into(),
     };
-    match intake::recover(app, found).await {
-        Ok(receipt) => {
-            if receipt.outcome == Outcome::Accepted {
-                tracing::info!(%connection, number, "a notification that was left out came back by the history");
-            }
-            Ok(())
-        }
-        Err(intake::Refused::Signature) => Err(Stopped::Gone),
-        Err(intake::Refused::Unavailable { reason, .. }) => Err(Stopped::Store(reason)),
+    if history::append(app, found).await? {
+        app.metrics.recovered(Recovered::History, 1);
+        tracing::info!(%connection, number, "a notification that was left out came back by the history");
     }
-}
-
-/// The envelope as it would have been delivered; `None` where the history does not have it, or where it is a sample.
-fn body(record: &NotificationRecord) -> Option<Vec<u8>> {
-    let mut event: Value = serde_json::from_str(record.event.as_ref()?.get()).ok()?;
-    let members = event.as_object_mut()?;
-    members.insert("subscriptionId".to_owned(), record.subscription.clone().into());
-    members.insert("notificationId".to_owned(), record.id.into());
-    let body = serde_json::to_vec(&event).expect("a JSON value is always written");
-    envelope::peek(&body).is_ok_and(|envelope| !envelope.is_test()).then_some(body)
+    Ok(())
 }
 
 /// Has connections looked at that have fallen silent, and writes the rhythms down now and then.

@@ -7,10 +7,13 @@
 
 mod azure;
 mod client;
+mod doctor;
 mod harness;
 mod http;
 mod process;
+mod real;
 mod reconcile;
+mod recover;
 mod simulator;
 mod store;
 mod tidy;

@@ -16,6 +16,7 @@ const FLOORS: [(&str, u8); 23] = [
     ("http", 3),
     ("simulator", 3),
     ("app", 2),
+    ("doctor", 2),
     ("intake", 2),
     ("reconcile", 2),
     ("recover", 2),
@@ -37,7 +38,7 @@ const FLOORS: [(&str, u8); 23] = [
 const OWNERS: [(&str, &[&str]); 7] = [
     ("warp::", &["http", "simulator"]),
     ("sled::Db", &["store::sled"]),
-    ("reqwest::", &["azure::client", "simulator", "gateway", "demo"]),
+    ("reqwest::", &["azure::client", "doctor::reach", "simulator", "gateway", "demo", "cli::remote"]),
     ("Timestamp::now()", &["clock", "demo"]),
     // The store waits for a lock that a dying process still holds: no clock of ours makes that faster.
     ("Instant::now()", &["clock", "store::sled"]),

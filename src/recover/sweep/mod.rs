@@ -134,15 +134,15 @@ fn cut(app: &App, order: &Order) -> Window {
 }
 
 /// From when on nothing is forgotten: what happened later was appended later still, but for clocks that differ.
-fn oldest(app: &App) -> Timestamp {
+pub(super) fn oldest(app: &App) -> Timestamp {
     const MARGIN: Duration = Duration::from_hours(1);
     app.clock.now() - app.settings.retention.saturating_sub(MARGIN)
 }
 
 /// Records on one page.
 const PAGE_ITEMS: u32 = 500;
-/// Records that are read one by one at the same time.
-const SINGLY_MAX: usize = 8;
+/// Records that are read one by one at the same time: as many as an identity lets go in bulk, so that none waits for others.
+const SINGLY_MAX: usize = 2;
 
 fn page(from: Option<PageToken>) -> PageRequest {
     PageRequest { items_max: PAGE_ITEMS, from }

@@ -5,7 +5,6 @@ mod huge;
 mod life;
 mod model;
 mod order;
-mod real;
 mod removal;
 mod replaced;
 mod simulated;
