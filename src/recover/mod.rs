@@ -16,6 +16,7 @@ mod wait;
 mod watermarks;
 pub mod worker;
 
+pub(crate) use self::history::{Ours, drain};
 pub use self::{
     desk::{Desk, Request},
     history::{Looked, look},

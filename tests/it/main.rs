@@ -18,4 +18,5 @@ mod simulator;
 mod store;
 mod tidy;
 mod translate;
+mod week;
 mod without_records;

@@ -10,7 +10,6 @@ use hookwell::{
     azure::client::{Priority, Window},
     domain::ConnectionId,
     event::Event,
-    reconcile::{Mode, reconcile},
     recover::{Depth, Mending, Order, Tally, places, sweep},
 };
 use serde_json::{Value, json};
