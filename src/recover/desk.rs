@@ -68,7 +68,7 @@ impl Desk {
     }
 
     /// Whether somebody asked for this connection.
-    pub(super) fn is_asked_for(&self, connection: ConnectionId) -> bool {
+    pub fn is_asked_for(&self, connection: ConnectionId) -> bool {
         self.requests.lock().unwrap_or_else(PoisonError::into_inner).contains_key(&connection)
     }
 

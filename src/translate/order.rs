@@ -179,6 +179,18 @@ pub fn moves_a_ref(event_type: &str) -> bool {
     Kind::of(event_type) == Some(Kind::Ref)
 }
 
+/// The ids under which another mapping would have told the same fact: whether a revision closed a work item is a matter of
+/// the settings.
+pub fn otherwise_told(event: &Event) -> Vec<Uuid> {
+    if !event.header.kind.starts_with("dev.cdevents.ticket.") {
+        return Vec::new();
+    }
+    let Ok(kept) = serde_json::from_slice::<Kept<'_>>(&event.json) else { return Vec::new() };
+    let Some(rev) = kept.data.custom_data.azuredevops.rev else { return Vec::new() };
+    let ids = TICKETS.iter().map(|kind| fact(kind, &kept.source, &kept.subject, &format!("rev{rev}")));
+    ids.filter(|id| *id != event.id).collect()
+}
+
 /// Its place; `None` of what has no order, and of what lacks what its place would be told by.
 pub fn place(event: &Event) -> Option<Place> {
     let kind = Kind::of(&event.header.kind)?;
