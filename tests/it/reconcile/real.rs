@@ -20,7 +20,8 @@ use hookwell::{
 use prometheus_client::metrics::gauge::Gauge;
 use serde_json::{Value, json};
 use std::{
-    sync::{Arc, OnceLock},
+    net::SocketAddr,
+    sync::{Arc, Mutex, OnceLock},
     time::Duration,
 };
 use tokio::{net::TcpListener, task::JoinHandle};
@@ -65,13 +66,23 @@ pub(crate) struct Real {
     pub(crate) connection: ConnectionId,
     /// Where hooks of ours deliver, without a reason.
     pub(crate) url: String,
-    door: JoinHandle<()>,
+    address: SocketAddr,
+    door: Mutex<Option<JoinHandle<()>>>,
 }
 
 impl Drop for Real {
     fn drop(&mut self) {
-        self.door.abort();
+        self.door.lock().unwrap().take().unwrap().abort();
     }
+}
+
+/// Serves a gateway.
+fn open(gateway: &Gateway, listener: TcpListener) -> JoinHandle<()> {
+    let (service, address) = (tower_service(Arc::clone(&gateway.app)), listener.local_addr().unwrap());
+    let listen = Listen { address, tls: None, connections_max: 256, header_timeout: Duration::from_secs(30) };
+    tokio::spawn(async move {
+        serve::serve(service, listener, &listen, None, Gauge::default(), std::future::pending()).await;
+    })
 }
 
 impl Real {
@@ -86,15 +97,11 @@ impl Real {
         let address = listener.local_addr().unwrap();
         let public_url = Some(format!("http://{address}").parse().unwrap());
         let gateway = reaching(Settings { public_url, ..settings }).await;
-        let service = tower_service(Arc::clone(&gateway.app));
-        let listen = Listen { address, tls: None, connections_max: 256, header_timeout: Duration::from_secs(30) };
-        let door = tokio::spawn(async move {
-            serve::serve(service, listener, &listen, None, Gauge::default(), std::future::pending()).await;
-        });
+        let door = Mutex::new(Some(open(&gateway, listener)));
         let azure = Azure::start(options, Arc::clone(&gateway.clock) as Arc<dyn Clock>).await;
         let connection = connect(&gateway, &azure, json!({})).await;
         let url = format!("http://{address}/hooks/azure-devops/{connection}");
-        Self { gateway, azure, connection, url, door }
+        Self { gateway, azure, connection, url, address, door }
     }
 
     /// Another gateway that reaches the same Azure DevOps and that no hook reaches, on a clock of its own.
@@ -102,6 +109,21 @@ impl Real {
         let gateway = reaching(Settings::default()).await;
         let connection = connect(&gateway, &self.azure, json!({ "hooks": "manual" })).await;
         (gateway, connection)
+    }
+
+    /// Nobody reaches the gateway any more.
+    pub(crate) async fn close_door(&self) {
+        let door = self.door.lock().unwrap().take().unwrap();
+        door.abort();
+        assert!(door.await.unwrap_err().is_cancelled());
+        *self.door.lock().unwrap() = Some(tokio::spawn(std::future::pending()));
+    }
+
+    /// It is reached again, at the same address.
+    pub(crate) async fn open_door(&self) {
+        let listener = TcpListener::bind(self.address).await.unwrap();
+        let before = self.door.lock().unwrap().replace(open(&self.gateway, listener));
+        before.unwrap().abort();
     }
 
     pub(crate) fn simulator(&self) -> &Simulator {
