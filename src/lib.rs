@@ -18,6 +18,7 @@ pub mod translate;
 // What the program does.
 pub mod app;
 pub mod intake;
+pub mod ledger;
 pub mod reconcile;
 
 // The network's side, and an Azure DevOps to try it with.

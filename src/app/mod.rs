@@ -29,6 +29,7 @@ use crate::{
     azure::client::Dial,
     clock::Clock,
     config::Settings,
+    ledger::Book,
     metrics::Metrics,
     reconcile::Upkeep,
     secrets::{DerivingKey, Keys, Unopenable},
@@ -59,6 +60,10 @@ pub mod kind {
     pub const WATERMARK: &str = "watermark";
     /// [`crate::domain::Gap`] by an id made of what is missing.
     pub const GAP: &str = "gap";
+    /// The ledger's newest entry.
+    pub const LEDGER: &str = "ledger";
+    /// Hours of the ledger with something unexplained, by binding and stream.
+    pub const UNEXPLAINED: &str = "unexplained";
     /// Replies kept for a repeated `Idempotency-Key`.
     pub const IDEMPOTENCY: &str = "idempotency";
 }
@@ -101,6 +106,8 @@ pub struct App {
     pub upkeep: Upkeep,
     /// When notifications last arrived.
     pub arrivals: Arrivals,
+    /// What is remembered of the ledger.
+    pub ledger: Book,
     /// Held while a change of the registry is checked against other records and committed. Versions guard one record;
     /// rules over several (one build provider per project, bindings of a connection being removed) need this. One
     /// gateway owns the store, so a lock in its process is enough.
@@ -138,6 +145,7 @@ impl App {
             reconcile: Notify::new(),
             upkeep: Upkeep::default(),
             arrivals: Arrivals::default(),
+            ledger: Book::default(),
             changing,
             discovery: discovery::Cache::default(),
             clients: clients::Clients::new(dial),

@@ -10,6 +10,7 @@ mod project;
 mod recovered;
 mod stream;
 mod subscription;
+mod tally;
 mod token;
 
 pub use self::{
@@ -26,5 +27,6 @@ pub use self::{
         Action, AtAzure, Deed, Mishap, Spec, Subscription, SubscriptionKey, SubscriptionKeyError, SubscriptionState,
         Why, short_hex,
     },
+    tally::{Tally, UNEXPLAINED_NAMED_MAX, hour_after, hour_of},
     token::{Scope, Token},
 };
