@@ -112,7 +112,7 @@ async fn write(
         // The chain has a hole now, and verifying says so. It takes a revision that retention left behind the first.
         tracing::error!(position = at.0, "an entry of the ledger was there already");
     }
-    let position = appended.last().map_or(0, |Appended::New(at)| Appended::Duplicate(at) | at.0);
+    let position = appended.last().map_or(0, |(Appended::New(at) | Appended::Duplicate(at))| at.0);
     let mut changes = vec![put(kind::LEDGER, &HEAD, Expected::Any, &Known { head, position })];
     changes.extend(open::change(app, of, &entries));
     app.store.commit(changes).await?;
