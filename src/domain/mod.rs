@@ -1,5 +1,6 @@
 //! The words of the project: what is kept in the registry and in the notifications journal.
 
+mod account;
 mod binding;
 mod connection;
 mod framing;
@@ -10,10 +11,10 @@ mod project;
 mod recovered;
 mod stream;
 mod subscription;
-mod tally;
 mod token;
 
 pub use self::{
+    account::{Account, UNEXPLAINED_NAMED_MAX, hour_after, hour_of},
     binding::{AzureRef, Binding, BranchRule, Meaning, Role, Selection},
     connection::{Connection, Header, HookGeneration, HookMode, Sealed, ServicePrincipal, SignatureCheck},
     framing::{join, split},
@@ -27,6 +28,5 @@ pub use self::{
         Action, AtAzure, Deed, Mishap, Spec, Subscription, SubscriptionKey, SubscriptionKeyError, SubscriptionState,
         Why, short_hex,
     },
-    tally::{Tally, UNEXPLAINED_NAMED_MAX, hour_after, hour_of},
     token::{Scope, Token},
 };

@@ -1,6 +1,6 @@
 //! One entry of the ledger: what was found of one hour of one stream of a binding, and where it stands in the chain. Pure.
 
-use crate::domain::{BindingId, Stream, Tally, hour_after};
+use crate::domain::{Account, BindingId, Stream, hour_after};
 use jiff::Timestamp;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use sha2::{Digest as _, Sha256};
@@ -94,7 +94,7 @@ pub struct Entry {
     pub compared_until: Timestamp,
     /// What was found.
     #[serde(flatten)]
-    pub tally: Tally,
+    pub account: Account,
 }
 
 impl Entry {
@@ -150,7 +150,7 @@ mod tests {
             revision: 2,
             compared_at: "2026-11-22T11:05:00.123Z".parse().unwrap(),
             compared_until: "2026-11-22T11:00:00Z".parse().unwrap(),
-            tally: Tally { expected: 3, received: 2, rest: 1, ..Tally::default() },
+            account: Account { expected: 3, received: 2, rest: 1, ..Account::default() },
         };
         assert_eq!(Entry::from_stored(&entry.to_stored()), Some(entry.clone()));
         assert!(entry.is_whole());

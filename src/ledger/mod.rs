@@ -17,12 +17,14 @@ pub mod chain;
 mod completeness;
 pub mod entry;
 mod open;
+mod swept;
 mod verify;
 mod write;
 
 pub use self::{
     completeness::{Completeness, StreamHours, completeness},
     open::{Reach, gaps, reach, streams},
+    swept::note_sweep,
     verify::{Verdict, Verified, verify},
     write::note,
 };

@@ -95,7 +95,7 @@ pub(super) fn change(app: &App, (binding, stream): (BindingId, Stream), entries:
     let mut open = kept.unwrap_or_default();
     let before = open.hours.clone();
     for entry in entries {
-        match entry.tally.unexplained {
+        match entry.account.unexplained {
             0 => open.hours.remove(&entry.hour),
             count => open.hours.insert(entry.hour, count),
         };

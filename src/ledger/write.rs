@@ -9,7 +9,7 @@ use super::{
 use crate::{
     app::{App, change::put, kind},
     azure::client::Window,
-    domain::{BindingId, Stream, Tally, hour_after, hour_of},
+    domain::{Account, BindingId, Stream, hour_after, hour_of},
     store::{Appended, Claim, Entry as Kept, Error, Expected, Log, PageLimit, Position},
 };
 use jiff::Timestamp;
@@ -25,7 +25,7 @@ const READ: PageLimit = PageLimit { records_max: 1_000, body_bytes_max: 4 << 20 
 /// Writes down what comparing `window` of a stream of a binding with Azure's records gave.
 ///
 /// How it is called: after every sweep, once per binding and stream, with the window that was compared as a whole and a
-/// [`Tally`] for each hour in which there was something, by the hour's beginning ([`hour_of`]). An hour of the window that
+/// [`Account`] for each hour in which there was something, by the hour's beginning ([`hour_of`]). An hour of the window that
 /// is not in `hours` had nothing. So that hours can be written, begin a window at a full hour: of an hour that began before
 /// the window only a part is known, and nothing is written of it. An hour that goes on after the window is written only
 /// when something is unexplained in it, or was. Looking again at an hour and finding the same writes nothing; finding
@@ -38,9 +38,9 @@ pub async fn note(
     app: &App,
     (binding, stream): (BindingId, Stream),
     window: Window,
-    hours: &BTreeMap<Timestamp, Tally>,
+    hours: &BTreeMap<Timestamp, Account>,
 ) -> Result<(), Error> {
-    let (mut hour, nothing) = (hour_of(window.from), Tally::default());
+    let (mut hour, nothing) = (hour_of(window.from), Account::default());
     if hour < window.from {
         hour = hour_after(hour);
     }
@@ -48,10 +48,10 @@ pub async fn note(
     while hour < window.to {
         let mut found = Vec::new();
         while hour < window.to && found.len() < COMMIT_HOURS_MAX {
-            let tally = hours.get(&hour).unwrap_or(&nothing);
+            let account = hours.get(&hour).unwrap_or(&nothing);
             let (of, until) = (Hour { binding, stream, from: hour }, hour_after(hour).min(window.to));
-            if let Some(revision) = revision(newest(app, of).await?.as_ref(), of, until, tally) {
-                found.push((of, revision, until, tally.clone()));
+            if let Some(revision) = revision(newest(app, of).await?.as_ref(), of, until, account) {
+                found.push((of, revision, until, account.clone()));
             }
             hour = hour_after(hour);
         }
@@ -66,13 +66,13 @@ pub async fn note(
 }
 
 /// The revision to write, if there is something to write.
-fn revision(found: Option<&Found>, of: Hour, until: Timestamp, tally: &Tally) -> Option<u32> {
+fn revision(found: Option<&Found>, of: Hour, until: Timestamp, account: &Account) -> Option<u32> {
     let is_over = until >= hour_after(of.from);
     let Some(Found { entry: before, revisions }) = found else {
-        return (is_over || tally.unexplained > 0).then_some(1);
+        return (is_over || account.unexplained > 0).then_some(1);
     };
     let saw_less = before.compared_until > until;
-    let is_the_same = before.tally == *tally && (before.is_whole() || !is_over);
+    let is_the_same = before.account == *account && (before.is_whole() || !is_over);
     if saw_less || is_the_same { None } else { revisions.checked_add(1) }
 }
 
@@ -80,7 +80,7 @@ async fn write(
     app: &App,
     held: &mut Option<Head>,
     of: (BindingId, Stream),
-    found: Vec<(Hour, u32, Timestamp, Tally)>,
+    found: Vec<(Hour, u32, Timestamp, Account)>,
 ) -> Result<(), Error> {
     // Until the commit is known to have happened, the head is not: whoever fails or is cancelled here leaves nothing.
     let mut head = match held.take() {
@@ -89,7 +89,7 @@ async fn write(
     };
     let now = Timestamp::from_millisecond(app.clock.now().as_millisecond()).unwrap_or(Timestamp::MIN);
     let (mut entries, mut appends) = (Vec::new(), Vec::new());
-    for (hour, revision, compared_until, tally) in found {
+    for (hour, revision, compared_until, account) in found {
         let Hour { binding, stream, from } = hour;
         let entry = Entry {
             number: head.number + 1,
@@ -100,7 +100,7 @@ async fn write(
             revision,
             compared_at: now,
             compared_until,
-            tally,
+            account,
         };
         let body = entry.to_stored();
         head = Head { number: entry.number, hash: Hash::of(&body) };
@@ -169,7 +169,7 @@ mod tests {
     use super::*;
     use uuid::Uuid;
 
-    fn entry(until: &str, tally: Tally) -> Entry {
+    fn entry(until: &str, account: Account) -> Entry {
         Entry {
             number: 1,
             previous: Hash::NONE,
@@ -179,17 +179,17 @@ mod tests {
             revision: 3,
             compared_at: Timestamp::UNIX_EPOCH,
             compared_until: until.parse().unwrap(),
-            tally,
+            account,
         }
     }
 
     #[test]
     fn an_hour_is_written_when_it_is_over_or_something_is_unexplained_and_again_when_something_else_was_found() {
         let (half, whole) = ("2026-11-22T10:30:00Z", "2026-11-22T11:00:00Z");
-        let mut missing = Tally::default();
+        let mut missing = Account::default();
         missing.miss("build/1");
-        let fine = || Tally { expected: 1, received: 1, ..Tally::default() };
-        for (before, until, tally, written) in [
+        let fine = || Account { expected: 1, received: 1, ..Account::default() };
+        for (before, until, account, written) in [
             (None, half, fine(), None),
             (None, half, missing.clone(), Some(1)),
             (None, whole, fine(), Some(1)),
@@ -197,13 +197,13 @@ mod tests {
             (Some(entry(half, missing.clone())), half, fine(), Some(5)),
             (Some(entry(half, missing.clone())), whole, missing.clone(), Some(5)),
             (Some(entry(whole, fine())), whole, fine(), None),
-            (Some(entry(whole, fine())), whole, Tally::default(), Some(5)),
+            (Some(entry(whole, fine())), whole, Account::default(), Some(5)),
             (Some(entry(whole, fine())), half, missing.clone(), None),
         ] {
             let of = entry(half, fine()).of();
             let before = before.map(|entry| Found { entry, revisions: 4 });
-            let found = revision(before.as_ref(), of, until.parse().unwrap(), &tally);
-            assert_eq!(found, written, "{until} {tally:?}");
+            let found = revision(before.as_ref(), of, until.parse().unwrap(), &account);
+            assert_eq!(found, written, "{until} {account:?}");
         }
     }
 }

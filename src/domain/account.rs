@@ -1,4 +1,4 @@
-//! What comparing one hour of a stream with Azure's own records gave.
+//! The account of one hour of a stream: what comparing it with Azure's own records gave.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -11,7 +11,7 @@ const HOUR_SECONDS: i64 = 3_600;
 
 /// One hour's facts: `expected` is the sum of the four others.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Tally {
+pub struct Account {
     /// Facts that Azure's own records tell.
     pub expected: u64,
     /// Of those, here because a hook delivered them.
@@ -27,7 +27,7 @@ pub struct Tally {
     pub entities: Vec<String>,
 }
 
-impl Tally {
+impl Account {
     /// One more fact that is not here, of this entity.
     pub fn miss(&mut self, entity: &str) {
         self.expected += 1;
@@ -45,7 +45,8 @@ impl Tally {
         other.entities.iter().for_each(|entity| self.name(entity));
     }
 
-    fn name(&mut self, entity: &str) {
+    /// Names an entity of which something is unexplained, once.
+    pub fn name(&mut self, entity: &str) {
         let entity: String = entity.chars().take(NAME_CHARS_MAX).collect();
         if self.entities.len() < UNEXPLAINED_NAMED_MAX && !self.entities.contains(&entity) {
             self.entities.push(entity);
@@ -85,16 +86,16 @@ mod tests {
 
     #[test]
     fn entities_are_named_once_and_only_so_many() {
-        let mut tally = Tally::default();
+        let mut account = Account::default();
         for number in 0..30 {
-            tally.miss(&format!("wit/workItems/{}", number / 2));
+            account.miss(&format!("wit/workItems/{}", number / 2));
         }
-        assert_eq!((tally.expected, tally.unexplained, tally.entities.len()), (30, 30, 15));
-        let mut sum = tally.clone();
+        assert_eq!((account.expected, account.unexplained, account.entities.len()), (30, 30, 15));
+        let mut sum = account.clone();
         for number in 100..110 {
             sum.miss(&format!("wit/workItems/{number}"));
         }
-        sum.add(&tally);
+        sum.add(&account);
         assert_eq!((sum.expected, sum.unexplained, sum.entities.len()), (70, 70, UNEXPLAINED_NAMED_MAX));
     }
 }
