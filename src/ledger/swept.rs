@@ -14,12 +14,7 @@ use std::collections::{BTreeMap, BTreeSet};
 ///
 /// # Errors
 /// The store's: call it again with the same.
-pub async fn note_sweep(
-    app: &App,
-    stream: Stream,
-    bindings: &BTreeSet<BindingId>,
-    swept: &Swept,
-) -> Result<(), Error> {
+pub async fn note_sweep(app: &App, stream: Stream, bindings: &BTreeSet<BindingId>, swept: &Swept) -> Result<(), Error> {
     for binding in bindings {
         note(app, (*binding, stream), swept.window, &accounts(*binding, &swept.tally)).await?;
     }

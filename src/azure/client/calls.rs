@@ -23,7 +23,7 @@ const SERVICE_HOOKS: &str = "cb594ebe-87dd-4fc9-ac2c-6a10a4c92046";
 const ITEM_TYPES_MAX: usize = 100;
 
 /// `{root}[/{project}]/_apis/{segments}`.
-fn api(name: &'static str, root: &Url, project: Option<&str>, segments: &[&str]) -> Result<Call, Failure> {
+pub(super) fn api(name: &'static str, root: &Url, project: Option<&str>, segments: &[&str]) -> Result<Call, Failure> {
     let path: Vec<&str> = project.into_iter().chain(["_apis"]).chain(segments.iter().copied()).collect();
     Call::get(name, root, &path)
 }

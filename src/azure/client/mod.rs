@@ -24,6 +24,7 @@ mod model;
 mod page;
 mod records;
 mod records_calls;
+mod records_shapes;
 mod redaction;
 mod settings;
 mod shapes;
