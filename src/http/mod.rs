@@ -8,6 +8,8 @@
 
 pub mod auth;
 pub mod bindings;
+pub mod completeness;
+pub mod completeness_views;
 pub mod connections;
 pub mod cursor;
 pub mod discovery;

@@ -244,6 +244,7 @@ const TAGS: &[(&str, &str)] = &[
     ("projects", "Our projects: what connections are bound to."),
     ("bindings", "What a project takes from a connection."),
     ("subscriptions", "Service hooks at Azure DevOps: made from the bindings, and looked after."),
+    ("completeness", "Whether anything is missing."),
     ("tokens", "Who may call this API."),
     ("operation", "Running the gateway."),
 ];

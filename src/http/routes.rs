@@ -3,7 +3,7 @@
 use super::{
     Surface,
     auth::{Access, admit},
-    bindings, connections, discovery, docs, events,
+    bindings, completeness, connections, discovery, docs, events,
     extract::{Call, Segment, call},
     health, hooks, integration, notifications,
     problem::{Kind, Problem},
@@ -115,6 +115,8 @@ routes! {
     get    Read   "v1" / "events"                                         => events::list;
     get    Read   "v1" / "events" / "stream"                              => stream::follow;
     get    Read   "v1" / "events" / Segment                               => events::show;
+
+    get    Read   "v1" / "completeness"                                   => completeness::show;
 
     get    Admin  "v1" / "tokens"                                         => tokens::list;
     post   Admin  "v1" / "tokens"                                         => tokens::create;

@@ -23,7 +23,7 @@ mod write;
 
 pub use self::{
     completeness::{Completeness, StreamHours, completeness},
-    open::{Reach, gaps, reach, streams},
+    open::{Reach, gaps, is_late, reach, streams},
     swept::note_sweep,
     verify::{Verdict, Verified, verify},
     write::note,

@@ -8,10 +8,13 @@ use crate::{
 };
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 /// Most hours with something unexplained that are remembered per binding and stream; the oldest count.
 const OPEN_HOURS_MAX: usize = 1_000;
+
+/// How long a binding may go without being compared before somebody should know.
+const LATE: Duration = Duration::from_hours(2);
 
 /// As kept in the registry under kind `unexplained`, by binding and stream: the hours with something unexplained and how
 /// much, so that nobody has to read the ledger to know how far it is complete.
@@ -79,6 +82,12 @@ pub fn reach(app: &App, binding: &Binding, gaps: &[Gap]) -> Reach {
         unexplained,
         gaps: after.len(),
     }
+}
+
+/// Whether a binding that was made then is late: not compared for two hours.
+pub fn is_late(app: &App, compared_until: Option<Timestamp>, created_at: Timestamp) -> bool {
+    let since = compared_until.unwrap_or(created_at);
+    app.clock.now().duration_since(since) > LATE.try_into().unwrap_or_default()
 }
 
 /// All gaps that are known.

@@ -39,7 +39,7 @@ pub enum Verdict {
 pub struct Verified {
     /// Whether it holds.
     pub verdict: Verdict,
-    /// How many entries were found to hold.
+    /// How many of the entries that are kept hold, from the oldest on.
     pub entries: u64,
     /// The newest of them.
     pub head: Head,
@@ -73,7 +73,7 @@ pub async fn verify(app: &App) -> Result<Verified, Error> {
             Ok(()) => {}
         }
     };
-    let entries = progress.walk.count();
+    let entries = progress.at.0.saturating_sub(trimmed.0);
     let newest = progress.walk.last().unwrap_or(head);
     *walked = Some(progress);
     Ok(Verified { verdict, entries, head: newest })

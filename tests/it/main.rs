@@ -9,6 +9,7 @@ mod azure;
 mod client;
 mod harness;
 mod http;
+mod ledger;
 mod process;
 mod reconcile;
 mod simulator;
