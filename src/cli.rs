@@ -1,5 +1,6 @@
 //! The command line: one word a command, every setting a flag. Standard output is what was asked for; the rest is log.
 
+mod audit;
 mod check;
 mod remote;
 mod simulate;
@@ -53,6 +54,9 @@ enum Command {
     Openapi,
     /// Check settings, data directory and keys; of a running gateway, whether it is ready
     Check,
+    /// Whether anything is missing: how complete a running gateway's events are, hour by hour, and whether its ledger is as
+    /// it was written; exit code 0 when all is complete and intact, 1 when not, 2 for bad input
+    Audit(audit::Arguments),
     /// Make the store smaller; the gateway must be stopped
     Compact,
 }
@@ -109,6 +113,7 @@ fn start(cli: Cli, command: &clap::Command) -> Result<(), Failure> {
             Command::Demo { once } => demo::run(once).await.map_err(Failure::new),
             Command::Simulate(arguments) => simulate::run(arguments, &options).await,
             Command::Check => check::run(&options, &environment).await,
+            Command::Audit(arguments) => audit::run(&arguments, &options, &environment).await,
             Command::Compact => compact(&options),
             Command::Translate { .. } | Command::Openapi => unreachable!("done above"),
         }

@@ -32,6 +32,7 @@ use crate::{
     ledger::Book,
     metrics::Metrics,
     reconcile::Upkeep,
+    recover::Desk,
     secrets::{DerivingKey, Keys, Unopenable},
     store::{Change, Error, Expected, Store},
 };
@@ -104,6 +105,8 @@ pub struct App {
     pub reconcile: Notify,
     /// What that worker knows of each connection.
     pub upkeep: Upkeep,
+    /// Where recovery is asked for things.
+    pub recover: Desk,
     /// When notifications last arrived.
     pub arrivals: Arrivals,
     /// What is remembered of the ledger.
@@ -144,6 +147,7 @@ impl App {
             hook_strangers: Strangers::default(),
             reconcile: Notify::new(),
             upkeep: Upkeep::default(),
+            recover: Desk::default(),
             arrivals: Arrivals::default(),
             ledger: Book::default(),
             changing,

@@ -58,7 +58,7 @@ pub(super) struct Composed {
 
 impl Composed {
     /// Counted when its record was listed, not when it happened.
-    pub fn counted(self, counted: Timestamp) -> Self {
+    pub(super) fn counted(self, counted: Timestamp) -> Self {
         Self { counted, ..self }
     }
 }

@@ -16,9 +16,38 @@ const fn of_work_item(event_type: &'static str) -> Kind {
 /// What a revision changed: by the revision before it, or by Azure's word.
 pub(crate) struct Change(Value);
 
+/// Fields that every revision changes.
+const NOISE: [&str; 7] = [
+    "System.AuthorizedAs",
+    "System.AuthorizedDate",
+    "System.ChangedBy",
+    "System.ChangedDate",
+    "System.Rev",
+    "System.RevisedDate",
+    "System.Watermark",
+];
+
 impl Change {
+    /// Of which nothing is known.
+    pub(crate) fn unknown() -> Self {
+        Self(json!({"fields": {}}))
+    }
+
+    /// One of each kind of event that an update can become: its id is all that can be told from them.
+    pub(crate) fn candidates(completed_states: &[String]) -> impl Iterator<Item = Self> {
+        let closed =
+            completed_states.first().map(|state| Self(json!({"fields": {"System.State": {"newValue": state}}})));
+        [Self::unknown()].into_iter().chain(closed)
+    }
+
+    /// Whether no field says what it was: links do, which a revision does not show.
+    pub(crate) fn is_noise(&self) -> bool {
+        let fields = self.0["fields"].as_object();
+        fields.is_none_or(|fields| fields.keys().all(|name| NOISE.contains(&name.as_str())))
+    }
+
     /// Whether the item was deleted or restored by it, which no `workitem.updated` tells.
-    pub fn turns(&self) -> bool {
+    pub(crate) fn turns(&self) -> bool {
         self.0["fields"].get("System.IsDeleted").is_some()
     }
 }

@@ -1,11 +1,22 @@
 //! A sweep: what Azure's records say happened at a place within a window is held against the journal, and what is missing
 //! is made good.
 
-use super::{place::Place, tally::Tally};
+mod builds;
+mod pull_requests;
+mod pushes;
+mod releases;
+mod scale;
+mod work_items;
+
+use self::scale::Scale;
+use super::{
+    place::{Place, What},
+    tally::Tally,
+};
 use crate::{
     app::{App, Kept},
-    azure::client::{AzureDevOps, Failure, Window},
-    domain::{BindingId, Connection},
+    azure::client::{AzureDevOps, Failure, PageRequest, PageToken, Window},
+    domain::{BindingId, Connection, Stream},
 };
 use jiff::Timestamp;
 use std::{collections::BTreeSet, time::Duration};
@@ -16,9 +27,12 @@ pub const GRACE: Duration = Duration::from_mins(5);
 /// How closely is looked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Depth {
-    /// What costs a call for each record (timelines, comments) is asked only where something of the record is missing.
+    /// What costs a call for each record (timelines, iterations, comments) is asked only where something of the record is
+    /// missing, or came otherwise than by a hook. Only what was asked is counted.
     Evidence,
-    /// It is asked once for each record of the window.
+    /// It is asked, unless it was asked before and cannot be another since. Only what was asked is counted.
+    Once,
+    /// It is asked for each record of the window.
     Everything,
 }
 
@@ -90,17 +104,46 @@ pub async fn sweep(
     azure: &dyn AzureDevOps,
     order: &Order,
 ) -> Result<Swept, Stopped> {
-    let _ = (kept, azure);
     let window = cut(app, order);
-    Ok(Swept { tally: Tally::default(), window, bookmark: order.bookmark.clone() })
+    let mut scale = Scale::new(app, kept.record.clone(), order);
+    let mut bookmark = order.bookmark.clone();
+    if window.from < window.to {
+        app.metrics.sweep(order.place.stream.word());
+        match (order.place.stream, &order.place.what) {
+            (Stream::Pushes, What::Repository(repository)) => {
+                pushes::sweep(&mut scale, azure, *repository, window).await?;
+            }
+            (Stream::PullRequests, What::Repository(repository)) => {
+                pull_requests::sweep(&mut scale, azure, *repository, window).await?;
+            }
+            (Stream::Builds, what) => builds::sweep(&mut scale, azure, what, window).await?,
+            (Stream::Releases, what) => releases::sweep(&mut scale, azure, what, window).await?,
+            (Stream::WorkItems, _) => bookmark = work_items::sweep(&mut scale, azure, bookmark, window).await?,
+            // Pushes and pull requests are a repository's, and `places` makes no others.
+            (Stream::Pushes | Stream::PullRequests, _) => {}
+        }
+    }
+    Ok(Swept { tally: scale.tally, window, bookmark })
 }
 
 /// The order's window without what is younger than the grace, and without what the journal may have forgotten: that would
 /// be found missing and come a second time.
 fn cut(app: &App, order: &Order) -> Window {
+    let to = order.window.to.min(app.clock.now() - order.grace);
+    Window { from: order.window.from.max(oldest(app)).min(to), to }
+}
+
+/// From when on nothing is forgotten: what happened later was appended later still, but for clocks that differ.
+fn oldest(app: &App) -> Timestamp {
     const MARGIN: Duration = Duration::from_hours(1);
-    let now = app.clock.now();
-    let kept: Timestamp = now - app.settings.retention.saturating_sub(MARGIN);
-    let to = order.window.to.min(now - order.grace);
-    Window { from: order.window.from.max(kept).min(to), to }
+    app.clock.now() - app.settings.retention.saturating_sub(MARGIN)
+}
+
+/// Records on one page.
+const PAGE_ITEMS: u32 = 500;
+/// Records that are read one by one at the same time.
+const SINGLY_MAX: usize = 8;
+
+fn page(from: Option<PageToken>) -> PageRequest {
+    PageRequest { items_max: PAGE_ITEMS, from }
 }
