@@ -3,6 +3,7 @@
 use crate::{
     app::{App, StartError, checks, first_token, retention},
     azure::client::{Dialer, use_ring},
+    backfill,
     clock::{Clock, SystemClock},
     config::{Environment, Options},
     reconcile::worker,
@@ -99,6 +100,7 @@ impl Gateway {
         workers.spawn(step::run(Arc::clone(&self.app)));
         workers.spawn(retention::run(Arc::clone(&self.app)));
         workers.spawn(worker::run(Arc::clone(&self.app)));
+        workers.spawn(backfill::worker::run(Arc::clone(&self.app)));
         workers.spawn(checks::watch::run(Arc::clone(&self.app)));
         let reloading = self.certificates.clone().map(|certificates| tokio::spawn(certificates.watch()));
         serve::run(Arc::clone(&self.app), self.listener, &self.listen, self.certificates, stop).await;

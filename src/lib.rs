@@ -17,6 +17,7 @@ pub mod translate;
 
 // What the program does.
 pub mod app;
+pub mod backfill;
 pub mod intake;
 pub mod ledger;
 pub mod reconcile;

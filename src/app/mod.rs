@@ -27,6 +27,7 @@ pub use self::{
 
 use crate::{
     azure::client::Dial,
+    backfill::Backfills,
     clock::Clock,
     config::Settings,
     ledger::Book,
@@ -61,6 +62,8 @@ pub mod kind {
     pub const WATERMARK: &str = "watermark";
     /// [`crate::domain::Gap`] by an id made of what is missing.
     pub const GAP: &str = "gap";
+    /// [`crate::domain::Backfill`] by binding.
+    pub const BACKFILL: &str = "backfill";
     /// The ledger's newest entry.
     pub const LEDGER: &str = "ledger";
     /// Hours of the ledger with something unexplained, by binding and stream.
@@ -109,6 +112,8 @@ pub struct App {
     pub recover: Desk,
     /// When notifications last arrived.
     pub arrivals: Arrivals,
+    /// What is known of the backfills.
+    pub backfills: Backfills,
     /// What is remembered of the ledger.
     pub ledger: Book,
     /// Held while a change of the registry is checked against other records and committed. Versions guard one record;
@@ -149,6 +154,7 @@ impl App {
             upkeep: Upkeep::default(),
             recover: Desk::default(),
             arrivals: Arrivals::default(),
+            backfills: Backfills::default(),
             ledger: Book::default(),
             changing,
             discovery: discovery::Cache::default(),
