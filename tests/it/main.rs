@@ -12,6 +12,7 @@ mod http;
 mod ledger;
 mod process;
 mod reconcile;
+mod recover;
 mod simulator;
 mod store;
 mod tidy;

@@ -141,8 +141,8 @@ fn oldest(app: &App) -> Timestamp {
 
 /// Records on one page.
 const PAGE_ITEMS: u32 = 500;
-/// Records that are read one by one at the same time.
-const SINGLY_MAX: usize = 8;
+/// Records that are read one by one at the same time: as many as an identity lets go in bulk, so that none waits for others.
+const SINGLY_MAX: usize = 2;
 
 fn page(from: Option<PageToken>) -> PageRequest {
     PageRequest { items_max: PAGE_ITEMS, from }
