@@ -1,6 +1,7 @@
 //! The command line: one word a command, every setting a flag. Standard output is what was asked for; the rest is log.
 
 mod audit;
+mod backfill;
 mod check;
 mod remote;
 mod simulate;
@@ -57,6 +58,9 @@ enum Command {
     /// Whether anything is missing: how complete a running gateway's events are, hour by hour, and whether its ledger is as
     /// it was written; exit code 0 when all is complete and intact, 1 when not, 2 for bad input
     Audit(audit::Arguments),
+    /// Fill a binding with what happened before it was there, or in a stretch of time; without --from and --to one that was
+    /// cancelled or failed goes on where it was
+    Backfill(backfill::Arguments),
     /// Make the store smaller; the gateway must be stopped
     Compact,
 }
@@ -114,6 +118,7 @@ fn start(cli: Cli, command: &clap::Command) -> Result<(), Failure> {
             Command::Simulate(arguments) => simulate::run(arguments, &options).await,
             Command::Check => check::run(&options, &environment).await,
             Command::Audit(arguments) => audit::run(&arguments, &options, &environment).await,
+            Command::Backfill(arguments) => backfill::run(&arguments, &options, &environment).await,
             Command::Compact => compact(&options),
             Command::Translate { .. } | Command::Openapi => unreachable!("done above"),
         }

@@ -95,6 +95,13 @@ impl Backfill {
         if way > 0.0 { (gone / way).clamp(0.0, 1.0) } else { 1.0 }
     }
 
+    /// Facts compared in a second of work; `None` before the first slice.
+    #[expect(clippy::cast_precision_loss, reason = "a figure for people")]
+    pub fn facts_per_second(&self) -> Option<f64> {
+        let found: u64 = self.streams.iter().map(|stream| stream.found).sum();
+        (!self.worked.is_zero()).then(|| found as f64 / self.worked.as_secs_f64())
+    }
+
     /// How long the rest takes at the speed so far; `None` before the first slice.
     pub fn time_left(&self) -> Option<Duration> {
         let share = self.share();

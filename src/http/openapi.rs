@@ -1,6 +1,6 @@
 //! The OpenAPI document: what the rows give, and what all of them share.
 
-use super::{auth::Access, bindings, connections, links, problem::ProblemBody, projects, routes, tokens};
+use super::{auth::Access, backfill, bindings, connections, links, problem::ProblemBody, projects, routes, tokens};
 use serde_json::{Map, Value, json};
 use std::sync::LazyLock;
 use utoipa::{OpenApi as _, PartialSchema as _, ToSchema as _};
@@ -43,6 +43,7 @@ fn document() -> Value {
         ("ProjectBody", projects::schema()),
         ("NewBindingBody", bindings::new_schema()),
         ("BindingChangeBody", bindings::change_schema()),
+        ("BackfillBody", backfill::schema()),
         ("NewTokenBody", tokens::schema()),
     ] {
         components["schemas"][name] = schema;

@@ -3,7 +3,7 @@
 use super::{
     Surface,
     auth::{Access, admit},
-    bindings, completeness, connections, discovery, docs, events,
+    backfill, bindings, completeness, connections, discovery, docs, events,
     extract::{Call, Segment, call},
     health, hooks, integration, notifications,
     problem::{Kind, Problem},
@@ -106,6 +106,9 @@ routes! {
     get    Read   "v1" / "bindings" / Segment                             => bindings::show;
     patch  Admin  "v1" / "bindings" / Segment                             => bindings::edit;
     delete Admin  "v1" / "bindings" / Segment                             => bindings::remove;
+    get    Read   "v1" / "bindings" / Segment / "backfill"                => backfill::show;
+    post   Admin  "v1" / "bindings" / Segment / "backfill"                => backfill::begin;
+    delete Admin  "v1" / "bindings" / Segment / "backfill"                => backfill::cancel;
 
     get    Read   "v1" / "subscriptions"                                  => subscriptions::list;
     post   Admin  "v1" / "subscriptions" / "reconcile"                    => subscriptions::reconcile_now;
