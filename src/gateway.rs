@@ -6,7 +6,7 @@ use crate::{
     backfill,
     clock::{Clock, SystemClock},
     config::{Environment, Options},
-    reconcile::worker,
+    reconcile, recover,
     secrets::{KeyError, Keys},
     serve::{self, Certificates, TlsError},
     store::{self, OpenError, Store, sled::SledStore},
@@ -99,7 +99,8 @@ impl Gateway {
         let mut workers = JoinSet::new();
         workers.spawn(step::run(Arc::clone(&self.app)));
         workers.spawn(retention::run(Arc::clone(&self.app)));
-        workers.spawn(worker::run(Arc::clone(&self.app)));
+        workers.spawn(reconcile::worker::run(Arc::clone(&self.app)));
+        workers.spawn(recover::worker::run(Arc::clone(&self.app)));
         workers.spawn(backfill::worker::run(Arc::clone(&self.app)));
         workers.spawn(checks::watch::run(Arc::clone(&self.app)));
         let reloading = self.certificates.clone().map(|certificates| tokio::spawn(certificates.watch()));

@@ -60,6 +60,8 @@ pub mod kind {
     pub const HEALTH: &str = "health";
     /// [`crate::domain::Watermark`] by binding and stream.
     pub const WATERMARK: &str = "watermark";
+    /// Up to when the history of a connection's subscriptions was looked at, by the connection's id.
+    pub const LOOK: &str = "look";
     /// [`crate::domain::Gap`] by an id made of what is missing.
     pub const GAP: &str = "gap";
     /// [`crate::domain::Backfill`] by binding.

@@ -4,9 +4,9 @@ use super::{control, slice};
 use crate::{
     app::{App, Kept, change::put, kind},
     azure::client::{AzureDevOps, Failure, Priority, Window},
-    domain::{Backfill, BackfillState, BindingId, Connection, Stream, Watermark},
+    domain::{Backfill, BackfillState, Binding, BindingId, Connection},
     ledger,
-    recover::{Depth, GRACE, Mending, Order, Place, Stopped, places, sweep},
+    recover::{Depth, GRACE, Mending, Order, Place, Stopped, compared, places, sweep},
     store::{Error, Expected},
 };
 use futures_util::FutureExt as _;
@@ -89,6 +89,7 @@ struct Slice {
     /// Of which of its streams.
     at: usize,
     window: Window,
+    binding: Binding,
     connection: Kept<Connection>,
     azure: Arc<dyn AzureDevOps>,
     /// What is swept; `None` where there is no such kind of record, as with classic releases.
@@ -120,13 +121,14 @@ fn planned(app: &App, job: &Backfill) -> Result<Option<Slice>, Undone> {
         mending: Mending::MendAndWait,
         bookmark: stream.bookmark.clone(),
     });
-    Ok(Some(Slice { at, window, connection: connection.clone(), azure, order }))
+    let (binding, connection) = (binding.record.clone(), connection.clone());
+    Ok(Some(Slice { at, window, binding, connection, azure, order }))
 }
 
 /// One slice, or the end.
 async fn one(app: &App, job: &Kept<Backfill>) -> Result<(), Undone> {
     let (mut made, began) = (job.record.clone(), app.clock.monotonic());
-    let Some(Slice { at, window, connection, azure, order }) = planned(app, &made)? else {
+    let Some(Slice { at, window, binding, connection, azure, order }) = planned(app, &made)? else {
         made.state = BackfillState::Done;
         made.updated_at = app.clock.now();
         tracing::info!(binding = %made.binding, "a backfill is done");
@@ -137,17 +139,18 @@ async fn one(app: &App, job: &Kept<Backfill>) -> Result<(), Undone> {
         // Boxed: a future as deep as this one is too much for the compiler's proof that it is `Send`.
         let swept = sweep(app, &connection, &*azure, order).boxed().await.map_err(stopped)?;
         ledger::note_sweep(app, stream, &order.bindings, &swept).await.map_err(store)?;
+        let reached = (made.from, swept.window.to);
         slice::taken(&mut made.streams[at], made.binding, window, &swept.tally, swept.bookmark);
+        if made.streams[at].until >= made.to {
+            // Where it reaches what was compared since the binding is there, that is complete from the job's beginning on.
+            compared(app, std::iter::once(&binding), stream, reached, None).await.map_err(store)?;
+        }
     } else {
         made.streams[at].until = made.to;
     }
     made.worked += app.clock.monotonic().saturating_sub(began);
     made.updated_at = app.clock.now();
-    keep(app, job, made.clone()).await?;
-    if order.is_some() && made.streams[at].until >= made.to {
-        extend(app, &made, stream).await.map_err(store)?;
-    }
-    Ok(())
+    keep(app, job, made).await
 }
 
 fn stopped(stopped: Stopped) -> Undone {
@@ -192,21 +195,4 @@ async fn fail(app: &App, binding: BindingId, reason: String) {
         Backfill { state: BackfillState::Failed { reason }, updated_at: app.clock.now(), ..job.record.clone() };
     // Where even this cannot be written it is tried again, and fails again.
     let _ = keep(app, &job, failed).await;
-}
-
-/// The binding is complete from the job's beginning on, where what was filled reaches what was compared before.
-async fn extend(app: &App, job: &Backfill, stream: Stream) -> Result<(), Error> {
-    let (id, reached) = (Watermark::id(job.binding, stream), job.to.min(app.clock.now()));
-    loop {
-        let Some(kept) = app.store.get(kind::WATERMARK, &id) else { return Ok(()) };
-        let Ok(mark) = serde_json::from_slice::<Watermark>(&kept.value) else { return Ok(()) };
-        if job.from >= mark.complete_from || reached < mark.complete_from {
-            return Ok(());
-        }
-        let mark = Watermark { complete_from: job.from, updated_at: app.clock.now(), ..mark };
-        match app.store.commit(vec![put(kind::WATERMARK, &id, Expected::Version(kept.version), &mark)]).await {
-            Err(Error::Conflict) => {}
-            done => return done.map(drop),
-        }
-    }
 }

@@ -18,7 +18,7 @@ pub use self::{
     account::{Account, UNEXPLAINED_NAMED_MAX, hour_after, hour_of},
     backfill::{Backfill, BackfillState, BackfillStream},
     binding::{AzureRef, Binding, BranchRule, Meaning, Role, Selection},
-    connection::{Connection, Header, HookGeneration, HookMode, Sealed, ServicePrincipal, SignatureCheck},
+    connection::{Connection, Delivery, Header, HookGeneration, HookMode, Sealed, ServicePrincipal, SignatureCheck},
     framing::{join, split},
     health::{AzureScope, Grant, Health, HealthState, ScopeHealth},
     id::{BindingId, ConnectionId, NotificationId, Slug, SlugError, TokenId},

@@ -10,8 +10,8 @@
 //! unexplained; when a later look finds something else, a new entry with the next revision supersedes it, and the old one
 //! stays. One writer at a time; the entries of one [`note`] are one commit.
 //!
-//! Not promised: that an hour without entry was looked at, and more than Azure's records tell: what they forget, nobody
-//! expects. The alternative, a state per hour that is overwritten, would prove nothing.
+//! Not promised: that an hour without entry was looked at, and more than Azure's records tell: what they forgot before it was
+//! compared, nobody expects. The alternative, a state per hour that is overwritten, would prove nothing.
 
 pub mod chain;
 mod completeness;

@@ -4,6 +4,7 @@ use super::entry::Entry;
 use crate::{
     app::{App, change::put, kind},
     domain::{Binding, BindingId, Gap, Role, Stream, Watermark},
+    recover,
     store::{Change, Expected},
 };
 use jiff::Timestamp;
@@ -57,7 +58,7 @@ fn is_required(stream: Stream) -> bool {
 /// What is unexplained from before the retention of events holds nothing back any more: its events would not be kept either.
 pub fn reach(app: &App, binding: &Binding, gaps: &[Gap]) -> Reach {
     let marks = streams(binding.selection.role()).iter().filter_map(|stream| {
-        let mark: Option<Watermark> = record(app, kind::WATERMARK, &Watermark::id(binding.id, *stream));
+        let mark = recover::watermark(app, binding, *stream);
         if mark.is_none() && !is_required(*stream) { None } else { Some(mark) }
     });
     let marks: Option<Vec<Watermark>> = marks.collect();

@@ -14,23 +14,27 @@ use crate::{
 };
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 /// The head's id in the registry.
 const HEAD: &str = "head";
 /// Hours that one commit takes; more are several commits.
 const COMMIT_HOURS_MAX: usize = 256;
+/// What an hour of which only the end was seen lacks at least, so that it does not count as a whole one.
+const PART: Duration = Duration::from_secs(1);
 const READ: PageLimit = PageLimit { records_max: 1_000, body_bytes_max: 4 << 20 };
 
 /// Writes down what comparing `window` of a stream of a binding with Azure's records gave.
 ///
-/// How it is called: after every sweep, once per binding and stream, with the window that was compared as a whole and a
-/// [`Account`] for each hour in which there was something, by the hour's beginning ([`hour_of`]). An hour of the window that
-/// is not in `hours` had nothing. So that hours can be written, begin a window at a full hour: of an hour that began before
-/// the window only a part is known, and nothing is written of it. An hour that goes on after the window is written only
-/// when something is unexplained in it, or was. Looking again at an hour and finding the same writes nothing; finding
-/// something else writes a new entry that supersedes. Windows may overlap and come in any order; a look that saw less of an
-/// hour than an earlier one is left out. The binding may be gone: then nothing is written.
+/// How it is called: after every sweep, once per binding and stream, with the window that was compared as a whole and an
+/// [`Account`] for each hour in which there was something, by the hour's beginning ([`hour_of`]); [`super::note_sweep`] does
+/// it. An hour of the window that is not in `hours` had nothing. So that hours can be written, begin a window at a full hour
+/// at least where an hour ends in it: of an hour that began before the window only a part is known, and like one that goes on
+/// after the window it is written only when something is unexplained in it, until it was compared as a whole.
+///
+/// Windows may overlap and come in any order. Finding the same again writes nothing, and neither does a look that saw less of
+/// an hour, in time or in facts, than an earlier one: what costs a call for each record is not asked every time. Finding
+/// something else writes a new entry that supersedes. The binding may be gone: then nothing is written.
 ///
 /// # Errors
 /// The store's: some of the hours may be written; call it again with the same.
@@ -41,19 +45,18 @@ pub async fn note(
     hours: &BTreeMap<Timestamp, Account>,
 ) -> Result<(), Error> {
     let (mut hour, nothing) = (hour_of(window.from), Account::default());
-    if hour < window.from {
-        hour = hour_after(hour);
-    }
     let mut head = app.ledger.writing.lock().await;
     while hour < window.to {
         let mut found = Vec::new();
         while hour < window.to && found.len() < COMMIT_HOURS_MAX {
             let account = hours.get(&hour).unwrap_or(&nothing);
-            let (of, until) = (Hour { binding, stream, from: hour }, hour_after(hour).min(window.to));
+            let (of, end) = (Hour { binding, stream, from: hour }, hour_after(hour));
+            // Of an hour that began before the window the end was seen and the beginning was not.
+            let until = end.min(window.to) - if hour < window.from { PART } else { Duration::ZERO };
             if let Some(revision) = revision(newest(app, of).await?.as_ref(), of, until, account) {
                 found.push((of, revision, until, account.clone()));
             }
-            hour = hour_after(hour);
+            hour = end;
         }
         if !app.directory().bindings.contains_key(&binding) {
             return Ok(());
@@ -71,7 +74,8 @@ fn revision(found: Option<&Found>, of: Hour, until: Timestamp, account: &Account
     let Some(Found { entry: before, revisions }) = found else {
         return (is_over || account.unexplained > 0).then_some(1);
     };
-    let saw_less = before.compared_until > until;
+    let saw_less = before.compared_until > until
+        || (account.expected < before.account.expected && account.unexplained <= before.account.unexplained);
     let is_the_same = before.account == *account && (before.is_whole() || !is_over);
     if saw_less || is_the_same { None } else { revisions.checked_add(1) }
 }
@@ -188,7 +192,8 @@ mod tests {
         let (half, whole) = ("2026-11-22T10:30:00Z", "2026-11-22T11:00:00Z");
         let mut missing = Account::default();
         missing.miss("build/1");
-        let fine = || Account { expected: 1, received: 1, ..Account::default() };
+        let received = |count| Account { expected: count, received: count, ..Account::default() };
+        let fine = || received(1);
         for (before, until, account, written) in [
             (None, half, fine(), None),
             (None, half, missing.clone(), Some(1)),
@@ -197,7 +202,9 @@ mod tests {
             (Some(entry(half, missing.clone())), half, fine(), Some(5)),
             (Some(entry(half, missing.clone())), whole, missing.clone(), Some(5)),
             (Some(entry(whole, fine())), whole, fine(), None),
-            (Some(entry(whole, fine())), whole, Account::default(), Some(5)),
+            (Some(entry(whole, fine())), whole, received(2), Some(5)),
+            (Some(entry(whole, fine())), whole, Account::default(), None),
+            (Some(entry(whole, missing.clone())), whole, Account::default(), None),
             (Some(entry(whole, fine())), half, missing.clone(), None),
         ] {
             let of = entry(half, fine()).of();

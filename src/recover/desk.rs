@@ -33,7 +33,7 @@ pub struct Request {
 
 impl Request {
     /// What both ask for.
-    fn and(self, other: Self) -> Self {
+    pub(super) fn and(self, other: Self) -> Self {
         let since = match (self.since, other.since) {
             (Some(one), Some(other)) => Some(one.min(other)),
             (one, other) => one.or(other),
@@ -59,6 +59,11 @@ impl Desk {
         let before = requests.get(&connection).copied();
         requests.insert(connection, before.map_or(request, |before| before.and(request)));
         drop(requests);
+        self.called.notify_one();
+    }
+
+    /// Has it looked around whether something is new.
+    pub(crate) fn wake(&self) {
         self.called.notify_one();
     }
 

@@ -4,15 +4,23 @@
 
 mod compose;
 mod desk;
+mod history;
+mod in_order;
 mod place;
+mod run;
 mod sweep;
 mod tally;
 mod wait;
+mod watermarks;
+pub mod worker;
 
 pub use self::{
     desk::{Desk, Request},
+    history::{Looked, look},
     place::{Place, What, places},
+    run::{Report, recover},
     sweep::{Depth, GRACE, Mending, Order, Stopped, Swept, sweep},
     tally::{Counts, Fate, Missing, Tally, hour},
     wait::translated,
+    watermarks::{compared, watermark},
 };

@@ -10,10 +10,9 @@ use crate::{
     azure::client::{AzureDevOps, BuildDate, BuildRecord, Page, TimelineRecord, Window},
     domain::{Notification, NotificationId},
     event::Event,
-    recover::{compose, desk::Asked, place::What},
+    recover::{compose, desk::Asked, in_order::in_order, place::What},
     store::Log,
 };
-use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use serde::Deserialize;
 use std::collections::HashSet;
 
@@ -115,12 +114,9 @@ async fn timelines<'r>(
     let Some(more) = records.len().checked_sub(1) else { return Ok(Vec::new()) };
     scale.tally.calls += more as u64;
     scale.app.metrics.recovery_calls.inc_by(more as u64);
-    let read = |record: &'r BuildRecord| {
-        let timeline = azure.timeline(&project, record.id);
-        async move { Ok((record, timeline.await?)) }
-    };
-    let read = stream::iter(records.iter().copied()).map(read).buffered(SINGLY_MAX);
-    scale.ask(read.try_collect()).await
+    let reading: Vec<_> = records.iter().map(|record| azure.timeline(&project, record.id)).collect();
+    let read = scale.ask(in_order(reading, SINGLY_MAX)).await?;
+    Ok(records.iter().copied().zip(read).collect())
 }
 
 /// What a run's hooks say of its stages.

@@ -134,7 +134,7 @@ fn cut(app: &App, order: &Order) -> Window {
 }
 
 /// From when on nothing is forgotten: what happened later was appended later still, but for clocks that differ.
-fn oldest(app: &App) -> Timestamp {
+pub(super) fn oldest(app: &App) -> Timestamp {
     const MARGIN: Duration = Duration::from_hours(1);
     app.clock.now() - app.settings.retention.saturating_sub(MARGIN)
 }

@@ -3,9 +3,8 @@
 use super::{Mending, SINGLY_MAX, Stopped, page, scale::Scale};
 use crate::{
     azure::client::{AzureDevOps, PushRecord, Window},
-    recover::compose,
+    recover::{compose, in_order::in_order},
 };
-use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use uuid::Uuid;
 
 /// Missing pushes that are read and appended in one go.
@@ -44,8 +43,8 @@ pub(super) async fn sweep(
     for chunk in missing.chunks(CHUNK) {
         scale.tally.calls += chunk.len() as u64 - 1;
         scale.app.metrics.recovery_calls.inc_by(chunk.len() as u64 - 1);
-        let read = stream::iter(chunk).map(|push| azure.push(&project, &id, *push)).buffered(SINGLY_MAX);
-        let read: Vec<PushRecord> = scale.ask(read.try_collect()).await?;
+        let reading: Vec<_> = chunk.iter().map(|push| azure.push(&project, &id, *push)).collect();
+        let read: Vec<PushRecord> = scale.ask(in_order(reading, SINGLY_MAX)).await?;
         scale.take(read.iter().map(|push| compose::push(scale.home(), repository, push)).collect()).await?;
     }
     Ok(())

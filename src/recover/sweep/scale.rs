@@ -14,13 +14,14 @@ use crate::{
     recover::{
         compose::{Composed, Home},
         desk::Asked,
+        in_order::in_order,
         tally::{Fate, Missing, Tally},
         wait::translated,
     },
     store::{Log, Record},
     translate::{self, Context, step, translate},
 };
-use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+use futures_util::FutureExt as _;
 use jiff::Timestamp;
 use std::{collections::HashSet, future::Future, sync::Arc};
 use uuid::Uuid;
@@ -177,36 +178,29 @@ impl<'a> Scale<'a> {
 
     /// Holds what was composed against the journal, in the order in which it is given.
     pub(super) async fn weigh(&self, composed: Vec<Composed>) -> Result<Vec<Weighed>, Stopped> {
-        let weigh = |composed: Composed| async move {
-            let mut events = self.told(&composed);
-            for told in &mut events {
-                let record = self.find(told.id).await?;
-                told.fate = record.map(|record| fate(&record));
-            }
-            Ok(Weighed { composed, events })
-        };
-        stream::iter(composed).map(weigh).buffered(AT_ONCE_MAX).try_collect().await
+        let weighing: Vec<_> = composed.into_iter().map(|composed| self.weigh_one(composed).boxed()).collect();
+        in_order(weighing, AT_ONCE_MAX).await
+    }
+
+    async fn weigh_one(&self, composed: Composed) -> Result<Weighed, Stopped> {
+        let mut events = self.told(&composed);
+        for told in &mut events {
+            let record = self.find(told.id).await?;
+            told.fate = record.map(|record| fate(&record));
+        }
+        Ok(Weighed { composed, events })
     }
 
     /// Counts what was weighed, and appends what of it is missing, in the order in which it is given.
     pub(super) async fn settle(&mut self, weighed: Vec<Weighed>) -> Result<(), Stopped> {
         let mends = self.order.mending != Mending::Look;
-        let appended: Vec<Option<Fate>> = if mends {
-            let app = self.app;
-            let append = |one: &Weighed| {
-                let found = one.is_missing().then(|| self.found(one));
-                async move {
-                    match found {
-                        Some(found) => Ok(Some(append_found(app, found).await?)),
-                        None => Ok::<_, Stopped>(None),
-                    }
-                }
-            };
-            let appending: Vec<_> = weighed.iter().map(append).collect();
-            stream::iter(appending).buffered(AT_ONCE_MAX).try_collect().await?
-        } else {
-            weighed.iter().map(|_| None).collect()
+        let app = self.app;
+        let append = |one: &Weighed| match (mends && one.is_missing()).then(|| self.found(one)) {
+            Some(found) => async move { append_found(app, found).await.map(Some) }.boxed(),
+            None => std::future::ready(Ok(None)).boxed(),
         };
+        let appending: Vec<_> = weighed.iter().map(append).collect();
+        let appended = in_order(appending, AT_ONCE_MAX).await?;
         if self.order.mending == Mending::MendAndWait && appended.iter().any(Option::is_some) {
             translated(self.app).await.map_err(Stopped::Store)?;
         }
