@@ -3,8 +3,9 @@
 use super::{
     Simulator,
     people::{Person, Scope, Token, TokenState, hook_rights},
-    world::{Edit, Impossible, RefChange},
+    world::{Edit, Fill, Impossible, RefChange},
 };
+use jiff::Timestamp;
 use uuid::Uuid;
 
 type Done<T = ()> = Result<T, Impossible>;
@@ -156,6 +157,11 @@ impl Simulator {
         self.change(|world| world.move_stage(number, stage, "completed", Some(result)))
     }
 
+    /// A stage that is over runs once more, as its next attempt, and with it a run that was over.
+    pub fn retry_stage(&self, number: u32, stage: &str) -> Done {
+        self.change(|world| world.retry_stage(number, stage))
+    }
+
     /// Ends a build: `succeeded`, `partiallySucceeded`, `failed`, `canceled`.
     pub fn finish_build(&self, number: u32, result: &'static str) -> Done {
         self.change(|world| world.finish_build(number, result))
@@ -272,6 +278,16 @@ impl Simulator {
         })
     }
 
+    /// Advanced Security finds something, `low` to `critical`; the alert's number.
+    pub fn raise_alert(&self, repository: Uuid, title: &str, severity: &str) -> Done<u32> {
+        self.change(|world| world.raise_alert(repository, title, severity))
+    }
+
+    /// An alert has another state (`active`, `dismissed`, `fixed`), or was only seen again.
+    pub fn change_alert(&self, number: u32, state: Option<&str>) -> Done {
+        self.change(|world| world.change_alert(number, state))
+    }
+
     /// Somebody new, with all rights on hooks or only that to see them.
     pub fn hire(&self, name: &str, account: &str, edits_hooks: bool) -> Uuid {
         let mut person = Person::new(self.instance.options.collection_id(), name, account);
@@ -311,11 +327,28 @@ impl Simulator {
         });
     }
 
+    /// Writes a past as it might have been: see [`Fill`]. Nobody is told of it.
+    ///
+    /// # Errors
+    /// The time of it was lived through already, or there is nowhere to put it.
+    pub fn fill(&self, fill: &Fill) -> Done {
+        self.change(|world| world.fill(fill))
+    }
+
     /// A token of the person of this account; without scopes it has full access.
     pub fn issue_token(&self, text: &str, account: &str, scopes: Option<&[Scope]>) {
         let scopes = scopes.map(<[Scope]>::to_vec);
         let token = Token { person: account.into(), scopes, state: TokenState::Live, expires: None };
         self.change(|world| drop(world.tokens.insert(text.to_owned(), token)));
+    }
+
+    /// A token is good until then, by the clock, whatever it was before; without a time it is good for ever.
+    pub fn renew_token(&self, text: &str, until: Option<Timestamp>) {
+        self.change(|world| {
+            if let Some(token) = world.tokens.get_mut(text) {
+                (token.state, token.expires) = (TokenState::Live, until);
+            }
+        });
     }
 
     /// Makes a token expired, revoked, or live again.

@@ -2,8 +2,8 @@
 
 use super::{Draft, Hooks, Notification, Totals, history::Wanted};
 use crate::{
-    azure::client::{Host, Subscription, SubscriptionStatus},
-    simulator::{instance::locked, options::Edition},
+    azure::client::{Subscription, SubscriptionStatus},
+    simulator::{instance::locked, options::Edition, site::Site},
 };
 use uuid::Uuid;
 
@@ -18,7 +18,7 @@ impl Hooks {
 
     /// The notifications of a subscription that the history still knows, by number.
     pub fn notifications(&self, id: Uuid) -> Vec<Notification> {
-        let wanted = Wanted { subscriptions: vec![id], ..Wanted::default() };
+        let wanted = Wanted { subscriptions: [id].into(), ..Wanted::default() };
         let state = locked(&self.0.state);
         let mut found: Vec<Notification> = state.history.list(&wanted).into_iter().cloned().collect();
         found.sort_by_key(|own| own.id);
@@ -85,7 +85,7 @@ impl Hooks {
         let instance = &self.0.instance;
         let (now, collection) = (instance.now(), instance.options.collection_id());
         let by = instance.world().person_or_first(account);
-        let host = if instance.options.edition == Edition::Services { Host::of(&draft.publisher) } else { Host::Main };
+        let host = if instance.options.edition == Edition::Services { Site::of(&draft.publisher) } else { Site::Main };
         self.0.state().add(draft, host, by, collection, now)
     }
 

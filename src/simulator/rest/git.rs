@@ -3,13 +3,15 @@
 
 use super::{
     Answer, CODE, Call, InProject, Listing, Outcome, Refusal, Route,
-    locations::{CHANGES, COMMITS, DIFFS, PUSHES, REFS, REPOSITORIES},
+    call::read_time,
+    locations::{CHANGES, COMMITS, COMMITS_BATCH, DIFFS, PUSHES, REFS, REPOSITORIES},
 };
 use crate::simulator::{
     Simulator, payload,
     payload::View,
-    world::{Commit, Project, Repository, World},
+    world::{Commit, GitRef, Project, Repository, World},
 };
+use serde::Deserialize;
 use serde_json::{Value, json};
 
 const PAGE: usize = 100;
@@ -20,6 +22,8 @@ pub(super) const ROUTES: &[Route] = &[
     row("git/repositories/{repository}", &REPOSITORIES, repository),
     row("git/repositories/{repository}/refs", &REFS, refs).costs(0.1),
     row("git/repositories/{repository}/commits", &COMMITS, commits).costs(0.1),
+    Route::new("POST", InProject::Maybe, "git/repositories/{repository}/commitsbatch", &COMMITS_BATCH, CODE, batch)
+        .costs(0.1),
     row("git/repositories/{repository}/commits/{commit}", &COMMITS, commit),
     row("git/repositories/{repository}/commits/{commit}/changes", &CHANGES, changes),
     row("git/repositories/{repository}/diffs/commits", &DIFFS, diffs),
@@ -64,15 +68,15 @@ fn refs(simulator: &Simulator, call: &Call) -> Outcome {
     let contains = call.query("filterContains").filter(|_| call.version.major > 5).unwrap_or_default().to_lowercase();
     let shown =
         own.refs.iter().filter(|(name, _)| name.starts_with(&prefix) && name.to_lowercase().contains(&contains));
-    let items = shown.map(|(name, at)| {
+    let ref_of = |(name, at): (&String, &GitRef)| {
         json!({
             "name": name,
             "objectId": at.object,
             "creator": view.person(at.creator),
             "url": format!("{}/refs?filter={}", payload::git::url(view, own), name.trim_start_matches("refs/").replace('/', "%2F")),
         })
-    });
-    Ok(Listing::of(call, PAGE, REFS_MAX)?.answer(items.collect()))
+    };
+    Ok(Listing::of(call, PAGE, REFS_MAX)?.answer(shown, ref_of))
 }
 
 /// Commits of a branch, newest first, by time and author.
@@ -110,8 +114,72 @@ fn commits(simulator: &Simulator, call: &Call) -> Outcome {
     let shown = history.into_iter().filter(|commit| {
         from.is_none_or(|from| commit.at >= from) && to.is_none_or(|to| commit.at <= to) && is_by(commit)
     });
-    let items = shown.map(|commit| payload::git::commit(view, commit, own, project)).collect();
-    Ok(named_page(call)?.silent_answer(items))
+    Ok(named_page(call)?.silent_answer(shown, |commit| payload::git::commit(view, commit, own, project)))
+}
+
+/// What a POST asks for commits by.
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct Criteria {
+    ids: Option<Vec<String>>,
+    item_version: Option<Version>,
+    compare_version: Option<Version>,
+    author: Option<String>,
+    from_date: Option<String>,
+    to_date: Option<String>,
+    #[serde(rename = "$skip", alias = "skip")]
+    skip: Option<usize>,
+    #[serde(rename = "$top", alias = "top")]
+    top: Option<usize>,
+}
+
+/// A branch or a commit, as bodies name them.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Version {
+    version: String,
+    #[serde(default)]
+    version_type: Option<Value>,
+}
+
+impl Version {
+    /// The commit that it means; types come as words, and from some clients as numbers.
+    fn commit<'a>(&self, own: &'a Repository) -> Outcome<&'a Commit> {
+        let is_commit = self.version_type.as_ref().is_some_and(|kind| {
+            kind.as_str().is_some_and(|word| word.eq_ignore_ascii_case("commit")) || kind.as_u64() == Some(2)
+        });
+        let tip = own.tip(&format!("refs/heads/{}", self.version));
+        known_commit(own, if is_commit { &self.version } else { tip.unwrap_or(&self.version) })
+    }
+}
+
+/// Commits by their ids, or those of a version that another one does not have; newest first.
+fn batch(simulator: &Simulator, call: &Call) -> Outcome {
+    let criteria: Criteria = call.json()?;
+    let world = simulator.instance.world();
+    let (own, project) = found(&world, call)?;
+    let view = world.view(&call.place);
+    let date = |text: &Option<String>| text.as_deref().and_then(read_time);
+    let (from, to) = (date(&criteria.from_date), date(&criteria.to_date));
+    let all: Vec<&Commit> = match (&criteria.ids, &criteria.item_version, &criteria.compare_version) {
+        (Some(ids), ..) => ids.iter().map(|id| known_commit(own, id)).collect::<Outcome<_>>()?,
+        // Those that the compared version has and the item's has not.
+        (None, Some(base), Some(target)) => own.ahead(&target.commit(own)?.id, &base.commit(own)?.id),
+        (None, Some(version), None) => own.history(&version.commit(own)?.id),
+        (None, None, _) => {
+            let tip = own.default_branch.as_deref().and_then(|name| own.tip(name));
+            tip.map(|tip| own.history(tip)).unwrap_or_default()
+        }
+    };
+    let author = criteria.author.as_deref().map(str::to_lowercase);
+    let shown = all.into_iter().filter(|commit| {
+        let person = || view.people.find(commit.author).map(|own| own.combined().to_lowercase()).unwrap_or_default();
+        from.is_none_or(|from| commit.at >= from)
+            && to.is_none_or(|to| commit.at <= to)
+            && author.as_ref().is_none_or(|author| person().contains(author))
+    });
+    let page = shown.skip(criteria.skip.unwrap_or_default()).take(criteria.top.unwrap_or(PAGE));
+    Ok(Answer::list(page.map(|commit| payload::git::commit(view, commit, own, project)).collect()))
 }
 
 /// This route takes its page also as `searchCriteria.$top`.
@@ -171,9 +239,7 @@ fn diffs(simulator: &Simulator, call: &Call) -> Outcome {
     };
     let (base, target) = (side("base")?, side("target")?);
     let view = world.view(&call.place);
-    let (before, after) = (own.history(&base), own.history(&target));
-    let new: Vec<&&Commit> = after.iter().filter(|commit| !before.contains(commit)).collect();
-    let behind = before.iter().filter(|commit| !after.contains(commit)).count();
+    let (new, behind) = (own.ahead(&target, &base), own.ahead(&base, &target).len());
     let mut changes: Vec<Value> = Vec::new();
     for change in new.iter().flat_map(|commit| payload::git::changes(view, commit, own)) {
         if !changes.iter().any(|known| known["item"]["path"] == change["item"]["path"]) {
@@ -197,23 +263,26 @@ fn pushes(simulator: &Simulator, call: &Call) -> Outcome {
     let shown = own.pushes.iter().rev().filter(|push| {
         from.is_none_or(|from| push.at >= from)
             && to.is_none_or(|to| push.at <= to)
+            && !call.forgotten.push(push.at, own.id)
             && name.is_none_or(|name| push.updates.iter().any(|update| update.name == name))
     });
-    let items = shown.map(|push| {
+    let with_refs = call.is_on("searchCriteria.includeRefUpdates");
+    let shown_as = |push| {
         let mut value = payload::git::push_head(view, push, own, project);
-        if call.is_on("searchCriteria.includeRefUpdates") {
+        if with_refs {
             value["refUpdates"] = payload::git::ref_updates(push, own);
         }
         value
-    });
-    Ok(Listing::of(call, PAGE, usize::MAX)?.silent_answer(items.collect()))
+    };
+    Ok(Listing::of(call, PAGE, usize::MAX)?.silent_answer(shown, shown_as))
 }
 
 fn push(simulator: &Simulator, call: &Call) -> Outcome {
     let world = simulator.instance.world();
     let (own, project) = found(&world, call)?;
     let id: u32 = call.parameter_as("push")?;
-    let push = own.push(id).ok_or_else(|| {
+    let known = own.push(id).filter(|push| !call.forgotten.push(push.at, own.id));
+    let push = known.ok_or_else(|| {
         Refusal::not_found("GitPushNotFoundException", &format!("TF401180: The push {id} was not found."))
     })?;
     let commits_max: usize = call.query_as("includeCommits")?.unwrap_or(PAGE);

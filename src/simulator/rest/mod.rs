@@ -5,9 +5,11 @@ mod answer;
 mod builds;
 mod call;
 mod core;
+mod environments;
 mod failing;
 mod gate;
 mod git;
+mod levers;
 pub(super) mod locations;
 mod paging;
 mod pipelines;
@@ -35,6 +37,7 @@ use self::{gate::Stranger, target::Target};
 use super::{
     Simulator,
     faults::{Failing, RateLimit},
+    forget::Forgotten,
     hooks,
     ledger::Recorded,
     options::Edition,
@@ -82,6 +85,7 @@ fn table() -> impl Iterator<Item = &'static Route> {
         git::ROUTES,
         pull_requests::ROUTES,
         builds::ROUTES,
+        environments::ROUTES,
         pipelines::ROUTES,
         releases::ROUTES,
         work_items::ROUTES,
@@ -224,6 +228,7 @@ async fn call(
         let delay = instance.faults().subscription_listing_delay_milliseconds;
         tokio::time::sleep(Duration::from_millis(delay)).await;
     }
+    let forgotten = Forgotten::new(&instance.faults().forget);
     let call = Call {
         host: target.host,
         place: target::place(instance, &request.headers),
@@ -233,6 +238,7 @@ async fn call(
         body: request.body.clone(),
         version,
         caller,
+        forgotten,
     };
     (route.handler)(simulator, &call)
 }
