@@ -6,6 +6,7 @@
 )]
 
 mod azure;
+mod backfill;
 mod client;
 mod harness;
 mod http;
