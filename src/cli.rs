@@ -3,6 +3,7 @@
 mod audit;
 mod backfill;
 mod check;
+mod doctor;
 mod remote;
 mod simulate;
 mod translate;
@@ -61,6 +62,11 @@ enum Command {
     /// Fill a binding with what happened before it was there, or in a stretch of time; without --from and --to one that was
     /// cancelled or failed goes on where it was
     Backfill(backfill::Arguments),
+    /// Find out what is wrong between Azure DevOps and a running gateway, and the one thing to do
+    ///
+    /// Walks from the public URL over Azure DevOps to the events, and has a test notification sent. Exit code 0: nothing is
+    /// wrong, though there may be warnings; 1: something is; 2: it was called wrongly.
+    Doctor(doctor::Arguments),
     /// Make the store smaller; the gateway must be stopped
     Compact,
 }
@@ -119,6 +125,7 @@ fn start(cli: Cli, command: &clap::Command) -> Result<(), Failure> {
             Command::Check => check::run(&options, &environment).await,
             Command::Audit(arguments) => audit::run(&arguments, &options, &environment).await,
             Command::Backfill(arguments) => backfill::run(&arguments, &options, &environment).await,
+            Command::Doctor(arguments) => doctor::run(&arguments, &options, &environment).await,
             Command::Compact => compact(&options),
             Command::Translate { .. } | Command::Openapi => unreachable!("done above"),
         }

@@ -18,6 +18,7 @@ pub mod translate;
 // What the program does.
 pub mod app;
 pub mod backfill;
+pub mod doctor;
 pub mod intake;
 pub mod ledger;
 pub mod reconcile;

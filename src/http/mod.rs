@@ -15,6 +15,7 @@ pub mod connections;
 pub mod cursor;
 pub mod discovery;
 pub mod docs;
+pub mod doctor;
 pub mod events;
 pub mod extract;
 pub mod fields;

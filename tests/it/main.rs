@@ -8,14 +8,17 @@
 mod azure;
 mod backfill;
 mod client;
+mod doctor;
 mod harness;
 mod http;
 mod ledger;
 mod process;
+mod real;
 mod reconcile;
 mod recover;
 mod simulator;
 mod store;
 mod tidy;
 mod translate;
+mod week;
 mod without_records;

@@ -1,7 +1,7 @@
 //! One job and several: what they make good, how they stop, go on and take turns.
 
 use super::{after_days, begin, bind_builds, done, job, shown, sum};
-use crate::reconcile::real::{SHOP, events};
+use crate::real::{SHOP, events};
 use hookwell::{
     backfill::{work::work, worker},
     domain::{BackfillState, BindingId},
@@ -40,7 +40,7 @@ async fn a_new_binding_is_filled_by_itself_and_a_second_time_finds_everything_th
 }
 
 /// Lets a job come as far as its first slices.
-async fn some_way(real: &crate::reconcile::real::Real, binding: BindingId) {
+async fn some_way(real: &crate::real::Real, binding: BindingId) {
     while job(real, binding).streams.iter().all(|stream| stream.until == job(real, binding).from) {
         tokio::task::yield_now().await;
     }

@@ -3,7 +3,7 @@
 mod api;
 mod jobs;
 
-use crate::reconcile::real::{Real, SHOP};
+use crate::real::{Real, SHOP};
 use hookwell::{
     backfill::{control, work::work},
     config::Settings,

@@ -193,6 +193,7 @@ async fn a_gap_holds_back_to_before_it_and_one_beyond_what_is_kept_does_not() {
         after,
         before,
         found_at: at(NOON),
+        filled_by: Vec::new(),
     };
     let old = gap("build/builds/1", hours_ago(24 * 32), hours_ago(24 * 31));
     put(&gateway, kind::GAP, "old", &old).await;
