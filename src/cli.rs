@@ -1,6 +1,7 @@
 //! The command line: one word a command, every setting a flag. Standard output is what was asked for; the rest is log.
 
 mod check;
+mod doctor;
 mod remote;
 mod simulate;
 mod translate;
@@ -53,6 +54,11 @@ enum Command {
     Openapi,
     /// Check settings, data directory and keys; of a running gateway, whether it is ready
     Check,
+    /// Find out what is wrong between Azure DevOps and a running gateway, and the one thing to do
+    ///
+    /// Walks from the public URL over Azure DevOps to the events, and has a test notification sent. Exit code 0: nothing is
+    /// wrong, though there may be warnings; 1: something is; 2: it was called wrongly.
+    Doctor(doctor::Arguments),
     /// Make the store smaller; the gateway must be stopped
     Compact,
 }
@@ -109,6 +115,7 @@ fn start(cli: Cli, command: &clap::Command) -> Result<(), Failure> {
             Command::Demo { once } => demo::run(once).await.map_err(Failure::new),
             Command::Simulate(arguments) => simulate::run(arguments, &options).await,
             Command::Check => check::run(&options, &environment).await,
+            Command::Doctor(arguments) => doctor::run(&arguments, &options, &environment).await,
             Command::Compact => compact(&options),
             Command::Translate { .. } | Command::Openapi => unreachable!("done above"),
         }

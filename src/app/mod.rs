@@ -3,6 +3,7 @@
 mod arrivals;
 pub mod attention;
 pub mod bindings;
+pub mod breaks;
 pub mod change;
 pub mod checks;
 mod clients;
@@ -13,6 +14,7 @@ pub mod events;
 pub mod first_token;
 pub mod idempotency;
 pub mod notifications;
+pub mod order;
 pub mod projects;
 pub mod retention;
 mod strangers;
@@ -31,6 +33,7 @@ use crate::{
     config::Settings,
     metrics::Metrics,
     reconcile::Upkeep,
+    recover::Desk,
     secrets::{DerivingKey, Keys, Unopenable},
     store::{Change, Error, Expected, Store},
 };
@@ -57,6 +60,8 @@ pub mod kind {
     pub const HEALTH: &str = "health";
     /// [`crate::domain::Watermark`] by binding and stream.
     pub const WATERMARK: &str = "watermark";
+    /// Up to when the history of a connection's subscriptions was looked at, by the connection's id.
+    pub const LOOK: &str = "look";
     /// [`crate::domain::Gap`] by an id made of what is missing.
     pub const GAP: &str = "gap";
     /// Replies kept for a repeated `Idempotency-Key`.
@@ -99,8 +104,14 @@ pub struct App {
     pub reconcile: Notify,
     /// What that worker knows of each connection.
     pub upkeep: Upkeep,
+    /// Where recovery is asked for things.
+    pub recover: Desk,
     /// When notifications last arrived.
     pub arrivals: Arrivals,
+    /// What is remembered so that events are appended in order.
+    pub order: order::Order,
+    /// What is missing before something that is here.
+    pub breaks: breaks::Breaks,
     /// Held while a change of the registry is checked against other records and committed. Versions guard one record;
     /// rules over several (one build provider per project, bindings of a connection being removed) need this. One
     /// gateway owns the store, so a lock in its process is enough.
@@ -137,7 +148,10 @@ impl App {
             hook_strangers: Strangers::default(),
             reconcile: Notify::new(),
             upkeep: Upkeep::default(),
+            recover: Desk::default(),
             arrivals: Arrivals::default(),
+            order: order::Order::default(),
+            breaks: breaks::Breaks::default(),
             changing,
             discovery: discovery::Cache::default(),
             clients: clients::Clients::new(dial),

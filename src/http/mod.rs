@@ -12,6 +12,7 @@ pub mod connections;
 pub mod cursor;
 pub mod discovery;
 pub mod docs;
+pub mod doctor;
 pub mod events;
 pub mod extract;
 pub mod fields;

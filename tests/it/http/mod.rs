@@ -5,7 +5,7 @@ mod deliveries;
 mod discovery;
 mod events;
 mod faults;
-mod faulty;
+pub(crate) mod faulty;
 mod hooks;
 mod panics;
 mod resources;
