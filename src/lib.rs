@@ -17,6 +17,7 @@ pub mod translate;
 
 // What the program does.
 pub mod app;
+pub mod doctor;
 pub mod intake;
 pub mod reconcile;
 pub mod recover;

@@ -2,11 +2,13 @@
 //!
 //! Service hooks are lossy: after 183 seconds of retries a notification is gone, and a restricted subscription says nothing.
 
+pub mod breaks;
 mod compose;
 mod desk;
 mod history;
 mod in_order;
 mod place;
+pub mod quiet;
 mod run;
 mod sweep;
 mod tally;

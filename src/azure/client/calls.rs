@@ -11,6 +11,7 @@ use super::{
 };
 use async_trait::async_trait;
 use http::Method;
+use jiff::SignedDuration;
 use serde_json::json;
 use std::sync::Arc;
 use url::Url;
@@ -36,6 +37,10 @@ impl AzureDevOps for Client {
 
     fn spent(&self) -> Spent {
         self.shared.line.account.budget().spent()
+    }
+
+    fn clock_ahead(&self) -> Option<SignedDuration> {
+        self.shared.line.ahead()
     }
 
     async fn connection_data(&self) -> Result<ConnectionData, Failure> {

@@ -37,8 +37,10 @@ mod wire;
 
 pub use self::{
     access::{Access, Credential},
+    answer::page_title,
     dialer::Dialer,
     failure::{Failure, Unreachable},
+    limits::ahead,
     model::{
         ApiVersion, BuildDefinition, ConnectionData, Deployment, EventType, GitRef, GitRepository, Host, Identity,
         Permission, ReleaseDefinition, Subscription, SubscriptionDraft, SubscriptionStatus, TeamProject, WorkItemType,
@@ -50,10 +52,11 @@ pub use self::{
         RevisionsFrom, TimelineRecord, UpdateRecord, Window,
     },
     tls::use_ring,
+    unreachable::{place as why_unreachable, tls_error},
 };
 
 use async_trait::async_trait;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use std::sync::Arc;
 use uuid::Uuid;
 
@@ -101,6 +104,11 @@ pub trait AzureDevOps: Records {
 
     /// What the identity has spent of its budget.
     fn spent(&self) -> Spent;
+
+    /// How far the server's clock is ahead of ours, by its last answer; `None` before it said.
+    fn clock_ahead(&self) -> Option<SignedDuration> {
+        None
+    }
 
     /// Which deployment it is and who we are there. The cheapest call that needs a valid credential.
     async fn connection_data(&self) -> Result<ConnectionData, Failure>;

@@ -8,7 +8,7 @@ mod worker;
 
 use crate::{
     harness::Gateway,
-    reconcile::real::{Real, SHOP, bind, events},
+    real::{Real, SHOP, bind, events},
 };
 use hookwell::{
     azure::client::{Priority, Window},

@@ -5,7 +5,7 @@ use super::{
     equal::everything_happens,
     losses::{made_good, unfilled},
 };
-use crate::reconcile::real::Real;
+use crate::real::Real;
 use serde_json::json;
 
 async fn deliver(real: &Real, delivery: &str) {

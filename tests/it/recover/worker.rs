@@ -1,7 +1,7 @@
 //! The worker looks by itself: at start, when asked, and when a connection works again.
 
 use super::{bound, losses::unfilled};
-use crate::reconcile::real::{Real, SHOP};
+use crate::real::{Real, SHOP};
 use hookwell::{
     app::checks,
     azure::client::Priority,
