@@ -378,6 +378,10 @@ impl Kept<'_> {
     fn reference(&self) -> Option<(Entity, Move)> {
         let extras = &self.data.custom_data.azuredevops;
         let (repository, name) = self.subject.strip_prefix("git/repositories/")?.split_once('/')?;
+        // What the server merges for itself to try it, nobody pushed, and nobody misses.
+        if name.starts_with("refs/pull/") {
+            return None;
+        }
         // Where the vocabulary has a word for it, they are beside its content, and in it where it has none.
         let content = &self.data.subject.content;
         let from = content.old_object_id.as_ref().or(extras.old_object_id.as_ref())?.0.to_string();

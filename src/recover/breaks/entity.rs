@@ -167,7 +167,8 @@ async fn pushes(
             return Ok(Answer::Unknown);
         };
         let is_over = page.items.iter().any(|push| push.id <= after);
-        found.extend(page.items.into_iter().filter(|push| push.id > after && (before == 0 || push.id < before)));
+        let between = |push: &PushRecord| push.id > after && (before == 0 || push.id < before);
+        found.extend(page.items.into_iter().filter(|push| between(push) && compose::is_pushed(push)));
         token = page.next;
         if is_over || token.is_none() {
             break;

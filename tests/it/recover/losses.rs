@@ -56,20 +56,20 @@ pub(super) async fn unfilled() -> Real {
 }
 
 /// A day on which this is wrong, and then no more.
-async fn day(wrong: impl AsyncFn(&mut Real), right: impl AsyncFn(&mut Real)) -> Ended {
-    let mut real = unfilled().await;
+async fn day(wrong: impl AsyncFn(&Real), right: impl AsyncFn(&Real)) -> Ended {
+    let real = unfilled().await;
     bound(&real).await;
     let from = real.gateway.app.clock.now();
-    wrong(&mut real).await;
+    wrong(&real).await;
     everything_happens(&real).await;
-    right(&mut real).await;
+    right(&real).await;
     real.pass(Duration::from_mins(10)).await;
     made_good(&real, from).await
 }
 
 #[tokio::test]
 async fn what_no_notification_was_made_for_comes_back_from_the_records() {
-    let lose = async |real: &mut Real| real.simulator().fail(|faults| faults.hooks.lose = Odds::probability(1.0));
+    let lose = async |real: &Real| real.simulator().fail(|faults| faults.hooks.lose = Odds::probability(1.0));
     let ended = day(lose, async |_| {}).await;
     assert_eq!(ended.ways.keys().collect::<Vec<_>>(), [&"rest"]);
     assert!(!ended.has("change.reviewed"), "a vote has no identity in the records");
@@ -77,14 +77,14 @@ async fn what_no_notification_was_made_for_comes_back_from_the_records() {
 
 #[tokio::test]
 async fn what_is_lost_now_and_then_comes_back_without_the_rest() {
-    let lose = async |real: &mut Real| real.simulator().fail(|faults| faults.hooks.lose = Odds::probability(0.3));
+    let lose = async |real: &Real| real.simulator().fail(|faults| faults.hooks.lose = Odds::probability(0.3));
     let ended = day(lose, async |_| {}).await;
     assert!(ended.ways["hook"] > 30 && ended.ways["rest"] > 20, "{:?}", ended.ways);
 }
 
 #[tokio::test]
 async fn what_is_stuck_comes_back_from_the_history_votes_and_all() {
-    let stick = async |real: &mut Real| real.simulator().fail(|faults| faults.hooks.stuck = Odds::probability(1.0));
+    let stick = async |real: &Real| real.simulator().fail(|faults| faults.hooks.stuck = Odds::probability(1.0));
     let ended = day(stick, async |_| {}).await;
     // What it shows of a run's beginning is the run as it is now: that it began, the records have to say.
     assert!(!ended.ways.contains_key("hook") && ended.ways["history"] > ended.ways["rest"], "{:?}", ended.ways);
@@ -94,7 +94,7 @@ async fn what_is_stuck_comes_back_from_the_history_votes_and_all() {
 #[tokio::test]
 async fn what_failed_for_good_comes_back_from_the_history_before_its_subscription_is_deleted() {
     // Each hook fails once, is restricted, and says nothing of what follows.
-    let misdirect = async |real: &mut Real| {
+    let misdirect = async |real: &Real| {
         for hook in real.ours() {
             let id = hook.id.parse().unwrap();
             real.simulator().hooks().edit(id, |draft| {
@@ -103,10 +103,10 @@ async fn what_failed_for_good_comes_back_from_the_history_before_its_subscriptio
             });
         }
     };
-    let mut real = unfilled().await;
+    let real = unfilled().await;
     bound(&real).await;
     let from = real.gateway.app.clock.now();
-    misdirect(&mut real).await;
+    misdirect(&real).await;
     everything_happens(&real).await;
     let failed: usize = real.ours().len();
     let report = real.run().await;
@@ -121,7 +121,7 @@ async fn what_failed_for_good_comes_back_from_the_history_before_its_subscriptio
 
 #[tokio::test]
 async fn what_happened_while_hooks_were_gone_or_off_comes_back() {
-    let break_them = async |real: &mut Real| {
+    let break_them = async |real: &Real| {
         for (n, hook) in real.ours().iter().enumerate() {
             let (hooks, id) = (real.simulator().hooks(), hook.id.parse().unwrap());
             match n % 3 {
@@ -131,19 +131,19 @@ async fn what_happened_while_hooks_were_gone_or_off_comes_back() {
             }
         }
     };
-    let ended = day(break_them, async |real: &mut Real| real.settle().await).await;
+    let ended = day(break_them, async |real| real.settle().await).await;
     assert_eq!(ended.ways.keys().collect::<Vec<_>>(), [&"rest"]);
 }
 
 #[tokio::test]
 async fn what_happened_while_the_gateway_was_down_comes_back() {
-    let ended = day(async |real: &mut Real| real.shut().await, async |real: &mut Real| real.open().await).await;
+    let ended = day(async |real| real.close_door().await, async |real| real.open_door().await).await;
     assert!(ended.ways.contains_key("rest") && ended.ways.contains_key("history"), "{:?}", ended.ways);
 }
 
 #[tokio::test]
 async fn a_history_without_events_leaves_it_to_the_records() {
-    let stick = async |real: &mut Real| {
+    let stick = async |real: &Real| {
         real.simulator().fail(|faults| {
             faults.hooks.stuck = Odds::probability(1.0);
             faults.hooks.history_without_events = true;

@@ -60,12 +60,12 @@ async fn hour(real: &Real) {
 #[tokio::test]
 async fn an_hour_and_ten_thousand_missed_events_cost_a_stated_number_of_calls() {
     assert_eq!(MISSED, 10_000);
-    let mut real = unfilled().await;
+    let real = unfilled().await;
     bound(&real).await;
-    real.shut().await;
+    real.close_door().await;
     let from = real.gateway.app.clock.now();
     hour(&real).await;
-    real.open().await;
+    real.open_door().await;
     real.pass(Duration::from_mins(6)).await;
 
     let (before, began) = (real.simulator().totals().0, Instant::now());

@@ -121,13 +121,13 @@ impl Week {
         let cut = |all: &[Trouble]| all.iter().any(|one| matches!(one, Trouble::Killed | Trouble::CutOff));
         let closed = self.misery.has(Trouble::Killed) || self.misery.has(Trouble::CutOff);
         if cut(begun) {
-            self.real.shut().await;
+            self.real.close_door().await;
         }
         if ended.contains(&Trouble::Killed) {
             self.real.restart().await;
         }
         if cut(ended) && !closed {
-            self.real.open().await;
+            self.real.open_door().await;
         }
         self.misery.tell(self.real.simulator());
         self.disk.fail(self.misery.of_disk());
