@@ -124,7 +124,7 @@ pub struct ConnectionView {
     pub proxy_host: Option<String>,
     /// Who makes the service hooks.
     pub hooks: HooksView,
-    /// How events come: by hooks within seconds, or asked for every minute, one to three minutes late.
+    /// How events come: by hooks within seconds, or asked for every minute.
     pub delivery: DeliveryView,
     /// The collection's GUID; a notification of another collection is quarantined.
     pub collection_id: Option<Uuid>,
