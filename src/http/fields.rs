@@ -110,6 +110,14 @@ pub const TIME: Text = Text {
     allows: |text| text.parse::<jiff::Timestamp>().is_ok(),
     words: "a time like 2026-11-22T10:00:00Z",
 };
+/// A place in a log, as `next` gives it.
+pub const CURSOR: Text = Text {
+    chars_min: 1,
+    chars_max: 64,
+    pattern: "^[A-Za-z0-9_-]+$",
+    allows: |text| text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-'),
+    words: "a cursor as next gives it",
+};
 /// A header's name.
 pub const HEADER_NAME: Text = Text {
     chars_min: 1,

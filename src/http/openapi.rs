@@ -1,6 +1,8 @@
 //! The OpenAPI document: what the rows give, and what all of them share.
 
-use super::{auth::Access, backfill, bindings, connections, links, problem::ProblemBody, projects, routes, tokens};
+use super::{
+    auth::Access, backfill, bindings, connections, links, problem::ProblemBody, projects, replay, routes, tokens,
+};
 use serde_json::{Map, Value, json};
 use std::sync::LazyLock;
 use utoipa::{OpenApi as _, PartialSchema as _, ToSchema as _};
@@ -45,6 +47,7 @@ fn document() -> Value {
         ("BindingChangeBody", bindings::change_schema()),
         ("BackfillBody", backfill::schema()),
         ("NewTokenBody", tokens::schema()),
+        ("ReplayBody", replay::schema()),
     ] {
         components["schemas"][name] = schema;
     }

@@ -7,6 +7,7 @@ mod crash;
 mod doctor;
 mod doors;
 mod package;
+mod replay;
 mod resume;
 mod secrets;
 mod simulate;
