@@ -6,11 +6,12 @@ use super::{
     subscriptions,
 };
 use crate::{
-    domain::{ConnectionId, Health, HealthState, SubscriptionState, Why},
-    metrics,
+    domain::{BindingId, ConnectionId, Health, HealthState, Slug, SubscriptionState, Why},
+    ledger, metrics,
     reconcile::{Trouble, TroubleKind},
     store::{Consumer, Error, Log, Position, Status},
 };
+use jiff::Timestamp;
 use std::{
     collections::{BTreeMap, BTreeSet},
     time::Duration,
@@ -47,9 +48,27 @@ pub async fn refresh_gauges(app: &App) -> Result<(), Error> {
             .get_or_create(&metrics::ConnectionStatus { status: state.word() })
             .set(gauge(count as u64));
     }
+    completeness_gauges(app);
     figures.ready.set(i64::from(app.store.status() == Status::Ready));
     figures.backlog.set(gauge(backlog(app).await?));
     Ok(())
+}
+
+/// How complete each binding is. Those of removed bindings go: a number that stands still would be taken for one.
+fn completeness_gauges(app: &App) {
+    let (figures, directory, gaps) = (&app.metrics, app.directory(), ledger::gaps(app));
+    figures.gaps.set(i64::try_from(gaps.len()).unwrap_or(i64::MAX));
+    figures.complete_until.clear();
+    figures.unexplained.clear();
+    for binding in directory.bindings.values().map(|kept| &kept.record) {
+        let of = metrics::OfBinding { binding: binding.id.to_string(), project: binding.project.to_string() };
+        let reach = ledger::reach(app, binding, &gaps);
+        let unexplained = i64::try_from(reach.unexplained).unwrap_or(i64::MAX);
+        figures.unexplained.get_or_create(&of).set(unexplained);
+        if let Some(until) = reach.until {
+            figures.complete_until.get_or_create(&of).set(until.as_second());
+        }
+    }
 }
 
 /// Notifications accepted but not yet translated.
@@ -67,6 +86,8 @@ const DEAD_COUNTED_MAX: usize = 1_000;
 const BACKLOG_NOTABLE: u64 = 10_000;
 /// Most connections that are named; a gateway with more broken ones has one cause for all.
 const CONNECTIONS_SHOWN_MAX: usize = 50;
+/// Most things that are said about bindings; a gateway with more has one cause for all.
+const BINDINGS_SHOWN_MAX: usize = 30;
 
 /// Most things that are said at once.
 const ATTENTION_MAX: usize = 100;
@@ -98,6 +119,21 @@ pub enum Attention {
     SubscriptionsAre(ConnectionId, SubscriptionState, usize),
     /// So many subscriptions of a connection were made anew lately, because Azure restricted them or had switched them off.
     SubscriptionsHealed(ConnectionId, usize),
+    /// So many facts of a binding are unexplained, or so many gaps are in it.
+    Incomplete {
+        /// Which.
+        binding: BindingId,
+        /// Its project.
+        project: Slug,
+        /// Up to when it is complete.
+        until: Option<Timestamp>,
+        /// Facts that Azure's records tell.
+        unexplained: u64,
+        /// What must have happened and nobody tells.
+        gaps: usize,
+    },
+    /// A binding was not compared with Azure's records lately: last up to then, or never.
+    Late(BindingId, Slug, Option<Timestamp>),
     /// A connection does not work.
     Connection {
         /// Which.
@@ -119,6 +155,26 @@ fn ailing(directory: &Directory) -> Vec<Attention> {
         })
     };
     of(HealthState::NeedsAttention).chain(of(HealthState::Unreachable)).take(CONNECTIONS_SHOWN_MAX).collect()
+}
+
+/// Bindings in which something is missing, and those of which it is not known.
+fn incomplete(app: &App) -> Vec<Attention> {
+    let (directory, gaps) = (app.directory(), ledger::gaps(app));
+    let mut all = Vec::new();
+    for binding in directory.bindings.values().map(|kept| &kept.record) {
+        let ledger::Reach { until, compared_until, unexplained, gaps, .. } = ledger::reach(app, binding, &gaps);
+        let project = || binding.project.clone();
+        if unexplained > 0 || gaps > 0 {
+            all.push(Attention::Incomplete { binding: binding.id, project: project(), until, unexplained, gaps });
+        }
+        if ledger::is_late(app, compared_until, binding.created_at) {
+            all.push(Attention::Late(binding.id, project(), compared_until));
+        }
+        if all.len() >= BINDINGS_SHOWN_MAX {
+            break;
+        }
+    }
+    all
 }
 
 /// Everything that wants attention now.
@@ -145,6 +201,7 @@ pub async fn attention(app: &App) -> Result<Vec<Attention>, Error> {
         all.push(Attention::Backlog(backlog));
     }
     all.extend(ailing(&app.directory()));
+    all.extend(incomplete(app));
     subscriptions_attention(app, &mut all);
     Ok(all)
 }

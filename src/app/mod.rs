@@ -32,8 +32,10 @@ pub use self::{
 
 use crate::{
     azure::client::Dial,
+    backfill::Backfills,
     clock::Clock,
     config::Settings,
+    ledger::Book,
     metrics::Metrics,
     reconcile::Upkeep,
     recover::Desk,
@@ -69,6 +71,12 @@ pub mod kind {
     pub const GAP: &str = "gap";
     /// [`rhythm::Rhythm`]s by subscription key, by connection and the first character of the keys.
     pub const RHYTHM: &str = "rhythm";
+    /// [`crate::domain::Backfill`] by binding.
+    pub const BACKFILL: &str = "backfill";
+    /// The ledger's newest entry.
+    pub const LEDGER: &str = "ledger";
+    /// Hours of the ledger with something unexplained, by binding and stream.
+    pub const UNEXPLAINED: &str = "unexplained";
     /// Replies kept for a repeated `Idempotency-Key`.
     pub const IDEMPOTENCY: &str = "idempotency";
 }
@@ -113,6 +121,10 @@ pub struct App {
     pub recover: Desk,
     /// When notifications last arrived.
     pub arrivals: Arrivals,
+    /// What is known of the backfills.
+    pub backfills: Backfills,
+    /// What is remembered of the ledger.
+    pub ledger: Book,
     /// What is remembered so that events are appended in order.
     pub order: order::Order,
     /// What is missing before something that is here.
@@ -159,6 +171,8 @@ impl App {
             upkeep: Upkeep::default(),
             recover: Desk::default(),
             arrivals: Arrivals::default(),
+            backfills: Backfills::default(),
+            ledger: Book::default(),
             order: order::Order::default(),
             breaks: breaks::Breaks::default(),
             numbers: numbers::Numbers::default(),

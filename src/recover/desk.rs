@@ -73,7 +73,7 @@ impl Desk {
     }
 
     /// What was asked for this connection; now it is somebody's.
-    pub(super) fn take(&self, connection: ConnectionId) -> Option<Request> {
+    pub fn take(&self, connection: ConnectionId) -> Option<Request> {
         self.requests.lock().unwrap_or_else(PoisonError::into_inner).remove(&connection)
     }
 

@@ -6,10 +6,12 @@
 )]
 
 mod azure;
+mod backfill;
 mod client;
 mod doctor;
 mod harness;
 mod http;
+mod ledger;
 mod process;
 mod real;
 mod reconcile;
