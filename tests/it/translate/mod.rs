@@ -4,6 +4,7 @@
 
 mod corpus;
 mod goldens;
+mod order;
 mod properties;
 
 use hookwell::{
