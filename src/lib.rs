@@ -20,6 +20,7 @@ pub mod app;
 pub mod doctor;
 pub mod intake;
 pub mod reconcile;
+pub mod recover;
 
 // The network's side, and an Azure DevOps to try it with.
 pub mod http;

@@ -1,5 +1,6 @@
 //! Every metric, in one list. Names follow Prometheus: base units, `_total` for counters (added by the encoder).
 
+use crate::domain::Recovered;
 use prometheus_client::{
     encoding::{EncodeLabelSet, text::encode},
     metrics::{counter::Counter, family::Family, gauge::Gauge},
@@ -43,6 +44,20 @@ pub struct ConnectionStatus {
     pub status: &'static str,
 }
 
+/// How a notification came back that no hook delivered.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct Way {
+    /// `history` or `rest`.
+    pub way: &'static str,
+}
+
+/// What was swept, or could not be.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct Swept {
+    /// `pushes`, `pull_requests`, `builds`, `releases`, `work_items`; of failures also `history`.
+    pub stream: &'static str,
+}
+
 /// The metrics themselves; cheap to update from anywhere.
 #[derive(Debug)]
 pub struct Metrics {
@@ -59,6 +74,14 @@ pub struct Metrics {
     pub strangers: Counter,
     /// Subscriptions that were made anew, by reason.
     pub repairs: Family<Repair, Counter>,
+    /// Notifications that no hook delivered, by the way in which they came back.
+    pub recovered: Family<Way, Counter>,
+    /// Sweeps that were begun, by kind of record.
+    pub sweeps: Family<Swept, Counter>,
+    /// Looks at records or history that ended before their end.
+    pub recovery_failures: Family<Swept, Counter>,
+    /// Calls to Azure DevOps for recovery.
+    pub recovery_calls: Counter,
     /// Subscriptions by state.
     pub subscriptions: Family<State, Gauge>,
     /// Notifications accepted but not yet translated.
@@ -100,6 +123,13 @@ impl Default for Metrics {
         let strangers: Counter = metric!("http_strangers", "API requests with a wrong token or none");
         let repairs: Family<Repair, Counter> =
             metric!("subscriptions_repaired", "Subscriptions that were made anew, by reason");
+        let recovered: Family<Way, Counter> =
+            metric!("notifications_recovered", "Notifications that no hook delivered, by how they came back");
+        let sweeps: Family<Swept, Counter> =
+            metric!("recovery_sweeps", "Comparisons with Azure's own records, by kind of record");
+        let recovery_failures: Family<Swept, Counter> =
+            metric!("recovery_failures", "Looks at Azure's records or history that failed, by kind");
+        let recovery_calls: Counter = metric!("recovery_calls", "Calls to Azure DevOps for recovery");
         let subscriptions: Family<State, Gauge> = metric!("subscriptions", "Subscriptions by state");
         let backlog: Gauge = metric!("translate_backlog", "Notifications accepted but not yet translated");
         let connections: Gauge = metric!("http_connections", "Connections that are open");
@@ -117,6 +147,10 @@ impl Default for Metrics {
             replies,
             strangers,
             repairs,
+            recovered,
+            sweeps,
+            recovery_failures,
+            recovery_calls,
             subscriptions,
             backlog,
             connections,
@@ -133,6 +167,21 @@ impl Metrics {
     /// One more delivery with this outcome.
     pub fn notification(&self, outcome: &'static str) {
         self.notifications.get_or_create(&Outcome { outcome }).inc();
+    }
+
+    /// So many more came back in this way.
+    pub fn recovered(&self, way: Recovered, count: u64) {
+        self.recovered.get_or_create(&Way { way: way.word() }).inc_by(count);
+    }
+
+    /// One more sweep.
+    pub fn sweep(&self, stream: &'static str) {
+        self.sweeps.get_or_create(&Swept { stream }).inc();
+    }
+
+    /// One more that failed.
+    pub fn recovery_failed(&self, stream: &'static str) {
+        self.recovery_failures.get_or_create(&Swept { stream }).inc();
     }
 
     /// All of them in the OpenMetrics text format.

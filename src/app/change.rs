@@ -88,6 +88,7 @@ impl App {
         })?;
         if wakes {
             self.reconcile.notify_one();
+            self.recover.wake();
         }
         Ok(versions)
     }

@@ -31,6 +31,7 @@ use crate::{
     config::Settings,
     metrics::Metrics,
     reconcile::Upkeep,
+    recover::Desk,
     secrets::{DerivingKey, Keys, Unopenable},
     store::{Change, Error, Expected, Store},
 };
@@ -57,6 +58,8 @@ pub mod kind {
     pub const HEALTH: &str = "health";
     /// [`crate::domain::Watermark`] by binding and stream.
     pub const WATERMARK: &str = "watermark";
+    /// Up to when the history of a connection's subscriptions was looked at, by the connection's id.
+    pub const LOOK: &str = "look";
     /// [`crate::domain::Gap`] by an id made of what is missing.
     pub const GAP: &str = "gap";
     /// Replies kept for a repeated `Idempotency-Key`.
@@ -99,6 +102,8 @@ pub struct App {
     pub reconcile: Notify,
     /// What that worker knows of each connection.
     pub upkeep: Upkeep,
+    /// Where recovery is asked for things.
+    pub recover: Desk,
     /// When notifications last arrived.
     pub arrivals: Arrivals,
     /// Held while a change of the registry is checked against other records and committed. Versions guard one record;
@@ -137,6 +142,7 @@ impl App {
             hook_strangers: Strangers::default(),
             reconcile: Notify::new(),
             upkeep: Upkeep::default(),
+            recover: Desk::default(),
             arrivals: Arrivals::default(),
             changing,
             discovery: discovery::Cache::default(),

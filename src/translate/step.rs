@@ -86,7 +86,8 @@ pub async fn step(app: &Arc<App>) -> Result<Settled, Error> {
     Ok(Settled { count, lag })
 }
 
-fn settings(app: &App) -> Settings {
+/// What is chosen for translating here.
+pub fn settings(app: &App) -> Settings {
     Settings { completed_states: app.settings.completed_states.clone(), ..Settings::default() }
 }
 

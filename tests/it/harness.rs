@@ -232,6 +232,11 @@ impl Gateway {
         id
     }
 
+    /// How much later it is here than there.
+    pub(crate) fn clock_ahead_of(&self, other: &Self) -> Duration {
+        self.clock.now().duration_since(other.clock.now()).unsigned_abs()
+    }
+
     pub(crate) fn advance(&self, by: Duration) {
         self.clock.advance(by);
     }

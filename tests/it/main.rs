@@ -12,6 +12,7 @@ mod harness;
 mod http;
 mod process;
 mod reconcile;
+mod recover;
 mod simulator;
 mod store;
 mod tidy;

@@ -47,7 +47,7 @@ pub use self::{
     },
     page::{Page, PageRequest, PageToken},
     records::{
-        BuildDate, BuildRecord, CommentRecord, DeploymentRecord, HistoryQuery, Iteration, NotificationRecord,
+        BuildDate, BuildRecord, CommentRecord, DeploymentRecord, History, HistoryQuery, Iteration, NotificationRecord,
         PullRequestDate, PullRequestRecord, PushRecord, Records, RefUpdate, ReleaseRecord, RevisionRecord, Revisions,
         RevisionsFrom, TimelineRecord, UpdateRecord, Window,
     },

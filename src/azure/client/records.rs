@@ -282,6 +282,15 @@ pub struct NotificationRecord {
     pub event: Option<Box<RawValue>>,
 }
 
+/// A stretch of the history.
+#[derive(Debug)]
+pub struct History {
+    /// Oldest first.
+    pub values: Vec<NotificationRecord>,
+    /// As many came as were asked for: there may be more, and which of them came is the server's choice.
+    pub is_cut: bool,
+}
+
 /// Reading Azure's records. Every listing is ordered by what its window goes by, oldest first where Azure can, and a page is
 /// complete or a failure. A page may be empty and have a next one.
 ///
@@ -377,7 +386,7 @@ pub trait Records: Send + Sync {
 
     /// Notifications of our subscriptions, oldest first. Which are left out where there are more than `results_max` is
     /// not known of Azure: when as many come, ask for less time at once. Any of the scopes Code, Build, Work items.
-    async fn history(&self, host: Host, query: &HistoryQuery) -> Result<Vec<NotificationRecord>, Failure>;
+    async fn history(&self, host: Host, query: &HistoryQuery) -> Result<History, Failure>;
 
     /// One notification with its details.
     async fn notification(&self, host: Host, subscription: &str, number: i64) -> Result<NotificationRecord, Failure>;

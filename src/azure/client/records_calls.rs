@@ -4,8 +4,8 @@
 //! notice of one costs more and says nothing wrong. Not promised: what Azure itself has deleted since (builds, releases).
 
 use super::{
-    ApiVersion, AzureDevOps, BuildDate, BuildRecord, CommentRecord, DeploymentRecord, Failure, HistoryQuery, Host,
-    Iteration, NotificationRecord, Page, PageRequest, PullRequestDate, PullRequestRecord, PushRecord, Records,
+    ApiVersion, AzureDevOps, BuildDate, BuildRecord, CommentRecord, DeploymentRecord, Failure, History, HistoryQuery,
+    Host, Iteration, NotificationRecord, Page, PageRequest, PullRequestDate, PullRequestRecord, PushRecord, Records,
     ReleaseRecord, Revisions, RevisionsFrom, SubscriptionDraft, TimelineRecord, UpdateRecord, Window,
     call::{Call, Reply},
     calls::api,
@@ -320,7 +320,7 @@ impl Records for Client {
         Ok(found)
     }
 
-    async fn history(&self, host: Host, query: &HistoryQuery) -> Result<Vec<NotificationRecord>, Failure> {
+    async fn history(&self, host: Host, query: &HistoryQuery) -> Result<History, Failure> {
         let root = self.root(host).await?;
         let call = api("the history", &root, None, &["hooks", "notificationsquery"])?.big();
         let (from, to) = query.within.asked();
@@ -337,13 +337,14 @@ impl Records for Client {
         let reply = self.ask(&posted(call.clone(), &body)).await?;
         let found: shapes::Found<'_> = wire::object(&reply, call.name)?;
         let mut found = wire::records_in::<shapes::Notified<'_>>(found.results, &reply, call.name, "results")?;
+        let is_cut = found.len() >= query.results_max as usize;
         found.retain(|one| {
             query.within.holds(one.created)
                 && query.result.is_none_or(|result| one.result.eq_ignore_ascii_case(result))
                 && query.subscriptions.iter().any(|id| id.eq_ignore_ascii_case(&one.subscription))
         });
         found.sort_by(|a, b| (a.created, &a.subscription, a.id).cmp(&(b.created, &b.subscription, b.id)));
-        Ok(found)
+        Ok(History { values: found, is_cut })
     }
 
     async fn notification(&self, host: Host, subscription: &str, number: i64) -> Result<NotificationRecord, Failure> {

@@ -418,7 +418,7 @@ async fn the_history_says_what_failed_and_what_it_would_have_been() {
         results_max: 100,
         with_details: true,
     };
-    let found = kept.client.history(Host::Main, &query).await.unwrap();
+    let found = kept.client.history(Host::Main, &query).await.unwrap().values;
     let told: Vec<_> = found.iter().map(|one| (one.id, one.created, one.status.as_str())).collect();
     let expected: Vec<_> = pushes.iter().zip(1..).map(|((_, at), n)| (n, *at, "completed")).collect();
     assert_eq!(told, expected);
@@ -429,12 +429,12 @@ async fn the_history_says_what_failed_and_what_it_would_have_been() {
 
     let narrow = Window { from: pushes[1].1, to: pushes[2].1 };
     let plain = HistoryQuery { within: narrow, with_details: false, result: None, ..query.clone() };
-    let some = kept.client.history(Host::Main, &plain).await.unwrap();
+    let some = kept.client.history(Host::Main, &plain).await.unwrap().values;
     assert_eq!(some.iter().map(|one| (one.id, one.event.is_some())).collect::<Vec<_>>(), [(2, false)]);
     let both = HistoryQuery { subscriptions: vec![made.id.clone(), foreign.id], ..query.clone() };
-    assert_eq!(kept.client.history(Host::Main, &both).await.unwrap().len(), 6);
+    assert_eq!(kept.client.history(Host::Main, &both).await.unwrap().values.len(), 6);
     let none = HistoryQuery { result: Some("succeeded"), ..query };
-    assert_eq!(kept.client.history(Host::Main, &none).await.unwrap().len(), 0);
+    assert_eq!(kept.client.history(Host::Main, &none).await.unwrap().values.len(), 0);
 
     let one = kept.client.notification(Host::Main, &made.id, 2).await.unwrap();
     assert_eq!((one.id, one.result.as_str()), (2, "failed"));

@@ -4,7 +4,7 @@ mod by_hand;
 mod huge;
 mod life;
 mod model;
-mod real;
+pub(crate) mod real;
 mod removal;
 mod replaced;
 mod simulated;

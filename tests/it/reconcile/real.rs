@@ -26,7 +26,7 @@ use std::{
 use tokio::{net::TcpListener, task::JoinHandle};
 
 /// The project that most of it is about.
-pub(super) const SHOP: &str = "Fiber Café";
+pub(crate) const SHOP: &str = "Fiber Café";
 /// What a user name of a hook that we made begins with.
 const OURS: &str = "hookwell.";
 
@@ -40,13 +40,31 @@ impl Dial for Later {
     }
 }
 
+/// A gateway that reaches real sockets, and waits on its own clock without waiting.
+async fn reaching(settings: Settings) -> Gateway {
+    let (store, dial) = (Arc::new(MemoryStore::new()), Arc::new(Later::default()));
+    let engine = Arc::<MemoryStore>::clone(&store);
+    let gateway = Gateway::reaching(settings, engine, store, Arc::<Later>::clone(&dial)).await;
+    assert!(dial.0.set(Dialer::new(Arc::new(Hasty(Arc::clone(&gateway.clock))))).is_ok());
+    gateway
+}
+
+/// A connection to it, with these members more.
+async fn connect(gateway: &Gateway, azure: &Azure, more: Value) -> ConnectionId {
+    let mut body = json!({ "name": "Fabrikam", "url": azure.url(), "token": tokens::FULL });
+    body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    let reply = gateway.post("/v1/connections", body).await;
+    assert_eq!(reply.status, 201, "{reply:?}");
+    ConnectionId(reply.json()["id"].as_str().unwrap().parse().unwrap())
+}
+
 /// Both of them.
-pub(super) struct Real {
-    pub(super) gateway: Gateway,
-    pub(super) azure: Azure,
-    pub(super) connection: ConnectionId,
+pub(crate) struct Real {
+    pub(crate) gateway: Gateway,
+    pub(crate) azure: Azure,
+    pub(crate) connection: ConnectionId,
     /// Where hooks of ours deliver, without a reason.
-    pub(super) url: String,
+    pub(crate) url: String,
     door: JoinHandle<()>,
 }
 
@@ -58,49 +76,49 @@ impl Drop for Real {
 
 impl Real {
     /// In the cloud.
-    pub(super) async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
+        Self::with(Settings::default(), Options::services("fabrikam")).await
+    }
+
+    /// With these settings, at this Azure DevOps.
+    pub(crate) async fn with(settings: Settings, options: Options) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let public_url = Some(format!("http://{address}").parse().unwrap());
-        let (store, dial) = (Arc::new(MemoryStore::new()), Arc::new(Later::default()));
-        let engine = Arc::<MemoryStore>::clone(&store);
-        let settings = Settings { public_url, ..Settings::default() };
-        let gateway = Gateway::reaching(settings, engine, store, Arc::<Later>::clone(&dial)).await;
-        assert!(dial.0.set(Dialer::new(Arc::new(Hasty(Arc::clone(&gateway.clock))))).is_ok());
+        let gateway = reaching(Settings { public_url, ..settings }).await;
         let service = tower_service(Arc::clone(&gateway.app));
         let listen = Listen { address, tls: None, connections_max: 256, header_timeout: Duration::from_secs(30) };
         let door = tokio::spawn(async move {
             serve::serve(service, listener, &listen, None, Gauge::default(), std::future::pending()).await;
         });
-        let azure = Azure::start(Options::services("fabrikam"), Arc::clone(&gateway.clock) as Arc<dyn Clock>).await;
-        let body = json!({ "name": "Fabrikam", "url": azure.url(), "token": tokens::FULL });
-        let reply = gateway.post("/v1/connections", body).await;
-        assert_eq!(reply.status, 201, "{reply:?}");
-        let connection = reply.json()["id"].as_str().unwrap().parse().unwrap();
+        let azure = Azure::start(options, Arc::clone(&gateway.clock) as Arc<dyn Clock>).await;
+        let connection = connect(&gateway, &azure, json!({})).await;
         let url = format!("http://{address}/hooks/azure-devops/{connection}");
-        Self { gateway, azure, connection: ConnectionId(connection), url, door }
+        Self { gateway, azure, connection, url, door }
     }
 
-    pub(super) fn simulator(&self) -> &Simulator {
+    /// Another gateway that reaches the same Azure DevOps and that no hook reaches, on a clock of its own.
+    pub(crate) async fn beside(&self) -> (Gateway, ConnectionId) {
+        let gateway = reaching(Settings::default()).await;
+        let connection = connect(&gateway, &self.azure, json!({ "hooks": "manual" })).await;
+        (gateway, connection)
+    }
+
+    pub(crate) fn simulator(&self) -> &Simulator {
         &self.azure.simulator
     }
 
     /// Binds a thing in Azure DevOps to a project of ours; the binding's id.
-    pub(super) async fn bind(&self, project: &str, azure_project: &str, mut body: Value) -> String {
-        self.gateway.project(project).await;
-        body["connection"] = self.connection.to_string().into();
-        body["azure_project"] = azure_project.into();
-        let reply = self.gateway.post(&format!("/v1/projects/{project}/bindings"), body).await;
-        assert_eq!(reply.status, 201, "{reply:?}");
-        reply.json()["id"].as_str().unwrap().to_owned()
+    pub(crate) async fn bind(&self, project: &str, azure_project: &str, body: Value) -> String {
+        bind(&self.gateway, self.connection, project, azure_project, body).await
     }
 
-    pub(super) async fn unbind(&self, binding: &str) {
+    pub(crate) async fn unbind(&self, binding: &str) {
         let reply = self.gateway.ask("DELETE", &format!("/v1/bindings/{binding}")).send().await;
         assert_eq!(reply.status, 204, "{reply:?}");
     }
 
-    pub(super) async fn rotate(&self) {
+    pub(crate) async fn rotate(&self) {
         let precondition = hookwell::app::change::Precondition::None;
         hookwell::app::connections::rotate_hook_secret(&self.gateway.app, self.connection, &precondition)
             .await
@@ -108,7 +126,7 @@ impl Real {
     }
 
     /// Gives the connection a token of somebody new, also on a day on which it cannot be checked.
-    pub(super) async fn change_token(&self, number: usize) {
+    pub(crate) async fn change_token(&self, number: usize) {
         let (account, token) = (format!("new{number}@fabrikam.example"), format!("token{number}"));
         self.simulator().hire(&format!("New {number}"), &account, true);
         self.simulator().issue_token(&token, &account, None);
@@ -118,12 +136,12 @@ impl Real {
         assert_eq!(reply.status, 200, "{reply:?}");
     }
 
-    pub(super) async fn run(&self) -> Report {
+    pub(crate) async fn run(&self) -> Report {
         reconcile(&self.gateway.app, self.connection, Mode::Mend).await.unwrap()
     }
 
     /// Runs until nothing is left to do, with so much time between the runs that nothing holds them up.
-    pub(super) async fn settle(&self) {
+    pub(crate) async fn settle(&self) {
         let mut report = Report::default();
         for _ in 0..6 {
             self.pass(Duration::from_mins(15)).await;
@@ -136,13 +154,13 @@ impl Real {
     }
 
     /// Time passes, and what was due by then is delivered.
-    pub(super) async fn pass(&self, by: Duration) {
+    pub(crate) async fn pass(&self, by: Duration) {
         self.gateway.advance(by);
         self.simulator().hooks().settle().await;
     }
 
     /// The subscriptions there that say they are ours.
-    pub(super) fn ours(&self) -> Vec<Subscription> {
+    pub(crate) fn ours(&self) -> Vec<Subscription> {
         let name = |hook: &Subscription| hook.consumer_inputs.get("basicAuthUsername").cloned().unwrap_or_default();
         let ours = |hook: &Subscription| {
             let name = name(hook);
@@ -152,43 +170,64 @@ impl Real {
     }
 
     /// What our own API lists.
-    pub(super) async fn listed(&self) -> Vec<Value> {
+    pub(crate) async fn listed(&self) -> Vec<Value> {
         let list = self.gateway.get("/v1/subscriptions").await.json();
         list["data"].as_array().unwrap().clone()
     }
 
     /// The journal of deliveries.
-    pub(super) async fn notifications(&self) -> Vec<Notification> {
+    pub(crate) async fn notifications(&self) -> Vec<Notification> {
         let of = |record: Record| Notification::from_stored(NotificationId(record.key), &record.body).unwrap();
-        self.journal(Log::Notifications).await.into_iter().map(of).collect()
+        journal(&self.gateway, Log::Notifications).await.into_iter().map(of).collect()
     }
 
     /// The events that all deliveries so far became.
-    pub(super) async fn events(&self) -> Vec<Event> {
-        while step(&self.gateway.app).await.unwrap().count > 0 {}
-        let of = |record: Record| Event::from_stored(record.key, &record.body).unwrap();
-        self.journal(Log::Events).await.into_iter().map(of).collect()
-    }
-
-    async fn journal(&self, log: Log) -> Vec<Record> {
-        let (mut all, mut after) = (Vec::new(), Position(0));
-        loop {
-            let limit = PageLimit { records_max: 1_000, body_bytes_max: 64 << 20 };
-            let read = self.gateway.store.read(log, after, limit).await.unwrap();
-            let Some(last) = read.last() else { return all };
-            after = last.position;
-            all.extend(read);
-        }
+    pub(crate) async fn events(&self) -> Vec<Event> {
+        events(&self.gateway).await
     }
 
     /// The calls since there were `before` of them.
-    pub(super) fn calls_since(&self, before: usize) -> Vec<Recorded> {
+    pub(crate) fn calls_since(&self, before: usize) -> Vec<Recorded> {
         self.simulator().calls().split_off(before)
     }
 }
 
+/// Binds a thing in Azure DevOps to a project of ours; the binding's id.
+pub(crate) async fn bind(
+    gateway: &Gateway,
+    connection: ConnectionId,
+    project: &str,
+    azure_project: &str,
+    mut body: Value,
+) -> String {
+    gateway.project(project).await;
+    body["connection"] = connection.to_string().into();
+    body["azure_project"] = azure_project.into();
+    let reply = gateway.post(&format!("/v1/projects/{project}/bindings"), body).await;
+    assert_eq!(reply.status, 201, "{reply:?}");
+    reply.json()["id"].as_str().unwrap().to_owned()
+}
+
+/// The events that everything in a gateway's journal became.
+pub(crate) async fn events(gateway: &Gateway) -> Vec<Event> {
+    while step(&gateway.app).await.unwrap().count > 0 {}
+    let of = |record: Record| Event::from_stored(record.key, &record.body).unwrap();
+    journal(gateway, Log::Events).await.into_iter().map(of).collect()
+}
+
+async fn journal(gateway: &Gateway, log: Log) -> Vec<Record> {
+    let (mut all, mut after) = (Vec::new(), Position(0));
+    loop {
+        let limit = PageLimit { records_max: 1_000, body_bytes_max: 64 << 20 };
+        let read = gateway.store.read(log, after, limit).await.unwrap();
+        let Some(last) = read.last() else { return all };
+        after = last.position;
+        all.extend(read);
+    }
+}
+
 /// Whether a call is a listing of all subscriptions of a host, and of which: by its path.
-pub(super) fn listing(call: &Recorded) -> Option<&str> {
+pub(crate) fn listing(call: &Recorded) -> Option<&str> {
     let path = call.target.split('?').next().unwrap();
     let host = path.strip_suffix("/_apis/hooks/subscriptions")?;
     (call.method == "GET").then_some(host)
