@@ -68,6 +68,8 @@ pub struct Metrics {
     pub events: Counter,
     /// Notifications whose translation was given up.
     pub dead: Counter,
+    /// Notifications that were translated although what must come before them had not come in time.
+    pub order_waits_exceeded: Counter,
     /// Replies of the API by method and status.
     pub replies: Family<Answer, Counter>,
     /// API requests with a wrong or no token.
@@ -119,6 +121,8 @@ impl Default for Metrics {
             metric!("notifications", "Deliveries at the front door by outcome");
         let events: Counter = metric!("events", "Events appended to the journal");
         let dead: Counter = metric!("notifications_dead", "Notifications whose translation was given up");
+        let order_waits_exceeded: Counter =
+            metric!("order_waits_exceeded", "Notifications translated without what must come before them");
         let replies: Family<Answer, Counter> = metric!("http_replies", "Replies by method and status");
         let strangers: Counter = metric!("http_strangers", "API requests with a wrong token or none");
         let repairs: Family<Repair, Counter> =
@@ -144,6 +148,7 @@ impl Default for Metrics {
             notifications,
             events,
             dead,
+            order_waits_exceeded,
             replies,
             strangers,
             repairs,

@@ -3,6 +3,7 @@
 mod arrivals;
 pub mod attention;
 pub mod bindings;
+pub mod breaks;
 pub mod change;
 pub mod checks;
 mod clients;
@@ -13,6 +14,7 @@ pub mod events;
 pub mod first_token;
 pub mod idempotency;
 pub mod notifications;
+pub mod order;
 pub mod projects;
 pub mod retention;
 mod strangers;
@@ -106,6 +108,10 @@ pub struct App {
     pub recover: Desk,
     /// When notifications last arrived.
     pub arrivals: Arrivals,
+    /// What is remembered so that events are appended in order.
+    pub order: order::Order,
+    /// What is missing before something that is here.
+    pub breaks: breaks::Breaks,
     /// Held while a change of the registry is checked against other records and committed. Versions guard one record;
     /// rules over several (one build provider per project, bindings of a connection being removed) need this. One
     /// gateway owns the store, so a lock in its process is enough.
@@ -144,6 +150,8 @@ impl App {
             upkeep: Upkeep::default(),
             recover: Desk::default(),
             arrivals: Arrivals::default(),
+            order: order::Order::default(),
+            breaks: breaks::Breaks::default(),
             changing,
             discovery: discovery::Cache::default(),
             clients: clients::Clients::new(dial),

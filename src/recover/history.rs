@@ -7,7 +7,8 @@
 
 use super::{
     in_order::in_order,
-    sweep::{GRACE, Stopped},
+    sweep::{GRACE, Stopped, oldest},
+    watermarks::looked_until,
 };
 use crate::{
     app::{App, Kept},
@@ -23,6 +24,8 @@ use jiff::Timestamp;
 use serde_json::Value;
 use std::{collections::BTreeMap, time::Duration};
 
+/// How far back the history goes: seven days, by Microsoft's documentation of 2025.
+const KEPT: Duration = Duration::from_hours(7 * 24);
 /// Notifications of one answer.
 const RESULTS_MAX: u32 = 500;
 /// Subscriptions that are asked for at once.
@@ -97,16 +100,24 @@ pub(crate) async fn drain(
     kept: &Kept<Connection>,
     azure: &dyn AzureDevOps,
     (id, own): (String, Ours),
-    window: Window,
 ) -> Result<Looked, Stopped> {
     let host = own.host;
     let ours = BTreeMap::from([(id.to_lowercase(), own)]);
     // Of one subscription and a short time, everything is one call instead of three.
     let results: &[&str] = &[];
+    let window = since_last_look(app, kept);
     let (grace, looked) = (Duration::ZERO, Looked::default());
     let mut look = Look { app, kept, azure, host, ours: &ours, results, grace, looked };
     look.run(vec![id], window).await?;
     Ok(look.looked)
+}
+
+/// From the last look on, once more as far as something was under way then; at first as far back as the history goes.
+pub(super) fn since_last_look(app: &App, kept: &Kept<Connection>) -> Window {
+    let to = app.clock.now();
+    let last = looked_until(app, kept.record.id).map(|until| until - GRACE * 2);
+    let from = last.unwrap_or(kept.record.created_at).max(to - KEPT).max(oldest(app));
+    Window { from: from.min(to), to }
 }
 
 struct Look<'a> {

@@ -2,6 +2,7 @@
 //!
 //! Service hooks are lossy: after 183 seconds of retries a notification is gone, and a restricted subscription says nothing.
 
+pub mod breaks;
 mod compose;
 mod desk;
 mod history;
@@ -14,6 +15,7 @@ mod wait;
 mod watermarks;
 pub mod worker;
 
+pub(crate) use self::history::{Ours, drain};
 pub use self::{
     desk::{Desk, Request},
     history::{Looked, look},

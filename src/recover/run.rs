@@ -6,7 +6,7 @@ use super::{
     place::{Place, places},
     sweep::{Depth, GRACE, Mending, Order, Stopped, oldest, sweep},
     tally::Tally,
-    watermarks::{compared, looked, looked_until, watermark},
+    watermarks::{compared, looked, watermark},
 };
 use crate::{
     app::{App, Directory, Kept},
@@ -18,8 +18,6 @@ use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 /// How far back is looked again, for records that Azure shows late and for what leaves no trace in a listing.
 const RELOOK: Duration = Duration::from_hours(24);
-/// How far back the history goes: seven days, by Microsoft's documentation of 2025.
-const HISTORY: Duration = Duration::from_hours(7 * 24);
 /// What a longer window is cut into; after each piece it is written down how far it is.
 const SLICE: Duration = Duration::from_hours(24);
 /// What is longer reads in bulk, behind what somebody waits for.
@@ -81,7 +79,7 @@ impl Looking<'_> {
             let bindings: Vec<Binding> =
                 bindings.iter().filter_map(|id| Some(self.directory.bindings.get(id)?.record.clone())).collect();
             match self.place(&place, &bindings).await {
-                Err(Stopped::Azure(failure)) if is_its_own(&failure) => {
+                Err(Stopped::Azure(failure)) if failure.is_of_the_thing() => {
                     self.app.metrics.recovery_failed(place.stream.word());
                     let what = place.stream.word().replace('_', " ");
                     self.report.troubles.push(format!("the {what} of a binding cannot be compared: {failure}"));
@@ -98,22 +96,21 @@ impl Looking<'_> {
 
     /// Answers from when on it is silent about something.
     async fn history(&mut self) -> Result<Option<Timestamp>, Stopped> {
-        let (id, now) = (self.kept.record.id, self.app.clock.now());
         let azure = self.azure(Priority::Repair)?;
-        // What was under way at the last look is over by now.
-        let last = looked_until(self.app, id).map(|until| until - GRACE * 2);
-        let from = last.unwrap_or(self.kept.record.created_at).max(now - HISTORY).max(oldest(self.app));
-        match history::look(self.app, &self.kept, &*azure, Window { from, to: now }).await {
+        let window = history::since_last_look(self.app, &self.kept);
+        match history::look(self.app, &self.kept, &*azure, window).await {
             Ok(found) => {
-                looked(self.app, id, now).await.map_err(|error| Stopped::Store(error.to_string()))?;
+                looked(self.app, self.kept.record.id, window.to)
+                    .await
+                    .map_err(|error| Stopped::Store(error.to_string()))?;
                 self.report.history = found.clone();
                 Ok(found.unsaid_since)
             }
-            Err(Stopped::Azure(failure)) if is_its_own(&failure) => {
+            Err(Stopped::Azure(failure)) if failure.is_of_the_thing() => {
                 self.app.metrics.recovery_failed("history");
                 self.report.troubles.push(format!("the history of the subscriptions cannot be read: {failure}"));
                 // Whoever may not read the history still has the records.
-                Ok(Some(from))
+                Ok(Some(window.from))
             }
             Err(stopped) => {
                 self.app.metrics.recovery_failed("history");
@@ -191,20 +188,6 @@ impl Looking<'_> {
             self.report.wait = Some(*wait);
         }
         self.report.troubles.push(stopped.to_string());
-    }
-}
-
-/// A failure of one place: the others may well work.
-fn is_its_own(failure: &Failure) -> bool {
-    match failure {
-        Failure::Forbidden { .. } | Failure::NotFound { .. } | Failure::Refused { .. } | Failure::Unexpected { .. } => {
-            true
-        }
-        Failure::Settings(_)
-        | Failure::Unauthorized { .. }
-        | Failure::Throttled { .. }
-        | Failure::Unavailable { .. }
-        | Failure::Unreachable { .. } => false,
     }
 }
 

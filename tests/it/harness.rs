@@ -2,6 +2,7 @@
 //! remembered.
 
 use async_trait::async_trait;
+use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
 use bytes::Bytes;
 use hookwell::{
     app::{App, tokens},
@@ -85,6 +86,9 @@ pub(crate) struct Gateway {
     pub(crate) admin: String,
     pub(crate) read: String,
     answer: Arc<dyn Fn(Request<Body>) -> Answer + Send + Sync>,
+    /// What it is put together from again.
+    keys: String,
+    dial: Arc<dyn Dial>,
 }
 
 /// A reply that was held against the document.
@@ -166,16 +170,39 @@ impl Gateway {
         dial: Arc<dyn Dial>,
     ) -> Self {
         let clock = Arc::new(ManualClock::new(by.now()));
-        let app = App::start(settings, engine, by, Keys::random(), dial);
-        let app = Arc::new(app.await.unwrap());
+        let keys = BASE64_URL_SAFE_NO_PAD.encode(Uuid::new_v4().as_bytes().repeat(2));
+        let app = Self::app(settings, engine, by, &keys, &dial).await;
         let (_, admin) = tokens::create(&app, "tests".into(), Scope::Admin, |_, _| Vec::new()).await.unwrap();
         let (_, read) = tokens::create(&app, "readers".into(), Scope::Read, |_, _| Vec::new()).await.unwrap();
-        let service = TowerToHyperService::new(tower_service(Arc::clone(&app)));
-        let answer = move |request| -> Answer {
+        let (admin, read, answer) = (admin.to_string(), read.to_string(), Self::service(&app));
+        Self { app, store, clock, admin, read, answer, keys, dial }
+    }
+
+    async fn app(
+        settings: Settings,
+        engine: Arc<dyn Store>,
+        clock: Arc<dyn Clock>,
+        keys: &str,
+        dial: &Arc<dyn Dial>,
+    ) -> Arc<App> {
+        let keys = Keys::parse(keys, "the test").unwrap();
+        Arc::new(App::start(settings, engine, clock, keys, Arc::clone(dial)).await.unwrap())
+    }
+
+    fn service(app: &Arc<App>) -> Arc<dyn Fn(Request<Body>) -> Answer + Send + Sync> {
+        let service = TowerToHyperService::new(tower_service(Arc::clone(app)));
+        Arc::new(move |request| -> Answer {
             let answer = service.call(request);
             Box::pin(async move { answer.await.unwrap_or_else(|never| match never {}) })
-        };
-        Self { app, store, clock, admin: admin.to_string(), read: read.to_string(), answer: Arc::new(answer) }
+        })
+    }
+
+    /// As after a kill: all that was only in memory is gone, what was durable is there.
+    pub(crate) async fn restart(&mut self, engine: Arc<dyn Store>) {
+        self.app.stop();
+        self.app =
+            Self::app(self.app.settings.clone(), engine, Arc::clone(&self.app.clock), &self.keys, &self.dial).await;
+        self.answer = Self::service(&self.app);
     }
 
     pub(crate) fn ask(&self, method: &str, path: &str) -> Ask<'_> {

@@ -375,8 +375,8 @@ pub trait Records: Send + Sync {
         page: PageRequest,
     ) -> Result<Page<DeploymentRecord>, Failure>;
 
-    /// Revisions of all work items of a project, deleted ones too, at most 200 of them. Their long texts (description,
-    /// history) are not among the fields. Scope Work items (Read).
+    /// Revisions of all work items of a project, deleted ones too, at most 200 of them; long texts (description, history)
+    /// are among their fields. Scope Work items (Read).
     async fn revisions(&self, project: &str, from: &RevisionsFrom) -> Result<Revisions, Failure>;
 
     /// What the revisions of one work item after `after_rev` changed, in order, at most 200. One revision may have several

@@ -269,7 +269,10 @@ impl Records for Client {
             .with("includeIdentityRef", "true")
             // One that was made and deleted since is among what happened.
             .with("includeDeleted", "true")
-            .with("$maxPageSize", REVISIONS_MAX);
+            // With long texts (description, history), as hooks have them.
+            .with("$expand", "fields")
+            .with("$maxPageSize", REVISIONS_MAX)
+            .big();
         let call = match from {
             RevisionsFrom::Time(time) => call.with("startDateTime", &crate::azure::time::second(*time).to_string()),
             RevisionsFrom::Bookmark(bookmark) => call.with("continuationToken", bookmark),

@@ -1,6 +1,6 @@
 //! What may happen to a gateway and to an Azure DevOps, in any order.
 
-use super::real::SHOP;
+use crate::real::SHOP;
 use hookwell::simulator::{Failing, Rule, Throttle, When};
 use proptest::prelude::*;
 

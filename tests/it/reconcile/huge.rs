@@ -1,6 +1,6 @@
 //! In an organization with thousands of subscriptions, of which listing is slow and dear.
 
-use super::real::{Real, SHOP, listing};
+use crate::real::{Real, SHOP, listing};
 use hookwell::simulator::Recorded;
 use serde_json::json;
 use std::{collections::BTreeMap, time::Duration};

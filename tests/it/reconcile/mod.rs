@@ -4,7 +4,7 @@ mod by_hand;
 mod huge;
 mod life;
 mod model;
-pub(crate) mod real;
+mod order;
 mod removal;
 mod replaced;
 mod simulated;

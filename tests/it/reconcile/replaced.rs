@@ -1,9 +1,7 @@
 //! One hook in another's place, and none that stays although it should have gone.
 
-use super::{
-    real::{Real, SHOP},
-    witness::Witness,
-};
+use super::witness::Witness;
+use crate::real::{Real, SHOP};
 use hookwell::simulator::{Draft, Failing, Rule, When};
 use serde_json::json;
 use std::{collections::BTreeSet, time::Duration};

@@ -3,9 +3,9 @@
 
 use super::{
     acts::{Act, Call, Harm, PIPELINES, PROJECTS, REPOSITORIES, act, rule},
-    real::{Real, SHOP, listing},
     witness::Witness,
 };
+use crate::real::{Real, SHOP, listing};
 use hookwell::{
     azure::client::{Subscription, SubscriptionStatus},
     reconcile::Report,

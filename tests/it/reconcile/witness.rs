@@ -1,6 +1,6 @@
 //! Who remembers what was delivered and what should have been, and holds it against journal and events.
 
-use super::real::Real;
+use crate::real::Real;
 use hookwell::{
     azure::client::{Subscription, SubscriptionStatus},
     simulator::NotificationResult,

@@ -1,7 +1,7 @@
 //! What is composed from Azure's records becomes exactly the events that the hooks' payloads become.
 
 use super::{bind_all, bound, events, lines, swept};
-use crate::reconcile::real::{Real, SHOP};
+use crate::real::{Real, SHOP};
 use hookwell::{
     reconcile::{Mode, reconcile},
     recover::{Depth, Mending},

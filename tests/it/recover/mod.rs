@@ -4,13 +4,12 @@ mod equal;
 
 use crate::{
     harness::Gateway,
-    reconcile::real::{Real, SHOP, bind, events},
+    real::{Real, SHOP, bind, events},
 };
 use hookwell::{
     azure::client::{Priority, Window},
     domain::ConnectionId,
     event::Event,
-    reconcile::{Mode, reconcile},
     recover::{Depth, Mending, Order, Tally, places, sweep},
 };
 use serde_json::{Value, json};

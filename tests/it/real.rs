@@ -12,18 +12,22 @@ use hookwell::{
     event::Event,
     http::tower_service,
     reconcile::{Mode, Report, reconcile},
-    serve,
+    recover, serve,
     simulator::{Options, Recorded, Simulator, tokens},
-    store::{Journal as _, Log, MemoryStore, PageLimit, Position, Record},
+    store::{Journal as _, Log, MemoryStore, PageLimit, Position, Record, Store},
     translate::step::step,
 };
 use prometheus_client::metrics::gauge::Gauge;
 use serde_json::{Value, json};
 use std::{
+    net::SocketAddr,
     sync::{Arc, OnceLock},
     time::Duration,
 };
-use tokio::{net::TcpListener, task::JoinHandle};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    task::JoinHandle,
+};
 
 /// The project that most of it is about.
 pub(crate) const SHOP: &str = "Fiber Café";
@@ -41,12 +45,17 @@ impl Dial for Later {
 }
 
 /// A gateway that reaches real sockets, and waits on its own clock without waiting.
-async fn reaching(settings: Settings) -> Gateway {
-    let (store, dial) = (Arc::new(MemoryStore::new()), Arc::new(Later::default()));
-    let engine = Arc::<MemoryStore>::clone(&store);
+async fn reaching(settings: Settings, engine: Arc<dyn Store>, store: Arc<MemoryStore>) -> Gateway {
+    let dial = Arc::new(Later::default());
     let gateway = Gateway::reaching(settings, engine, store, Arc::<Later>::clone(&dial)).await;
     assert!(dial.0.set(Dialer::new(Arc::new(Hasty(Arc::clone(&gateway.clock))))).is_ok());
     gateway
+}
+
+/// An engine without a fault.
+fn engine() -> (Arc<dyn Store>, Arc<MemoryStore>) {
+    let store = Arc::new(MemoryStore::new());
+    (Arc::<MemoryStore>::clone(&store), store)
 }
 
 /// A connection to it, with these members more.
@@ -65,6 +74,9 @@ pub(crate) struct Real {
     pub(crate) connection: ConnectionId,
     /// Where hooks of ours deliver, without a reason.
     pub(crate) url: String,
+    /// Where it listens, also after it was down.
+    address: SocketAddr,
+    engine: Arc<dyn Store>,
     door: JoinHandle<()>,
 }
 
@@ -82,24 +94,49 @@ impl Real {
 
     /// With these settings, at this Azure DevOps.
     pub(crate) async fn with(settings: Settings, options: Options) -> Self {
+        Self::on(settings, options, engine()).await
+    }
+
+    /// On this engine around a store.
+    pub(crate) async fn on(
+        settings: Settings,
+        options: Options,
+        (engine, store): (Arc<dyn Store>, Arc<MemoryStore>),
+    ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let public_url = Some(format!("http://{address}").parse().unwrap());
-        let gateway = reaching(Settings { public_url, ..settings }).await;
-        let service = tower_service(Arc::clone(&gateway.app));
-        let listen = Listen { address, tls: None, connections_max: 256, header_timeout: Duration::from_secs(30) };
-        let door = tokio::spawn(async move {
-            serve::serve(service, listener, &listen, None, Gauge::default(), std::future::pending()).await;
-        });
+        let gateway = reaching(Settings { public_url, ..settings }, Arc::clone(&engine), store).await;
+        let door = open_door(&gateway, listener);
         let azure = Azure::start(options, Arc::clone(&gateway.clock) as Arc<dyn Clock>).await;
         let connection = connect(&gateway, &azure, json!({})).await;
         let url = format!("http://{address}/hooks/azure-devops/{connection}");
-        Self { gateway, azure, connection, url, door }
+        Self { gateway, azure, connection, url, address, engine, door }
+    }
+
+    /// Nobody answers at our door any more.
+    pub(crate) async fn shut(&mut self) {
+        self.door.abort();
+        while TcpStream::connect(self.address).await.is_ok() {
+            tokio::task::yield_now().await;
+        }
+    }
+
+    /// The door is open again.
+    pub(crate) async fn open(&mut self) {
+        let listener = TcpListener::bind(self.address).await.unwrap();
+        self.door = open_door(&self.gateway, listener);
+    }
+
+    /// As after a kill: a gateway on what was durable, and its door is still shut.
+    pub(crate) async fn restart(&mut self) {
+        self.gateway.restart(Arc::clone(&self.engine)).await;
     }
 
     /// Another gateway that reaches the same Azure DevOps and that no hook reaches, on a clock of its own.
     pub(crate) async fn beside(&self) -> (Gateway, ConnectionId) {
-        let gateway = reaching(Settings::default()).await;
+        let (engine, store) = engine();
+        let gateway = reaching(Settings::default(), engine, store).await;
         let connection = connect(&gateway, &self.azure, json!({ "hooks": "manual" })).await;
         (gateway, connection)
     }
@@ -181,8 +218,24 @@ impl Real {
         journal(&self.gateway, Log::Notifications).await.into_iter().map(of).collect()
     }
 
-    /// The events that all deliveries so far became.
+    /// The events that all deliveries so far became, when nothing waits for its order any more.
     pub(crate) async fn events(&self) -> Vec<Event> {
+        self.translate().await;
+        while self.gateway.app.order.holding() > 0 {
+            self.gateway.advance(Duration::from_secs(30));
+            recover::breaks::step(&self.gateway.app).await;
+            self.translate().await;
+        }
+        self.events_so_far().await
+    }
+
+    /// Translates what is due.
+    pub(crate) async fn translate(&self) {
+        while step(&self.gateway.app).await.unwrap().count > 0 {}
+    }
+
+    /// The events that there are.
+    pub(crate) async fn events_so_far(&self) -> Vec<Event> {
         events(&self.gateway).await
     }
 
@@ -224,6 +277,15 @@ async fn journal(gateway: &Gateway, log: Log) -> Vec<Record> {
         after = last.position;
         all.extend(read);
     }
+}
+
+fn open_door(gateway: &Gateway, listener: TcpListener) -> JoinHandle<()> {
+    let service = tower_service(Arc::clone(&gateway.app));
+    let address = listener.local_addr().unwrap();
+    let listen = Listen { address, tls: None, connections_max: 256, header_timeout: Duration::from_secs(30) };
+    tokio::spawn(async move {
+        serve::serve(service, listener, &listen, None, Gauge::default(), std::future::pending()).await;
+    })
 }
 
 /// Whether a call is a listing of all subscriptions of a host, and of which: by its path.
