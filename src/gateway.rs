@@ -102,6 +102,7 @@ impl Gateway {
         workers.spawn(recover::worker::run(Arc::clone(&self.app)));
         workers.spawn(checks::watch::run(Arc::clone(&self.app)));
         workers.spawn(recover::breaks::run(Arc::clone(&self.app)));
+        workers.spawn(recover::quiet::run(Arc::clone(&self.app)));
         let reloading = self.certificates.clone().map(|certificates| tokio::spawn(certificates.watch()));
         serve::run(Arc::clone(&self.app), self.listener, &self.listen, self.certificates, stop).await;
         if let Some(reloading) = reloading {

@@ -14,9 +14,12 @@ pub mod events;
 pub mod first_token;
 pub mod idempotency;
 pub mod notifications;
+pub mod numbers;
 pub mod order;
 pub mod projects;
+pub mod replay;
 pub mod retention;
+pub mod rhythm;
 mod strangers;
 pub mod subscriptions;
 pub mod tokens;
@@ -64,6 +67,8 @@ pub mod kind {
     pub const LOOK: &str = "look";
     /// [`crate::domain::Gap`] by an id made of what is missing.
     pub const GAP: &str = "gap";
+    /// [`rhythm::Rhythm`]s by subscription key, by connection and the first character of the keys.
+    pub const RHYTHM: &str = "rhythm";
     /// Replies kept for a repeated `Idempotency-Key`.
     pub const IDEMPOTENCY: &str = "idempotency";
 }
@@ -112,6 +117,10 @@ pub struct App {
     pub order: order::Order,
     /// What is missing before something that is here.
     pub breaks: breaks::Breaks,
+    /// Which of their notifications the subscriptions delivered.
+    pub numbers: numbers::Numbers,
+    /// How often they speak.
+    pub rhythms: rhythm::Rhythms,
     /// Held while a change of the registry is checked against other records and committed. Versions guard one record;
     /// rules over several (one build provider per project, bindings of a connection being removed) need this. One
     /// gateway owns the store, so a lock in its process is enough.
@@ -152,6 +161,8 @@ impl App {
             arrivals: Arrivals::default(),
             order: order::Order::default(),
             breaks: breaks::Breaks::default(),
+            numbers: numbers::Numbers::default(),
+            rhythms: rhythm::Rhythms::default(),
             changing,
             discovery: discovery::Cache::default(),
             clients: clients::Clients::new(dial),

@@ -28,6 +28,7 @@ pub mod openapi;
 pub mod problem;
 pub mod projects;
 pub mod reconcile_views;
+pub mod replay;
 pub mod reply;
 pub mod routes;
 pub mod stream;

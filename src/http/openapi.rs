@@ -1,6 +1,6 @@
 //! The OpenAPI document: what the rows give, and what all of them share.
 
-use super::{auth::Access, bindings, connections, links, problem::ProblemBody, projects, routes, tokens};
+use super::{auth::Access, bindings, connections, links, problem::ProblemBody, projects, replay, routes, tokens};
 use serde_json::{Map, Value, json};
 use std::sync::LazyLock;
 use utoipa::{OpenApi as _, PartialSchema as _, ToSchema as _};
@@ -44,6 +44,7 @@ fn document() -> Value {
         ("NewBindingBody", bindings::new_schema()),
         ("BindingChangeBody", bindings::change_schema()),
         ("NewTokenBody", tokens::schema()),
+        ("ReplayBody", replay::schema()),
     ] {
         components["schemas"][name] = schema;
     }

@@ -7,7 +7,7 @@ use super::{
     extract::{Call, Segment, call},
     health, hooks, integration, notifications,
     problem::{Kind, Problem},
-    projects, stream, subscriptions, tokens,
+    projects, replay, stream, subscriptions, tokens,
 };
 use std::{convert::Infallible, sync::Arc};
 use utoipa::OpenApi;
@@ -115,6 +115,8 @@ routes! {
 
     get    Read   "v1" / "notifications"                                  => notifications::list;
     get    Read   "v1" / "notifications" / Segment                        => notifications::show;
+    post   Admin  "v1" / "notifications" / Segment / "replay"             => replay::one;
+    post   Admin  "v1" / "replay"                                         => replay::stretch;
     get    Read   "v1" / "events"                                         => events::list;
     get    Read   "v1" / "events" / "stream"                              => stream::follow;
     get    Read   "v1" / "events" / Segment                               => events::show;

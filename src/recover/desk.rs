@@ -68,12 +68,12 @@ impl Desk {
     }
 
     /// Whether somebody asked for this connection.
-    pub(super) fn is_asked_for(&self, connection: ConnectionId) -> bool {
+    pub fn is_asked_for(&self, connection: ConnectionId) -> bool {
         self.requests.lock().unwrap_or_else(PoisonError::into_inner).contains_key(&connection)
     }
 
     /// What was asked for this connection; now it is somebody's.
-    pub(super) fn take(&self, connection: ConnectionId) -> Option<Request> {
+    pub fn take(&self, connection: ConnectionId) -> Option<Request> {
         self.requests.lock().unwrap_or_else(PoisonError::into_inner).remove(&connection)
     }
 

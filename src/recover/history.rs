@@ -251,12 +251,8 @@ impl Look<'_> {
     /// The envelope as it would have been delivered; `None` where the history does not have it, and nothing inside where it
     /// is no event.
     fn found(&self, record: &NotificationRecord) -> Option<Option<Found>> {
-        let mut event: Value = serde_json::from_str(record.event.as_ref()?.get()).ok()?;
-        let Value::Object(members) = &mut event else { return None };
-        members.insert("subscriptionId".to_owned(), record.subscription.clone().into());
-        members.insert("notificationId".to_owned(), record.id.into());
-        let body = serde_json::to_vec(&event).expect("a JSON value is always written");
-        if envelope::peek(&body).is_ok_and(|envelope| envelope.is_test()) {
+        let body = body(record)?;
+        if is_sample(&body) {
             return Some(None);
         }
         let own = self.ours.get(&record.subscription.to_lowercase());
@@ -271,8 +267,22 @@ impl Look<'_> {
     }
 }
 
+/// The envelope with what the history leaves out of it.
+pub(super) fn body(record: &NotificationRecord) -> Option<Vec<u8>> {
+    let mut event: Value = serde_json::from_str(record.event.as_ref()?.get()).ok()?;
+    let members = event.as_object_mut()?;
+    members.insert("subscriptionId".to_owned(), record.subscription.clone().into());
+    members.insert("notificationId".to_owned(), record.id.into());
+    Some(serde_json::to_vec(&event).expect("a JSON value is always written"))
+}
+
+/// Whether it is what the Test button sends.
+pub(super) fn is_sample(body: &[u8]) -> bool {
+    envelope::peek(body).is_ok_and(|envelope| envelope.is_test())
+}
+
 /// Whether it was not here.
-async fn append(app: &App, found: Found) -> Result<bool, Stopped> {
+pub(super) async fn append(app: &App, found: Found) -> Result<bool, Stopped> {
     match intake::recover(app, found).await {
         Ok(receipt) => Ok(receipt.outcome != Outcome::Duplicate),
         Err(intake::Refused::Signature) => Err(Stopped::Gone),

@@ -8,6 +8,7 @@ mod desk;
 mod history;
 mod in_order;
 mod place;
+pub mod quiet;
 mod run;
 mod sweep;
 mod tally;

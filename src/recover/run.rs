@@ -123,14 +123,16 @@ impl Looking<'_> {
     async fn place(&mut self, place: &Place, bindings: &[Binding]) -> Result<(), Stopped> {
         let now = self.app.clock.now();
         let overlap = if self.polls() { GRACE / 5 } else { GRACE };
-        let backfill = now - self.app.settings.backfill;
         let marks: Vec<_> = bindings.iter().map(|own| watermark(self.app, own, place.stream)).collect();
-        let until = |mark: &Option<crate::domain::Watermark>| mark.as_ref().map(|mark| mark.complete_until);
-        let due = marks.iter().map(|mark| until(mark).map_or(backfill, |until| until - overlap)).min().unwrap_or(now);
+        // A new binding is filled with what happened before it, and not left alone since.
+        let fill = now - self.app.settings.backfill;
+        let begins = bindings.iter().zip(&marks).map(|(own, mark)| match mark {
+            Some(mark) => (mark.complete_from, mark.complete_until - overlap),
+            None => (fill.min(own.updated_at), fill.min(own.updated_at)),
+        });
+        let (begun, due) = begins.fold((now, now), |(begun, due), (from, until)| (begun.min(from), due.min(until)));
         let relook = self.request.closely.then(|| now - RELOOK);
-        // Nobody looks back further than a new binding is filled.
-        let begun = marks.iter().map(|mark| mark.as_ref().map_or(backfill, |mark| mark.complete_from)).min();
-        let extra = [self.request.since, relook].into_iter().flatten().min().map(|at| at.max(begun.unwrap_or(at)));
+        let extra = [self.request.since, relook].into_iter().flatten().min().map(|at| at.max(begun));
         let from = extra.map_or(due, |extra| extra.min(due)).max(oldest(self.app));
         // A bookmark is good only for going on where the last look ended.
         let bookmark = marks.iter().map(|mark| mark.as_ref().and_then(|mark| mark.bookmark.clone())).min().flatten();

@@ -35,6 +35,12 @@ use crate::{
 /// it would say more; ids never depend on it.
 pub const MAPPING_VERSION: u32 = 1;
 
+/// The id of the revision of an event: what it tells once more, when today's mapping says something else than yesterday's.
+/// Numbers begin with 1; the event itself is before all of them.
+pub fn revision_id(event: uuid::Uuid, number: u32) -> uuid::Uuid {
+    identity::revision(event, number)
+}
+
 /// What is chosen per installation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {

@@ -46,6 +46,11 @@ pub enum Entity {
         /// Its number; the build's too.
         number: i64,
     },
+    /// A classic release.
+    Release {
+        /// Its number.
+        number: i64,
+    },
     /// A classic deployment.
     Deployment {
         /// The number of its release.
@@ -65,6 +70,7 @@ impl Entity {
             Self::Ref { repository, name, .. } => format!("git/repositories/{repository}/{name}"),
             Self::PullRequest { repository, number } => format!("git/repositories/{repository}/pullRequests/{number}"),
             Self::Run { number } => format!("build/builds/{number}"),
+            Self::Release { number } => format!("release/releases/{number}"),
             Self::Deployment { release, environment, .. } => {
                 format!("release/releases/{release}/environments/{environment}")
             }
@@ -143,6 +149,7 @@ pub struct Place {
 const TICKETS: [&str; 3] =
     ["dev.cdevents.ticket.created.0.0.0", "dev.cdevents.ticket.updated.0.0.0", "dev.cdevents.ticket.closed.0.0.0"];
 const CHANGE_CREATED: &str = "dev.cdevents.change.created.0.0.0";
+const RUN_QUEUED: &str = "dev.cdevents.pipelinerun.queued.0.0.0";
 const RUN_STARTED: &str = "dev.cdevents.pipelinerun.started.0.0.0";
 const TASK_STARTED: &str = "dev.cdevents.taskrun.started.0.0.0";
 
@@ -153,6 +160,7 @@ enum Kind {
     Ref,
     Change,
     RunFinished,
+    TaskStarted,
     TaskFinished,
 }
 
@@ -168,6 +176,7 @@ impl Kind {
                 Some(Self::Change)
             }
             (true, "pipelinerun", "finished") => Some(Self::RunFinished),
+            (true, "taskrun", "started") => Some(Self::TaskStarted),
             (true, "taskrun", "finished") => Some(Self::TaskFinished),
             _ => None,
         }
@@ -177,6 +186,18 @@ impl Kind {
 /// Whether an event of this type moves a ref.
 pub fn moves_a_ref(event_type: &str) -> bool {
     Kind::of(event_type) == Some(Kind::Ref)
+}
+
+/// The ids under which another mapping would have told the same fact: whether a revision closed a work item is a matter of
+/// the settings.
+pub fn otherwise_told(event: &Event) -> Vec<Uuid> {
+    if !event.header.kind.starts_with("dev.cdevents.ticket.") {
+        return Vec::new();
+    }
+    let Ok(kept) = serde_json::from_slice::<Kept<'_>>(&event.json) else { return Vec::new() };
+    let Some(rev) = kept.data.custom_data.azuredevops.rev else { return Vec::new() };
+    let ids = TICKETS.iter().map(|kind| fact(kind, &kept.source, &kept.subject, &format!("rev{rev}")));
+    ids.filter(|id| *id != event.id).collect()
 }
 
 /// Its place; `None` of what has no order, and of what lacks what its place would be told by.
@@ -205,29 +226,20 @@ pub fn place(event: &Event) -> Option<Place> {
             (Entity::PullRequest { repository, number }, told(&[CHANGE_CREATED], &kept.subject, ""), None)
         }
         Kind::RunFinished => {
-            // A release has no beginning of its own, and what was cancelled while it waited never began.
+            if let Some(number) = kept.subject.strip_prefix("release/releases/") {
+                let before = told(&[RUN_QUEUED], &kept.subject, "queued");
+                return kept.at(event, (Entity::Release { number: number.parse().ok()? }, before, None), kind);
+            }
+            // What was cancelled while it waited never began.
             let number = kept.subject.strip_prefix("build/builds/")?.parse().ok()?;
             let began = extras.start_time.is_some() || extras.run.created_date.is_some();
             let before = if began { told(&[RUN_STARTED], &kept.subject, "started") } else { Before::Nothing };
             (Entity::Run { number }, before, None)
         }
+        Kind::TaskStarted => kept.begin(&told)?,
         Kind::TaskFinished => kept.task(&told)?,
     };
-    let need = match (&before, &moved) {
-        (Before::OneOf(ids), _) => ids.first().copied()?,
-        (Before::Head, Some(moved)) => moved.needs(),
-        _ => event.id,
-    };
-    Some(Place {
-        id: event.id,
-        entity,
-        project: kept.source.rsplit('/').next().and_then(|project| project.parse().ok()),
-        time: kept.time.parse().ok(),
-        begun: kept.begun(kind),
-        before,
-        moved,
-        need,
-    })
+    kept.at(event, (entity, before, moved), kind)
 }
 
 /// What is read of an event as it is kept.
@@ -315,6 +327,37 @@ struct Part<'a> {
 }
 
 impl Kept<'_> {
+    /// The place of the event that it was read of.
+    fn at(&self, event: &Event, (entity, before, moved): (Entity, Before, Option<Move>), kind: Kind) -> Option<Place> {
+        let need = match (&before, &moved) {
+            (Before::OneOf(ids), _) => ids.first().copied()?,
+            (Before::Head, Some(moved)) => moved.needs(),
+            _ => event.id,
+        };
+        Some(Place {
+            id: event.id,
+            entity,
+            project: self.source.rsplit('/').next().and_then(|project| project.parse().ok()),
+            time: self.time.parse().ok(),
+            begun: self.begun(kind),
+            before,
+            moved,
+            need,
+        })
+    }
+
+    /// A stage, a job or a deployment that begins: its run or release began before it.
+    fn begin(&self, told: &dyn Fn(&[&str], &str, &str) -> Before) -> Option<(Entity, Before, Option<Move>)> {
+        let mut segments = self.subject.split('/');
+        let (area, _, number) = (segments.next()?, segments.next()?, segments.next()?.parse().ok()?);
+        let (entity, kind, mark) = match area {
+            "release" => (Entity::Release { number }, RUN_QUEUED, "queued"),
+            _ => (Entity::Run { number }, RUN_STARTED, "started"),
+        };
+        let before = told(&[kind], &entity.subject(), mark);
+        Some((entity, before, None))
+    }
+
     fn begun(&self, kind: Kind) -> Option<Timestamp> {
         let extras = &self.data.custom_data.azuredevops;
         let parts = [&extras.stage, &extras.job, &extras.deployment];
@@ -323,6 +366,7 @@ impl Kept<'_> {
             Kind::Ticket => extras.created_date.as_ref(),
             Kind::Change => extras.creation_date.as_ref(),
             Kind::RunFinished => extras.start_time.as_ref().or(extras.run.created_date.as_ref()),
+            Kind::TaskStarted => extras.run.created_date.as_ref(),
             Kind::TaskFinished => {
                 parts.into_iter().find_map(|part| part.start_time.as_ref().or(part.started_on.as_ref()))
             }
@@ -334,6 +378,10 @@ impl Kept<'_> {
     fn reference(&self) -> Option<(Entity, Move)> {
         let extras = &self.data.custom_data.azuredevops;
         let (repository, name) = self.subject.strip_prefix("git/repositories/")?.split_once('/')?;
+        // What the server merges for itself to try it, nobody pushed, and nobody misses.
+        if name.starts_with("refs/pull/") {
+            return None;
+        }
         // Where the vocabulary has a word for it, they are beside its content, and in it where it has none.
         let content = &self.data.subject.content;
         let from = content.old_object_id.as_ref().or(extras.old_object_id.as_ref())?.0.to_string();

@@ -19,6 +19,7 @@ use super::{
 use crate::{
     app::{App, breaks::Break},
     clock::Clock,
+    domain::Notification,
     event::Event,
     store::{Appended, Claimed, Consumer, Entry, Error, Log, PageLimit, Settlement},
 };
@@ -102,6 +103,14 @@ pub async fn step(app: &Arc<App>) -> Result<Settled, Error> {
     let moves = moves.into_iter().zip(&appended).filter(|(_, appended)| is_new(appended));
     remember(app, &translated, &sorted, moves.filter_map(|(moved, _)| moved));
     Ok(Settled { count, lag })
+}
+
+/// What a notification tells by the mapping, the settings and the bindings of this moment.
+///
+/// # Errors
+/// Why it tells nothing, in words.
+pub fn again(app: &App, notification: &Notification) -> Result<Vec<Event>, String> {
+    Translator::new(app).events(notification)
 }
 
 /// What is chosen for translating here.

@@ -21,13 +21,10 @@ use prometheus_client::metrics::gauge::Gauge;
 use serde_json::{Value, json};
 use std::{
     net::SocketAddr,
-    sync::{Arc, OnceLock},
+    sync::{Arc, Mutex, OnceLock},
     time::Duration,
 };
-use tokio::{
-    net::{TcpListener, TcpStream},
-    task::JoinHandle,
-};
+use tokio::{net::TcpListener, task::JoinHandle};
 
 /// The project that most of it is about.
 pub(crate) const SHOP: &str = "Fiber Café";
@@ -74,16 +71,25 @@ pub(crate) struct Real {
     pub(crate) connection: ConnectionId,
     /// Where hooks of ours deliver, without a reason.
     pub(crate) url: String,
-    /// Where it listens, also after it was down.
+    /// Where it listens, also after it was shut.
     address: SocketAddr,
     engine: Arc<dyn Store>,
-    door: JoinHandle<()>,
+    door: Mutex<Option<JoinHandle<()>>>,
 }
 
 impl Drop for Real {
     fn drop(&mut self) {
-        self.door.abort();
+        self.door.lock().unwrap().take().unwrap().abort();
     }
+}
+
+/// Serves a gateway.
+fn open(gateway: &Gateway, listener: TcpListener) -> JoinHandle<()> {
+    let (service, address) = (tower_service(Arc::clone(&gateway.app)), listener.local_addr().unwrap());
+    let listen = Listen { address, tls: None, connections_max: 256, header_timeout: Duration::from_secs(30) };
+    tokio::spawn(async move {
+        serve::serve(service, listener, &listen, None, Gauge::default(), std::future::pending()).await;
+    })
 }
 
 impl Real {
@@ -107,28 +113,14 @@ impl Real {
         let address = listener.local_addr().unwrap();
         let public_url = Some(format!("http://{address}").parse().unwrap());
         let gateway = reaching(Settings { public_url, ..settings }, Arc::clone(&engine), store).await;
-        let door = open_door(&gateway, listener);
+        let door = Mutex::new(Some(open(&gateway, listener)));
         let azure = Azure::start(options, Arc::clone(&gateway.clock) as Arc<dyn Clock>).await;
         let connection = connect(&gateway, &azure, json!({})).await;
         let url = format!("http://{address}/hooks/azure-devops/{connection}");
         Self { gateway, azure, connection, url, address, engine, door }
     }
 
-    /// Nobody answers at our door any more.
-    pub(crate) async fn shut(&mut self) {
-        self.door.abort();
-        while TcpStream::connect(self.address).await.is_ok() {
-            tokio::task::yield_now().await;
-        }
-    }
-
-    /// The door is open again.
-    pub(crate) async fn open(&mut self) {
-        let listener = TcpListener::bind(self.address).await.unwrap();
-        self.door = open_door(&self.gateway, listener);
-    }
-
-    /// As after a kill: a gateway on what was durable, and its door is still shut.
+    /// As after a kill: a gateway on what was durable. Its door is as it was: shut it before, and open it after.
     pub(crate) async fn restart(&mut self) {
         self.gateway.restart(Arc::clone(&self.engine)).await;
     }
@@ -139,6 +131,21 @@ impl Real {
         let gateway = reaching(Settings::default(), engine, store).await;
         let connection = connect(&gateway, &self.azure, json!({ "hooks": "manual" })).await;
         (gateway, connection)
+    }
+
+    /// Nobody reaches the gateway any more.
+    pub(crate) async fn close_door(&self) {
+        let door = self.door.lock().unwrap().take().unwrap();
+        door.abort();
+        assert!(door.await.unwrap_err().is_cancelled());
+        *self.door.lock().unwrap() = Some(tokio::spawn(std::future::pending()));
+    }
+
+    /// It is reached again, at the same address.
+    pub(crate) async fn open_door(&self) {
+        let listener = TcpListener::bind(self.address).await.unwrap();
+        let before = self.door.lock().unwrap().replace(open(&self.gateway, listener));
+        before.unwrap().abort();
     }
 
     pub(crate) fn simulator(&self) -> &Simulator {
@@ -277,15 +284,6 @@ async fn journal(gateway: &Gateway, log: Log) -> Vec<Record> {
         after = last.position;
         all.extend(read);
     }
-}
-
-fn open_door(gateway: &Gateway, listener: TcpListener) -> JoinHandle<()> {
-    let service = tower_service(Arc::clone(&gateway.app));
-    let address = listener.local_addr().unwrap();
-    let listen = Listen { address, tls: None, connections_max: 256, header_timeout: Duration::from_secs(30) };
-    tokio::spawn(async move {
-        serve::serve(service, listener, &listen, None, Gauge::default(), std::future::pending()).await;
-    })
 }
 
 /// Whether a call is a listing of all subscriptions of a host, and of which: by its path.

@@ -63,6 +63,10 @@ pub(super) async fn ask(
                 Ok(Answer::Records(vec![compose::opened(home, &record)]))
             }
             Entity::Run { number } => run(azure, home, &project, *number).await,
+            Entity::Release { number } => {
+                let Some(record) = known(azure.release(&project, *number)).await? else { return Ok(Answer::Unknown) };
+                Ok(Answer::Records(vec![compose::released(home, &record)]))
+            }
             Entity::Deployment { release, environment, attempt } => {
                 let from = found.time.unwrap_or(beginning).saturating_sub(AROUND).unwrap_or(Timestamp::MIN);
                 let to = to.saturating_add(AROUND).unwrap_or(Timestamp::MAX);
@@ -163,7 +167,8 @@ async fn pushes(
             return Ok(Answer::Unknown);
         };
         let is_over = page.items.iter().any(|push| push.id <= after);
-        found.extend(page.items.into_iter().filter(|push| push.id > after && (before == 0 || push.id < before)));
+        let between = |push: &PushRecord| push.id > after && (before == 0 || push.id < before);
+        found.extend(page.items.into_iter().filter(|push| between(push) && compose::is_pushed(push)));
         token = page.next;
         if is_over || token.is_none() {
             break;

@@ -70,7 +70,7 @@ impl<'a> Mender<'a> {
             Entity::Ref { .. } => Stream::Pushes,
             Entity::PullRequest { .. } => Stream::PullRequests,
             Entity::Run { .. } => Stream::Builds,
-            Entity::Deployment { .. } => Stream::Releases,
+            Entity::Release { .. } | Entity::Deployment { .. } => Stream::Releases,
         }
     }
 
@@ -214,7 +214,7 @@ fn what(entity: &Entity) -> String {
     match entity {
         Entity::WorkItem { rev, .. } => format!("revision {}", rev - 1),
         Entity::Ref { name, from, .. } => format!("the push that left {name} at {from}"),
-        Entity::PullRequest { .. } => "its beginning".to_owned(),
+        Entity::PullRequest { .. } | Entity::Release { .. } => "its beginning".to_owned(),
         Entity::Run { .. } => "its beginning, or that of one of its stages or jobs".to_owned(),
         Entity::Deployment { attempt, .. } => format!("the beginning of attempt {attempt}"),
     }

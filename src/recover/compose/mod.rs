@@ -17,7 +17,7 @@ mod work_item;
 
 pub(super) use self::{
     build::{finished, parts, started},
-    git::push,
+    git::{is_pushed, push},
     pull_request::{closed, commented, opened, pushed},
     release::{abandoned, deployment, released},
     work_item::{Change, after, commented as work_item_commented, created, updated, written_as},

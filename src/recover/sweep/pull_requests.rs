@@ -129,7 +129,7 @@ impl Asking<'_> {
     /// Everything of one pull request that is not its beginning, oldest first.
     async fn one(&self, scale: &mut Scale<'_>, own: &PullRequestRecord) -> Result<(), Stopped> {
         let (mut composed, mut suspicious) = self.pushed(scale, own).await?;
-        let end = own.closed.filter(|at| self.window_holds(*at)).and_then(|_| compose::closed(scale.home(), own));
+        let end = own.closed.filter(|at| self.window.holds(*at)).and_then(|_| compose::closed(scale.home(), own));
         if let Some(end) = end {
             let weighed = scale.weigh(vec![end.clone()]).await?;
             suspicious |= weighed.iter().any(super::scale::Weighed::is_suspicious);
@@ -137,15 +137,11 @@ impl Asking<'_> {
         }
         if (suspicious || scale.order.depth != Depth::Evidence) && scale.is_told(COMMENTED) {
             let comments = scale.ask(self.azure.comments(&self.project, &self.repository, own.id)).await?;
-            let within = comments.iter().filter(|comment| self.window_holds(comment.last_updated));
+            let within = comments.iter().filter(|comment| self.window.holds(comment.last_updated));
             composed.extend(within.filter_map(|comment| compose::commented(scale.home(), own, comment)));
         }
         composed.sort_by_key(|composed| composed.at);
         scale.take(composed).await
-    }
-
-    fn window_holds(&self, at: Timestamp) -> bool {
-        self.window.holds(at)
     }
 
     /// The pushes to its source branch within the window, and whether any is missing.
@@ -168,10 +164,15 @@ impl Asking<'_> {
             return Ok((here.collect(), false));
         }
         let iterations = scale.ask(self.azure.iterations(&self.project, &self.repository, own.id)).await?;
-        let later = iterations.iter().filter(|iteration| iteration.id > 1 && self.window_holds(iteration.created));
+        // What is asked once is taken whole, whichever window asked; only what is counted must be the window's.
+        let from = if scale.order.depth == Depth::Everything { self.window.from } else { scale.oldest() };
+        let holds = |at: Timestamp| from <= at && at < self.window.to;
+        let later = iterations.iter().filter(|iteration| iteration.id > 1 && holds(iteration.created));
         let told: Vec<Composed> = later.map(|iteration| compose::pushed(scale.home(), own, iteration)).collect();
         let suspicious = scale.weigh(told.clone()).await?.iter().any(super::scale::Weighed::is_suspicious);
-        scale.remember(&asked);
+        if iterations.iter().all(|iteration| iteration.created < self.window.to) {
+            scale.remember(&asked);
+        }
         Ok((told, suspicious))
     }
 }

@@ -10,9 +10,6 @@ use uuid::Uuid;
 /// Missing pushes that are read and appended in one go.
 const CHUNK: usize = 64;
 
-/// What the server merges for itself to try it: listed like pushes, and told by no hook.
-const MERGE_TRIES: &str = "refs/pull/";
-
 pub(super) async fn sweep(
     scale: &mut Scale<'_>,
     azure: &dyn AzureDevOps,
@@ -23,7 +20,7 @@ pub(super) async fn sweep(
     let (mut missing, mut from) = (Vec::new(), None);
     loop {
         let listed = scale.ask(azure.pushes(&project, &id, window, page(from))).await?;
-        let told: Vec<&PushRecord> = listed.items.iter().filter(|push| is_told(push)).collect();
+        let told: Vec<&PushRecord> = listed.items.iter().filter(|push| compose::is_pushed(push)).collect();
         let composed = told.iter().map(|push| compose::push(scale.home(), repository, push)).collect();
         let weighed = scale.weigh(composed).await?;
         let looks = scale.order.mending == Mending::Look;
@@ -48,8 +45,4 @@ pub(super) async fn sweep(
         scale.take(read.iter().map(|push| compose::push(scale.home(), repository, push)).collect()).await?;
     }
     Ok(())
-}
-
-fn is_told(push: &PushRecord) -> bool {
-    !push.ref_updates.iter().all(|update| update.name.starts_with(MERGE_TRIES))
 }

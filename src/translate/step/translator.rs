@@ -17,6 +17,8 @@ use std::{
 /// The event type that tells that a run began; older servers have none.
 const RUN_STATE_CHANGED: &str = "ms.vss-pipelines.run-state-changed-event";
 
+const CONNECTION_REMOVED: &str = "its connection was removed";
+
 /// One notification as events.
 pub(super) struct Translated {
     pub(super) connection: ConnectionId,
@@ -57,19 +59,11 @@ impl<'a> Translator<'a> {
         if notification.disposition != Disposition::Accepted {
             return Ok(translated);
         }
-        let kept = self.directory.connections.get(&notification.connection).ok_or("its connection was removed")?;
-        let context = Context {
-            connection: notification.connection,
-            source: &kept.record.url,
-            notification: id,
-            reason: notification.reason,
-            recovered: notification.recovered,
-            bindings: self.directory.selecting(notification.connection),
-            settings: &self.settings,
-        };
-        translated.events = catch_unwind(AssertUnwindSafe(|| translate(&notification.body, &context)))
-            .map_err(|_| "translating it panicked; please report the notification".to_owned())?
-            .map_err(|error| error.to_string())?;
+        translated.events = self.events(&notification)?;
+        let kept = self.directory.connections.get(&notification.connection).ok_or(CONNECTION_REMOVED)?;
+        if claimed.attempt == 1 && hold::is_ordered(&kept.record) {
+            self.listen(&notification);
+        }
         if hold::is_ordered(&kept.record) && !self.app.settings.order_wait.is_zero() {
             let candidate = &mut translated.candidate;
             candidate.places = hold::places(&translated.events, || self.runs_are_told(notification.connection));
@@ -79,6 +73,36 @@ impl<'a> Translator<'a> {
         }
         Ok(translated)
     }
+    /// What it tells, by the mapping, the settings and the bindings of this moment.
+    pub(super) fn events(&self, notification: &Notification) -> Result<Vec<Event>, String> {
+        let kept = self.directory.connections.get(&notification.connection).ok_or(CONNECTION_REMOVED)?;
+        let context = Context {
+            connection: notification.connection,
+            source: &kept.record.url,
+            notification: notification.id,
+            reason: notification.reason,
+            recovered: notification.recovered,
+            bindings: self.directory.selecting(notification.connection),
+            settings: &self.settings,
+        };
+        catch_unwind(AssertUnwindSafe(|| translate(&notification.body, &context)))
+            .map_err(|_| "translating it panicked; please report the notification".to_owned())?
+            .map_err(|error| error.to_string())
+    }
+
+    /// What a delivery of a subscription of ours says besides its event: that it speaks, and its number.
+    fn listen(&self, notification: &Notification) {
+        let (connection, key) = (notification.connection, notification.verified.subscription_key.as_str());
+        let (Some(id), Some(number)) = (&notification.subscription_id, notification.notification_id) else { return };
+        if !self.directory.knows_subscription(connection, key, id) {
+            return;
+        }
+        self.app.numbers.saw((connection, id.to_lowercase()), number, notification.received_at);
+        if notification.recovered.is_none() {
+            self.app.rhythms.spoke(connection, key, notification.received_at);
+        }
+    }
+
     /// Whether anything tells that runs begin: a server that cannot delivers their end alone.
     fn runs_are_told(&self, connection: ConnectionId) -> bool {
         let mut subscriptions = self.directory.subscriptions_of(connection);

@@ -8,6 +8,7 @@ mod faults;
 pub(crate) mod faulty;
 mod hooks;
 mod panics;
+mod replay;
 mod resources;
 mod scripted;
 mod signatures;

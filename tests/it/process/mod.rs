@@ -6,6 +6,7 @@ mod crash;
 mod doctor;
 mod doors;
 mod package;
+mod replay;
 mod resume;
 mod secrets;
 mod simulate;

@@ -5,7 +5,7 @@ use hookwell::{
     app::kind,
     domain::{Gap, Recovered},
     event::Event,
-    recover::breaks,
+    recover::{breaks, quiet},
     simulator::{Failing, Odds, Rule, When},
     store::Registry as _,
 };
@@ -324,4 +324,40 @@ proptest! {
             assert_eq!(shop.gaps(), []);
         });
     }
+}
+
+#[tokio::test]
+async fn a_number_that_is_left_out_comes_back_by_the_history() {
+    let shop = Shop::start().await;
+    let (app, mut watch) = (&shop.real.gateway.app, quiet::Watch::default());
+    let before = shop.create_item().await;
+    shop.real.simulator().fail(|faults| faults.hooks.stuck = Odds::probability(1.0));
+    let stuck = shop.create_item().await;
+    shop.real.simulator().fail(|faults| faults.hooks.stuck = Odds::probability(0.0));
+    let after = shop.create_item().await;
+    quiet::step(app, &mut watch).await;
+    let there = |events: &[Event]| [before, stuck, after].map(|item| revisions(events, item).len());
+    assert_eq!(there(&shop.real.events().await), [1, 0, 1], "it may be on its way");
+    shop.pass(300).await;
+    quiet::step(app, &mut watch).await;
+    let events = shop.real.events().await;
+    assert_eq!(there(&events), [1, 1, 1]);
+    let found = events.iter().find(|event| event.header.recovered.is_some()).unwrap();
+    assert_eq!(found.header.recovered, Some(Recovered::History));
+}
+
+#[tokio::test]
+async fn a_subscription_that_falls_silent_is_looked_at_and_its_rhythm_survives_a_start() {
+    let shop = Shop::start().await;
+    let (app, mut watch) = (&shop.real.gateway.app, quiet::Watch::default());
+    for _ in 0..10 {
+        shop.create_item().await;
+        shop.pass(600).await;
+        quiet::step(app, &mut watch).await;
+    }
+    assert!(!app.recover.is_asked_for(shop.real.connection));
+    assert!(!shop.real.gateway.store.list(kind::RHYTHM).is_empty());
+    shop.pass(3_000).await;
+    quiet::step(app, &mut watch).await;
+    assert!(app.recover.is_asked_for(shop.real.connection));
 }

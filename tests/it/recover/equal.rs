@@ -30,7 +30,7 @@ async fn minute(real: &Real) {
 }
 
 /// Everything that can happen to what is bound, each thing by itself.
-async fn everything_happens(real: &Real) {
+pub(super) async fn everything_happens(real: &Real) {
     let simulator = real.simulator().clone();
     let project = simulator.project(SHOP).unwrap();
     let web = simulator.repository(project, "web shop").unwrap();

@@ -1,6 +1,10 @@
 //! What hooks lose comes back: once each, whichever way.
 
 mod equal;
+mod losses;
+mod outage;
+mod polled;
+mod worker;
 
 use crate::{
     harness::Gateway,
