@@ -9,6 +9,8 @@ mod network;
 mod paging;
 mod patience;
 mod reading;
+mod record_answers;
+mod records;
 mod scripted;
 mod simulated;
 mod versions;
