@@ -6,11 +6,13 @@
 )]
 
 mod azure;
+mod backfill;
 mod client;
 mod dispatch;
 mod doctor;
 mod harness;
 mod http;
+mod ledger;
 mod process;
 mod real;
 mod reconcile;

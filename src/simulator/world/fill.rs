@@ -6,6 +6,7 @@ use super::{
     next,
 };
 use jiff::{SignedDuration, Timestamp};
+use serde::Deserialize;
 use serde_json::json;
 use uuid::Uuid;
 
@@ -19,13 +20,17 @@ const OPEN_ITEMS: usize = 50;
 ///
 /// Ids grow with time as real ones do, so the past can only be written where nothing has happened yet: begin a simulation
 /// that is old already ([`super::super::Options::age_days`]), or move its clock.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Fill {
     /// Pushes of one commit each.
+    #[serde(default)]
     pub pushes: usize,
     /// Builds, all of them finished.
+    #[serde(default)]
     pub builds: usize,
     /// Revisions of work items.
+    #[serde(default)]
     pub revisions: usize,
     /// When it begins.
     pub from: Timestamp,
