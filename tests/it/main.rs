@@ -8,6 +8,7 @@
 mod azure;
 mod backfill;
 mod client;
+mod dispatch;
 mod doctor;
 mod harness;
 mod http;
