@@ -12,6 +12,7 @@ pub mod event;
 pub mod config;
 pub mod metrics;
 pub mod secrets;
+pub mod sink;
 pub mod store;
 pub mod translate;
 

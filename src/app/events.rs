@@ -2,7 +2,7 @@
 
 use super::App;
 use crate::{
-    domain::{ConnectionId, Slug},
+    domain::{ConnectionId, Slug, TypePattern},
     event::{Event, Header},
     store::{Error, Log, PAGE_RECORDS_MAX, PageLimit, Position},
 };
@@ -14,34 +14,6 @@ pub const SCANNED_RECORDS_MAX: usize = 10_000;
 const READ_BYTES_MAX: usize = 4 << 20;
 /// Bytes of events on one page; the event that reaches it is the last.
 const PAGE_BYTES_MAX: usize = 8 << 20;
-
-/// One of the `type` filter's patterns.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TypePattern(String);
-
-impl TypePattern {
-    /// From a type, with or without its version, or the beginning of one followed by `*`.
-    pub fn new(text: &str) -> Self {
-        Self(text.to_owned())
-    }
-
-    fn matches(&self, kind: &str) -> bool {
-        match self.0.strip_suffix('*') {
-            Some(prefix) => kind.starts_with(prefix),
-            None => kind == self.0 || without_version(kind) == self.0,
-        }
-    }
-}
-
-/// `dev.cdevents.change.merged.0.3.0` without its version; a type that has none as it is.
-fn without_version(kind: &str) -> &str {
-    let mut parts = kind.rsplitn(4, '.');
-    let is_version = parts.by_ref().take(3).all(|part| part.starts_with(|first: char| first.is_ascii_digit()));
-    match parts.next() {
-        Some(rest) if is_version => rest,
-        _ => kind,
-    }
-}
 
 /// Which events are wanted; everything that is set must hold.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -139,28 +111,6 @@ pub async fn page_or_wait(
             changed = tail.changed() => if changed.is_err() { return Ok(page) },
             () = &mut patience => return Ok(page),
             _ = stopping.wait_for(|stopping| *stopping) => return Ok(page),
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_type_matches_with_and_without_its_version_and_by_its_beginning() {
-        for (pattern, kind, matches) in [
-            ("dev.cdevents.change.merged.0.3.0", "dev.cdevents.change.merged.0.3.0", true),
-            ("dev.cdevents.change.merged", "dev.cdevents.change.merged.0.3.0", true),
-            ("dev.cdevents.change.merged", "dev.cdevents.change.merged.0.3.0-draft", true),
-            ("dev.cdevents.change.merged.0", "dev.cdevents.change.merged.0.3.0", false),
-            ("dev.cdevents.change", "dev.cdevents.change.merged.0.3.0", false),
-            ("dev.cdevents.change.*", "dev.cdevents.change.merged.0.3.0", true),
-            ("dev.cdevents.*", "dev.cdeventsx.azuredevops-tag.created.0.1.0", false),
-            ("*", "anything", true),
-            ("anything", "anything", true),
-        ] {
-            assert_eq!(TypePattern::new(pattern).matches(kind), matches, "{pattern} {kind}");
         }
     }
 }

@@ -59,6 +59,8 @@ pub mod kind {
     pub const WATERMARK: &str = "watermark";
     /// [`crate::domain::Gap`] by an id made of what is missing.
     pub const GAP: &str = "gap";
+    /// [`crate::domain::Sink`] by id.
+    pub const SINK: &str = "sink";
     /// Replies kept for a repeated `Idempotency-Key`.
     pub const IDEMPOTENCY: &str = "idempotency";
 }
