@@ -24,6 +24,12 @@ pub enum Error {
         /// What went wrong.
         said: String,
     },
+    /// Nothing was attempted, and this does not count as an attempt: the sink is to be left alone for so long.
+    #[error("it takes no more now")]
+    Held {
+        /// How long.
+        after: Duration,
+    },
     /// The sink wants no events any more.
     #[error("{said}")]
     Gone {
@@ -76,9 +82,13 @@ impl Error {
     /// With its text cut to [`SAID_CHARS_MAX`].
     #[must_use]
     pub fn bounded(mut self) -> Self {
-        let (Self::Transient { said, .. } | Self::Permanent { said } | Self::Gone { said }) = &mut self;
-        if said.chars().count() > SAID_CHARS_MAX {
-            *said = said.chars().take(SAID_CHARS_MAX).collect();
+        match &mut self {
+            Self::Transient { said, .. } | Self::Permanent { said } | Self::Gone { said } => {
+                if let Some((end, _)) = said.char_indices().nth(SAID_CHARS_MAX) {
+                    said.truncate(end);
+                }
+            }
+            Self::Held { .. } => {}
         }
         self
     }

@@ -7,11 +7,14 @@
 mod attempt;
 mod outgoing;
 mod secrets;
+mod webhook;
+pub mod wire;
 
 pub use self::{
     attempt::{ANSWER_BYTES_MAX, Attempt, Error, SAID_CHARS_MAX},
     outgoing::Outgoing,
     secrets::Secrets,
+    webhook::{new_secret, secret_is_good},
 };
 
 use crate::{
@@ -61,8 +64,8 @@ pub struct Unusable(pub String);
 /// # Errors
 /// What is wrong with its settings or secrets.
 pub fn open(sink: &domain::Sink, secrets: &Secrets, tools: &Tools) -> Result<Arc<dyn Sink>, Unusable> {
-    let _ = (secrets, tools);
     match &sink.target {
+        Target::Webhook(settings) => Ok(Arc::new(webhook::Engine::new(sink, settings, secrets, tools)?)),
         other => Err(Unusable(format!("this release has no engine for {}", other.word()))),
     }
 }

@@ -42,6 +42,11 @@ impl Limits {
     }
 }
 
+/// `Retry-After` alone, of any server.
+pub(crate) fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
+    Limits::read(headers, now).retry_after
+}
+
 fn date(text: &str) -> Option<Timestamp> {
     DateTimeParser::new().parse_timestamp(text).ok()
 }

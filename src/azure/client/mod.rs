@@ -51,6 +51,9 @@ pub use self::{
     tls::use_ring,
 };
 
+// What any speaker of HTTP needs: the sinks are others.
+pub(crate) use self::{limits::retry_after, redaction::Redaction, unreachable::unreachable_words};
+
 use async_trait::async_trait;
 use jiff::Timestamp;
 use std::sync::Arc;
