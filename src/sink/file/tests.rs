@@ -40,7 +40,7 @@ async fn files_are_put_aside_by_size_and_the_oldest_is_deleted() {
     let at = |name: &str| directory.path().join(name);
     let sink = files(directory.path());
     let mut next = 0;
-    for size in [1, 7, 150, 3] {
+    for size in [1, 7, 400, 3] {
         let batch: Vec<_> = (next..next + size).map(outgoing).collect();
         next += size;
         assert!(sink.deliver(&batch).await.iter().all(|attempt| attempt.result.is_ok()));
@@ -49,7 +49,7 @@ async fn files_are_put_aside_by_size_and_the_oldest_is_deleted() {
     let all = [oldest.as_slice(), &before, &current].concat();
     let kept: Vec<u64> = (next - all.len() as u64..next).collect();
     assert_eq!(all, kept, "what is kept is the end, in order, without a gap");
-    assert!(!oldest.is_empty() && !before.is_empty() && !current.is_empty() && all.len() < 161);
+    assert!(!oldest.is_empty() && !before.is_empty() && !current.is_empty() && all.len() < 411);
     assert!(!at("events.jsonl.3").exists());
     for name in ["events.jsonl.2", "events.jsonl.1", "events.jsonl"] {
         assert!(fs::metadata(at(name)).unwrap().len() <= ROTATE_BYTES_MIN, "{name}");

@@ -9,7 +9,7 @@ mod network;
 mod paging;
 mod patience;
 mod reading;
-mod scripted;
+pub(crate) mod scripted;
 mod simulated;
 mod versions;
 
