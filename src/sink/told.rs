@@ -91,7 +91,8 @@ impl Told {
     pub(super) fn revision(&self) -> Option<Cow<'_, str>> {
         let known = self.deployment("/revision").and_then(text).or_else(|| self.azure("/sourceVersion"));
         let known = known.filter(|sha| is_sha(sha)).map(Cow::Borrowed);
-        known.or_else(|| self.linked_commit().map(Cow::Borrowed)).or_else(|| self.commit_of_artifact().map(Cow::Owned))
+        let linked = || self.linked_commit().map(Cow::Borrowed);
+        known.or_else(linked).or_else(|| self.origin_of_artifact().map(|(_, sha)| Cow::Owned(sha)))
     }
 
     fn linked_commit(&self) -> Option<&str> {
@@ -100,13 +101,14 @@ impl Told {
         commit["target"]["domainId"].as_str()?.rsplit(':').next().filter(|sha| is_sha(sha))
     }
 
-    /// `pkg:generic/p/c@1?vcs_url=git%2Bhttps%3A%2F%2F…%40{sha}`
-    fn commit_of_artifact(&self) -> Option<String> {
+    /// Repository and commit of `pkg:generic/p/c@1?vcs_url=git%2Bhttps%3A%2F%2F…%40{sha}`.
+    fn origin_of_artifact(&self) -> Option<(String, String)> {
         let (_, qualifiers) = self.content("/artifactId")?.split_once('?')?;
         let qualifiers = qualifiers.split_once('#').map_or(qualifiers, |(before, _)| before);
         let address = qualifiers.split('&').find_map(|pair| pair.strip_prefix("vcs_url="))?;
         let address = percent_encoding::percent_decode_str(address).decode_utf8().ok()?;
-        address.rsplit_once('@').map(|(_, sha)| sha.to_owned()).filter(|sha| is_sha(sha))
+        let (repository, sha) = address.strip_prefix("git+")?.rsplit_once('@').filter(|(_, sha)| is_sha(sha))?;
+        Some((repository.to_owned(), sha.to_owned()))
     }
 
     /// The branch it came from, without `refs/heads/`.
@@ -118,10 +120,9 @@ impl Told {
     pub(super) fn repository(&self) -> Option<Cow<'_, str>> {
         let known = self.deployment("/repository/url").and_then(text);
         let known = known.or_else(|| self.azure("/repository/url")).or_else(|| self.azure("/repository/remoteUrl"));
-        known.map(Cow::Borrowed).or_else(|| {
-            let id = self.azure("/repositoryId")?;
-            Some(Cow::Owned(format!("{}/_git/{id}", self.source())))
-        })
+        let known = known.map(Cow::Borrowed);
+        let by_id = || self.azure("/repositoryId").map(|id| Cow::Owned(format!("{}/_git/{id}", self.source())));
+        known.or_else(|| self.origin_of_artifact().map(|(repository, _)| Cow::Owned(repository))).or_else(by_id)
     }
 }
 

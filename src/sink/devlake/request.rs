@@ -31,7 +31,7 @@ pub(super) fn request(event: &Told, settings: &DevLake) -> Result<Option<Request
     match event.kind() {
         "dev.cdevents.service.deployed" | "dev.cdevents.service.upgraded" | "dev.cdevents.service.rolledback" => {
             let environment = event.content("/environment/id").ok_or("the deployment names no environment")?;
-            deployment(event, settings, environment, "SUCCESS")
+            deployment(event, settings, Deployed { name: event.subject(), environment, result: "SUCCESS" })
         }
         "dev.cdevents.pipelinerun.finished" | "dev.cdevents.taskrun.finished" => run(event, settings),
         "dev.cdevents.change.created" | "dev.cdevents.change.updated" | "dev.cdevents.change.reviewed" => {
@@ -64,7 +64,7 @@ fn run(event: &Told, settings: &DevLake) -> Result<Option<Request>, String> {
     let name = event.content("/taskName").map_or_else(|| pipeline.to_owned(), |task| format!("{pipeline}/{task}"));
     let ruled = event.deployment("/environment").and_then(text).filter(|_| result == "FAILURE");
     match settings.pipelines.get(&name).map(String::as_str).or(ruled) {
-        Some(environment) => deployment(event, settings, environment, result),
+        Some(environment) => deployment(event, settings, Deployed { name: &name, environment, result }),
         None => Ok(None),
     }
 }
@@ -99,12 +99,16 @@ struct DeploymentCommit<'a> {
     finished_date: String,
 }
 
-fn deployment(
-    event: &Told,
-    settings: &DevLake,
-    environment: &str,
-    result: &str,
-) -> Result<Option<Request>, String> {
+/// What was deployed where, and how it went.
+struct Deployed<'a> {
+    /// The service, or the pipeline and stage.
+    name: &'a str,
+    environment: &'a str,
+    result: &'a str,
+}
+
+fn deployment(event: &Told, settings: &DevLake, deployed: Deployed<'_>) -> Result<Option<Request>, String> {
+    let Deployed { name, environment, result } = deployed;
     let sha = event.revision().ok_or("the deployment names no commit")?;
     let repository = event.repository().ok_or("the deployment names no repository")?;
     let finished = finished(event).ok_or("the deployment has no date")?;
@@ -116,11 +120,11 @@ fn deployment(
         format!("DevLake has no environment for `{name}`; name one in the sink's `environments`")
     })?;
     let message = event.deployed("/commits").first().and_then(|commit| text(&commit["message"]));
-    let name = format!("{} to {environment}", event.content("/pipelineName").unwrap_or(event.subject()));
+    let title = cut(&format!("{name} to {environment}"));
     let body = Deployment {
-        id: deployment_id(event, environment),
-        display_title: cut(&name),
-        name: cut(&name),
+        id: deployment_id(event, name, environment),
+        display_title: title.clone(),
+        name: title,
         result,
         environment: known,
         original_environment: environment,
@@ -154,12 +158,12 @@ fn guessed(environment: &str) -> Option<&'static str> {
     }
 }
 
-/// The run that deployed and where to, so that the run and the deployment that came of it are one row; without a run the
-/// event itself. The place is part of it since two projects count their releases each for themselves.
-fn deployment_id(event: &Told, environment: &str) -> String {
+/// The run that deployed, what and where to, so that a run that is done again is the same row and two services of one run
+/// are two; without a run the event itself.
+fn deployment_id(event: &Told, name: &str, environment: &str) -> String {
     let run = event.azure_number("/buildId").or_else(|| event.azure_number("/run/id"));
     match run {
-        Some(run) => format!("{}/build/builds/{run}/{environment}", event.source()),
+        Some(run) => cut(&format!("{}/build/builds/{run}/{environment}/{name}", event.source())),
         None => event.text("/id").unwrap_or_default().to_owned(),
     }
 }

@@ -223,7 +223,7 @@ async fn what_is_told_twice_is_one_row_and_an_end_stays() {
     assert!(issues.iter().all(|row| row["status"] == "DONE" && row["resolutionDate"].is_string()), "{issues:?}");
     let deployments = plugin.rows("deployments");
     let result = |id: &str| deployments.iter().filter(|row| row["id"].as_str().unwrap().ends_with(id)).count();
-    assert_eq!((result("/build/builds/4711/production"), result("/build/builds/4711/test")), (1, 1));
+    assert_eq!((result("/4711/production/storefront"), result("/4711/test/storefront-ci")), (1, 1));
 }
 
 #[tokio::test]
