@@ -5,6 +5,7 @@ use crate::{
     azure::client::{Dialer, use_ring},
     clock::{Clock, SystemClock},
     config::{Environment, Options},
+    dispatch,
     reconcile::worker,
     secrets::{KeyError, Keys},
     serve::{self, Certificates, TlsError},
@@ -97,6 +98,7 @@ impl Gateway {
     pub async fn run(self, stop: impl Future<Output = ()>) {
         let mut workers = JoinSet::new();
         workers.spawn(step::run(Arc::clone(&self.app)));
+        workers.spawn(dispatch::run(Arc::clone(&self.app)));
         workers.spawn(retention::run(Arc::clone(&self.app)));
         workers.spawn(worker::run(Arc::clone(&self.app)));
         workers.spawn(checks::watch::run(Arc::clone(&self.app)));

@@ -18,6 +18,7 @@ pub mod translate;
 
 // What the program does.
 pub mod app;
+pub mod dispatch;
 pub mod intake;
 pub mod reconcile;
 

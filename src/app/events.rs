@@ -6,6 +6,7 @@ use crate::{
     event::{Event, Header},
     store::{Error, Log, PAGE_RECORDS_MAX, PageLimit, Position},
 };
+use jiff::Timestamp;
 use std::time::Duration;
 
 /// Most records that one request looks at: a filter that matches nothing must not read the whole log in one go.
@@ -113,4 +114,20 @@ pub async fn page_or_wait(
             _ = stopping.wait_for(|stopping| *stopping) => return Ok(page),
         }
     }
+}
+
+/// The place before the first event that was recorded at this time or later. Times grow with places but for a clock that
+/// was set back, and then the place is near.
+pub async fn before(app: &App, time: Timestamp) -> Result<Position, Error> {
+    let (mut low, mut high) = (app.store.trimmed(Log::Events).0, app.store.tail(Log::Events).borrow().0);
+    let one = PageLimit { records_max: 1, body_bytes_max: 1 };
+    while low < high {
+        let middle = low + (high - low) / 2;
+        let record = app.store.read(Log::Events, Position(middle), one).await?;
+        match record.first() {
+            Some(record) if record.time < time => low = record.position.0,
+            _ => high = middle,
+        }
+    }
+    Ok(Position(low))
 }

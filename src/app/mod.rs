@@ -15,6 +15,7 @@ pub mod idempotency;
 pub mod notifications;
 pub mod projects;
 pub mod retention;
+pub mod sinks;
 mod strangers;
 pub mod subscriptions;
 pub mod tokens;
@@ -29,6 +30,7 @@ use crate::{
     azure::client::Dial,
     clock::Clock,
     config::Settings,
+    dispatch::Board,
     metrics::Metrics,
     reconcile::Upkeep,
     secrets::{DerivingKey, Keys, Unopenable},
@@ -103,6 +105,8 @@ pub struct App {
     pub upkeep: Upkeep,
     /// When notifications last arrived.
     pub arrivals: Arrivals,
+    /// How the sinks are doing, and the way to tell their workers that something has changed.
+    pub dispatch: Board,
     /// Held while a change of the registry is checked against other records and committed. Versions guard one record;
     /// rules over several (one build provider per project, bindings of a connection being removed) need this. One
     /// gateway owns the store, so a lock in its process is enough.
@@ -140,6 +144,7 @@ impl App {
             reconcile: Notify::new(),
             upkeep: Upkeep::default(),
             arrivals: Arrivals::default(),
+            dispatch: Board::default(),
             changing,
             discovery: discovery::Cache::default(),
             clients: clients::Clients::new(dial),

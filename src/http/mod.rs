@@ -29,6 +29,7 @@ pub mod projects;
 pub mod reconcile_views;
 pub mod reply;
 pub mod routes;
+pub mod sinks;
 pub mod stream;
 pub mod subscription_views;
 pub mod subscription_words;

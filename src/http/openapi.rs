@@ -1,6 +1,6 @@
 //! The OpenAPI document: what the rows give, and what all of them share.
 
-use super::{auth::Access, bindings, connections, links, problem::ProblemBody, projects, routes, tokens};
+use super::{auth::Access, bindings, connections, links, problem::ProblemBody, projects, routes, sinks, tokens};
 use serde_json::{Map, Value, json};
 use std::sync::LazyLock;
 use utoipa::{OpenApi as _, PartialSchema as _, ToSchema as _};
@@ -44,6 +44,10 @@ fn document() -> Value {
         ("NewBindingBody", bindings::new_schema()),
         ("BindingChangeBody", bindings::change_schema()),
         ("NewTokenBody", tokens::schema()),
+        ("NewSinkBody", sinks::new_schema()),
+        ("SinkChangeBody", sinks::change_schema()),
+        ("SinkTestBody", sinks::test_schema()),
+        ("ReplayBody", sinks::replay_schema()),
     ] {
         components["schemas"][name] = schema;
     }
@@ -237,6 +241,7 @@ list only. A cursor whose successors have passed their retention answers 410.";
 const TAGS: &[(&str, &str)] = &[
     ("hooks", "Where Azure DevOps delivers."),
     ("events", "What was received, in a standard form."),
+    ("sinks", "Where events are pushed, and what became of each there."),
     ("notifications", "What was received, as it came, and what became of it."),
     ("integration", "Azure DevOps as a whole."),
     ("connections", "Organizations and collections of Azure DevOps."),

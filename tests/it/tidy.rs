@@ -7,7 +7,7 @@ use std::{
 
 /// The floor of each module; imports go down only, and siblings on floor 1 do not import each other.
 /// `translate::step` is a floor above the pure translation beside it.
-const FLOORS: [(&str, u8); 23] = [
+const FLOORS: [(&str, u8); 24] = [
     ("cli", 4),
     ("demo", 4),
     ("gateway", 4),
@@ -16,6 +16,7 @@ const FLOORS: [(&str, u8); 23] = [
     ("http", 3),
     ("simulator", 3),
     ("app", 2),
+    ("dispatch", 2),
     ("intake", 2),
     ("reconcile", 2),
     ("translate::step", 2),
