@@ -2,7 +2,8 @@
 //!
 //! A call that went well is on the disk. A line that a crash tore stays where it is, ends with its line and is followed
 //! by the same event whole. The file is opened by its name below the configured directory alone, and never through a
-//! link: whoever may make sinks may write nowhere else. One sink a file: the file is locked, and a second writer is told.
+//! link: whoever may make sinks may write nowhere else. It is open and locked for the length of a call, so several sinks
+//! may write to one file, and whoever rotates files on their own does no harm.
 
 mod folder;
 
@@ -10,10 +11,11 @@ use self::folder::Folder;
 use super::{Attempt, Error, Outgoing, Sink, Tools, Unusable, judged::alike};
 use crate::{clock::Clock, domain::FileLog};
 use async_trait::async_trait;
+use bytes::Bytes;
 use std::{
     fs::File,
     io::{self, Write as _},
-    sync::{Arc, Mutex, PoisonError},
+    sync::Arc,
     time::Duration,
 };
 
@@ -30,14 +32,14 @@ pub(super) const FILES_KEPT_MAX: u32 = 1_000;
 
 /// A file and those before it.
 pub(super) struct Files {
-    inner: Arc<Mutex<Inner>>,
+    place: Arc<Place>,
     clock: Arc<dyn Clock>,
 }
 
-struct Inner {
+/// Which file, and when it is put aside.
+struct Place {
     folder: Folder,
     settings: FileLog,
-    current: Option<Current>,
 }
 
 /// The file that is written to: open, locked, ending with a whole line of this many bytes in all.
@@ -54,13 +56,15 @@ impl Files {
             return unusable("this gateway has no directory for files of sinks");
         };
         if !plain(&settings.name) {
-            return unusable("the file's name must be of letters, figures, dots, dashes and underscores, and begin with none of the signs");
+            return unusable(
+                "the file's name must be of letters, figures, dots, dashes and underscores, and begin with none of the signs",
+            );
         }
         if settings.rotate_bytes < ROTATE_BYTES_MIN || settings.files_kept > FILES_KEPT_MAX {
             return unusable("a file is put aside at 4096 bytes or more, and at most 1000 are kept");
         }
-        let inner = Inner { folder: Folder::at(directory), settings: settings.clone(), current: None };
-        Ok(Self { inner: Arc::new(Mutex::new(inner)), clock: Arc::clone(&tools.clock) })
+        let place = Place { folder: Folder::at(directory), settings: settings.clone() };
+        Ok(Self { place: Arc::new(place), clock: Arc::clone(&tools.clock) })
     }
 }
 
@@ -71,31 +75,22 @@ fn plain(name: &str) -> bool {
         && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte))
 }
 
-impl Inner {
-    fn write(&mut self, lines: &[bytes::Bytes]) -> io::Result<()> {
-        // Whatever went wrong, the next call begins with the file as it is on the disk.
-        let mut current = match self.current.take() {
-            Some(current) => current,
-            None => self.folder.current(&self.settings.name)?,
-        };
+impl Place {
+    fn write(&self, lines: &[Bytes]) -> io::Result<()> {
+        let Self { folder, settings } = self;
+        let mut current = folder.current(&settings.name)?;
         let mut unwritten = Vec::new();
-        let mut size = current.bytes;
         for line in lines {
-            let bytes = line.len() as u64 + 1;
-            if size > 0 && size + bytes > self.settings.rotate_bytes {
+            let bytes = (unwritten.len() + line.len() + 1) as u64;
+            if current.bytes + bytes > settings.rotate_bytes && current.bytes + unwritten.len() as u64 > 0 {
                 current.append(&std::mem::take(&mut unwritten))?;
-                drop(current);
-                self.folder.rotate(&self.settings.name, self.settings.files_kept)?;
-                current = self.folder.current(&self.settings.name)?;
-                size = current.bytes;
+                folder.rotate(&settings.name, settings.files_kept)?;
+                current = folder.current(&settings.name)?;
             }
             unwritten.extend_from_slice(line);
             unwritten.push(b'\n');
-            size += bytes;
         }
-        current.append(&unwritten)?;
-        self.current = Some(current);
-        Ok(())
+        current.append(&unwritten)
     }
 }
 
@@ -120,8 +115,8 @@ impl Sink for Files {
     async fn deliver(&self, batch: &[Outgoing]) -> Vec<Attempt> {
         let begun = self.clock.monotonic();
         let lines: Vec<_> = batch.iter().map(|event| event.json.clone()).collect();
-        let inner = Arc::clone(&self.inner);
-        let write = move || inner.lock().unwrap_or_else(PoisonError::into_inner).write(&lines);
+        let place = Arc::clone(&self.place);
+        let write = move || place.write(&lines);
         let written = tokio::time::timeout(WRITE_TIMEOUT, tokio::task::spawn_blocking(write)).await;
         let written = match written {
             Ok(done) => done.unwrap_or_else(|error| Err(io::Error::other(error))),

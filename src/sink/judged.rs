@@ -20,7 +20,9 @@ pub(super) fn judged(answer: Answer, whose: &str) -> Attempt {
         StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
             transient(format!("{whose} does not accept the key ({status})"))
         }
-        StatusCode::NOT_FOUND => transient(format!("{whose} has nothing at this address (404); the sink's names may be wrong")),
+        StatusCode::NOT_FOUND => {
+            transient(format!("{whose} has nothing at this address (404); the sink's names may be wrong"))
+        }
         _ => return answer.into_attempt(),
     };
     answer.into_attempt_with(result)

@@ -160,7 +160,10 @@ mod tests {
 
     #[test]
     fn the_type_is_known_without_its_version() {
-        assert_eq!(told(json!({"type": "dev.cdevents.service.deployed.0.3.0"})).kind(), "dev.cdevents.service.deployed");
+        assert_eq!(
+            told(json!({"type": "dev.cdevents.service.deployed.0.3.0"})).kind(),
+            "dev.cdevents.service.deployed"
+        );
         assert_eq!(told(json!({"type": "odd"})).kind(), "odd");
         assert_eq!(told(json!({})).kind(), "");
         assert!(Told::read(b"[]").is_none());
@@ -169,7 +172,8 @@ mod tests {
     #[test]
     fn a_commit_is_found_wherever_it_is_told() {
         let domain = format!("cdevents:v0:azure-devops:dev.azure.com:o:p/r:commit:{SHA}");
-        let artifact = format!("pkg:generic/p/c@1?vcs_url=git%2Bhttps%3A%2F%2Fdev.azure.com%2Fo%2Fp%2F_git%2Fr%40{SHA}");
+        let artifact =
+            format!("pkg:generic/p/c@1?vcs_url=git%2Bhttps%3A%2F%2Fdev.azure.com%2Fo%2Fp%2F_git%2Fr%40{SHA}");
         for data in [
             json!({"customData": {"hookwell": {"deployment": {"revision": SHA}}}}),
             json!({"customData": {"azuredevops": {"sourceVersion": SHA}}}),

@@ -45,7 +45,8 @@ async fn files_are_put_aside_by_size_and_the_oldest_is_deleted() {
         next += size;
         assert!(sink.deliver(&batch).await.iter().all(|attempt| attempt.result.is_ok()));
     }
-    let [oldest, before, current] = ["events.jsonl.2", "events.jsonl.1", "events.jsonl"].map(|name| positions(&at(name)));
+    let [oldest, before, current] =
+        ["events.jsonl.2", "events.jsonl.1", "events.jsonl"].map(|name| positions(&at(name)));
     let all = [oldest.as_slice(), &before, &current].concat();
     let kept: Vec<u64> = (next - all.len() as u64..next).collect();
     assert_eq!(all, kept, "what is kept is the end, in order, without a gap");
@@ -116,12 +117,28 @@ fn a_name_is_no_path() {
 }
 
 #[tokio::test]
-async fn a_second_writer_is_told() {
+async fn two_sinks_of_one_file_share_it() {
     let directory = tempfile::tempdir().unwrap();
-    let first = files(directory.path());
-    assert!(first.deliver(&[outgoing(1)]).await[0].result.is_ok());
-    assert!(refused(directory.path()).await.contains("another sink or process"));
-    drop(first);
+    let settings = FileLog { files_kept: 1_000, ..settings("events.jsonl") };
+    let sinks = [0, 1].map(|_| Files::open(&settings, &tools(directory.path())).unwrap());
+    for round in 0..20 {
+        let [one, other] =
+            [0, 1].map(|sink| (0..10).map(|at| outgoing(round * 20 + sink * 10 + at)).collect::<Vec<_>>());
+        let (one, other) = tokio::join!(sinks[0].deliver(&one), sinks[1].deliver(&other));
+        assert!(one.iter().chain(&other).all(|attempt| attempt.result.is_ok()), "{one:?} {other:?}");
+    }
+    let names = fs::read_dir(directory.path()).unwrap();
+    let mut all: Vec<u64> = names.flat_map(|name| positions(&name.unwrap().path())).collect();
+    all.sort_unstable();
+    assert_eq!(all, (0..400).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn a_lock_that_is_kept_is_told() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = fs::File::create(directory.path().join("events.jsonl")).unwrap();
+    rustix::fs::flock(&file, rustix::fs::FlockOperation::LockExclusive).unwrap();
+    assert!(refused(directory.path()).await.contains("another process has it locked"));
+    drop(file);
     assert!(files(directory.path()).deliver(&[outgoing(2)]).await[0].result.is_ok());
-    assert_eq!(positions(&directory.path().join("events.jsonl")), [1, 2]);
 }

@@ -56,7 +56,9 @@ impl Line {
                 "nats" => return unusable("the server has no tls; an admin can allow nats:// for this sink"),
                 _ => return unusable("a server is tls://host:port or nats://host:port"),
             }
-            if server.host_str().is_none_or(str::is_empty) || !server.username().is_empty() || server.password().is_some()
+            if server.host_str().is_none_or(str::is_empty)
+                || !server.username().is_empty()
+                || server.password().is_some()
             {
                 return unusable("a server has a host and no password in its URL");
             }

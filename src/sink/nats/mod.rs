@@ -51,7 +51,8 @@ impl Engine {
     async fn publish(&self, event: &Outgoing) -> Result<String, Error> {
         let mut attributes = http::HeaderMap::new();
         let body = binary::parts(&event.json, &mut attributes);
-        let body = body.ok_or_else(|| Error::Permanent { said: "the event cannot be put into binary mode".to_owned() })?;
+        let body =
+            body.ok_or_else(|| Error::Permanent { said: "the event cannot be put into binary mode".to_owned() })?;
         let mut headers = async_nats::HeaderMap::new();
         for (name, value) in &attributes {
             // Here the type of the data is an attribute like the others.

@@ -67,7 +67,22 @@ mod tests {
     #[test]
     fn what_can_be_no_subject_or_is_the_servers_is_refused() {
         let long = "x".repeat(201);
-        for template in ["", ".", "a.", ".a", "a..b", "a b", "a.*", "a.>", "$JS.API.STREAM.DELETE.x", "$SYS.x", "_INBOX.x", "a\r\nb", "{id}", &long] {
+        for template in [
+            "",
+            ".",
+            "a.",
+            ".a",
+            "a..b",
+            "a b",
+            "a.*",
+            "a.>",
+            "$JS.API.STREAM.DELETE.x",
+            "$SYS.x",
+            "_INBOX.x",
+            "a\r\nb",
+            "{id}",
+            &long,
+        ] {
             assert!(Subject::parse(template).is_err(), "{template}");
         }
     }

@@ -45,7 +45,9 @@ pub(super) fn request(event: &Told, settings: &Sleuth) -> Result<Option<Request>
         "dev.cdevents.service.deployed" | "dev.cdevents.service.upgraded" | "dev.cdevents.service.rolledback" => {
             deploy(event, settings).map(Some)
         }
-        "dev.cdevents.incident.detected" | "dev.cdevents.incident.reported" => Ok(incident(event, settings, "triggered")),
+        "dev.cdevents.incident.detected" | "dev.cdevents.incident.reported" => {
+            Ok(incident(event, settings, "triggered"))
+        }
         "dev.cdevents.incident.resolved" => Ok(incident(event, settings, "resolved")),
         _ => Ok(None),
     }

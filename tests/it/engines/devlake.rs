@@ -230,9 +230,10 @@ async fn what_is_told_twice_is_one_row_and_an_end_stays() {
 async fn a_refusal_is_told_apart_from_a_set_up_that_is_wrong() {
     let server = Plugin::default().start().await;
     let opened = outgoing(&translated("git.pullrequest.created/opened")[0].1);
-    for (connection, key, said) in
-        [(3, "another-key-of-devlake", "DevLake does not accept the key (403 Forbidden)"), (4, KEY, "DevLake has nothing at this address (404); the sink's names may be wrong")]
-    {
+    for (connection, key, said) in [
+        (3, "another-key-of-devlake", "DevLake does not accept the key (403 Forbidden)"),
+        (4, KEY, "DevLake has nothing at this address (404); the sink's names may be wrong"),
+    ] {
         let engine = open(&sink(&server.origin, connection), &[(secret::API_KEY, key)]).unwrap();
         let attempt = engine.deliver(std::slice::from_ref(&opened)).await.remove(0);
         assert_eq!(attempt.result, Err(Error::transient(said)));
@@ -240,5 +241,8 @@ async fn a_refusal_is_told_apart_from_a_set_up_that_is_wrong() {
     let refusing = Scripted::all(|_| reply(400, &[], r#"{"success":false,"message":"input json error"}"#)).await;
     let engine = open(&sink(&refusing.origin, 3), &[(secret::API_KEY, KEY)]).unwrap();
     let attempt = engine.deliver(&[opened]).await.remove(0);
-    assert!(matches!(&attempt.result, Err(Error::Permanent { said }) if said.contains("input json error")), "{attempt:?}");
+    assert!(
+        matches!(&attempt.result, Err(Error::Permanent { said }) if said.contains("input json error")),
+        "{attempt:?}"
+    );
 }

@@ -96,7 +96,9 @@ fn own_events() -> Vec<(String, Value)> {
 
 /// Events that a notification became, by the notification's name.
 fn translated(name: &str) -> Vec<(String, Value)> {
-    let Value::Array(events) = read(&root().join("fixtures/events").join(format!("{name}.json"))) else { panic!("{name}") };
+    let Value::Array(events) = read(&root().join("fixtures/events").join(format!("{name}.json"))) else {
+        panic!("{name}")
+    };
     let named = |(at, event)| (format!("{}-{at}", name.replace('/', "-")), event);
     events.into_iter().enumerate().map(named).collect()
 }

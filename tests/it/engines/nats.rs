@@ -42,7 +42,9 @@ impl Server {
         let file = folder.join(format!("nats-server_{}.ports", child.id()));
         let begun = std::time::Instant::now();
         let ports = loop {
-            if let Ok(ports) = fs::read(&file).map_err(drop).and_then(|text| serde_json::from_slice::<Value>(&text).map_err(drop)) {
+            if let Ok(ports) =
+                fs::read(&file).map_err(drop).and_then(|text| serde_json::from_slice::<Value>(&text).map_err(drop))
+            {
                 break ports;
             }
             assert!(begun.elapsed() < BACKSTOP, "nats-server did not start");

@@ -27,12 +27,8 @@ pub(super) struct Delivered {
 impl Delivered {
     /// For a program in another language.
     pub(super) fn told(&self) -> Value {
-        let headers: serde_json::Map<_, _> = self
-            .asked
-            .headers
-            .iter()
-            .map(|(name, value)| (name.to_string(), value.to_str().unwrap().into()))
-            .collect();
+        let headers: serde_json::Map<_, _> =
+            self.asked.headers.iter().map(|(name, value)| (name.to_string(), value.to_str().unwrap().into())).collect();
         json!({"mode": self.mode, "secret": self.secret, "headers": headers, "body": self.asked.body, "events": self.events})
     }
 }
@@ -91,7 +87,10 @@ pub(super) fn tampered(told: &Value) -> Vec<(&'static str, Value)> {
     let at = |seconds: i64| with(&|it| it["headers"]["webhook-timestamp"] = seconds.to_string().into());
     let body = told["body"].as_str().unwrap();
     vec![
-        ("body", with(&|it| it["body"] = body.replacen("Fabrikam", "Fabrikan", 1).replacen("mapping", "mapqing", 1).into())),
+        (
+            "body",
+            with(&|it| it["body"] = body.replacen("Fabrikam", "Fabrikan", 1).replacen("mapping", "mapqing", 1).into()),
+        ),
         ("body with a space", with(&|it| it["body"] = format!("{body} ").into())),
         ("id", with(&|it| it["headers"]["webhook-id"] = "another".into())),
         ("a second later", at(seconds + 1)),
@@ -179,7 +178,8 @@ async fn the_crate_accepts_every_signature_and_refuses_what_was_tampered_with() 
 #[tokio::test]
 async fn the_packages_of_pypi_accept_and_read_every_delivery() {
     let probe = ["-c", "import standardwebhooks, cloudevents.core"];
-    let Some(python) = installed("target/oracles-python/bin/python", &probe, "standardwebhooks and cloudevents of PyPI")
+    let Some(python) =
+        installed("target/oracles-python/bin/python", &probe, "standardwebhooks and cloudevents of PyPI")
     else {
         return;
     };

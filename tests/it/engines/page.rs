@@ -17,7 +17,8 @@ mod rust {
 /// The code block of a language in the section.
 fn block(language: &str) -> String {
     let readme = fs::read_to_string(root().join("README.md")).unwrap();
-    let section = readme.split("\n## Verifying a delivery\n").nth(1).expect("the section").split("\n## ").next().unwrap();
+    let section =
+        readme.split("\n## Verifying a delivery\n").nth(1).expect("the section").split("\n## ").next().unwrap();
     let begin = format!("```{language}\n");
     let code = section.split(begin.as_str()).nth(1).unwrap_or_else(|| panic!("{language}"));
     code.split("```").next().unwrap().to_owned()
@@ -105,7 +106,8 @@ async fn the_pages_go_verifies() {
         return;
     }
     let folder = tempfile::tempdir().unwrap();
-    let (page, feed, program) = (folder.path().join("page.go"), folder.path().join("feed.go"), folder.path().join("page"));
+    let (page, feed, program) =
+        (folder.path().join("page.go"), folder.path().join("feed.go"), folder.path().join("page"));
     fs::write(&page, format!("package main\n\n{}", block("go"))).unwrap();
     let text = r#"package main
 

@@ -11,7 +11,13 @@ fn sleuth(impact: bool) -> Sink {
     let name = || "x".to_owned();
     let impact = impact.then(|| SleuthImpact { project: name(), environment: name(), source: name() });
     let url = "https://app.sleuth.io".parse().unwrap();
-    local(Target::Sleuth(Sleuth { url, organization: name(), deployment: name(), environments: BTreeMap::new(), impact }))
+    local(Target::Sleuth(Sleuth {
+        url,
+        organization: name(),
+        deployment: name(),
+        environments: BTreeMap::new(),
+        impact,
+    }))
 }
 
 fn devlake(environment: &str) -> Sink {

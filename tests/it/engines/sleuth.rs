@@ -53,8 +53,7 @@ impl Documented {
     }
 
     fn deploy(&self, body: &Value) -> Refused {
-        const MEMBERS: &str =
-            "sha environment date branch tags ignore_if_duplicate email links commits files author";
+        const MEMBERS: &str = "sha environment date branch tags ignore_if_duplicate email links commits files author";
         only(body, MEMBERS)?;
         let sha = text(body, "sha")?.ok_or((400, "sha is required".to_owned()))?;
         check(is_sha(sha), 400, "sha does not exist in the remote system")?;
@@ -206,9 +205,19 @@ async fn a_large_deployment_is_cut_to_what_sleuth_takes() {
 #[tokio::test]
 async fn what_is_wrong_with_the_event_is_dead_at_once_and_what_may_pass_is_tried_again() {
     let (_, event) = own_events().into_iter().find(|(name, _)| name == "service-deployed").unwrap();
-    for (status, dead) in
-        [(400, true), (413, true), (415, true), (422, true), (401, false), (403, false), (404, false), (408, false), (500, false), (502, false), (307, false)]
-    {
+    for (status, dead) in [
+        (400, true),
+        (413, true),
+        (415, true),
+        (422, true),
+        (401, false),
+        (403, false),
+        (404, false),
+        (408, false),
+        (500, false),
+        (502, false),
+        (307, false),
+    ] {
         let server = Scripted::all(move |_| reply(status, &[], format!("sha not found; your key is {KEY}"))).await;
         let engine = open(&sink(&server.origin), &[(secret::API_KEY, KEY)]).unwrap();
         let attempt = engine.deliver(&[outgoing(&event)]).await.remove(0);
