@@ -65,7 +65,8 @@ pub fn open(app: &App, sink: &Sink) -> Result<Arc<dyn sink::Sink>, sink::Unusabl
     let host = app.settings.public_url.as_ref().and_then(|url| url.host_str().map(str::to_owned));
     let tools = Tools {
         clock: Arc::clone(&app.clock),
-        directory: None,
+        directory: app.settings.sink_dir.clone(),
+        timeouts: sink::wire::Timeouts::within(app.settings.sink_timeout),
         origin: host.unwrap_or_else(|| "hookwell.invalid".to_owned()),
     };
     sink::open(sink, &secrets, &tools)

@@ -61,6 +61,8 @@ pub struct Tools {
     pub directory: Option<PathBuf>,
     /// Who we are for a sink that asks: the host of the public URL.
     pub origin: String,
+    /// How long one request may take.
+    pub timeouts: wire::Timeouts,
 }
 
 /// Why a sink cannot be opened: its settings. Never says a secret.

@@ -7,6 +7,7 @@
 
 mod azure;
 mod client;
+mod dispatch;
 mod engines;
 mod harness;
 mod http;

@@ -10,7 +10,7 @@ use super::{
     Attempt, Error, Outgoing, Secrets, Sink, Tools, Unusable,
     judged::{judged, unsaid, unsayable},
     told::Told,
-    wire::{Settings, Timeouts, Wire},
+    wire::{Settings, Wire},
 };
 use crate::domain::{self, DevLake, secret};
 use async_trait::async_trait;
@@ -56,7 +56,7 @@ impl Engine {
                 allow_http: sink.allow_http,
                 in_flight_max: sink.in_flight_max as usize,
                 secrets: vec![key],
-                timeouts: Timeouts::default(),
+                timeouts: tools.timeouts,
                 ..Settings::default()
             },
             Arc::clone(&tools.clock),

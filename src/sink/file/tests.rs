@@ -7,6 +7,7 @@ fn tools(directory: &Path) -> Tools {
         clock: Arc::new(ManualClock::new(jiff::Timestamp::UNIX_EPOCH)),
         directory: Some(directory.to_owned()),
         origin: "hooks.example.com".to_owned(),
+        timeouts: super::super::wire::Timeouts::default(),
     }
 }
 

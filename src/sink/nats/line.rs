@@ -6,7 +6,7 @@
 
 use crate::{
     domain::{self, Nats, secret},
-    sink::{Error, Secrets, Unusable, wire::not_public},
+    sink::{Error, Secrets, Unusable, wire::{Timeouts, not_public}},
 };
 use async_nats::{ConnectErrorKind, ConnectOptions, ServerAddr, connection::State, jetstream::Context};
 use rustls::{
@@ -15,13 +15,11 @@ use rustls::{
     pki_types::{CertificateDer, pem::PemObject as _},
 };
 use rustls_platform_verifier::Verifier;
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{net::SocketAddr, sync::Arc};
 use tokio::sync::Mutex;
 use url::Url;
 use zeroize::Zeroizing;
 
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-const ACKNOWLEDGE_TIMEOUT: Duration = Duration::from_secs(20);
 /// Most servers of one sink.
 const SERVERS_MAX: usize = 16;
 const PORT: u16 = 4222;
@@ -39,12 +37,18 @@ pub(super) struct Line {
     proof: Proof,
     tls: ClientConfig,
     allow_private: bool,
+    timeouts: Timeouts,
     /// Held while connecting, which is bounded in time: whoever waits for it needs the very connection that is made.
     stream: Mutex<Option<Context>>,
 }
 
 impl Line {
-    pub(super) fn new(sink: &domain::Sink, settings: &Nats, secrets: &Secrets) -> Result<Self, Unusable> {
+    pub(super) fn new(
+        sink: &domain::Sink,
+        settings: &Nats,
+        secrets: &Secrets,
+        timeouts: Timeouts,
+    ) -> Result<Self, Unusable> {
         let unusable = |said: &str| Err(Unusable(said.to_owned()));
         if settings.servers.is_empty() || settings.servers.len() > SERVERS_MAX {
             return unusable("between 1 and 16 servers can be named");
@@ -75,6 +79,7 @@ impl Line {
             proof,
             tls: tls(settings.ca_bundle.as_deref())?,
             allow_private: sink.allow_private,
+            timeouts,
             stream: Mutex::new(None),
         })
     }
@@ -108,7 +113,7 @@ impl Line {
         }
         let options = ConnectOptions::new()
             .name("hookwell")
-            .connection_timeout(CONNECT_TIMEOUT)
+            .connection_timeout(self.timeouts.connect)
             .tls_client_config(self.tls.clone())
             .ignore_discovered_servers()
             .max_reconnects(servers.len());
@@ -119,7 +124,7 @@ impl Line {
         };
         let client = options.connect(servers).await.map_err(|error| Error::transient(words(error.kind())))?;
         let mut stream = async_nats::jetstream::new(client);
-        stream.set_timeout(ACKNOWLEDGE_TIMEOUT);
+        stream.set_timeout(self.timeouts.first_byte);
         Ok(stream)
     }
 

@@ -22,14 +22,13 @@ use async_trait::async_trait;
 use http::header;
 use std::{error::Error as _, sync::Arc, time::Duration};
 
-/// How long the stream may take to acknowledge, connecting included, in real time: sockets are.
-const PUBLISH_TIMEOUT: Duration = Duration::from_secs(30);
-
 /// One stream.
 pub(super) struct Engine {
     line: Line,
     subject: Subject,
     clock: Arc<dyn Clock>,
+    /// How long the stream may take to acknowledge, connecting included, in real time: sockets are.
+    whole: Duration,
 }
 
 impl Engine {
@@ -41,9 +40,10 @@ impl Engine {
         tools: &Tools,
     ) -> Result<Self, Unusable> {
         Ok(Self {
-            line: Line::new(sink, settings, secrets)?,
+            line: Line::new(sink, settings, secrets, tools.timeouts)?,
             subject: Subject::parse(&settings.subject)?,
             clock: Arc::clone(&tools.clock),
+            whole: tools.timeouts.whole,
         })
     }
 
@@ -93,7 +93,7 @@ impl Sink for Engine {
         for event in batch {
             let begun = self.clock.monotonic();
             let late = || Err(Error::transient("it was not acknowledged in time"));
-            let published = tokio::time::timeout(PUBLISH_TIMEOUT, self.publish(event)).await.unwrap_or_else(|_| late());
+            let published = tokio::time::timeout(self.whole, self.publish(event)).await.unwrap_or_else(|_| late());
             let took = self.clock.monotonic().saturating_sub(begun);
             attempts.push(match published {
                 Ok(place) => Attempt { answer: place, ..Attempt::delivered(took) },

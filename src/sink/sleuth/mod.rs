@@ -10,7 +10,7 @@ use super::{
     Attempt, Outgoing, Secrets, Sink, Tools, Unusable,
     judged::{judged, unsaid, unsayable},
     told::Told,
-    wire::{Settings, Timeouts, Wire},
+    wire::{Settings, Wire},
 };
 use crate::domain::{self, Sleuth, secret};
 use async_trait::async_trait;
@@ -62,7 +62,7 @@ impl Engine {
                 allow_http: sink.allow_http,
                 in_flight_max: sink.in_flight_max as usize,
                 secrets: [token, key].into_iter().flatten().collect(),
-                timeouts: Timeouts::default(),
+                timeouts: tools.timeouts,
                 ..Settings::default()
             },
             Arc::clone(&tools.clock),

@@ -11,7 +11,7 @@ pub use self::signature::{new_secret, secret_is_good};
 use self::{handshake::Handshake, signature::Signer};
 use super::{
     Attempt, Error, Outgoing, Secrets, Sink, Tools, Unusable,
-    wire::{Settings, Timeouts, Wire},
+    wire::{Settings, Wire},
 };
 use crate::{
     clock::Clock,
@@ -70,7 +70,7 @@ impl Engine {
                 identity: secrets.text(secret::IDENTITY),
                 in_flight_max: sink.in_flight_max as usize,
                 secrets: hidden,
-                timeouts: Timeouts::default(),
+                timeouts: tools.timeouts,
             },
             Arc::clone(&tools.clock),
         )?;

@@ -37,10 +37,16 @@ pub struct Timeouts {
     pub whole: Duration,
 }
 
+impl Timeouts {
+    /// Of a request that may take so long: a third of it for the connection (at most 10 s), two for the beginning.
+    pub fn within(whole: Duration) -> Self {
+        Self { connect: Duration::from_secs(10).min(whole / 3), first_byte: whole / 3 * 2, whole }
+    }
+}
+
 impl Default for Timeouts {
     fn default() -> Self {
-        let seconds = Duration::from_secs;
-        Self { connect: seconds(10), first_byte: seconds(20), whole: seconds(30) }
+        Self::within(Duration::from_secs(30))
     }
 }
 

@@ -14,7 +14,7 @@ use crate::{client::scripted::Asked, translate::corpus::Schemas};
 use hookwell::{
     clock::SystemClock,
     domain::{ConnectionId, Sink, SinkFilter, SinkId, SinkStart, SinkState, Target},
-    sink::{self, Attempt, Error, Outgoing, Secrets, Tools, Unusable},
+    sink::{self, Attempt, Error, Outgoing, Secrets, Tools, Unusable, wire::Timeouts},
 };
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -54,7 +54,8 @@ fn secrets(all: &[(&str, &str)]) -> Secrets {
 
 fn open(sink: &Sink, all: &[(&str, &str)]) -> Result<Arc<dyn sink::Sink>, Unusable> {
     let clock = Arc::new(SystemClock::default());
-    sink::open(sink, &secrets(all), &Tools { clock, directory: None, origin: "hooks.example.com".to_owned() })
+    let timeouts = Timeouts::default();
+    sink::open(sink, &secrets(all), &Tools { clock, directory: None, origin: "hooks.example.com".to_owned(), timeouts })
 }
 
 fn root() -> PathBuf {
