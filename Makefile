@@ -49,6 +49,7 @@ lint:
 bench:
 	cargo bench --bench ingest
 	cargo bench --bench ingest -- memory
+	cargo bench --bench deliver
 
 # Writes openapi/openapi.json anew from the routes.
 openapi:

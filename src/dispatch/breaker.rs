@@ -12,7 +12,7 @@ const OPEN_MAX: Duration = Duration::from_mins(15);
 
 /// Whether a sink is spoken with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Breaker {
+pub(super) enum Breaker {
     /// It is; so many attempts failed since the last that went well.
     #[default]
     Closed,
@@ -29,17 +29,17 @@ pub enum Breaker {
 
 impl Breaker {
     /// Whether nothing is to be sent now.
-    pub fn is_open(self, now: Duration) -> bool {
+    pub(super) fn is_open(self, now: Duration) -> bool {
         matches!(self, Self::Open { until, .. } if now < until)
     }
 
     /// Whether the next attempt is a trial: one at a time, and the last one if it fails.
-    pub fn is_trying(self) -> bool {
+    pub(super) fn is_trying(self) -> bool {
         matches!(self, Self::Open { .. })
     }
 
     /// When the trial comes.
-    pub fn until(self) -> Option<Duration> {
+    pub(super) fn until(self) -> Option<Duration> {
         match self {
             Self::Open { until, .. } => Some(until),
             _ => None,
@@ -47,12 +47,12 @@ impl Breaker {
     }
 
     /// An attempt went well. Says whether the sink has come back.
-    pub fn went_well(&mut self) -> bool {
+    pub(super) fn went_well(&mut self) -> bool {
         matches!(std::mem::take(self), Self::Open { .. })
     }
 
     /// An attempt failed in a way that says that the sink does not work, and not that it does not like the event.
-    pub fn failed(&mut self, now: Duration) {
+    pub(super) fn failed(&mut self, now: Duration) {
         *self = match *self {
             Self::Closed => Self::Failing(1),
             Self::Failing(failures) if failures + 1 < FAILURES => Self::Failing(failures + 1),

@@ -19,7 +19,7 @@ pub const KIND: &str = "dev.cdeventsx.hookwell-delivery.died.0.1.0";
 const NAMESPACE: Uuid = Uuid::from_u128(0x6a3c_95f0_57d2_4b7e_9d0c_1f2e_8a41_77b3);
 
 /// The event, for the log; nothing where the delivery of such an event died.
-pub fn event(sink: SinkId, outgoing: &Outgoing, attempt: u32, said: &str, now: Timestamp) -> Option<Event> {
+pub(super) fn event(sink: SinkId, outgoing: &Outgoing, attempt: u32, said: &str, now: Timestamp) -> Option<Event> {
     if outgoing.kind == KIND {
         return None;
     }
@@ -52,7 +52,7 @@ pub fn event(sink: SinkId, outgoing: &Outgoing, attempt: u32, said: &str, now: T
 }
 
 /// Whether an event tells that a delivery to this sink has died.
-pub fn is_about(event: &Event, sink: SinkId) -> bool {
+pub(super) fn is_about(event: &Event, sink: SinkId) -> bool {
     if event.header.kind != KIND {
         return false;
     }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 /// When the next delivery may begin.
 #[derive(Debug, Default)]
-pub struct Pace {
+pub(super) struct Pace {
     /// On the monotonic clock.
     next: Duration,
 }
@@ -12,7 +12,7 @@ pub struct Pace {
 impl Pace {
     /// Takes a place, and answers how long to wait for it. Nothing is saved up: after a pause deliveries begin as evenly as
     /// ever, because a burst is what the limit is there to prevent.
-    pub fn take(&mut self, now: Duration, per_second: Option<u32>) -> Duration {
+    pub(super) fn take(&mut self, now: Duration, per_second: Option<u32>) -> Duration {
         let Some(per_second) = per_second.filter(|limit| *limit > 0) else { return Duration::ZERO };
         let begins = self.next.max(now);
         self.next = begins + Duration::from_secs(1) / per_second;

@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// The events of one sink that wait.
 #[derive(Debug, Default)]
-pub struct Queue {
+pub(super) struct Queue {
     entities: HashMap<String, BTreeMap<u64, Timestamp>>,
     /// The entities by when their oldest event is due.
     due: BTreeSet<(Timestamp, String)>,
@@ -18,31 +18,26 @@ pub struct Queue {
 }
 
 /// Parked: as soon as nothing older of the entity waits.
-pub const PARKED: Timestamp = Timestamp::MAX;
+pub(super) const PARKED: Timestamp = Timestamp::MAX;
 
 impl Queue {
     /// How many wait.
-    pub fn len(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         self.positions.len()
     }
 
-    /// The oldest that waits.
-    pub fn first(&self) -> Option<u64> {
-        self.positions.keys().next().copied()
-    }
-
     /// Whether something of the entity waits.
-    pub fn blocks(&self, entity: &str) -> bool {
+    pub(super) fn blocks(&self, entity: &str) -> bool {
         self.entities.contains_key(entity)
     }
 
     /// Whether this one waits.
-    pub fn holds(&self, position: Position) -> bool {
+    pub(super) fn holds(&self, position: Position) -> bool {
         self.positions.contains_key(&position.0)
     }
 
     /// One more, or another time for one that is there.
-    pub fn put(&mut self, entity: &str, waiting: Waiting) {
+    pub(super) fn put(&mut self, entity: &str, waiting: Waiting) {
         self.change(entity, |events| {
             events.insert(waiting.position.0, waiting.at);
         });
@@ -50,7 +45,7 @@ impl Queue {
     }
 
     /// It waits no more.
-    pub fn remove(&mut self, position: Position) {
+    pub(super) fn remove(&mut self, position: Position) {
         if let Some(entity) = self.positions.remove(&position.0) {
             self.change(&entity, |events| {
                 events.remove(&position.0);
@@ -59,7 +54,7 @@ impl Queue {
     }
 
     /// Everything that waits is due: the sink has come back.
-    pub fn hasten(&mut self) {
+    pub(super) fn hasten(&mut self) {
         self.due = std::mem::take(&mut self.due).into_iter().map(|(_, entity)| (Timestamp::MIN, entity)).collect();
         for events in self.entities.values_mut() {
             events.values_mut().for_each(|at| *at = PARKED);
@@ -67,14 +62,14 @@ impl Queue {
     }
 
     /// The oldest events of the entities that are due, each followed by what waits behind it, at most `max` in all.
-    pub fn pick(&self, now: Timestamp, max: usize) -> Vec<Position> {
+    pub(super) fn pick(&self, now: Timestamp, max: usize) -> Vec<Position> {
         let due = self.due.iter().take_while(|(at, _)| *at <= now);
         let events = due.filter_map(|(_, entity)| self.entities.get(entity));
         events.flat_map(|events| events.keys().map(|position| Position(*position))).take(max).collect()
     }
 
     /// When the next entity is due.
-    pub fn next(&self) -> Option<Timestamp> {
+    pub(super) fn next(&self) -> Option<Timestamp> {
         self.due.first().map(|(at, _)| *at)
     }
 
@@ -121,7 +116,7 @@ mod tests {
             queue.put(entity, waiting(position, at));
         }
         assert!(queue.blocks("a") && !queue.blocks("d"));
-        assert_eq!((queue.len(), queue.first()), (5, Some(1)));
+        assert_eq!(queue.len(), 5);
         assert_eq!(picked(&queue, 0, 9), [5], "parked behind nothing is due at once");
         assert_eq!(picked(&queue, 5, 9), [5, 2]);
         assert_eq!(picked(&queue, 10, 9), [5, 2, 1, 3, 4], "what waits behind goes along");
@@ -140,7 +135,7 @@ mod tests {
         for position in 0..9 {
             queue.remove(Position(position));
         }
-        assert_eq!((queue.len(), queue.next(), queue.first()), (0, None, None));
+        assert_eq!((queue.len(), queue.next()), (0, None));
         assert!(!queue.blocks("a"));
     }
 }

@@ -17,13 +17,13 @@ pub const ATTEMPTS_MAX: u32 = 10;
 pub const ATTEMPTS_PER_RUN: u32 = 100;
 
 /// Which attempt of its run a numbered attempt is, from 1.
-pub fn step(attempt: u32) -> u32 {
+pub(super) fn step(attempt: u32) -> u32 {
     (attempt.max(1) - 1) % ATTEMPTS_PER_RUN + 1
 }
 
 /// When the attempt after this failed one comes; `None` when it was the last. Spread by a fifth in both directions, so that
 /// what failed together does not come back together: by the event's id, so that it is the same after a restart.
-pub fn next(attempt: u32, event: Uuid, now: Timestamp, after: Option<Duration>) -> Option<Timestamp> {
+pub(super) fn next(attempt: u32, event: Uuid, now: Timestamp, after: Option<Duration>) -> Option<Timestamp> {
     let wait = *WAITS_SECONDS.get(step(attempt) as usize)?;
     let spread = event.as_u64_pair().1.wrapping_add(u64::from(attempt)).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 54;
     let milliseconds = wait * 1_000 / 10 * 8 + wait * 1_000 * 4 / 10 * spread / 1_024;

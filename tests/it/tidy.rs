@@ -35,9 +35,10 @@ const FLOORS: [(&str, u8); 24] = [
 ];
 
 /// Who may name a crate or a word; everybody else must go through them.
-const OWNERS: [(&str, &[&str]); 7] = [
+const OWNERS: [(&str, &[&str]); 8] = [
     ("warp::", &["http", "simulator"]),
     ("sled::Db", &["store::sled"]),
+    ("async_nats::", &["sink::nats"]),
     ("reqwest::", &["azure::client", "simulator", "gateway", "demo", "sink"]),
     ("Timestamp::now()", &["clock", "demo"]),
     // The store waits for a lock that a dying process still holds: no clock of ours makes that faster.

@@ -24,6 +24,9 @@ const BATCH_EVENTS_MAX: u64 = 1_000;
 const ROTATE_BYTES: (u64, u64) = (64 << 10, 10 << 30);
 const FILES_KEPT_MAX: u64 = 1_000;
 
+/// Headers that are ours to set; a sink may want an `Authorization` of its own.
+const OURS: [&str; 4] = ["connection", "content-length", "host", "transfer-encoding"];
+
 /// The kinds, in the order of the document.
 pub(super) const KINDS: [&str; 6] = ["webhook", "sleuth", "devlake", "nats", "file", "stdout"];
 
@@ -267,7 +270,7 @@ impl Reader<'_> {
         let batch = there.and_then(|there| there.batch_events_max).unwrap_or(100);
         let batch = self.number("batch_events_max", (1, BATCH_EVENTS_MAX), batch.into());
         let mut header_names = there.map(|there| there.header_names.clone()).unwrap_or_default();
-        if let Some(given) = self.members.read("headers", headers::read) {
+        if let Some(given) = self.members.read("headers", |value| headers::read_but(&OURS, value)) {
             let given = given.unwrap_or_default();
             header_names = given.iter().map(|(name, _)| name.clone()).collect();
             let secret = |(name, value): (String, Secret)| (format!("{}{name}", secret::HEADER), Some(value));

@@ -182,9 +182,16 @@ async fn holds(seed: u64, batches: Vec<(u8, u16)>) {
         town.kill().await;
         town = Town::open(folder.path(), &clock, &keys).await;
     }
-    for sink in &sinks {
-        super::until("all is settled", || town.is_done(sink.id)).await;
-    }
+    // Backwards: what dies at the others is told to the first.
+    let all_done = || async {
+        for sink in sinks.iter().rev() {
+            if !town.is_done(sink.id).await {
+                return false;
+            }
+        }
+        true
+    };
+    super::until("all is settled", all_done).await;
     let journal = town.journal().await;
     for (sink, taken) in sinks.iter().zip(taken) {
         books(&town, sink, &journal, &taken.lock().unwrap().clone()).await;
