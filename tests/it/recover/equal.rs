@@ -165,7 +165,9 @@ async fn what_is_composed_from_records_becomes_the_events_that_hooks_become() {
     let from = real.gateway.app.clock.now();
     minute(&real).await;
     everything_happens(&real).await;
-    let hooked = lines(&real.events().await);
+    // What is older than that comes back too, where it was missing before something that a hook told.
+    let told = real.events().await.into_iter().filter(|event| event.header.recovered.is_none());
+    let hooked = lines(&told.collect::<Vec<_>>());
     let (other, connection) = real.beside().await;
     bind_all(&other, connection).await;
     other.advance(real.gateway.clock_ahead_of(&other));
