@@ -1,7 +1,9 @@
 //! The command line: one word a command, every setting a flag. Standard output is what was asked for; the rest is log.
 
 mod check;
+mod doctor;
 mod remote;
+mod replay;
 mod simulate;
 mod translate;
 
@@ -53,6 +55,14 @@ enum Command {
     Openapi,
     /// Check settings, data directory and keys; of a running gateway, whether it is ready
     Check,
+    /// Find out what is wrong between Azure DevOps and a running gateway, and the one thing to do
+    ///
+    /// Walks from the public URL over Azure DevOps to the events, and has a test notification sent. Exit code 0: nothing is
+    /// wrong, though there may be warnings; 1: something is; 2: it was called wrongly.
+    Doctor(doctor::Arguments),
+    /// Translate again what a running gateway received in a stretch of time, with today's mapping, settings and bindings;
+    /// what says the same is left alone, what says something else is appended and names the event that it replaces
+    Replay(replay::Arguments),
     /// Make the store smaller; the gateway must be stopped
     Compact,
 }
@@ -109,6 +119,8 @@ fn start(cli: Cli, command: &clap::Command) -> Result<(), Failure> {
             Command::Demo { once } => demo::run(once).await.map_err(Failure::new),
             Command::Simulate(arguments) => simulate::run(arguments, &options).await,
             Command::Check => check::run(&options, &environment).await,
+            Command::Doctor(arguments) => doctor::run(&arguments, &options, &environment).await,
+            Command::Replay(arguments) => replay::run(&arguments, &options, &environment).await,
             Command::Compact => compact(&options),
             Command::Translate { .. } | Command::Openapi => unreachable!("done above"),
         }

@@ -19,7 +19,13 @@ use zeroize::Zeroizing;
 pub const FILE_NAME: &str = "hookwell.toml";
 /// The variables that hold secrets, and those that only the tests read.
 const SECRET_VARIABLES: [&str; 3] = ["HOOKWELL_ADMIN_TOKEN", "HOOKWELL_MASTER_KEY", "HOOKWELL_TOKEN"];
-const TEST_VARIABLES: [&str; 3] = ["HOOKWELL_CORPUS", "HOOKWELL_CRASH_ROUNDS", "HOOKWELL_POWER_CUT_ROUNDS"];
+const TEST_VARIABLES: [&str; 5] = [
+    "HOOKWELL_CORPUS",
+    "HOOKWELL_CRASH_ROUNDS",
+    "HOOKWELL_POWER_CUT_ROUNDS",
+    "HOOKWELL_WEEK_SEED",
+    "HOOKWELL_WEEK_SEEDS",
+];
 
 /// A journal entry is the body and our own header, so the body stays well below the store's limit for an entry.
 const BODY_BYTES_MAX_MAX: usize = 24 << 20;

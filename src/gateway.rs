@@ -5,8 +5,7 @@ use crate::{
     azure::client::{Dialer, use_ring},
     clock::{Clock, SystemClock},
     config::{Environment, Options},
-    dispatch,
-    reconcile::worker,
+    dispatch, reconcile, recover,
     secrets::{KeyError, Keys},
     serve::{self, Certificates, TlsError},
     store::{self, OpenError, Store, sled::SledStore},
@@ -100,8 +99,11 @@ impl Gateway {
         workers.spawn(step::run(Arc::clone(&self.app)));
         workers.spawn(dispatch::run(Arc::clone(&self.app)));
         workers.spawn(retention::run(Arc::clone(&self.app)));
-        workers.spawn(worker::run(Arc::clone(&self.app)));
+        workers.spawn(reconcile::worker::run(Arc::clone(&self.app)));
+        workers.spawn(recover::worker::run(Arc::clone(&self.app)));
         workers.spawn(checks::watch::run(Arc::clone(&self.app)));
+        workers.spawn(recover::breaks::run(Arc::clone(&self.app)));
+        workers.spawn(recover::quiet::run(Arc::clone(&self.app)));
         let reloading = self.certificates.clone().map(|certificates| tokio::spawn(certificates.watch()));
         serve::run(Arc::clone(&self.app), self.listener, &self.listen, self.certificates, stop).await;
         if let Some(reloading) = reloading {

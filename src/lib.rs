@@ -19,8 +19,10 @@ pub mod translate;
 // What the program does.
 pub mod app;
 pub mod dispatch;
+pub mod doctor;
 pub mod intake;
 pub mod reconcile;
+pub mod recover;
 
 // The network's side, and an Azure DevOps to try it with.
 pub mod http;

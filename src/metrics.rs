@@ -1,6 +1,6 @@
 //! Every metric, in one list. Names follow Prometheus: base units, `_total` for counters (added by the encoder).
 
-use crate::domain::SinkId;
+use crate::domain::{Recovered, SinkId};
 use prometheus_client::{
     encoding::{EncodeLabelSet, text::encode},
     metrics::{counter::Counter, family::Family, gauge::Gauge},
@@ -60,6 +60,20 @@ pub struct SinkLabel {
     pub sink: String,
 }
 
+/// How a notification came back that no hook delivered.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct Way {
+    /// `history` or `rest`.
+    pub way: &'static str,
+}
+
+/// What was swept, or could not be.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct Swept {
+    /// `pushes`, `pull_requests`, `builds`, `releases`, `work_items`; of failures also `history`.
+    pub stream: &'static str,
+}
+
 /// The metrics themselves; cheap to update from anywhere.
 #[derive(Debug)]
 pub struct Metrics {
@@ -70,12 +84,22 @@ pub struct Metrics {
     pub events: Counter,
     /// Notifications whose translation was given up.
     pub dead: Counter,
+    /// Notifications that were translated although what must come before them had not come in time.
+    pub order_waits_exceeded: Counter,
     /// Replies of the API by method and status.
     pub replies: Family<Answer, Counter>,
     /// API requests with a wrong or no token.
     pub strangers: Counter,
     /// Subscriptions that were made anew, by reason.
     pub repairs: Family<Repair, Counter>,
+    /// Notifications that no hook delivered, by the way in which they came back.
+    pub recovered: Family<Way, Counter>,
+    /// Sweeps that were begun, by kind of record.
+    pub sweeps: Family<Swept, Counter>,
+    /// Looks at records or history that ended before their end.
+    pub recovery_failures: Family<Swept, Counter>,
+    /// Calls to Azure DevOps for recovery.
+    pub recovery_calls: Counter,
     /// Subscriptions by state.
     pub subscriptions: Family<State, Gauge>,
     /// Deliveries to sinks by what came of them.
@@ -123,10 +147,19 @@ impl Default for Metrics {
             metric!("notifications", "Deliveries at the front door by outcome");
         let events: Counter = metric!("events", "Events appended to the journal");
         let dead: Counter = metric!("notifications_dead", "Notifications whose translation was given up");
+        let order_waits_exceeded: Counter =
+            metric!("order_waits_exceeded", "Notifications translated without what must come before them");
         let replies: Family<Answer, Counter> = metric!("http_replies", "Replies by method and status");
         let strangers: Counter = metric!("http_strangers", "API requests with a wrong token or none");
         let repairs: Family<Repair, Counter> =
             metric!("subscriptions_repaired", "Subscriptions that were made anew, by reason");
+        let recovered: Family<Way, Counter> =
+            metric!("notifications_recovered", "Notifications that no hook delivered, by how they came back");
+        let sweeps: Family<Swept, Counter> =
+            metric!("recovery_sweeps", "Comparisons with Azure's own records, by kind of record");
+        let recovery_failures: Family<Swept, Counter> =
+            metric!("recovery_failures", "Looks at Azure's records or history that failed, by kind");
+        let recovery_calls: Counter = metric!("recovery_calls", "Calls to Azure DevOps for recovery");
         let subscriptions: Family<State, Gauge> = metric!("subscriptions", "Subscriptions by state");
         let deliveries: Family<Delivery, Counter> = metric!("deliveries", "Deliveries to sinks by what came of them");
         let sink_lag_events: Family<SinkLabel, Gauge> =
@@ -149,9 +182,14 @@ impl Default for Metrics {
             notifications,
             events,
             dead,
+            order_waits_exceeded,
             replies,
             strangers,
             repairs,
+            recovered,
+            sweeps,
+            recovery_failures,
+            recovery_calls,
             subscriptions,
             deliveries,
             sink_lag_events,
@@ -191,6 +229,21 @@ impl Metrics {
         for family in [&self.sink_lag_events, &self.sink_lag_seconds, &self.sink_waiting, &self.sink_up] {
             family.remove(&label);
         }
+    }
+
+    /// So many more came back in this way.
+    pub fn recovered(&self, way: Recovered, count: u64) {
+        self.recovered.get_or_create(&Way { way: way.word() }).inc_by(count);
+    }
+
+    /// One more sweep.
+    pub fn sweep(&self, stream: &'static str) {
+        self.sweeps.get_or_create(&Swept { stream }).inc();
+    }
+
+    /// One more that failed.
+    pub fn recovery_failed(&self, stream: &'static str) {
+        self.recovery_failures.get_or_create(&Swept { stream }).inc();
     }
 
     /// All of them in the OpenMetrics text format.

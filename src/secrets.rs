@@ -216,6 +216,16 @@ impl DerivingKey {
         self.mac(&[connection.0.as_bytes(), subscription_key.as_bytes(), &[0x1f], &generation.to_be_bytes()])
     }
 
+    /// What shows that the gateway with this key heard `nonce`, and this `Authorization` or none with it: base64url of a
+    /// MAC, 43 characters. It is good for nothing else: no hook's password is one over these words, since they begin where
+    /// those have a connection's id, and are no random UUID.
+    pub fn echo(&self, nonce: &str, authorization: Option<&[u8]>) -> String {
+        let heard = authorization.map_or([0], |_| [1]);
+        let parts =
+            [b"hookwell echoes\x1f".as_slice(), &heard, nonce.as_bytes(), &[0x1f], authorization.unwrap_or_default()];
+        BASE64_URL_SAFE_NO_PAD.encode(self.mac(&parts).finalize().into_bytes())
+    }
+
     /// What is kept of an API token: lower-case hex of HMAC-SHA256(key, token).
     pub fn token_hash(&self, token: &str) -> String {
         hex(&self.mac(&[token.as_bytes()]).finalize().into_bytes())
@@ -359,6 +369,21 @@ mod tests {
         assert!(!key.hook_password_holds(connection, "other", 1, &password));
         assert!(!key.hook_password_holds(ConnectionId(uuid::Uuid::from_u128(2)), "manual", 1, &password));
         assert!(!key.hook_password_holds(connection, "manual", 1, ""));
+    }
+
+    #[test]
+    fn an_echo_tells_what_was_heard() {
+        let key = DerivingKey::from_bytes(&[7; KEY_BYTES]).unwrap();
+        let echoes = [
+            key.echo("nonce", None),
+            key.echo("nonce", Some(b"")),
+            key.echo("nonce", Some(b"Basic eA==")),
+            key.echo("other", None),
+            DerivingKey::from_bytes(&[8; KEY_BYTES]).unwrap().echo("nonce", None),
+        ];
+        let different: std::collections::BTreeSet<&String> = echoes.iter().collect();
+        assert_eq!(different.len(), echoes.len());
+        assert_eq!(key.echo("nonce", None), echoes[0]);
     }
 
     #[test]

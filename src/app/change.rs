@@ -89,6 +89,7 @@ impl App {
         })?;
         if wakes {
             self.reconcile.notify_one();
+            self.recover.wake();
         }
         if sinks {
             self.dispatch.changed();

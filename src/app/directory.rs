@@ -3,8 +3,8 @@
 use super::kind;
 use crate::{
     domain::{
-        Binding, BindingId, Connection, ConnectionId, Health, Meaning, Project, Sink, SinkId, Slug, Subscription,
-        Token, TokenId,
+        Binding, BindingId, Connection, ConnectionId, Health, Meaning, Project, Selection, Sink, SinkId, Slug,
+        Subscription, Token, TokenId,
     },
     store::{Store, Versioned},
 };
@@ -98,6 +98,12 @@ impl Directory {
     /// The bindings of this project, by id.
     pub fn bindings_in<'a>(&'a self, project: &'a Slug) -> impl Iterator<Item = &'a Kept<Binding>> {
         self.bindings.values().filter(move |binding| binding.record.project == *project)
+    }
+
+    /// What a binding selects, in Azure's ids, where that is known.
+    pub fn meaning(&self, binding: &Binding) -> Option<&Selection> {
+        let kept = self.meanings.get(&binding.id).filter(|kept| kept.record.of == binding.selection)?;
+        Some(&kept.record.ids)
     }
 
     /// All subscriptions, by connection and key.

@@ -3,6 +3,7 @@
 mod arrivals;
 pub mod attention;
 pub mod bindings;
+pub mod breaks;
 pub mod change;
 pub mod checks;
 mod clients;
@@ -13,8 +14,12 @@ pub mod events;
 pub mod first_token;
 pub mod idempotency;
 pub mod notifications;
+pub mod numbers;
+pub mod order;
 pub mod projects;
+pub mod replay;
 pub mod retention;
+pub mod rhythm;
 pub mod sinks;
 mod strangers;
 pub mod subscriptions;
@@ -33,6 +38,7 @@ use crate::{
     dispatch::Board,
     metrics::Metrics,
     reconcile::Upkeep,
+    recover::Desk,
     secrets::{DerivingKey, Keys, Unopenable},
     store::{Change, Error, Expected, Store},
 };
@@ -59,10 +65,14 @@ pub mod kind {
     pub const HEALTH: &str = "health";
     /// [`crate::domain::Watermark`] by binding and stream.
     pub const WATERMARK: &str = "watermark";
+    /// Up to when the history of a connection's subscriptions was looked at, by the connection's id.
+    pub const LOOK: &str = "look";
     /// [`crate::domain::Gap`] by an id made of what is missing.
     pub const GAP: &str = "gap";
     /// [`crate::domain::Sink`] by id.
     pub const SINK: &str = "sink";
+    /// [`rhythm::Rhythm`]s by subscription key, by connection and the first character of the keys.
+    pub const RHYTHM: &str = "rhythm";
     /// Replies kept for a repeated `Idempotency-Key`.
     pub const IDEMPOTENCY: &str = "idempotency";
 }
@@ -103,10 +113,20 @@ pub struct App {
     pub reconcile: Notify,
     /// What that worker knows of each connection.
     pub upkeep: Upkeep,
+    /// Where recovery is asked for things.
+    pub recover: Desk,
     /// When notifications last arrived.
     pub arrivals: Arrivals,
     /// How the sinks are doing, and the way to tell their workers that something has changed.
     pub dispatch: Board,
+    /// What is remembered so that events are appended in order.
+    pub order: order::Order,
+    /// What is missing before something that is here.
+    pub breaks: breaks::Breaks,
+    /// Which of their notifications the subscriptions delivered.
+    pub numbers: numbers::Numbers,
+    /// How often they speak.
+    pub rhythms: rhythm::Rhythms,
     /// Held while a change of the registry is checked against other records and committed. Versions guard one record;
     /// rules over several (one build provider per project, bindings of a connection being removed) need this. One
     /// gateway owns the store, so a lock in its process is enough.
@@ -143,8 +163,13 @@ impl App {
             hook_strangers: Strangers::default(),
             reconcile: Notify::new(),
             upkeep: Upkeep::default(),
+            recover: Desk::default(),
             arrivals: Arrivals::default(),
             dispatch: Board::default(),
+            order: order::Order::default(),
+            breaks: breaks::Breaks::default(),
+            numbers: numbers::Numbers::default(),
+            rhythms: rhythm::Rhythms::default(),
             changing,
             discovery: discovery::Cache::default(),
             clients: clients::Clients::new(dial),

@@ -35,6 +35,9 @@ pub(super) struct Arguments {
     /// Another seed gives other ids
     #[arg(long, default_value_t = 1)]
     seed: u64,
+    /// How many days ago it was founded: into that time a past can be written
+    #[arg(long, default_value_t = 0, value_name = "DAYS")]
+    age_days: u16,
     /// A header that each request must have, as 'Name: value'; without it a page is answered, as by a proxy in front
     #[arg(long = "require-header", value_name = "HEADER")]
     required_headers: Vec<String>,
@@ -88,6 +91,7 @@ fn simulator(arguments: &Arguments) -> Result<Simulator, Failure> {
         name: arguments.name.clone().unwrap_or_else(|| default.to_owned()),
         virtual_directory: arguments.virtual_directory.clone(),
         seed: arguments.seed,
+        age_days: arguments.age_days,
         required_headers: arguments.required_headers.iter().map(header).collect::<Result<_, Failure>>()?,
     };
     let system = SystemClock::default();

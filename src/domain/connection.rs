@@ -72,6 +72,17 @@ pub enum HookMode {
     Manual,
 }
 
+/// How we hear of what happens.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Delivery {
+    /// By service hooks; what they lose is made good from the history and Azure's records.
+    #[default]
+    Hooks,
+    /// We ask Azure's records: for a gateway that Azure cannot reach.
+    Poll,
+}
+
 /// As kept in the registry under kind `connection`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Connection {
@@ -99,6 +110,9 @@ pub struct Connection {
     /// Who makes the hooks.
     #[serde(default)]
     pub hooks: HookMode,
+    /// How we hear of what happens.
+    #[serde(default)]
+    pub delivery: Delivery,
     /// The collection's GUID once known; a notification of another collection is then quarantined.
     pub collection_id: Option<Uuid>,
     /// The hook password's generation.

@@ -16,7 +16,7 @@ mod token;
 
 pub use self::{
     binding::{AzureRef, Binding, BranchRule, Meaning, Role, Selection},
-    connection::{Connection, Header, HookGeneration, HookMode, Sealed, ServicePrincipal, SignatureCheck},
+    connection::{Connection, Delivery, Header, HookGeneration, HookMode, Sealed, ServicePrincipal, SignatureCheck},
     framing::{join, split},
     health::{AzureScope, Grant, Health, HealthState, ScopeHealth},
     id::{BindingId, ConnectionId, NotificationId, SinkId, Slug, SlugError, TokenId},

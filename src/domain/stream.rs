@@ -3,6 +3,7 @@
 use super::{BindingId, ConnectionId};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 /// One kind of Azure's records, listed and compared by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -81,4 +82,7 @@ pub struct Gap {
     pub before: Timestamp,
     /// When it was found.
     pub found_at: Timestamp,
+    /// Names what would fill it: ids of events, or of the places that they bring a ref to. One of them is enough.
+    #[serde(default)]
+    pub filled_by: Vec<Uuid>,
 }

@@ -28,6 +28,7 @@ use crate::{
     azure::client::Priority,
     domain::{Connection, ConnectionId, Health},
     reconcile::removal,
+    recover::Request,
 };
 use http::{StatusCode, header};
 use warp::reply::Response;
@@ -125,8 +126,9 @@ pub async fn check(id: Segment, call: Result<Call, Problem>) -> Result<Response,
 
 /// Synchronize a connection.
 ///
-/// Checks it, forgets the lists that were read through it, and has the service hooks at Azure DevOps compared with the
-/// bindings. That goes on behind the reply.
+/// Checks it, forgets the lists that were read through it, has the service hooks at Azure DevOps compared with the bindings,
+/// and has what they lost looked for closely: in the history of notifications, and in Azure's own records of the last day.
+/// That goes on behind the reply.
 #[utoipa::path(post, path = "/v1/connections/{id}/sync", tag = "connections", operation_id = "synchronize_connection",
     params(("id" = Uuid, Path, description = "The connection's id.")),
     responses((status = 202, description = "Begun; this is what the check found.", body = ConnectionView)))]
@@ -137,6 +139,7 @@ pub async fn sync(id: Segment, call: Result<Call, Problem>) -> Result<Response, 
     let known = checks::check(call.app(), id, Priority::Interactive).await?;
     discovery::forget(call.app(), id);
     call.app().reconcile.notify_one();
+    call.app().recover.ask(id, Request { since: None, closely: true });
     let mut response = json(&view(&call, &known));
     *response.status_mut() = StatusCode::ACCEPTED;
     Ok(response)

@@ -102,6 +102,22 @@ pub const GUID: Text = Text {
     allows: |text| uuid::Uuid::try_parse(text).is_ok(),
     words: "a GUID with its hyphens",
 };
+/// A moment.
+pub const TIME: Text = Text {
+    chars_min: 20,
+    chars_max: 40,
+    pattern: r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?(Z|[+-][0-9]{2}:[0-9]{2})$",
+    allows: |text| text.parse::<jiff::Timestamp>().is_ok(),
+    words: "a time like 2026-11-22T10:00:00Z",
+};
+/// A place in a log, as `next` gives it.
+pub const CURSOR: Text = Text {
+    chars_min: 1,
+    chars_max: 64,
+    pattern: "^[A-Za-z0-9_-]+$",
+    allows: |text| text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-'),
+    words: "a cursor as next gives it",
+};
 /// A header's name.
 pub const HEADER_NAME: Text = Text {
     chars_min: 1,

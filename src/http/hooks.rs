@@ -34,6 +34,9 @@ const DRAINED_BYTES_MAX: u64 = 256 << 20;
 /// When a sender should try again that found no room for its body.
 const RETRY_AFTER: Duration = Duration::from_secs(2);
 
+/// How much of a nonce counts.
+const NONCE_CHARS_MAX: usize = 64;
+
 /// What became of a delivery.
 #[derive(Debug, Clone, Copy, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
@@ -84,6 +87,29 @@ pub async fn receive(connection: Segment, call: Result<Call, Problem>) -> Result
     let receipt = intake::accept(&surface.app, sender, &headers, reason, received).await?;
     let outcome = receipt.outcome.into();
     Ok(reply::json(&ReceiptView { notification: receipt.notification.0, outcome }))
+}
+
+/// Whose door this is.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct WhoView {
+    /// What only this gateway's key can say of the nonce and of the header `Authorization` that came with it.
+    #[schema(min_length = 43, max_length = 43)]
+    pub echo: String,
+}
+
+/// Say whose door this is.
+///
+/// For `hookwell doctor`, which asks it through the public URL: whether it is this gateway that answers there, and whether
+/// the header `Authorization` arrives. It tells nothing to anybody who has not the gateway's key. Parameters other than
+/// `nonce` are ignored.
+#[utoipa::path(get, path = "/hooks/azure-devops/who", tag = "hooks", operation_id = "say_whose_door",
+    params(("nonce" = Option<String>, Query, description = "Anything; its first 64 characters count.")),
+    responses((status = 200, description = "This gateway's.", body = WhoView)))]
+pub async fn who(call: Result<Call, Problem>) -> Result<Response, Problem> {
+    let call = call?;
+    let nonce: String = call.lenient_parameter("nonce").unwrap_or_default().chars().take(NONCE_CHARS_MAX).collect();
+    let authorization = call.headers.get(header::AUTHORIZATION).map(HeaderValue::as_bytes);
+    Ok(reply::json(&WhoView { echo: call.app().hook_key.echo(&nonce, authorization) }))
 }
 
 impl From<Outcome> for OutcomeView {

@@ -3,7 +3,7 @@
 use super::{extract::Call, problem::Problem, reply::json};
 use crate::{
     app::attention::{Attention, SinkTrouble, attention},
-    domain::HealthState,
+    domain::{ConnectionId, HealthState},
 };
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -77,6 +77,17 @@ pub struct IntegrationView {
     pub attention: Vec<AttentionView>,
 }
 
+impl AttentionView {
+    /// What is behind it is found out step by step.
+    fn ask_the_doctor(self, connection: ConnectionId) -> Self {
+        let remedy = format!(
+            "Run `hookwell doctor --connection {connection}` (POST /v1/connections/{connection}/doctor): it finds the cause \
+             and says the one thing to do."
+        );
+        Self { remedy: Some(remedy), ..self }
+    }
+}
+
 impl From<Attention> for AttentionView {
     fn from(attention: Attention) -> Self {
         let plain = |kind, detail: String, link: Option<&str>| {
@@ -105,12 +116,14 @@ impl From<Attention> for AttentionView {
                     format!("connection {connection}: {}", trouble.detail),
                     Some(&link),
                 )
+                .ask_the_doctor(connection)
             }
             Attention::SubscriptionsAre(connection, state, count) => plain(
                 AttentionKind::SubscriptionsNotDelivering,
                 format!("connection {connection}: {count} subscriptions are {}", state.word()),
                 Some(&format!("/v1/subscriptions?connection={connection}&state={}", state.word())),
-            ),
+            )
+            .ask_the_doctor(connection),
             Attention::SubscriptionsHealed(connection, count) => plain(
                 AttentionKind::SubscriptionsHealed,
                 format!(
@@ -118,7 +131,8 @@ impl From<Attention> for AttentionView {
                      had restricted or disabled them; see whether it reaches the gateway without failures"
                 ),
                 Some(&format!("/v1/subscriptions?connection={connection}")),
-            ),
+            )
+            .ask_the_doctor(connection),
             Attention::Sink(id, name, trouble) => Self {
                 remedy: match trouble {
                     SinkTrouble::Unusable(_) => Some("Correct its settings with PATCH.".to_owned()),

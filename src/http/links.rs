@@ -50,7 +50,7 @@ const LINKS: &[(&str, &str, &str, &str, &[&str])] = &[
         ],
     ),
     ("receive_hook", "200", "id", "$response.body#/notification", &["read_notification"]),
-    ("list_notifications", "200", "id", "$response.body#/data/0/id", &["read_notification"]),
+    ("list_notifications", "200", "id", "$response.body#/data/0/id", &["read_notification", "replay_notification"]),
     (
         "discover_projects",
         "200",

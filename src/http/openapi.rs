@@ -1,6 +1,8 @@
 //! The OpenAPI document: what the rows give, and what all of them share.
 
-use super::{auth::Access, bindings, connections, links, problem::ProblemBody, projects, routes, sinks, tokens};
+use super::{
+    auth::Access, bindings, connections, links, problem::ProblemBody, projects, replay, routes, sinks, tokens,
+};
 use serde_json::{Map, Value, json};
 use std::sync::LazyLock;
 use utoipa::{OpenApi as _, PartialSchema as _, ToSchema as _};
@@ -47,7 +49,8 @@ fn document() -> Value {
         ("NewSinkBody", sinks::new_schema()),
         ("SinkChangeBody", sinks::change_schema()),
         ("SinkTestBody", sinks::test_schema()),
-        ("ReplayBody", sinks::replay_schema()),
+        ("SinkReplayBody", sinks::replay_schema()),
+        ("ReplayBody", replay::schema()),
     ] {
         components["schemas"][name] = schema;
     }

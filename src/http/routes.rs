@@ -3,11 +3,11 @@
 use super::{
     Surface,
     auth::{Access, admit},
-    bindings, connections, discovery, docs, events,
+    bindings, connections, discovery, docs, doctor, events,
     extract::{Call, Segment, call},
     health, hooks, integration, notifications,
     problem::{Kind, Problem},
-    projects, sinks, stream, subscriptions, tokens,
+    projects, replay, sinks, stream, subscriptions, tokens,
 };
 use std::{convert::Infallible, sync::Arc};
 use utoipa::OpenApi;
@@ -73,6 +73,8 @@ routes! {
     // First, because rows are tried in order and this one is asked day and night.
     post   Hook   "hooks" / "azure-devops" / Segment                      => hooks::receive;
 
+    get    Public "hooks" / "azure-devops" / "who"                        => hooks::who;
+
     get    Public "healthz"                                               => health::healthz;
     get    Public "readyz"                                                => health::readyz;
     get    Read   "metrics"                                               => health::metrics;
@@ -90,6 +92,7 @@ routes! {
     get    Read   "v1" / "connections" / Segment / "removal"              => connections::removal;
     post   Admin  "v1" / "connections" / Segment / "check"                => connections::check;
     post   Admin  "v1" / "connections" / Segment / "sync"                 => connections::sync;
+    post   Admin  "v1" / "connections" / Segment / "doctor"               => doctor::examine;
     get    Read   "v1" / "connections" / Segment / "azure" / "projects"        => discovery::projects;
     get    Read   "v1" / "connections" / Segment / "azure" / "repositories"    => discovery::repositories;
     get    Read   "v1" / "connections" / Segment / "azure" / "branches"        => discovery::branches;
@@ -112,6 +115,8 @@ routes! {
 
     get    Read   "v1" / "notifications"                                  => notifications::list;
     get    Read   "v1" / "notifications" / Segment                        => notifications::show;
+    post   Admin  "v1" / "notifications" / Segment / "replay"             => replay::one;
+    post   Admin  "v1" / "replay"                                         => replay::stretch;
     get    Read   "v1" / "events"                                         => events::list;
     get    Read   "v1" / "events" / "stream"                              => stream::follow;
     get    Read   "v1" / "events" / Segment                               => events::show;

@@ -1,14 +1,17 @@
 //! Sinks: where events are pushed.
 
 mod body;
+mod delivery_view;
 mod settings;
 mod view;
 
 pub use self::{
     body::{
-        NewSinkBody, ReplayBody, SinkChangeBody, SinkTestBody, change_schema, new_schema, replay_schema, test_schema,
+        NewSinkBody, SinkChangeBody, SinkReplayBody, SinkTestBody, change_schema, new_schema, replay_schema,
+        test_schema,
     },
-    view::{DeliveryPage, DeliveryView, EventDeliveries, ReplayView, SampleView, SinkList, SinkTestView, SinkView},
+    delivery_view::{DeliveryPage, DeliveryView, EventDeliveries, SampleView, SinkReplayView, SinkTestView},
+    view::{SinkList, SinkView},
 };
 
 use self::body::{read_change, read_new, read_replay, read_test};
@@ -193,8 +196,8 @@ pub async fn test(id: Segment, call: Result<Call, Problem>) -> Result<Response, 
 /// `next` says where to go on. What the sink has yet to get, and what waits already, is left as it is.
 #[utoipa::path(post, path = "/v1/sinks/{id}/replay", tag = "sinks", operation_id = "replay_to_sink",
     params(("id" = Uuid, Path, description = "The sink's id.")),
-    request_body = ReplayBody,
-    responses((status = 200, description = "They wait to be sent.", body = ReplayView)))]
+    request_body = SinkReplayBody,
+    responses((status = 200, description = "They wait to be sent.", body = SinkReplayView)))]
 pub async fn replay(id: Segment, call: Result<Call, Problem>) -> Result<Response, Problem> {
     let mut call = call?;
     call.query(&[])?;
@@ -204,7 +207,7 @@ pub async fn replay(id: Segment, call: Result<Call, Problem>) -> Result<Response
     let what = read_replay(call.app(), &body).await?;
     let replayed = sinks::replay(call.app(), id, what).await?;
     let next = replayed.next.map(|next| cursor::encode(Log::Events, next));
-    Ok(json(&ReplayView { replayed: replayed.count, next }))
+    Ok(json(&SinkReplayView { replayed: replayed.count, next }))
 }
 
 /// List the deliveries of a sink.

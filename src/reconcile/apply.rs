@@ -8,6 +8,7 @@ use super::{
     hook,
     ledger::Ledger,
     plan::{Plan, Step, What, stands_in_for},
+    retire::retire,
     trouble::Trouble,
 };
 use crate::{
@@ -15,6 +16,7 @@ use crate::{
     azure::client::{AzureDevOps, Failure, Host, Subscription as Found, SubscriptionStatus},
     domain::{Action, AtAzure, Connection, Deed, Mishap, Spec, Subscription, SubscriptionKey, SubscriptionState, Why},
     metrics,
+    recover::Request,
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -122,6 +124,7 @@ async fn one(
             hands.app.metrics.repairs.get_or_create(&metrics::Repair { why: step.why.word() }).inc();
             let (key, old_id) = (&step.key, &old.id);
             tracing::info!(connection = %hands.kept.record.id, %key, old_id, why = step.why.word(), "a subscription was made anew");
+            look_for_losses(hands, old);
             // The new one delivers; the old one is the next run's duplicate if this fails.
             delete(hands, old).await.err().map(|failure| format!("the old one could not be deleted yet: {failure}"))
         }
@@ -141,13 +144,14 @@ async fn one(
 
 /// What is deleted may hold notifications that it could not deliver.
 async fn delete(hands: &Hands<'_>, old: &Found) -> Result<(), Failure> {
-    retire(old);
+    retire(hands, old).await?;
     hands.azure.delete_subscription(Host::of(&old.publisher), &old.id).await
 }
 
-/// The place to take over what a subscription that is about to be deleted failed to deliver. Nothing is recovered yet.
-fn retire(old: &Found) {
-    tracing::debug!(id = old.id, event_type = old.event_type, "a subscription retires");
+/// What a subscription did not tell while it ailed is looked for, from its last delivery on.
+fn look_for_losses(hands: &Hands<'_>, old: &Found) {
+    let since = old.last_success.as_deref().and_then(crate::azure::time::timestamp);
+    hands.app.recover.ask(hands.kept.record.id, Request { since, closely: true });
 }
 
 async fn make(

@@ -54,10 +54,12 @@ const FILTERS: [&str; 31] = [
 /// Consumer inputs that say how much is delivered; empty means all.
 const AMOUNTS: [&str; 3] = ["resourceDetailsToSend", "messagesToSend", "detailedMessagesToSend"];
 const ALL: &str = "all";
+/// What says in a hook's URL which change of a pull request it tells of.
+pub(super) const REASON_PARAMETER: &str = "reason";
 
 /// Where a hook delivers. `gateway` is where the gateway is reached.
 pub fn url(gateway: &str, connection: ConnectionId, reason: Option<UpdateReason>) -> String {
-    let query = reason.map(|reason| format!("?reason={}", reason.word())).unwrap_or_default();
+    let query = reason.map(|reason| format!("?{REASON_PARAMETER}={}", reason.word())).unwrap_or_default();
     format!("{}/hooks/azure-devops/{connection}{query}", gateway.trim_end_matches('/'))
 }
 

@@ -76,6 +76,12 @@ impl Known {
         Ok(Self { desired, resolution, catalogue })
     }
 
+    /// No hook at all.
+    pub(super) fn wants_nothing(&mut self) {
+        self.desired = Desired::default();
+        self.resolution.uncertain.clear();
+    }
+
     /// What is not in order with the bindings.
     pub(super) fn troubles(&self) -> Vec<Trouble> {
         let unresolved = self.resolution.unresolved.iter().map(|(binding, why)| {

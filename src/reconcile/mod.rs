@@ -18,6 +18,7 @@ mod plan;
 pub mod removal;
 mod report;
 mod resolve;
+mod retire;
 mod run;
 mod settle;
 mod trouble;

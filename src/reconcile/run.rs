@@ -14,9 +14,10 @@ use super::{
 use crate::{
     app::{App, Kept, bindings, subscriptions::SUBSCRIPTIONS_MAX},
     azure::client::{AzureDevOps, Failure, Host, Priority},
-    domain::{Connection, ConnectionId, HookMode, Spec, Subscription, SubscriptionKey, SubscriptionState},
+    domain::{Connection, ConnectionId, Delivery, HookMode, Spec, Subscription, SubscriptionKey, SubscriptionState},
 };
 use std::collections::{BTreeMap, BTreeSet};
+use url::Url;
 use uuid::Uuid;
 
 /// What a run is for.
@@ -60,7 +61,7 @@ async fn of_connection(app: &App, kept: &Kept<Connection>, mode: Mode, remembere
         Ok(azure) => azure,
         Err(failure) => return Report::ended(Trouble::from_failure("the connection cannot be used", &failure)),
     };
-    let known = match Known::lookup(app, &directory, kept, &*azure, remembered).await {
+    let mut known = match Known::lookup(app, &directory, kept, &*azure, remembered).await {
         Ok(known) => known,
         Err(failure) => return failed("what the bindings select could not be looked up", &failure),
     };
@@ -70,6 +71,10 @@ async fn of_connection(app: &App, kept: &Kept<Connection>, mode: Mode, remembere
         if let Err(error) = bindings::keep_meanings(app, meanings).await {
             tracing::warn!(%error, "what the bindings' names mean could not be kept; the next run tries again");
         }
+    }
+    if kept.record.delivery == Delivery::Poll {
+        // What was made while hooks delivered goes, also what serves a binding that cannot be looked up now.
+        known.wants_nothing();
     }
     match kept.record.hooks {
         HookMode::Manual => by_hand(mode, &known, &mut ledger).await,
@@ -129,7 +134,9 @@ async fn managed(
     ledger: &mut Ledger<'_>,
 ) -> Report {
     let mut troubles = known.troubles();
-    let Some(gateway) = &app.settings.public_url else {
+    // Where no hook is made, none needs to know where we are.
+    let nowhere: Option<Url> = kept.record.url.as_str().parse().ok().filter(|_| kept.record.delivery == Delivery::Poll);
+    let Some(gateway) = app.settings.public_url.as_ref().or(nowhere.as_ref()) else {
         let detail = "hooks cannot be made before the gateway knows where it is reached: start it with --public-url, such as \
                       https://hooks.example.com";
         troubles.push(Trouble::new(TroubleKind::NoPublicUrl, detail));

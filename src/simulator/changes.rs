@@ -3,8 +3,9 @@
 use super::{
     Simulator,
     people::{Person, Scope, Token, TokenState, hook_rights},
-    world::{Edit, Impossible, RefChange},
+    world::{Edit, Fill, Impossible, RefChange},
 };
+use jiff::Timestamp;
 use uuid::Uuid;
 
 type Done<T = ()> = Result<T, Impossible>;
@@ -154,6 +155,11 @@ impl Simulator {
     /// Ends a stage: `succeeded`, `failed`, `canceled`, `skipped`, `rejected`.
     pub fn finish_stage(&self, number: u32, stage: &str, result: &'static str) -> Done {
         self.change(|world| world.move_stage(number, stage, "completed", Some(result)))
+    }
+
+    /// A stage that is over runs once more, as its next attempt, and with it a run that was over.
+    pub fn retry_stage(&self, number: u32, stage: &str) -> Done {
+        self.change(|world| world.retry_stage(number, stage))
     }
 
     /// Ends a build: `succeeded`, `partiallySucceeded`, `failed`, `canceled`.
@@ -311,11 +317,28 @@ impl Simulator {
         });
     }
 
+    /// Writes a past as it might have been: see [`Fill`]. Nobody is told of it.
+    ///
+    /// # Errors
+    /// The time of it was lived through already, or there is nowhere to put it.
+    pub fn fill(&self, fill: &Fill) -> Done {
+        self.change(|world| world.fill(fill))
+    }
+
     /// A token of the person of this account; without scopes it has full access.
     pub fn issue_token(&self, text: &str, account: &str, scopes: Option<&[Scope]>) {
         let scopes = scopes.map(<[Scope]>::to_vec);
         let token = Token { person: account.into(), scopes, state: TokenState::Live, expires: None };
         self.change(|world| drop(world.tokens.insert(text.to_owned(), token)));
+    }
+
+    /// A token is good until then, by the clock, whatever it was before; without a time it is good for ever.
+    pub fn renew_token(&self, text: &str, until: Option<Timestamp>) {
+        self.change(|world| {
+            if let Some(token) = world.tokens.get_mut(text) {
+                (token.state, token.expires) = (TokenState::Live, until);
+            }
+        });
     }
 
     /// Makes a token expired, revoked, or live again.

@@ -1,6 +1,6 @@
 //! What goes wrong on purpose: everything that the real one is known to do to its clients, as switches.
 
-use super::hooks::Misbehaviour;
+use super::{forget::Forget, hooks::Misbehaviour};
 use serde::{Deserialize, Serialize};
 
 /// The switches. All off is an Azure DevOps on a good day.
@@ -23,6 +23,8 @@ pub struct Faults {
     pub subscription_listing_delay_milliseconds: u64,
     /// Requests that fail; the first rule that strikes wins.
     pub rules: Vec<Rule>,
+    /// Stretches of time that nothing is remembered of.
+    pub forget: Vec<Forget>,
     /// What the hooks do wrong.
     pub hooks: Misbehaviour,
 }

@@ -33,7 +33,25 @@ pub(super) struct Ledger {
     count: u64,
     tstu: f64,
     /// By account, when and what, within the window.
-    recent: BTreeMap<String, VecDeque<(Timestamp, f64)>>,
+    recent: BTreeMap<String, Recent>,
+}
+
+/// What one account used within the window, and the sum of it.
+#[derive(Debug, Default)]
+struct Recent {
+    calls: VecDeque<(Timestamp, f64)>,
+    tstu: f64,
+}
+
+impl Recent {
+    fn forget(&mut self, now: Timestamp) {
+        while let Some((_, tstu)) = self.calls.pop_front_if(|(at, _)| now.duration_since(*at) > WINDOW) {
+            self.tstu -= tstu;
+        }
+        if self.calls.is_empty() {
+            self.tstu = 0.0;
+        }
+    }
 }
 
 impl Ledger {
@@ -41,7 +59,10 @@ impl Ledger {
         self.count += 1;
         self.tstu += call.tstu;
         if let Some(account) = &call.account {
-            self.recent.entry(account.clone()).or_default().push_back((call.at, call.tstu));
+            let recent = self.recent.entry(account.clone()).or_default();
+            recent.calls.push_back((call.at, call.tstu));
+            recent.tstu += call.tstu;
+            recent.forget(call.at);
         }
         self.calls.push_back(call);
         while self.calls.len() > CALLS_MAX {
@@ -52,10 +73,8 @@ impl Ledger {
     /// What an account used within the window that ends now.
     pub(super) fn used(&mut self, account: &str, now: Timestamp) -> f64 {
         let Some(recent) = self.recent.get_mut(account) else { return 0.0 };
-        while recent.front().is_some_and(|(at, _)| now.duration_since(*at) > WINDOW) {
-            recent.pop_front();
-        }
-        recent.iter().map(|(_, tstu)| tstu).sum()
+        recent.forget(now);
+        recent.tstu
     }
 
     pub(super) fn calls(&self) -> Vec<Recorded> {

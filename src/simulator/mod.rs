@@ -7,6 +7,7 @@
 mod busy;
 mod changes;
 mod faults;
+mod forget;
 mod hooks;
 mod instance;
 mod ledger;
@@ -20,6 +21,7 @@ mod world;
 
 pub use self::{
     faults::{Failing, Faults, RateLimit, Refusal, Rule, ScopeRefusal, Throttle, When},
+    forget::{Entity, Forget},
     hooks::{
         Draft, Hooks, Inputs, Misbehaviour, Notification, NotificationResult, NotificationStatus, Odds, OnProbation,
         Silence, Totals,
@@ -29,7 +31,7 @@ pub use self::{
     organization::{Delivery, Organization},
     people::{Scope, TokenState, tokens},
     rest::{ADMIN_ROUTES, tower_service},
-    world::{Edit, Impossible, RefChange},
+    world::{Edit, Fill, Impossible, RefChange},
 };
 
 use self::instance::Instance;
@@ -59,6 +61,11 @@ impl Simulator {
     /// Its service hooks.
     pub fn hooks(&self) -> &Hooks {
         &self.hooks
+    }
+
+    /// Lets a stretch of time be as if nothing had been written down in it.
+    pub fn forget(&self, forget: Forget) {
+        self.fail(|faults| faults.forget.push(forget));
     }
 
     /// Changes the switches for what goes wrong.

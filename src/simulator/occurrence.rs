@@ -1,5 +1,6 @@
 //! What happened in the simulated organization, as its service hooks see it.
 
+use super::forget::Of;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use uuid::Uuid;
@@ -21,6 +22,8 @@ pub(crate) struct Occurrence {
     /// `buildStatus` …): the subscription matches when each of its non-empty inputs is one of these, without regard to
     /// case. An area path matches what lies below it.
     pub(crate) facts: BTreeMap<&'static str, Vec<String>>,
+    /// What it belongs to, by which it is forgotten.
+    pub(crate) of: Of,
     /// What it is about, for the model to render.
     pub(crate) subject: Subject,
 }

@@ -73,6 +73,9 @@ pub struct Options {
     pub virtual_directory: Option<String>,
     /// Of every id and every throw of dice.
     pub seed: u64,
+    /// How many days ago it was founded; what is there from the beginning is that old, and nothing happened since. A past
+    /// can be written into that time ([`super::Fill`]).
+    pub age_days: u16,
     /// Headers that a proxy in front wants on each request; without them it answers a 403 page of its own.
     pub required_headers: Vec<(String, String)>,
 }
@@ -85,6 +88,7 @@ impl Options {
             name: name.to_owned(),
             virtual_directory: None,
             seed: 1,
+            age_days: 0,
             required_headers: Vec::new(),
         }
     }

@@ -110,6 +110,12 @@ impl Journal for MemoryStore {
         Ok(log.keys.get(&key).and_then(|position| log.entries.get(position)).cloned())
     }
 
+    async fn contains(&self, log: Log, keys: &[Uuid]) -> Result<Vec<bool>, Error> {
+        let mut state = self.state()?;
+        let log = state.log(log);
+        Ok(keys.iter().map(|key| log.keys.contains_key(key)).collect())
+    }
+
     async fn trim(&self, log: Log, before: Timestamp) -> Result<u64, Error> {
         let mut state = self.state()?;
         let readers = state.readers.iter().filter(|(consumer, _)| consumer.log == log);

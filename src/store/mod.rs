@@ -220,6 +220,13 @@ pub trait Journal: Send + Sync {
     /// `Unavailable`, `Corrupt`.
     async fn find(&self, log: Log, key: Uuid) -> Result<Option<Record>, Error>;
 
+    /// Whether an entry with each of these keys is still kept, in the order of the keys. Reads no bodies: for whoever asks
+    /// often and mostly hears no.
+    ///
+    /// # Errors
+    /// `Unavailable`, `Corrupt`.
+    async fn contains(&self, log: Log, keys: &[Uuid]) -> Result<Vec<bool>, Error>;
+
     /// Removes the oldest records while their time is before `before`, with their keys, but none that a consumer of
     /// this log has yet to settle. Bounded work per call: call again while it returns more than 0.
     ///

@@ -30,6 +30,11 @@ pub(super) fn chain(source: &str, change: &str) -> Uuid {
     fact("chain", source, change, "")
 }
 
+/// The id of a later telling of a fact, from 1: whoever knows the fact's id finds them all, one after the other.
+pub(super) fn revision(fact: Uuid, number: u32) -> Uuid {
+    Uuid::new_v5(&NAMESPACE, format!("revision{SEPARATOR}{fact}{SEPARATOR}{number}").as_bytes())
+}
+
 fn unversioned(kind: &str) -> &str {
     kind.rsplitn(4, '.').nth(3).unwrap_or(kind)
 }

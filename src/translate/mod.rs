@@ -11,6 +11,7 @@ mod build;
 mod frame;
 mod git;
 mod identity;
+pub mod order;
 mod other;
 mod pipeline;
 mod pull_request;
@@ -33,6 +34,12 @@ use crate::{
 /// The version of this mapping, in every event's custom data. Raised when an event would say something else, not when
 /// it would say more; ids never depend on it.
 pub const MAPPING_VERSION: u32 = 1;
+
+/// The id of the revision of an event: what it tells once more, when today's mapping says something else than yesterday's.
+/// Numbers begin with 1; the event itself is before all of them.
+pub fn revision_id(event: uuid::Uuid, number: u32) -> uuid::Uuid {
+    identity::revision(event, number)
+}
 
 /// What is chosen per installation.
 #[derive(Debug, Clone, PartialEq, Eq)]

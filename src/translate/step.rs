@@ -2,21 +2,29 @@
 //!
 //! Events and cursor move in one commit, so there is no moment at which a crash could lose or repeat one; and the fact
 //! keys make even a repeat harmless. One batch at a time: order in the journal is order in the events. What cannot be
-//! translated is settled as dead with its reason and shown to the operator; it never holds up what comes behind it.
+//! translated is settled as dead with its reason and shown to the operator; it never holds up what comes behind it. What
+//! is early is put off ([`hold`]) and holds up nothing but what must come after it.
 
-use super::{Context, Settings, translate};
+mod hold;
+mod translator;
+
+use self::{
+    hold::Sorted,
+    translator::{Translated, Translator},
+};
+use super::{
+    Settings,
+    order::{Before, Move},
+};
 use crate::{
-    app::{App, Directory},
+    app::{App, breaks::Break},
     clock::Clock,
-    domain::{Disposition, Notification, NotificationId},
+    domain::Notification,
     event::Event,
-    store::{Appended, Consumer, Entry, Error, Log, PageLimit, Record, Settlement},
+    store::{Appended, Claimed, Consumer, Entry, Error, Log, PageLimit, Settlement},
 };
-use std::{
-    panic::{AssertUnwindSafe, catch_unwind},
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::HashSet, sync::Arc, time::Duration};
+use uuid::Uuid;
 
 /// How much is translated in one commit.
 const BATCH: PageLimit = PageLimit { records_max: 128, body_bytes_max: 1 << 20 };
@@ -31,6 +39,8 @@ const BUSY_PER_SECOND: u64 = 2_000;
 const BUSY_PAUSE_FACTOR: u32 = 19;
 /// One such pause at most.
 const BUSY_PAUSE_MAX: Duration = Duration::from_millis(250);
+/// How often to look whether what waits for its order may go.
+const HOLDING_LOOK: Duration = Duration::from_millis(500);
 /// It yields no longer than until events are this late: under an overload that lasts, both get their share.
 const BUSY_LAG_MAX: Duration = Duration::from_secs(20);
 
@@ -56,61 +66,108 @@ pub async fn step(app: &Arc<App>) -> Result<Settled, Error> {
     let claim = app.store.claim(&consumer(), app.clock.now(), LEASE, BATCH).await?;
     let Some(oldest) = claim.records.first() else { return Ok(Settled::default()) };
     let lag = Duration::try_from(app.clock.now().duration_since(oldest.record.time)).unwrap_or_default();
-    let records: Vec<Record> = claim.records.iter().map(|claimed| claimed.record.clone()).collect();
+    let records: Vec<Claimed> = claim.records.clone();
     let (worker, now) = (Arc::clone(app), app.clock.now());
     // Off the async workers: answering a delivery must not wait for a batch of somebody else's JSON.
     let translated = tokio::task::spawn_blocking(move || {
-        let (directory, settings) = (worker.directory(), settings(&worker));
-        records.iter().map(|record| one(&directory, &settings, record)).collect::<Vec<_>>()
+        let translator = Translator::new(&worker);
+        records.iter().map(|claimed| translator.one(claimed)).collect::<Vec<_>>()
     });
-    let translated = translated.await.expect("translating catches its panics");
+    let mut translated = translated.await.expect("translating catches its panics");
+    let sorted = sort(app, &translated).await?;
 
     let count = translated.len();
-    let (mut settlements, mut appends) = (Vec::with_capacity(count), Vec::with_capacity(count * 2));
-    for result in translated {
-        match result {
-            Ok(events) => {
-                settlements.push(Settlement::Done);
-                let entry = |event: Event| Entry { key: event.id, time: now, body: event.to_stored() };
-                appends.extend(events.into_iter().map(|event| (Log::Events, entry(event))));
-            }
-            Err(reason) => {
-                app.metrics.dead.inc();
-                settlements.push(Settlement::Dead { reason });
-            }
-        }
+    let mut settlements: Vec<Settlement> = translated
+        .iter()
+        .map(|result| match result {
+            Ok(_) => Settlement::Done,
+            Err(reason) => Settlement::Dead { reason: reason.clone() },
+        })
+        .collect();
+    for at in &sorted.waiting {
+        let wait = hold::wait(claim.records[*at].attempt);
+        settlements[*at] = Settlement::Retry { at: now.checked_add(wait).unwrap_or(now) };
+    }
+    let (mut appends, mut moves) = (Vec::with_capacity(count * 2), Vec::new());
+    for at in &sorted.passing {
+        let Ok(translated) = &mut translated[*at] else { continue };
+        moves.extend(translated.events.iter().map(|event| translated.candidate.moved_by(event.id)));
+        let entry = |event: Event| Entry { key: event.id, time: now, body: event.to_stored() };
+        appends.extend(translated.events.drain(..).map(|event| (Log::Events, entry(event))));
     }
     let appended = app.store.settle(claim, settlements, appends).await?;
-    let new = appended.iter().filter(|appended| matches!(appended, Appended::New(_))).count();
-    app.metrics.events.inc_by(new as u64);
+    let is_new = |appended: &Appended| matches!(appended, Appended::New(_));
+    app.metrics.events.inc_by(appended.iter().filter(|appended| is_new(appended)).count() as u64);
+    app.metrics.dead.inc_by(translated.iter().filter(|result| result.is_err()).count() as u64);
+    app.metrics.order_waits_exceeded.inc_by(sorted.in_vain);
+    let moves = moves.into_iter().zip(&appended).filter(|(_, appended)| is_new(appended));
+    remember(app, &translated, &sorted, moves.filter_map(|(moved, _)| moved));
     Ok(Settled { count, lag })
 }
 
-fn settings(app: &App) -> Settings {
+/// What a notification tells by the mapping, the settings and the bindings of this moment.
+///
+/// # Errors
+/// Why it tells nothing, in words.
+pub fn again(app: &App, notification: &Notification) -> Result<Vec<Event>, String> {
+    Translator::new(app).events(notification)
+}
+
+/// What is chosen for translating here.
+pub fn settings(app: &App) -> Settings {
     Settings { completed_states: app.settings.completed_states.clone(), ..Settings::default() }
 }
 
-/// Pure, but for catching a panic: one body that we misjudged must not stop all others.
-fn one(directory: &Directory, settings: &Settings, record: &Record) -> Result<Vec<Event>, String> {
-    let id = NotificationId(record.key);
-    let notification =
-        Notification::from_stored(id, &record.body).ok_or("the journal entry is not a notification of this release")?;
-    if notification.disposition != Disposition::Accepted {
-        return Ok(Vec::new());
-    }
-    let connection = directory.connections.get(&notification.connection).ok_or("its connection was removed")?;
-    let context = Context {
-        connection: notification.connection,
-        source: &connection.record.url,
-        notification: id,
-        reason: notification.reason,
-        recovered: notification.recovered,
-        bindings: directory.selecting(notification.connection),
-        settings,
+/// Who may go, and in which order.
+async fn sort(app: &App, translated: &[Result<Translated, String>]) -> Result<Sorted, Error> {
+    let is_ordered = |result: &Result<Translated, String>| {
+        result.as_ref().is_ok_and(|translated| !translated.candidate.places.is_empty())
     };
-    catch_unwind(AssertUnwindSafe(|| translate(&notification.body, &context)))
-        .map_err(|_| "translating it panicked; please report the notification".to_owned())?
-        .map_err(|error| error.to_string())
+    if !translated.iter().any(is_ordered) {
+        return Ok(Sorted { passing: (0..translated.len()).collect(), ..Sorted::default() });
+    }
+    app.order.read(&*app.store).await?;
+    let candidates: Vec<_> = translated.iter().map(|result| result.as_ref().ok().map(|own| &own.candidate)).collect();
+    let asked = hold::asked(&candidates, &mut app.order.memory());
+    let kept = if asked.is_empty() { Vec::new() } else { app.store.contains(Log::Events, &asked).await? };
+    let kept: HashSet<Uuid> = asked.into_iter().zip(kept).filter_map(|(id, is_kept)| is_kept.then_some(id)).collect();
+    Ok(hold::sort(&candidates, &kept, &mut app.order.memory()))
+}
+
+/// What the batch that was settled means for those to come, and what was missing in it.
+fn remember(app: &App, translated: &[Result<Translated, String>], sorted: &Sorted, moves: impl Iterator<Item = Move>) {
+    let (now, monotonic, mut memory) = (app.clock.now(), app.clock.monotonic(), app.order.memory());
+    moves.for_each(|moved| memory.moved(moved));
+    for candidate in sorted.passing.iter().filter_map(|at| Some(&translated[*at].as_ref().ok()?.candidate)) {
+        if candidate.has_waited {
+            memory.release(candidate.notification);
+        }
+    }
+    for candidate in sorted.waiting.iter().filter_map(|at| Some(&translated[*at].as_ref().ok()?.candidate)) {
+        let moves = candidate.places.iter().filter_map(|place| place.moved).collect();
+        memory.hold(candidate.notification, &candidate.tells, moves, now);
+    }
+    for (at, place) in &sorted.broken {
+        let Ok(own) = &translated[*at] else { continue };
+        let place = &own.candidate.places[*place];
+        let header = own.events.iter().find(|event| event.id == place.id).map(|event| &event.header);
+        let head = place.moved.and_then(|moved| memory.head(moved.reference));
+        let found = Break {
+            connection: own.connection,
+            entity: place.entity.clone(),
+            project: place.project,
+            projects: header.map(|header| header.projects.clone()).unwrap_or_default(),
+            need: place.need,
+            missing: match &place.before {
+                Before::OneOf(ids) => ids.clone(),
+                Before::Head | Before::Nothing => Vec::new(),
+            },
+            time: place.time,
+            begun: place.begun,
+            head,
+        };
+        app.breaks.report(found, monotonic);
+    }
 }
 
 /// Steps until the gateway stops.
@@ -119,6 +176,7 @@ pub async fn run(app: Arc<App>) {
     while !*stopping.borrow() {
         let (began, before) = (app.clock.monotonic(), *tail.borrow_and_update());
         let pause = match step(&app).await {
+            Ok(Settled { count: 0, .. }) if app.order.holding() > 0 => Some(HOLDING_LOOK),
             Ok(Settled { count: 0, .. }) => None,
             Ok(settled) => {
                 let (worked, arrived) = (app.clock.monotonic().saturating_sub(began), tail.borrow().0 - before.0);
@@ -132,7 +190,7 @@ pub async fn run(app: Arc<App>) {
         };
         tokio::select! {
             () = sleep(&*app.clock, pause) => {}
-            changed = tail.changed(), if pause.is_none() => if changed.is_err() { return },
+            changed = tail.changed(), if pause != Some(STORE_RETRY) => if changed.is_err() { return },
             _ = stopping.wait_for(|stopping| *stopping) => {}
         }
     }

@@ -157,8 +157,21 @@ impl Gateway {
         dial: Arc<dyn Dial>,
     ) -> Self {
         let clock = Arc::new(ManualClock::new("2026-11-22T10:00:00Z".parse().unwrap()));
+        let by = Arc::<ManualClock>::clone(&clock);
+        Self { clock, ..Self::going_by(by, settings, engine, store, dial).await }
+    }
+
+    /// On a clock that moves by itself: the manual one here moves nothing.
+    pub(crate) async fn going_by(
+        by: Arc<dyn Clock>,
+        settings: Settings,
+        engine: Arc<dyn Store>,
+        store: Arc<MemoryStore>,
+        dial: Arc<dyn Dial>,
+    ) -> Self {
+        let clock = Arc::new(ManualClock::new(by.now()));
         let keys = BASE64_URL_SAFE_NO_PAD.encode(Uuid::new_v4().as_bytes().repeat(2));
-        let app = Self::app(settings, engine, &clock, &keys, &dial).await;
+        let app = Self::app(settings, engine, by, &keys, &dial).await;
         let (_, admin) = tokens::create(&app, "tests".into(), Scope::Admin, |_, _| Vec::new()).await.unwrap();
         let (_, read) = tokens::create(&app, "readers".into(), Scope::Read, |_, _| Vec::new()).await.unwrap();
         let (admin, read, answer) = (admin.to_string(), read.to_string(), Self::service(&app));
@@ -168,13 +181,12 @@ impl Gateway {
     async fn app(
         settings: Settings,
         engine: Arc<dyn Store>,
-        clock: &Arc<ManualClock>,
+        clock: Arc<dyn Clock>,
         keys: &str,
         dial: &Arc<dyn Dial>,
     ) -> Arc<App> {
         let keys = Keys::parse(keys, "the test").unwrap();
-        let app = App::start(settings, engine, Arc::<ManualClock>::clone(clock), keys, Arc::clone(dial));
-        Arc::new(app.await.unwrap())
+        Arc::new(App::start(settings, engine, clock, keys, Arc::clone(dial)).await.unwrap())
     }
 
     fn service(app: &Arc<App>) -> Arc<dyn Fn(Request<Body>) -> Answer + Send + Sync> {
@@ -188,7 +200,8 @@ impl Gateway {
     /// As after a kill: all that was only in memory is gone, what was durable is there.
     pub(crate) async fn restart(&mut self, engine: Arc<dyn Store>) {
         self.app.stop();
-        self.app = Self::app(self.app.settings.clone(), engine, &self.clock, &self.keys, &self.dial).await;
+        self.app =
+            Self::app(self.app.settings.clone(), engine, Arc::clone(&self.app.clock), &self.keys, &self.dial).await;
         self.answer = Self::service(&self.app);
     }
 
@@ -244,6 +257,11 @@ impl Gateway {
         let entry = Entry { key: id, time: self.app.clock.now(), body: event.to_stored() };
         self.store.append(Log::Events, entry).await.unwrap();
         id
+    }
+
+    /// How much later it is here than there.
+    pub(crate) fn clock_ahead_of(&self, other: &Self) -> Duration {
+        self.clock.now().duration_since(other.clock.now()).unsigned_abs()
     }
 
     pub(crate) fn advance(&self, by: Duration) {

@@ -8,14 +8,17 @@
 mod azure;
 mod client;
 mod dispatch;
+mod doctor;
 mod engines;
 mod harness;
 mod http;
 mod process;
 mod real;
 mod reconcile;
+mod recover;
 mod simulator;
 mod store;
 mod tidy;
 mod translate;
+mod week;
 mod without_records;

@@ -12,7 +12,7 @@ use hookwell::{
     event::Event,
     http::tower_service,
     reconcile::{Mode, Report, reconcile},
-    serve,
+    recover, serve,
     simulator::{Options, Recorded, Simulator, tokens},
     store::{Journal as _, Log, MemoryStore, PageLimit, Position, Record, Store},
     translate::step::step,
@@ -21,13 +21,10 @@ use prometheus_client::metrics::gauge::Gauge;
 use serde_json::{Value, json};
 use std::{
     net::SocketAddr,
-    sync::{Arc, OnceLock},
+    sync::{Arc, Mutex, OnceLock},
     time::Duration,
 };
-use tokio::{
-    net::{TcpListener, TcpStream},
-    task::JoinHandle,
-};
+use tokio::{net::TcpListener, task::JoinHandle};
 
 /// The project that most of it is about.
 pub(crate) const SHOP: &str = "Fiber Café";
@@ -44,6 +41,29 @@ impl Dial for Later {
     }
 }
 
+/// A gateway that reaches real sockets, and waits on its own clock without waiting.
+async fn reaching(settings: Settings, engine: Arc<dyn Store>, store: Arc<MemoryStore>) -> Gateway {
+    let dial = Arc::new(Later::default());
+    let gateway = Gateway::reaching(settings, engine, store, Arc::<Later>::clone(&dial)).await;
+    assert!(dial.0.set(Dialer::new(Arc::new(Hasty(Arc::clone(&gateway.clock))))).is_ok());
+    gateway
+}
+
+/// An engine without a fault.
+fn engine() -> (Arc<dyn Store>, Arc<MemoryStore>) {
+    let store = Arc::new(MemoryStore::new());
+    (Arc::<MemoryStore>::clone(&store), store)
+}
+
+/// A connection to it, with these members more.
+async fn connect(gateway: &Gateway, azure: &Azure, more: Value) -> ConnectionId {
+    let mut body = json!({ "name": "Fabrikam", "url": azure.url(), "token": tokens::FULL });
+    body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    let reply = gateway.post("/v1/connections", body).await;
+    assert_eq!(reply.status, 201, "{reply:?}");
+    ConnectionId(reply.json()["id"].as_str().unwrap().parse().unwrap())
+}
+
 /// Both of them.
 pub(crate) struct Real {
     pub(crate) gateway: Gateway,
@@ -51,57 +71,81 @@ pub(crate) struct Real {
     pub(crate) connection: ConnectionId,
     /// Where hooks of ours deliver, without a reason.
     pub(crate) url: String,
-    /// Where it listens, also after it was down.
+    /// Where it listens, also after it was shut.
     address: SocketAddr,
     engine: Arc<dyn Store>,
-    door: JoinHandle<()>,
+    door: Mutex<Option<JoinHandle<()>>>,
 }
 
 impl Drop for Real {
     fn drop(&mut self) {
-        self.door.abort();
+        self.door.lock().unwrap().take().unwrap().abort();
     }
+}
+
+/// Serves a gateway.
+fn open(gateway: &Gateway, listener: TcpListener) -> JoinHandle<()> {
+    let (service, address) = (tower_service(Arc::clone(&gateway.app)), listener.local_addr().unwrap());
+    let listen = Listen { address, tls: None, connections_max: 256, header_timeout: Duration::from_secs(30) };
+    tokio::spawn(async move {
+        serve::serve(service, listener, &listen, None, Gauge::default(), std::future::pending()).await;
+    })
 }
 
 impl Real {
     /// In the cloud.
     pub(crate) async fn start() -> Self {
-        let store = Arc::new(MemoryStore::new());
-        Self::on(Settings::default(), Arc::<MemoryStore>::clone(&store), store).await
+        Self::with(Settings::default(), Options::services("fabrikam")).await
     }
 
-    /// On an engine around `store`; with these settings, but for the address.
-    pub(crate) async fn on(settings: Settings, engine: Arc<dyn Store>, store: Arc<MemoryStore>) -> Self {
+    /// With these settings, at this Azure DevOps.
+    pub(crate) async fn with(settings: Settings, options: Options) -> Self {
+        Self::on(settings, options, engine()).await
+    }
+
+    /// On this engine around a store.
+    pub(crate) async fn on(
+        settings: Settings,
+        options: Options,
+        (engine, store): (Arc<dyn Store>, Arc<MemoryStore>),
+    ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let public_url = Some(format!("http://{address}").parse().unwrap());
-        let dial = Arc::new(Later::default());
-        let settings = Settings { public_url, ..settings };
-        let gateway = Gateway::reaching(settings, Arc::clone(&engine), store, Arc::<Later>::clone(&dial)).await;
-        assert!(dial.0.set(Dialer::new(Arc::new(Hasty(Arc::clone(&gateway.clock))))).is_ok());
-        let door = open_door(&gateway, listener);
-        let azure = Azure::start(Options::services("fabrikam"), Arc::clone(&gateway.clock) as Arc<dyn Clock>).await;
-        let body = json!({ "name": "Fabrikam", "url": azure.url(), "token": tokens::FULL });
-        let reply = gateway.post("/v1/connections", body).await;
-        assert_eq!(reply.status, 201, "{reply:?}");
-        let connection = reply.json()["id"].as_str().unwrap().parse().unwrap();
+        let gateway = reaching(Settings { public_url, ..settings }, Arc::clone(&engine), store).await;
+        let door = Mutex::new(Some(open(&gateway, listener)));
+        let azure = Azure::start(options, Arc::clone(&gateway.clock) as Arc<dyn Clock>).await;
+        let connection = connect(&gateway, &azure, json!({})).await;
         let url = format!("http://{address}/hooks/azure-devops/{connection}");
-        Self { gateway, azure, connection: ConnectionId(connection), url, address, engine, door }
+        Self { gateway, azure, connection, url, address, engine, door }
     }
 
-    /// Nobody answers at our door any more, and what was only in memory is gone.
-    pub(crate) async fn down(&mut self) {
-        self.door.abort();
-        while TcpStream::connect(self.address).await.is_ok() {
-            tokio::task::yield_now().await;
-        }
-    }
-
-    /// A gateway on what was durable, at the same address.
-    pub(crate) async fn up(&mut self) {
+    /// As after a kill: a gateway on what was durable. Its door is as it was: shut it before, and open it after.
+    pub(crate) async fn restart(&mut self) {
         self.gateway.restart(Arc::clone(&self.engine)).await;
+    }
+
+    /// Another gateway that reaches the same Azure DevOps and that no hook reaches, on a clock of its own.
+    pub(crate) async fn beside(&self) -> (Gateway, ConnectionId) {
+        let (engine, store) = engine();
+        let gateway = reaching(Settings::default(), engine, store).await;
+        let connection = connect(&gateway, &self.azure, json!({ "hooks": "manual" })).await;
+        (gateway, connection)
+    }
+
+    /// Nobody reaches the gateway any more.
+    pub(crate) async fn close_door(&self) {
+        let door = self.door.lock().unwrap().take().unwrap();
+        door.abort();
+        assert!(door.await.unwrap_err().is_cancelled());
+        *self.door.lock().unwrap() = Some(tokio::spawn(std::future::pending()));
+    }
+
+    /// It is reached again, at the same address.
+    pub(crate) async fn open_door(&self) {
         let listener = TcpListener::bind(self.address).await.unwrap();
-        self.door = open_door(&self.gateway, listener);
+        let before = self.door.lock().unwrap().replace(open(&self.gateway, listener));
+        before.unwrap().abort();
     }
 
     pub(crate) fn simulator(&self) -> &Simulator {
@@ -109,13 +153,8 @@ impl Real {
     }
 
     /// Binds a thing in Azure DevOps to a project of ours; the binding's id.
-    pub(crate) async fn bind(&self, project: &str, azure_project: &str, mut body: Value) -> String {
-        self.gateway.project(project).await;
-        body["connection"] = self.connection.to_string().into();
-        body["azure_project"] = azure_project.into();
-        let reply = self.gateway.post(&format!("/v1/projects/{project}/bindings"), body).await;
-        assert_eq!(reply.status, 201, "{reply:?}");
-        reply.json()["id"].as_str().unwrap().to_owned()
+    pub(crate) async fn bind(&self, project: &str, azure_project: &str, body: Value) -> String {
+        bind(&self.gateway, self.connection, project, azure_project, body).await
     }
 
     pub(crate) async fn unbind(&self, binding: &str) {
@@ -183,25 +222,28 @@ impl Real {
     /// The journal of deliveries.
     pub(crate) async fn notifications(&self) -> Vec<Notification> {
         let of = |record: Record| Notification::from_stored(NotificationId(record.key), &record.body).unwrap();
-        self.journal(Log::Notifications).await.into_iter().map(of).collect()
+        journal(&self.gateway, Log::Notifications).await.into_iter().map(of).collect()
     }
 
-    /// The events that all deliveries so far became.
+    /// The events that all deliveries so far became, when nothing waits for its order any more.
     pub(crate) async fn events(&self) -> Vec<Event> {
-        while step(&self.gateway.app).await.unwrap().count > 0 {}
-        let of = |record: Record| Event::from_stored(record.key, &record.body).unwrap();
-        self.journal(Log::Events).await.into_iter().map(of).collect()
+        self.translate().await;
+        while self.gateway.app.order.holding() > 0 {
+            self.gateway.advance(Duration::from_secs(30));
+            recover::breaks::step(&self.gateway.app).await;
+            self.translate().await;
+        }
+        self.events_so_far().await
     }
 
-    async fn journal(&self, log: Log) -> Vec<Record> {
-        let (mut all, mut after) = (Vec::new(), Position(0));
-        loop {
-            let limit = PageLimit { records_max: 1_000, body_bytes_max: 64 << 20 };
-            let read = self.gateway.store.read(log, after, limit).await.unwrap();
-            let Some(last) = read.last() else { return all };
-            after = last.position;
-            all.extend(read);
-        }
+    /// Translates what is due.
+    pub(crate) async fn translate(&self) {
+        while step(&self.gateway.app).await.unwrap().count > 0 {}
+    }
+
+    /// The events that there are.
+    pub(crate) async fn events_so_far(&self) -> Vec<Event> {
+        events(&self.gateway).await
     }
 
     /// The calls since there were `before` of them.
@@ -210,13 +252,38 @@ impl Real {
     }
 }
 
-fn open_door(gateway: &Gateway, listener: TcpListener) -> JoinHandle<()> {
-    let service = tower_service(Arc::clone(&gateway.app));
-    let address = listener.local_addr().unwrap();
-    let listen = Listen { address, tls: None, connections_max: 256, header_timeout: Duration::from_secs(30) };
-    tokio::spawn(async move {
-        serve::serve(service, listener, &listen, None, Gauge::default(), std::future::pending()).await;
-    })
+/// Binds a thing in Azure DevOps to a project of ours; the binding's id.
+pub(crate) async fn bind(
+    gateway: &Gateway,
+    connection: ConnectionId,
+    project: &str,
+    azure_project: &str,
+    mut body: Value,
+) -> String {
+    gateway.project(project).await;
+    body["connection"] = connection.to_string().into();
+    body["azure_project"] = azure_project.into();
+    let reply = gateway.post(&format!("/v1/projects/{project}/bindings"), body).await;
+    assert_eq!(reply.status, 201, "{reply:?}");
+    reply.json()["id"].as_str().unwrap().to_owned()
+}
+
+/// The events that everything in a gateway's journal became.
+pub(crate) async fn events(gateway: &Gateway) -> Vec<Event> {
+    while step(&gateway.app).await.unwrap().count > 0 {}
+    let of = |record: Record| Event::from_stored(record.key, &record.body).unwrap();
+    journal(gateway, Log::Events).await.into_iter().map(of).collect()
+}
+
+async fn journal(gateway: &Gateway, log: Log) -> Vec<Record> {
+    let (mut all, mut after) = (Vec::new(), Position(0));
+    loop {
+        let limit = PageLimit { records_max: 1_000, body_bytes_max: 64 << 20 };
+        let read = gateway.store.read(log, after, limit).await.unwrap();
+        let Some(last) = read.last() else { return all };
+        after = last.position;
+        all.extend(read);
+    }
 }
 
 /// Whether a call is a listing of all subscriptions of a host, and of which: by its path.

@@ -7,7 +7,7 @@ use std::{
 
 /// The floor of each module; imports go down only, and siblings on floor 1 do not import each other.
 /// `translate::step` is a floor above the pure translation beside it.
-const FLOORS: [(&str, u8); 24] = [
+const FLOORS: [(&str, u8); 26] = [
     ("cli", 4),
     ("demo", 4),
     ("gateway", 4),
@@ -17,8 +17,10 @@ const FLOORS: [(&str, u8); 24] = [
     ("simulator", 3),
     ("app", 2),
     ("dispatch", 2),
+    ("doctor", 2),
     ("intake", 2),
     ("reconcile", 2),
+    ("recover", 2),
     ("translate::step", 2),
     ("store", 1),
     ("translate", 1),
@@ -39,7 +41,7 @@ const OWNERS: [(&str, &[&str]); 8] = [
     ("warp::", &["http", "simulator"]),
     ("sled::Db", &["store::sled"]),
     ("async_nats::", &["sink::nats"]),
-    ("reqwest::", &["azure::client", "simulator", "gateway", "demo", "sink"]),
+    ("reqwest::", &["azure::client", "doctor::reach", "simulator", "gateway", "demo", "cli::remote", "sink"]),
     ("Timestamp::now()", &["clock", "demo"]),
     // The store waits for a lock that a dying process still holds: no clock of ours makes that faster.
     ("Instant::now()", &["clock", "store::sled"]),
@@ -52,7 +54,8 @@ const IMPURE: [&str; 6] = ["async ", ".await", "tokio", "tracing", "crate::clock
 
 /// A file over this many lines argues for itself in [`LONG_FILES`].
 const FILE_LINES_MAX: usize = 400;
-const LONG_FILES: [(&str, &str); 2] = [
+const LONG_FILES: [(&str, &str); 3] = [
+    ("src/store/memory.rs", "the reference model on one page, so that it can be compared with the seam"),
     ("src/store/mod.rs", "the whole seam on one page, more than half of it documentation"),
     ("src/config.rs", "one struct is flags, variables and file; splitting it would split the one list"),
 ];
@@ -177,7 +180,7 @@ fn each_engine_is_named_by_its_owner_only() {
 fn translation_is_pure() {
     for path in files(&root().join("src/translate"), ".rs") {
         let module = module(&path);
-        if module == "translate::step" {
+        if belongs(&module, "translate::step") {
             continue;
         }
         let code = code(&path);

@@ -162,7 +162,7 @@ macro_rules! without_records {
                 &self,
                 _host: hookwell::azure::client::Host,
                 _query: &hookwell::azure::client::HistoryQuery,
-            ) -> Result<Vec<hookwell::azure::client::NotificationRecord>, hookwell::azure::client::Failure> {
+            ) -> Result<hookwell::azure::client::History, hookwell::azure::client::Failure> {
                 Err(hookwell::azure::client::Failure::NotFound { detail: None })
             }
 

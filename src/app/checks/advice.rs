@@ -21,7 +21,8 @@ pub struct Advice {
 }
 
 impl Advice {
-    pub(super) fn new(cause: impl Into<String>, remedy: impl Into<String>) -> Self {
+    /// Each cut to [`TEXT_CHARS_MAX`] characters.
+    pub fn new(cause: impl Into<String>, remedy: impl Into<String>) -> Self {
         Self { cause: bounded(cause.into()), remedy: bounded(remedy.into()) }
     }
 }
@@ -195,7 +196,8 @@ fn in_front(connection: &Connection) -> &'static str {
     }
 }
 
-fn is_services(connection: &Connection) -> bool {
+/// Whether its URL says that it is in the cloud.
+pub fn is_services(connection: &Connection) -> bool {
     connection.url.as_str().starts_with("https://dev.azure.com/")
 }
 

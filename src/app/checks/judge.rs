@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     azure::client::{ApiVersion, Failure},
-    domain::{AzureScope, Binding, Connection, Grant, Health, HealthState, HookMode, Role, ScopeHealth},
+    domain::{AzureScope, Binding, Connection, Delivery, Grant, Health, HealthState, HookMode, Role, ScopeHealth},
 };
 use jiff::Timestamp;
 
@@ -73,14 +73,18 @@ pub fn refused_credential(connection: &Connection, findings: &Findings) -> Optio
 fn no_credential(connection: &Connection) -> (HealthState, Advice) {
     let patch = format!("PATCH /v1/connections/{}", connection.id);
     match connection.hooks {
-        HookMode::Manual => (
+        HookMode::Manual if connection.delivery == Delivery::Hooks => (
             HealthState::Unchecked,
             Advice::new(
                 "there is no credential, so Azure DevOps is not asked; what its hooks deliver is taken all the same",
                 format!("Nothing, if that is enough. Otherwise send a token with {patch}."),
             ),
         ),
-        HookMode::Managed => (
+        _ if connection.delivery == Delivery::Poll => (
+            HealthState::NeedsAttention,
+            Advice::new("there is no credential, so nothing can be asked for", format!("Send a token with {patch}.")),
+        ),
+        HookMode::Managed | HookMode::Manual => (
             HealthState::NeedsAttention,
             Advice::new(
                 "there is no credential, so the service hooks cannot be made",
@@ -116,7 +120,8 @@ fn scopes(
     let scope = |(scope, probe): &(AzureScope, Probe)| {
         let required = match scope {
             AzureScope::Code => true,
-            AzureScope::ProjectAndTeam | AzureScope::ServiceHooks => managed,
+            AzureScope::ProjectAndTeam => managed,
+            AzureScope::ServiceHooks => managed && connection.delivery == Delivery::Hooks,
             AzureScope::Build => bound(Role::BuildProvider),
             AzureScope::WorkItems => bound(Role::IssueProvider),
             AzureScope::Release => false,

@@ -37,12 +37,7 @@ pub(super) async fn findings(app: &App, connection: &Connection, bindings: &[Bin
 }
 
 /// The same, with the conclusion drawn.
-pub(super) async fn examine(
-    app: &App,
-    connection: &Connection,
-    bindings: &[Binding],
-    before: Option<&Health>,
-) -> Health {
+pub async fn examine(app: &App, connection: &Connection, bindings: &[Binding], before: Option<&Health>) -> Health {
     let findings = findings(app, connection, bindings).await;
     judge(connection, bindings, before, &findings, app.clock.now())
 }

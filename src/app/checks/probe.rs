@@ -8,7 +8,7 @@ use crate::{
     azure::client::{
         ApiVersion, AzureDevOps, ConnectionData, Failure, PageRequest, Permission, TeamProject, Unreachable,
     },
-    domain::{AzureRef, AzureScope, Binding, Connection, HookMode, Role, Selection},
+    domain::{AzureRef, AzureScope, Binding, Connection, Delivery, HookMode, Role, Selection},
 };
 use std::{future::Future, sync::Arc, time::Duration};
 use uuid::Uuid;
@@ -120,7 +120,7 @@ async fn probes(app: &App, client: &Client, connection: &Connection, bindings: &
         tried(app, on(AzureScope::Build, Role::BuildProvider)),
         tried(app, on(AzureScope::WorkItems, Role::IssueProvider)),
         tried(app, on(AzureScope::Release, Role::BuildProvider)),
-        tried(app, hooks(client, connection.hooks, targets(None))),
+        tried(app, hooks(client, connection, targets(None))),
     );
     vec![
         (AzureScope::ProjectAndTeam, project_and_team),
@@ -199,13 +199,13 @@ async fn ask(client: &Client, scope: AzureScope, project: &str) -> Result<(), Fa
 }
 
 /// The subscriptions themselves are not listed: that reply is the largest that Azure has.
-async fn hooks(client: &Client, mode: HookMode, targets: Vec<Target>) -> Probe {
+async fn hooks(client: &Client, connection: &Connection, targets: Vec<Target>) -> Probe {
     const RIGHTS: [(Permission, &str); 3] = [
         (Permission::ViewSubscriptions, "View Subscriptions"),
         (Permission::EditSubscriptions, "Edit Subscription"),
         (Permission::DeleteSubscriptions, "Delete Subscriptions"),
     ];
-    if mode == HookMode::Manual {
+    if connection.hooks == HookMode::Manual || connection.delivery == Delivery::Poll {
         return Probe::NotNeeded;
     }
     let mut places: Vec<(Option<String>, Option<Uuid>)> = Vec::new();

@@ -3,7 +3,9 @@
 use crate::{
     app::{App, change::Wrong},
     azure::CollectionUrl,
-    domain::{Connection, ConnectionId, Header, HookGeneration, HookMode, Sealed, ServicePrincipal, SignatureCheck},
+    domain::{
+        Connection, ConnectionId, Delivery, Header, HookGeneration, HookMode, Sealed, ServicePrincipal, SignatureCheck,
+    },
 };
 use jiff::Timestamp;
 use url::Url;
@@ -45,6 +47,8 @@ pub struct NewConnection {
     pub proxy: Option<Secret>,
     /// Who makes the hooks.
     pub hooks: HookMode,
+    /// How we hear of what happens.
+    pub delivery: Delivery,
     /// The collection's GUID.
     pub collection_id: Option<Uuid>,
     /// The relay's signature secret.
@@ -72,6 +76,8 @@ pub struct ConnectionChange {
     pub proxy: Option<Option<Secret>>,
     /// Who makes the hooks.
     pub hooks: Option<HookMode>,
+    /// How we hear of what happens.
+    pub delivery: Option<Delivery>,
     /// The collection's GUID.
     pub collection_id: Option<Option<Uuid>>,
     /// The relay's signature secret; the one before it is accepted for the overlap.
@@ -97,6 +103,7 @@ impl ConnectionChange {
             || self.ca_bundle.is_some()
             || self.proxy.is_some()
             || self.hooks.is_some()
+            || self.delivery.is_some()
     }
 
     /// The record as it will be.
@@ -111,6 +118,7 @@ impl ConnectionChange {
         record.url = self.url.unwrap_or(record.url);
         record.ca_bundle = self.ca_bundle.unwrap_or(record.ca_bundle);
         record.hooks = self.hooks.unwrap_or(record.hooks);
+        record.delivery = self.delivery.unwrap_or(record.delivery);
         record.collection_id = self.collection_id.unwrap_or(record.collection_id);
         if let Some(token) = self.token {
             record.token = token.map(|token| seal(app, id, "token", &token));
@@ -155,6 +163,7 @@ impl NewConnection {
             ca_bundle: self.ca_bundle,
             proxy: self.proxy.map(|proxy| seal(app, id, "proxy", &proxy)),
             hooks: self.hooks,
+            delivery: self.delivery,
             collection_id: self.collection_id,
             hook: HookGeneration { current: 1, previous_until: None },
             signature,

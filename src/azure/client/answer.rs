@@ -33,6 +33,17 @@ struct Error<'a> {
     type_key: Text<'a>,
 }
 
+/// The title of a web page, as it stands there.
+pub fn page_title(page: &[u8]) -> Option<String> {
+    let text = String::from_utf8_lossy(page);
+    // Lower case in ASCII only, so that positions stay the same.
+    let lower = text.to_ascii_lowercase();
+    let start = lower.find("<title")?;
+    let start = start + lower[start..].find('>')? + 1;
+    let end = start + lower[start..].find("</title")?;
+    Some(text[start..end].to_owned())
+}
+
 impl Answer<'_> {
     pub(super) fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
@@ -79,13 +90,7 @@ impl Answer<'_> {
 
     /// The title of a web page, which is for people.
     pub(super) fn title(&self) -> Option<String> {
-        let text = String::from_utf8_lossy(self.head);
-        // Lower case in ASCII only, so that positions stay the same.
-        let lower = text.to_ascii_lowercase();
-        let start = lower.find("<title")?;
-        let start = start + lower[start..].find('>')? + 1;
-        let end = start + lower[start..].find("</title")?;
-        self.redaction.said(&text[start..end])
+        self.redaction.said(&page_title(self.head)?)
     }
 
     pub(super) fn page(&self, verb: &str) -> String {

@@ -11,6 +11,7 @@ use super::{
 };
 use async_trait::async_trait;
 use http::Method;
+use jiff::SignedDuration;
 use serde_json::json;
 use std::sync::Arc;
 use url::Url;
@@ -23,7 +24,7 @@ const SERVICE_HOOKS: &str = "cb594ebe-87dd-4fc9-ac2c-6a10a4c92046";
 const ITEM_TYPES_MAX: usize = 100;
 
 /// `{root}[/{project}]/_apis/{segments}`.
-fn api(name: &'static str, root: &Url, project: Option<&str>, segments: &[&str]) -> Result<Call, Failure> {
+pub(super) fn api(name: &'static str, root: &Url, project: Option<&str>, segments: &[&str]) -> Result<Call, Failure> {
     let path: Vec<&str> = project.into_iter().chain(["_apis"]).chain(segments.iter().copied()).collect();
     Call::get(name, root, &path)
 }
@@ -36,6 +37,10 @@ impl AzureDevOps for Client {
 
     fn spent(&self) -> Spent {
         self.shared.line.account.budget().spent()
+    }
+
+    fn clock_ahead(&self) -> Option<SignedDuration> {
+        self.shared.line.ahead()
     }
 
     async fn connection_data(&self) -> Result<ConnectionData, Failure> {

@@ -40,11 +40,33 @@ pub(super) struct Shared {
     releases: OnceCell<Url>,
 }
 
-/// Whether a list is paged by `$skip` where the server gives no token.
+/// A page this long is not taken for the last one because it is shorter than what was asked for: no server is known that
+/// gives fewer at a time, but some stop below what they are asked for, and say nothing.
+const SURELY_GIVEN: usize = 100;
+
+/// How a list is paged where the server gives no token.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Paging {
     Token,
     TokenOrSkip,
+    /// By `$skip`, each page beginning so many items before the end of the last one, because items may leave the list
+    /// between two pages.
+    Overlapping(u32),
+}
+
+/// What was read of one of Azure's pages.
+pub(super) struct Part<T> {
+    pub(super) items: Vec<T>,
+    /// How many Azure listed, also those that were not wanted.
+    pub(super) listed: usize,
+    /// Whether nothing that is wanted can follow.
+    pub(super) is_last: bool,
+}
+
+impl<T> From<Vec<T>> for Part<T> {
+    fn from(items: Vec<T>) -> Self {
+        Self { listed: items.len(), items, is_last: false }
+    }
 }
 
 /// The release host is not known.
@@ -133,13 +155,25 @@ impl Client {
         }
     }
 
-    /// A page of a list. Azure filters after it has cut its pages, so an empty one with a token is not the end.
+    /// A page of a list.
     pub(super) async fn page<T: Send>(
         &self,
         call: Call,
         request: PageRequest,
         paging: Paging,
         read: impl Fn(&Reply) -> Result<Vec<T>, Failure> + Send + Sync,
+    ) -> Result<Page<T>, Failure> {
+        self.parts(call, request, paging, |reply| read(reply).map(Part::from)).await
+    }
+
+    /// A page of what is wanted of a list. Azure filters after it has cut its pages, and so may the reader, so an empty
+    /// one is not the end.
+    pub(super) async fn parts<T: Send>(
+        &self,
+        call: Call,
+        request: PageRequest,
+        paging: Paging,
+        read: impl Fn(&Reply) -> Result<Part<T>, Failure> + Send + Sync,
     ) -> Result<Page<T>, Failure> {
         let top = request.items_max.clamp(1, ITEMS_MAX);
         let call = call.with("$top", &top.to_string());
@@ -157,15 +191,15 @@ impl Client {
             };
             let by_token = matches!(from.as_ref().and_then(PageToken::start), Some(Start::Continuation(_)));
             let reply = self.ask(&call).await?;
-            let items = read(&reply)?;
-            let is_full = u32::try_from(items.len()).is_ok_and(|count| count >= top);
+            let Part { items, listed, is_last } = read(&reply)?;
             let next = match &reply.continuation {
+                _ if is_last => None,
                 Some(token) => Some(
                     PageToken::continuation(token)
                         .ok_or_else(|| reply.unexpected(call.name, "its continuation token is too long"))?,
                 ),
-                None if paging == Paging::TokenOrSkip && is_full && !by_token => Some(PageToken::skip(skipped + top)),
-                None => None,
+                None if by_token => None,
+                None => skip(paging, top, skipped, listed),
             };
             if let Some(next) = &next
                 && !seen.insert(next.to_string())
@@ -178,5 +212,19 @@ impl Client {
             from = next;
         }
         Ok(Page { items: Vec::new(), next: from })
+    }
+}
+
+/// Where the next page of a list without tokens begins.
+fn skip(paging: Paging, top: u32, skipped: u32, listed: usize) -> Option<PageToken> {
+    let most = usize::try_from(top).unwrap_or(usize::MAX);
+    if listed < most.min(SURELY_GIVEN) {
+        return None;
+    }
+    let listed = u32::try_from(listed).ok()?;
+    match paging {
+        Paging::Token => None,
+        Paging::TokenOrSkip => Some(PageToken::skip(skipped.saturating_add(listed))),
+        Paging::Overlapping(again) => Some(PageToken::skip(skipped.saturating_add(listed - again.min(listed / 2)))),
     }
 }

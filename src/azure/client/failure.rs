@@ -84,6 +84,20 @@ pub enum Failure {
     },
 }
 
+impl Failure {
+    /// Whether it is of the one thing that was asked for: others may well be answered.
+    pub fn is_of_the_thing(&self) -> bool {
+        match self {
+            Self::Forbidden { .. } | Self::NotFound { .. } | Self::Refused { .. } | Self::Unexpected { .. } => true,
+            Self::Settings(_)
+            | Self::Unauthorized { .. }
+            | Self::Throttled { .. }
+            | Self::Unavailable { .. }
+            | Self::Unreachable { .. } => false,
+        }
+    }
+}
+
 fn said(detail: Option<&str>) -> String {
     detail.map(|detail| format!(": {detail}")).unwrap_or_default()
 }

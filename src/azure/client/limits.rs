@@ -2,8 +2,8 @@
 //!
 //! Source: azure-devops-docs, "Rate and usage limits". The headers come only near the limit; a Server sends none.
 
-use http::HeaderMap;
-use jiff::{Timestamp, fmt::rfc2822::DateTimeParser};
+use http::{HeaderMap, header};
+use jiff::{SignedDuration, Timestamp, fmt::rfc2822::DateTimeParser};
 use std::time::Duration;
 
 /// Longest wait that a server's word is taken for.
@@ -47,6 +47,12 @@ pub(crate) fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duratio
     Limits::read(headers, now).retry_after
 }
 
+/// How far the clock of whoever answered is ahead of ours, by its `Date`, which is in whole seconds.
+pub fn ahead(headers: &HeaderMap, now: Timestamp) -> Option<SignedDuration> {
+    let theirs = date(headers.get(header::DATE)?.to_str().ok()?.trim())?;
+    Some(theirs.duration_since(now))
+}
+
 fn date(text: &str) -> Option<Timestamp> {
     DateTimeParser::new().parse_timestamp(text).ok()
 }
@@ -79,6 +85,18 @@ mod tests {
         ] {
             assert_eq!(read(&[("retry-after", text)]).retry_after.map(|wait| wait.as_secs()), seconds, "{text}");
         }
+    }
+
+    #[test]
+    fn a_clock_is_told_by_the_date() {
+        let now = "2026-11-22T10:00:00Z".parse().unwrap();
+        for (text, seconds) in
+            [("Sun, 22 Nov 2026 10:10:00 GMT", Some(600)), ("Sun, 22 Nov 2026 09:59:00 GMT", Some(-60)), ("now", None)]
+        {
+            let headers = [(header::DATE, text.parse().unwrap())].into_iter().collect();
+            assert_eq!(ahead(&headers, now).map(|ahead| ahead.as_secs()), seconds, "{text}");
+        }
+        assert_eq!(ahead(&HeaderMap::new(), now), None);
     }
 
     #[test]

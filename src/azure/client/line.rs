@@ -7,14 +7,18 @@ use super::{
     call::{Call, Reply},
     classify::classify,
     entra::Entra,
-    limits::Limits,
+    limits::{self, Limits},
     redaction::Redaction,
     settings, shapes,
     unreachable::unreachable,
 };
 use crate::clock::Clock;
 use http::{HeaderMap, HeaderValue, header};
-use std::{sync::Arc, time::Duration};
+use jiff::SignedDuration;
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 use url::Url;
 
 /// Attempts of a call that may be repeated.
@@ -44,6 +48,7 @@ pub(super) struct Line {
     proof: Proof,
     by_proxy: bool,
     redaction: Redaction,
+    ahead: Mutex<Option<SignedDuration>>,
 }
 
 /// The version's query value, `None` for the call that asks for versions.
@@ -70,7 +75,13 @@ impl Line {
             http,
             proof,
             by_proxy,
+            ahead: Mutex::default(),
         })
+    }
+
+    /// How far the server's clock is ahead of ours, by the last answer that said so.
+    pub(super) fn ahead(&self) -> Option<SignedDuration> {
+        *self.ahead.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Makes a call, again where that can help, within its bounds.
@@ -221,6 +232,9 @@ impl Line {
         }
         let mut response = request.send().await.map_err(failed)?;
         let limits = Limits::read(response.headers(), self.clock.now());
+        if let Some(ahead) = limits::ahead(response.headers(), self.clock.now()) {
+            *self.ahead.lock().unwrap_or_else(PoisonError::into_inner) = Some(ahead);
+        }
         pass.obey(&limits);
         let (status, headers) = (response.status(), std::mem::take(response.headers_mut()));
         let bytes_max = if status.is_success() { call.bounds.body_bytes } else { HEAD_BYTES_MAX };

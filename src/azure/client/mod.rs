@@ -24,6 +24,7 @@ mod model;
 mod page;
 mod records;
 mod records_calls;
+mod records_shapes;
 mod redaction;
 mod settings;
 mod shapes;
@@ -36,26 +37,29 @@ mod wire;
 
 pub use self::{
     access::{Access, Credential},
+    answer::page_title,
     dialer::Dialer,
     failure::{Failure, Unreachable},
+    limits::ahead,
     model::{
         ApiVersion, BuildDefinition, ConnectionData, Deployment, EventType, GitRef, GitRepository, Host, Identity,
         Permission, ReleaseDefinition, Subscription, SubscriptionDraft, SubscriptionStatus, TeamProject, WorkItemType,
     },
     page::{Page, PageRequest, PageToken},
     records::{
-        BuildDate, BuildRecord, CommentRecord, DeploymentRecord, HistoryQuery, Iteration, NotificationRecord,
+        BuildDate, BuildRecord, CommentRecord, DeploymentRecord, History, HistoryQuery, Iteration, NotificationRecord,
         PullRequestDate, PullRequestRecord, PushRecord, Records, RefUpdate, ReleaseRecord, RevisionRecord, Revisions,
         RevisionsFrom, TimelineRecord, UpdateRecord, Window,
     },
     tls::use_ring,
+    unreachable::{place as why_unreachable, tls_error},
 };
 
 // What any speaker of HTTP needs: the sinks are others.
 pub(crate) use self::{limits::retry_after, redaction::Redaction, unreachable::unreachable_words};
 
 use async_trait::async_trait;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use std::sync::Arc;
 use uuid::Uuid;
 
@@ -103,6 +107,11 @@ pub trait AzureDevOps: Records {
 
     /// What the identity has spent of its budget.
     fn spent(&self) -> Spent;
+
+    /// How far the server's clock is ahead of ours, by its last answer; `None` before it said.
+    fn clock_ahead(&self) -> Option<SignedDuration> {
+        None
+    }
 
     /// Which deployment it is and who we are there. The cheapest call that needs a valid credential.
     async fn connection_data(&self) -> Result<ConnectionData, Failure>;

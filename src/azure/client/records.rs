@@ -4,8 +4,9 @@
 //! the members that something is decided by are read.
 
 use super::{Failure, Host, Page, PageRequest, SubscriptionDraft};
+use crate::azure::time;
 use async_trait::async_trait;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
@@ -16,6 +17,21 @@ pub struct Window {
     pub from: Timestamp,
     /// Its end.
     pub to: Timestamp,
+}
+
+impl Window {
+    /// Whether it holds this moment.
+    pub fn holds(&self, moment: Timestamp) -> bool {
+        self.from <= moment && moment < self.to
+    }
+
+    /// What Azure is asked for. Its own windows are closed at both ends, and nobody knows how finely it compares: so it
+    /// is asked for whole seconds around this one, and what lies outside is left out here.
+    pub(super) fn asked(&self) -> (String, String) {
+        let whole = time::second(self.to);
+        let to = if whole < self.to { whole.saturating_add(SignedDuration::from_secs(1)) } else { Ok(whole) };
+        (time::second(self.from).to_string(), to.unwrap_or(self.to).to_string())
+    }
 }
 
 /// Which of a pull request's dates a listing goes by.
@@ -266,11 +282,26 @@ pub struct NotificationRecord {
     pub event: Option<Box<RawValue>>,
 }
 
+/// A stretch of the history.
+#[derive(Debug)]
+pub struct History {
+    /// Oldest first.
+    pub values: Vec<NotificationRecord>,
+    /// As many came as were asked for: there may be more, and which of them came is the server's choice.
+    pub is_cut: bool,
+}
+
 /// Reading Azure's records. Every listing is ordered by what its window goes by, oldest first where Azure can, and a page is
-/// complete or a failure.
+/// complete or a failure. A page may be empty and have a next one.
+///
+/// What holds while things happen between two pages: what was within the window when the first page was asked for, and
+/// still is, comes at least once. Lists that are paged by `$skip` and grow at their beginning (pushes, pull requests) may
+/// say something twice. What enters the window meanwhile may be missed: whoever ends a window at a moment that is past
+/// has all of it.
 #[async_trait]
 pub trait Records: Send + Sync {
-    /// Pushes to a repository, newest first, as Azure lists them; without their commits. Scope Code (Read).
+    /// Pushes to a repository, newest first, as Azure lists them; without their commits. Those of the server to
+    /// `refs/pull/…/merge` are among them. Scope Code (Read).
     async fn pushes(
         &self,
         project: &str,
@@ -279,11 +310,11 @@ pub trait Records: Send + Sync {
         page: PageRequest,
     ) -> Result<Page<PushRecord>, Failure>;
 
-    /// One push with its commits.
+    /// One push with its first 100 commits.
     async fn push(&self, project: &str, repository: &str, push: i64) -> Result<PushRecord, Failure>;
 
     /// Pull requests of a repository in any state. Servers before 7.1 cannot filter by date: they are paged through and
-    /// filtered here. Scope Code (Read).
+    /// filtered here; by [`PullRequestDate::Closed`] that is all of them, a call each 100. Scope Code (Read).
     async fn pull_requests(
         &self,
         project: &str,
@@ -293,7 +324,8 @@ pub trait Records: Send + Sync {
         page: PageRequest,
     ) -> Result<Page<PullRequestRecord>, Failure>;
 
-    /// Pull requests of a repository that are open now.
+    /// Pull requests of a repository that are open now. Pages overlap, so that up to ten that are closed between two pages
+    /// hide no other one: some come twice.
     async fn active_pull_requests(
         &self,
         project: &str,
@@ -307,10 +339,12 @@ pub trait Records: Send + Sync {
     /// The pushes to its source branch.
     async fn iterations(&self, project: &str, repository: &str, number: i64) -> Result<Vec<Iteration>, Failure>;
 
-    /// The comments of its threads.
+    /// The comments of its threads, deleted ones without content.
     async fn comments(&self, project: &str, repository: &str, number: i64) -> Result<Vec<CommentRecord>, Failure>;
 
-    /// Builds of a project, oldest first; of these pipelines, or of all where none is named. Scope Build (Read).
+    /// Builds of a project, oldest first; of these pipelines, or of all where none is named. More than 100 pipelines are
+    /// not named in the call: then the builds of all are listed, and these are picked. Builds that were deleted since, by
+    /// people or by retention, are not there. Scope Build (Read).
     async fn builds(
         &self,
         project: &str,
@@ -323,7 +357,7 @@ pub trait Records: Send + Sync {
     /// One build.
     async fn build(&self, project: &str, number: i64) -> Result<BuildRecord, Failure>;
 
-    /// Its stages, jobs and tasks; none for one that never began.
+    /// Its stages, jobs and tasks, each in its last attempt; none for one that never began.
     async fn timeline(&self, project: &str, build: i64) -> Result<Vec<TimelineRecord>, Failure>;
 
     /// Classic releases made within, oldest first. Scope Release (Read).
@@ -332,7 +366,8 @@ pub trait Records: Send + Sync {
     /// One release.
     async fn release(&self, project: &str, number: i64) -> Result<ReleaseRecord, Failure>;
 
-    /// Deployments of classic releases that were changed within, oldest first.
+    /// Deployments of classic releases that were last changed within, oldest first by number. One that is changed again
+    /// is in a later window then.
     async fn deployments(
         &self,
         project: &str,
@@ -340,14 +375,18 @@ pub trait Records: Send + Sync {
         page: PageRequest,
     ) -> Result<Page<DeploymentRecord>, Failure>;
 
-    /// Revisions of all work items of a project. Scope Work items (Read).
+    /// Revisions of all work items of a project, deleted ones too, at most 200 of them; long texts (description, history)
+    /// are among their fields. Scope Work items (Read).
     async fn revisions(&self, project: &str, from: &RevisionsFrom) -> Result<Revisions, Failure>;
 
-    /// What the revisions of one work item after `after_rev` changed, in order, at most 200.
+    /// What the revisions of one work item after `after_rev` changed, in order, at most 200. One revision may have several
+    /// updates (a link leaves the number as it is); they come together. There may be more when there are any: ask on from
+    /// the last revision until none comes.
     async fn updates(&self, project: &str, work_item: i64, after_rev: i64) -> Result<Vec<UpdateRecord>, Failure>;
 
-    /// Notifications of our subscriptions, oldest first. Any of the scopes Code, Build, Work items.
-    async fn history(&self, host: Host, query: &HistoryQuery) -> Result<Vec<NotificationRecord>, Failure>;
+    /// Notifications of our subscriptions, oldest first. Which are left out where there are more than `results_max` is
+    /// not known of Azure: when as many come, ask for less time at once. Any of the scopes Code, Build, Work items.
+    async fn history(&self, host: Host, query: &HistoryQuery) -> Result<History, Failure>;
 
     /// One notification with its details.
     async fn notification(&self, host: Host, subscription: &str, number: i64) -> Result<NotificationRecord, Failure>;

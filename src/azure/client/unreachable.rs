@@ -15,9 +15,15 @@ pub(crate) fn unreachable_words(error: &reqwest::Error, host: &str) -> String {
     format!("{host} cannot be reached: {}", place(error, false).1)
 }
 
-fn place(error: &reqwest::Error, by_proxy: bool) -> (Unreachable, String) {
+/// The TLS error that it came of, if it did.
+pub fn tls_error(error: &reqwest::Error) -> Option<&rustls::Error> {
+    std::iter::successors(error.source(), |error| next(*error)).find_map(tls)
+}
+
+/// Where it failed, and how, in words without what was sent.
+pub fn place(error: &reqwest::Error, by_proxy: bool) -> (Unreachable, String) {
     let chain = || std::iter::successors(error.source(), |error| next(*error));
-    if let Some(tls) = chain().find_map(tls) {
+    if let Some(tls) = tls_error(error) {
         return (Unreachable::Tls, words_of_tls(tls));
     }
     // The tunnel's own error type is private to the HTTP library; its text is all there is.

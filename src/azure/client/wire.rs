@@ -14,6 +14,14 @@ pub(super) trait Model<'a>: Deserialize<'a> + Default {
     fn model(self) -> Result<Self::Into, &'static str>;
 }
 
+/// What makes a record out of what was read of it and its JSON as Azure wrote it, or names the member that it lacks.
+pub(super) trait Record<'a>: Deserialize<'a> + Default {
+    /// What it becomes.
+    type Into;
+
+    fn record(self, json: &'a RawValue) -> Result<Self::Into, &'static str>;
+}
+
 fn body(reply: &Reply) -> &[u8] {
     reply.body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&reply.body)
 }
@@ -50,6 +58,54 @@ fn values<'a, T: Deserialize<'a>>(reply: &'a Reply, name: &str) -> Result<(Vec<T
         _ => return Err(reply.unexpected(name, "value is not a list")),
     };
     Ok((items, count.0.and_then(|count| usize::try_from(count).ok())))
+}
+
+/// One record.
+pub(super) fn one_record<'a, R: Record<'a>>(reply: &'a Reply, name: &str) -> Result<R::Into, Failure> {
+    let json: &RawValue = serde_json::from_slice(body(reply)).map_err(|error| not_json(reply, name, &error))?;
+    record::<R>(json).map_err(|member| reply.unexpected(name, &format!("{member} is missing")))
+}
+
+fn record<'a, R: Record<'a>>(json: &'a RawValue) -> Result<R::Into, &'static str> {
+    // It was read as JSON once, so it is read again; what is no object has no members.
+    let raw: Object<R> = serde_json::from_str(json.get()).unwrap_or_default();
+    raw.0.record(json)
+}
+
+/// A list of records.
+pub(super) fn records<'a, R: Record<'a>>(reply: &'a Reply, name: &str) -> Result<Vec<R::Into>, Failure> {
+    let (raw, _) = values::<&RawValue>(reply, name)?;
+    records_of::<R>(raw, reply, name, "value")
+}
+
+fn records_of<'a, R: Record<'a>>(
+    raw: Vec<&'a RawValue>,
+    reply: &Reply,
+    name: &str,
+    list: &str,
+) -> Result<Vec<R::Into>, Failure> {
+    let records = raw.into_iter().enumerate().map(|(index, json)| {
+        record::<R>(json).map_err(|member| reply.unexpected(name, &format!("{list}[{index}].{member} is missing")))
+    });
+    records.collect()
+}
+
+/// The records of the member of that name, where a list is not in `value`.
+pub(super) fn records_in<'a, R: Record<'a>>(
+    member: Option<&'a RawValue>,
+    reply: &'a Reply,
+    name: &str,
+    list: &str,
+) -> Result<Vec<R::Into>, Failure> {
+    let raw = member.filter(|member| member.get().starts_with('['));
+    let raw = raw.and_then(|raw| serde_json::from_str(raw.get()).ok());
+    records_of::<R>(raw.ok_or_else(|| reply.unexpected(name, &format!("{list} is not a list")))?, reply, name, list)
+}
+
+/// An object whose members are looked at by the caller.
+pub(super) fn object<'a, T: Deserialize<'a> + Default>(reply: &'a Reply, name: &str) -> Result<T, Failure> {
+    let raw: Object<T> = serde_json::from_slice(body(reply)).map_err(|error| not_json(reply, name, &error))?;
+    Ok(raw.0)
 }
 
 /// A list of objects.

@@ -9,7 +9,7 @@ use super::super::{
 use crate::{
     app::connections::{ConnectionChange, NewConnection, NewServicePrincipal, Secret, check_ca_bundle},
     azure::CollectionUrl,
-    domain::HookMode,
+    domain::{Delivery, HookMode},
 };
 use serde_json::{Value, json as value};
 use url::Url;
@@ -65,6 +65,17 @@ fn hooks_schema() -> Value {
     })
 }
 
+fn delivery_schema() -> Value {
+    value!({
+        "type": "string", "enum": ["hooks", "poll"],
+        "description": "How events come: `hooks`, Azure DevOps delivers them within seconds; `poll`, Hookwell asks Azure \
+                        DevOps every minute, for a gateway that Azure DevOps cannot reach. Then no service hooks are made \
+                        and ours are removed; an event comes one to three minutes late; and what no record tells does not \
+                        come: votes, reviewers and edits of pull requests, attempts to merge, approvals, what stages waited \
+                        for, changes of repositories, deleted and restored work items.",
+    })
+}
+
 /// What both take in the same way.
 fn common(schema: &mut Value) {
     let properties = &mut schema["properties"];
@@ -82,6 +93,7 @@ fn common(schema: &mut Value) {
          shown.",
     );
     properties["hooks"] = hooks_schema();
+    properties["delivery"] = delivery_schema();
     schema["not"] = value!({
         "properties": { "token": { "type": "string" }, "service_principal": { "type": "object" } },
         "required": ["token", "service_principal"],
@@ -124,6 +136,7 @@ struct Common {
     ca_bundle: Given<String>,
     proxy: Given<Secret>,
     hooks: Given<HookMode>,
+    delivery: Given<Delivery>,
 }
 
 impl Common {
@@ -149,6 +162,11 @@ impl Common {
                 Some("manual") => Ok(HookMode::Manual),
                 _ => Err("must be managed or manual".to_owned()),
             }),
+            delivery: members.read("delivery", |delivery| match delivery.as_str() {
+                Some("hooks") => Ok(Delivery::Hooks),
+                Some("poll") => Ok(Delivery::Poll),
+                _ => Err("must be hooks or poll".to_owned()),
+            }),
         }
     }
 }
@@ -163,6 +181,7 @@ pub(super) fn read_new(body: &[u8]) -> Result<NewConnection, Problem> {
     let description = members.text("description", &DESCRIPTION).flatten();
     let common = Common::read(&mut members);
     let hooks = members.not_null("hooks", common.hooks);
+    let delivery = members.not_null("delivery", common.delivery);
     let collection_id = members.guid("collection_id").flatten();
     let signature_secret = members.text("signature_secret", &SIGNATURE_SECRET).flatten().map(Secret::from);
     members.finish()?;
@@ -177,6 +196,7 @@ pub(super) fn read_new(body: &[u8]) -> Result<NewConnection, Problem> {
         ca_bundle: common.ca_bundle.flatten(),
         proxy: common.proxy.flatten(),
         hooks: hooks.unwrap_or_default(),
+        delivery: delivery.unwrap_or_default(),
         collection_id,
         signature_secret,
     })
@@ -192,6 +212,7 @@ pub(super) fn read_change(body: &[u8]) -> Result<ConnectionChange, Problem> {
     let description = members.text("description", &DESCRIPTION);
     let common = Common::read(&mut members);
     let hooks = members.not_null("hooks", common.hooks);
+    let delivery = members.not_null("delivery", common.delivery);
     let collection_id = members.guid("collection_id");
     let signature_secret = members.text("signature_secret", &SIGNATURE_SECRET);
     members.finish()?;
@@ -205,6 +226,7 @@ pub(super) fn read_change(body: &[u8]) -> Result<ConnectionChange, Problem> {
         ca_bundle: common.ca_bundle,
         proxy: common.proxy,
         hooks,
+        delivery,
         collection_id,
         signature_secret: signature_secret.map(|secret| secret.map(Secret::from)),
     })

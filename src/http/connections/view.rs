@@ -6,7 +6,7 @@ use crate::{
         App,
         connections::{HookCredentials, hook_user_name, proxy_host},
     },
-    domain::{Connection, Health, HealthState, HookMode},
+    domain::{Connection, Delivery, Health, HealthState, HookMode},
 };
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -45,6 +45,16 @@ pub enum HooksView {
     Managed,
     /// A person.
     Manual,
+}
+
+/// How events come.
+#[derive(Debug, Clone, Copy, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum DeliveryView {
+    /// Service hooks deliver them.
+    Hooks,
+    /// Azure DevOps is asked every minute.
+    Poll,
 }
 
 /// What a service hook that is made by hand is given.
@@ -114,6 +124,8 @@ pub struct ConnectionView {
     pub proxy_host: Option<String>,
     /// Who makes the service hooks.
     pub hooks: HooksView,
+    /// How events come: by hooks within seconds, or asked for every minute, one to three minutes late.
+    pub delivery: DeliveryView,
     /// The collection's GUID; a notification of another collection is quarantined.
     pub collection_id: Option<Uuid>,
     /// Whether deliveries must be signed by a relay.
@@ -155,6 +167,10 @@ impl ConnectionView {
             hooks: match record.hooks {
                 HookMode::Managed => HooksView::Managed,
                 HookMode::Manual => HooksView::Manual,
+            },
+            delivery: match record.delivery {
+                Delivery::Hooks => DeliveryView::Hooks,
+                Delivery::Poll => DeliveryView::Poll,
             },
             collection_id: record.collection_id,
             signature_secret_set: record.signature.is_some(),

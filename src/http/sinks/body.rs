@@ -35,7 +35,7 @@ pub struct SinkTestBody;
 
 /// In the document; [`replay_schema`] says what it is.
 #[derive(ToSchema)]
-pub struct ReplayBody;
+pub struct SinkReplayBody;
 
 /// Most elements of each of a filter's lists.
 const FILTER_MAX: usize = 100;

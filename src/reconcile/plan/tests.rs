@@ -1,7 +1,7 @@
 use super::*;
 use crate::{
     azure::CollectionUrl,
-    domain::{Action, ConnectionId, HookGeneration, HookMode, SubscriptionState},
+    domain::{Action, ConnectionId, Delivery, HookGeneration, HookMode, SubscriptionState},
     reconcile::hook::{consumer_inputs, publisher_inputs, url, user_name},
 };
 
@@ -49,6 +49,7 @@ impl World {
             ca_bundle: None,
             proxy: None,
             hooks: HookMode::Managed,
+            delivery: Delivery::Hooks,
             collection_id: None,
             hook: HookGeneration { current: 3, previous_until: None },
             signature: None,

@@ -18,7 +18,7 @@ impl Hooks {
 
     /// The notifications of a subscription that the history still knows, by number.
     pub fn notifications(&self, id: Uuid) -> Vec<Notification> {
-        let wanted = Wanted { subscriptions: vec![id], ..Wanted::default() };
+        let wanted = Wanted { subscriptions: [id].into(), ..Wanted::default() };
         let state = locked(&self.0.state);
         let mut found: Vec<Notification> = state.history.list(&wanted).into_iter().cloned().collect();
         found.sort_by_key(|own| own.id);

@@ -1,4 +1,8 @@
 //! The notification history: what was to be sent, what was sent, and what came back. Kept for 7 days.
+//!
+//! A listing gives what it is asked for, 100 where nothing is said, the newest first, and leaves the oldest out. Whether
+//! the real one has a limit of its own, and which it leaves out, is not known: both are switches
+//! ([`super::Misbehaviour`]).
 
 use super::{
     draft::{Draft, masked},
@@ -6,7 +10,7 @@ use super::{
 };
 use crate::{
     azure::client::ApiVersion,
-    simulator::{occurrence::Occurrence, payload::present},
+    simulator::{forget::Forgotten, occurrence::Occurrence, payload::present},
 };
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
@@ -210,13 +214,16 @@ impl Default for History {
 #[derive(Debug, Clone, Default)]
 pub(super) struct Wanted {
     /// Of none, all.
-    pub(super) subscriptions: Vec<Uuid>,
+    pub(super) subscriptions: BTreeSet<Uuid>,
     pub(super) from: Option<Timestamp>,
     pub(super) until: Option<Timestamp>,
     pub(super) status: Option<String>,
     pub(super) result: Option<String>,
     pub(super) max: Option<usize>,
     pub(super) max_per_subscription: Option<usize>,
+    pub(super) oldest_first: bool,
+    /// What nobody knows of any more.
+    pub(super) forgotten: Forgotten,
 }
 
 impl Wanted {
@@ -228,6 +235,7 @@ impl Wanted {
             && self.until.is_none_or(|until| notification.created <= until)
             && same(&self.status, notification.status.word())
             && same(&self.result, notification.result.word())
+            && !self.forgotten.hides(notification.created, &notification.occurrence.of)
     }
 }
 
@@ -269,19 +277,28 @@ impl History {
         self.by_age.retain(|(_, own, _)| *own != subscription);
     }
 
-    /// The newest first.
+    /// The newest first, or the oldest. What lies outside the time that is asked for is not looked at, and neither is what
+    /// comes after as many as are wanted.
     pub(super) fn list(&self, wanted: &Wanted) -> Vec<&Notification> {
-        let mut found: Vec<&Notification> = self.notifications.values().filter(|own| wanted.has(own)).collect();
-        found.sort_by_key(|own| std::cmp::Reverse((own.created, own.id)));
-        if let Some(max) = wanted.max_per_subscription {
-            let mut counts: BTreeMap<Uuid, usize> = BTreeMap::new();
-            found.retain(|own| {
+        let from = (wanted.from.unwrap_or(Timestamp::MIN), Uuid::nil(), 0);
+        let until = (wanted.until.unwrap_or(Timestamp::MAX), Uuid::max(), u32::MAX);
+        if until < from {
+            return Vec::new();
+        }
+        let some = self.by_age.range(from..=until);
+        let (up, down) = if wanted.oldest_first { (Some(some), None) } else { (None, Some(some.rev())) };
+        let mut counts: BTreeMap<Uuid, usize> = BTreeMap::new();
+        up.into_iter()
+            .flatten()
+            .chain(down.into_iter().flatten())
+            .filter_map(|(_, subscription, id)| self.notifications.get(&(*subscription, *id)))
+            .filter(|own| wanted.has(own))
+            .filter(|own| {
                 let count = counts.entry(own.subscription).or_default();
                 *count += 1;
-                *count <= max
-            });
-        }
-        found.truncate(wanted.max.unwrap_or(usize::MAX));
-        found
+                wanted.max_per_subscription.is_none_or(|max| *count <= max)
+            })
+            .take(wanted.max.unwrap_or(usize::MAX))
+            .collect()
     }
 }

@@ -12,6 +12,7 @@ use super::{
 };
 use crate::simulator::{
     Simulator,
+    forget::Of,
     instance::locked,
     occurrence::{Occurrence, Subject},
     people::hook_rights,
@@ -35,24 +36,27 @@ fn shown(simulator: &Simulator, call: &Call, own: &Notification, with_details: b
 }
 
 /// Copies, so that no two locks are held at a time when they are rendered.
-fn found(simulator: &Simulator, wanted: &Wanted) -> Vec<Notification> {
-    let (now, days) = (simulator.instance.now(), simulator.instance.faults().hooks.history_days);
+fn found(simulator: &Simulator, call: &Call, mut wanted: Wanted) -> Vec<Notification> {
+    let (now, switches) = (simulator.instance.now(), simulator.hooks.0.switches());
+    wanted.max = Some(wanted.max.unwrap_or(LISTED).min(switches.history_results_max.unwrap_or(usize::MAX)));
+    wanted.oldest_first = switches.history_oldest_first;
+    wanted.forgotten = call.forgotten.clone();
     let mut state = simulator.hooks.0.state();
-    state.history.keep(days);
+    state.history.keep(switches.history_days);
     state.history.forget(now);
-    state.history.list(wanted).into_iter().cloned().collect()
+    state.history.list(&wanted).into_iter().cloned().collect()
 }
 
 pub(super) fn list(simulator: &Simulator, call: &Call) -> Outcome {
     let own = asked_for(simulator, call)?;
     let wanted = Wanted {
-        subscriptions: vec![own.id],
+        subscriptions: BTreeSet::from([own.id]),
         status: call.query("status").map(str::to_owned),
         result: call.query("result").map(str::to_owned),
-        max: Some(call.query_as("maxResults")?.unwrap_or(LISTED)),
+        max: call.query_as("maxResults")?,
         ..Wanted::default()
     };
-    let found = found(simulator, &wanted);
+    let found = found(simulator, call, wanted);
     Ok(Answer::list(found.iter().map(|own| shown(simulator, call, own, false)).collect()))
 }
 
@@ -69,7 +73,8 @@ pub(super) fn one(simulator: &Simulator, call: &Call) -> Outcome {
         let mut state = simulator.hooks.0.state();
         state.history.keep(days);
         state.history.forget(now);
-        state.history.of(own.id, number).cloned()
+        let known = state.history.of(own.id, number);
+        known.filter(|known| !call.forgotten.hides(known.created, &known.occurrence.of)).cloned()
     };
     Ok(Answer::json(shown(simulator, call, &found.ok_or_else(|| absent(call))?, true)))
 }
@@ -93,7 +98,7 @@ struct Query {
 pub(super) fn query(simulator: &Simulator, call: &Call) -> Outcome {
     let query: Query = call.json()?;
     let asked: BTreeSet<Uuid> = query.subscription_ids.into_iter().flatten().collect();
-    let subscriptions: Vec<Uuid> = {
+    let subscriptions: BTreeSet<Uuid> = {
         let state = simulator.hooks.0.state();
         let of_publisher =
             |own: &Draft| query.publisher_id.as_ref().is_none_or(|id| id.eq_ignore_ascii_case(&own.publisher));
@@ -107,11 +112,12 @@ pub(super) fn query(simulator: &Simulator, call: &Call) -> Outcome {
         until: query.max_created_date,
         status: query.status,
         result: query.result_type,
-        max: Some(query.max_results.unwrap_or(LISTED)),
+        max: query.max_results,
         max_per_subscription: query.max_results_per_subscription,
+        ..Wanted::default()
     };
     // An empty list of subscriptions would be all of them, and the tests as well.
-    let found = if subscriptions.is_empty() { Vec::new() } else { found(simulator, &wanted) };
+    let found = if subscriptions.is_empty() { Vec::new() } else { found(simulator, call, wanted) };
     let mut counts: BTreeMap<Uuid, BTreeMap<&str, u32>> = BTreeMap::new();
     for own in &found {
         *counts.entry(own.subscription).or_default().entry(own.result.word()).or_default() += 1;
@@ -187,6 +193,7 @@ pub(super) fn test(simulator: &Simulator, call: &Call) -> Outcome {
                 project: Uuid::nil(),
                 title: format!("sample of {}", kind.id),
                 facts: BTreeMap::new(),
+                of: Of::default(),
                 subject: Subject::Frozen { resource: Value::Null },
             })
         });

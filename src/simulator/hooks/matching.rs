@@ -57,6 +57,7 @@ mod tests {
                 ("commentPattern", vec!["It is Really slow".to_owned()]),
                 ("linksChanged", vec!["true".to_owned()]),
             ]),
+            of: crate::simulator::forget::Of::default(),
             subject: Subject::Frozen { resource: Value::Null },
         }
     }

@@ -33,6 +33,12 @@ pub struct Misbehaviour {
     /// How many days the history goes back; 7 by Microsoft's documentation of 2025, 14 before, and REST's own limit is not
     /// known.
     pub history_days: Option<u16>,
+    /// Most notifications of one answer of the history, whatever it is asked for; whether the real one has such a limit is
+    /// not known, none here.
+    pub history_results_max: Option<usize>,
+    /// The history begins with the oldest notifications and leaves the newest out where there are too many. Which the
+    /// real one leaves out is not known; the oldest here.
+    pub history_oldest_first: bool,
     /// Most commits in the payload of a push; what the real limit is, is not known, 25 here.
     pub push_commits_max: Option<usize>,
     /// That the merge of a pull request is tried, which pushes `refs/pull/…/merge`, is told as a push too.

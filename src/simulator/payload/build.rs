@@ -1,8 +1,9 @@
 //! Builds.
 
 use super::{View, git, present, project_ref};
-use crate::simulator::world::{Build, BuildDefinition, Project, Repository, World};
+use crate::simulator::world::{Build, BuildDefinition, Project, Repository, Stage, World};
 use serde_json::{Value, json};
+use uuid::Uuid;
 
 /// What belongs to a build.
 pub(crate) struct Around<'a> {
@@ -20,7 +21,11 @@ pub(crate) fn around<'a>(world: &'a World, build: &Build) -> Option<Around<'a>> 
 
 /// The build of this number, as REST and as the hook's version 2.0.
 pub(crate) fn of(view: View<'_>, world: &World, number: u32) -> Option<Value> {
-    let own = world.builds.get(&number)?;
+    shown(view, world, world.builds.get(&number)?)
+}
+
+/// The same of one that is at hand.
+pub(crate) fn shown(view: View<'_>, world: &World, own: &Build) -> Option<Value> {
     Some(build(view, own, &around(world, own)?))
 }
 
@@ -142,33 +147,58 @@ pub(crate) fn definition(view: View<'_>, own: &BuildDefinition, project: &Projec
     value
 }
 
-/// Stages and jobs of a build that started.
+/// Stages, their phases, jobs and checkpoints of a build that started; ids of stages, jobs and approvals are those of
+/// their events.
 pub(crate) fn timeline(view: View<'_>, own: &Build, project: &Project) -> Value {
     let (url, _) = urls(view, own, project);
     let mut records = Vec::new();
-    for (order, stage) in (1..).zip(&own.stages) {
-        let state = match stage.state {
-            "running" => "inProgress",
-            "completed" => "completed",
-            _ => "pending",
-        };
-        let record = |id, parent: Option<_>, kind, name: &str| {
-            json!({
-                "previousAttempts": [], "id": id, "parentId": parent, "type": kind, "name": name,
-                "identifier": name, "startTime": stage.started.map(|at| at.to_string()),
-                "finishTime": stage.finished.map(|at| at.to_string()), "currentOperation": null,
-                "percentComplete": null, "state": state, "result": stage.result, "resultCode": null,
-                "changeId": order, "lastModified": "0001-01-01T00:00:00", "workerName": null, "order": order,
-                "details": null, "errorCount": 0, "warningCount": 0, "url": null, "log": null, "task": null,
-                "attempt": stage.attempt, "issues": [],
-            })
-        };
-        records.push(record(stage.id, None, "Stage", &stage.name));
-        records.extend(stage.jobs.iter().map(|job| record(job.id, Some(stage.id), "Job", &job.name)));
+    for (order, stage) in (1_u32..).zip(&own.stages) {
+        let phase = Uuid::new_v5(&stage.id, b"phase");
+        records.push(record(stage, order, (stage.id, None), "Stage", &stage.name));
+        records.push(record(stage, order, (phase, Some(stage.id)), "Phase", &stage.name));
+        records.extend(stage.jobs.iter().map(|job| record(stage, order, (job.id, Some(phase)), "Job", &job.name)));
+        for approval in own.approvals.iter().filter(|approval| approval.stage == stage.name) {
+            let checkpoint = Uuid::new_v5(&approval.id, b"checkpoint");
+            let asked = [
+                record(stage, order, (checkpoint, Some(stage.id)), "Checkpoint", "Checkpoint"),
+                record(stage, order, (approval.id, Some(checkpoint)), "Checkpoint.Approval", "Checkpoint.Approval"),
+            ];
+            records.extend(asked.into_iter().map(|mut record| {
+                record["startTime"] = approval.created.to_string().into();
+                record["finishTime"] = approval.decided.map(|at| at.to_string()).into();
+                record["state"] = if approval.decided.is_some() { "completed" } else { "inProgress" }.into();
+                record["result"] = match approval.status {
+                    "approved" => "succeeded".into(),
+                    "rejected" => "failed".into(),
+                    _ => Value::Null,
+                };
+                record
+            }));
+        }
     }
     json!({
         "records": records, "lastChangedBy": view.person(own.by)["id"],
         "lastChangedOn": own.finished.or(own.started).unwrap_or(own.queued).to_string(),
         "id": project.id, "changeId": own.stages.len(), "url": format!("{url}/Timeline"),
+    })
+}
+
+/// One record, as its stage is; earlier attempts are referred to and not told.
+fn record(stage: &Stage, order: u32, (id, parent): (Uuid, Option<Uuid>), kind: &str, name: &str) -> Value {
+    let state = match stage.state {
+        "running" => "inProgress",
+        "completed" => "completed",
+        _ => "pending",
+    };
+    let earlier = |attempt: u32| json!({"attempt": attempt, "timelineId": Uuid::new_v5(&id, &attempt.to_be_bytes()), "recordId": id});
+    json!({
+        "previousAttempts": (1..stage.attempt).map(earlier).collect::<Vec<_>>(),
+        "id": id, "parentId": parent, "type": kind, "name": name,
+        "identifier": name, "startTime": stage.started.map(|at| at.to_string()),
+        "finishTime": stage.finished.map(|at| at.to_string()), "currentOperation": null,
+        "percentComplete": null, "state": state, "result": stage.result, "resultCode": null,
+        "changeId": order, "lastModified": "0001-01-01T00:00:00", "workerName": null, "order": order,
+        "details": null, "errorCount": 0, "warningCount": 0, "url": null, "log": null, "task": null,
+        "attempt": stage.attempt, "issues": [],
     })
 }

@@ -6,7 +6,11 @@ use serde_json::{Value, json};
 
 /// The pull request of this number, if its repository is still there.
 pub(crate) fn of(view: View<'_>, world: &World, number: u32) -> Option<Value> {
-    let own = world.pull_requests.get(&number)?;
+    shown(view, world, world.pull_requests.get(&number)?)
+}
+
+/// The same of one that is at hand.
+pub(crate) fn shown(view: View<'_>, world: &World, own: &PullRequest) -> Option<Value> {
     let repository = world.repository_of(own.repository)?;
     let project = world.project_of(repository.project);
     let page = git::web_url(view, repository, project);

@@ -210,6 +210,11 @@ fn statuses(own: &Deployment) -> (&'static str, &'static str) {
     (own.status, operation)
 }
 
+/// The status of an attempt's operation.
+pub(crate) fn operation(own: &Deployment) -> &'static str {
+    statuses(own).1
+}
+
 fn step(view: View<'_>, own: &Deployment) -> Value {
     let (status, operation) = statuses(own);
     json!({

@@ -6,12 +6,15 @@ use super::{
 };
 use crate::simulator::{
     Simulator, payload,
-    world::{Build, World},
+    world::{Build, BuildDate, BuildDefinition, Commit, World},
 };
 use http::StatusCode;
 use jiff::Timestamp;
 use serde_json::json;
-use std::collections::BTreeMap;
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, BTreeSet},
+};
 
 const PAGE: usize = 1_000;
 const PAGE_MAX: usize = 5_000;
@@ -48,8 +51,8 @@ fn definitions(simulator: &Simulator, call: &Call) -> Outcome {
         })
         .collect();
     shown.sort_by(|a, b| a.name.cmp(&b.name).then(a.id.cmp(&b.id)));
-    let items = shown.into_iter().map(|own| payload::build::definition(view, own, world.project_of(own.project)));
-    Ok(Listing::of(call, PAGE, PAGE_MAX)?.answer(items.collect()))
+    let render = |own: &BuildDefinition| payload::build::definition(view, own, world.project_of(own.project));
+    Ok(Listing::of(call, PAGE, PAGE_MAX)?.answer(shown, render))
 }
 
 fn definition(simulator: &Simulator, call: &Call) -> Outcome {
@@ -68,66 +71,110 @@ fn definition(simulator: &Simulator, call: &Call) -> Outcome {
 }
 
 /// The time that an order goes by, which is also the one that `minTime` and `maxTime` are about.
-fn ordering(order: &str) -> fn(&Build) -> Option<Timestamp> {
+fn date(order: &str) -> BuildDate {
     match order {
-        order if order.starts_with("finishtime") => |build| build.finished,
-        order if order.starts_with("starttime") => |build| build.started,
-        _ => |build| Some(build.queued),
+        order if order.starts_with("finishtime") => BuildDate::Finished,
+        order if order.starts_with("starttime") => BuildDate::Started,
+        _ => BuildDate::Queued,
     }
 }
 
+/// What a listing is limited to. Lists are written with commas; statuses and results also, though they are flags.
+struct Wanted<'a> {
+    call: &'a Call,
+    definitions: Option<BTreeSet<u32>>,
+    ids: Option<BTreeSet<u32>>,
+}
+
+impl<'a> Wanted<'a> {
+    fn of(call: &'a Call) -> Self {
+        let numbers = |name: &str| {
+            Some(call.query(name)?.split(',').filter_map(|one| one.trim().parse().ok()).collect::<BTreeSet<u32>>())
+        };
+        Self { call, definitions: numbers("definitions"), ids: numbers("buildIds") }
+    }
+
+    fn any(&self, name: &str, value: impl FnOnce() -> Option<String>) -> bool {
+        let Some(all) = self.call.query(name) else { return true };
+        value().is_some_and(|value| all.split(',').any(|one| one.trim().eq_ignore_ascii_case(&value)))
+    }
+
+    fn has(&self, world: &World, build: &Build) -> bool {
+        let Some(definition) = world.definitions.get(&build.definition) else { return false };
+        let text = |text: &str| Some(text.to_owned());
+        Some(definition.project) == self.call.project
+            && self.definitions.as_ref().is_none_or(|all| all.contains(&build.definition))
+            && self.ids.as_ref().is_none_or(|all| all.contains(&build.number))
+            && (self.call.query("statusFilter").is_some_and(|all| all.eq_ignore_ascii_case("all"))
+                || self.any("statusFilter", || text(build.status())))
+            && self.any("resultFilter", || text(build.result?))
+            && self.any("branchName", || text(&build.branch))
+            && self.any("reasonFilter", || text(build.reason))
+            && self.any("repositoryId", || Some(definition.repository.to_string()))
+            && self.any("buildNumber", || Some(build.name()))
+    }
+}
+
+/// In the order of one of their dates; the token is that date and the number of the next one, so that a page costs what is
+/// on it, however far back it lies.
 fn builds(simulator: &Simulator, call: &Call) -> Outcome {
     let world = simulator.instance.world();
     let order = call.query("queryOrder").unwrap_or("queueTimeDescending").to_lowercase();
-    let time = ordering(&order);
+    let date = date(&order);
     let (from, to) = (call.time("minTime")?, call.time("maxTime")?);
-    // Lists are written with commas; statuses and results also, though they are flags.
-    let any = |name: &str, value: &str| {
-        call.query(name).is_none_or(|all| all.split(',').any(|one| one.trim().eq_ignore_ascii_case(value)))
-    };
-    let status = |build: &Build| call.query("statusFilter") == Some("all") || any("statusFilter", build.status());
-    let fits = |build: &&Build| {
-        let Some(definition) = world.definitions.get(&build.definition) else { return false };
-        let at = time(build);
-        let in_time = from.is_none_or(|from| at.is_some_and(|at| at >= from))
-            && to.is_none_or(|to| at.is_some_and(|at| at <= to));
-        Some(definition.project) == call.project
-            && in_time
-            && (!order.starts_with("finishtime") || at.is_some())
-            && status(build)
-            && any("definitions", &build.definition.to_string())
-            && any("buildIds", &build.number.to_string())
-            && any("branchName", &build.branch)
-            && any("reasonFilter", build.reason)
-            && any("repositoryId", &definition.repository.to_string())
-            && any("buildNumber", &build.name())
-            && call.query("resultFilter").is_none_or(|_| build.result.is_some_and(|result| any("resultFilter", result)))
-    };
-    let mut shown: Vec<&Build> = world.builds.values().filter(fits).collect();
-    shown.sort_by_key(|build| (time(build), build.number));
-    if !order.ends_with("ascending") {
-        shown.reverse();
-    }
+    let wanted = Wanted::of(call);
     let per_definition: Option<usize> = call.query_as("maxBuildsPerDefinition")?;
-    if let Some(most) = per_definition {
-        let mut seen: BTreeMap<u32, usize> = BTreeMap::new();
-        shown.retain(|build| {
-            let count = seen.entry(build.definition).or_default();
-            *count += 1;
-            *count <= most
-        });
+    let token = call.query("continuationToken").map(read_token).transpose()?;
+    let ascends = order.ends_with("ascending");
+    let (mut first, mut last) = ((from.unwrap_or(Timestamp::MIN), 0), (to.unwrap_or(Timestamp::MAX), u32::MAX));
+    // Who counts by definition counts from the beginning.
+    if let Some(token) = token.filter(|_| per_definition.is_none()) {
+        if ascends {
+            first = first.max(token);
+        } else {
+            last = last.min(token);
+        }
     }
+    let in_time = world.builds_by(date, first, last, ascends);
+    let mut seen: BTreeMap<u32, usize> = BTreeMap::new();
+    let known = in_time.filter_map(|(key, build)| {
+        let known = call.forgotten.build(build, world.repository_of_build(build))?;
+        // By a date that is forgotten it is not found.
+        known.date(date).map(|_| (key, known))
+    });
+    let shown = known.filter(|(_, build)| wanted.has(&world, build)).filter(|(_, build)| {
+        let count = seen.entry(build.definition).or_default();
+        *count += 1;
+        per_definition.is_none_or(|most| *count <= most)
+    });
+    let mut shown =
+        shown.skip_while(|(key, _)| token.is_some_and(|from| if ascends { *key < from } else { *key > from }));
+    let top: Option<usize> = call.query_as("$top")?;
+    let page: Vec<Cow<'_, Build>> =
+        shown.by_ref().take(top.unwrap_or(PAGE).clamp(1, PAGE_MAX)).map(|(_, build)| build).collect();
+    let next = shown.next().map(|((at, number), _)| format!("{}.{number}", at.as_microsecond()));
     let view = world.view(&call.place);
-    let items = shown.iter().filter_map(|build| payload::build::of(view, &world, build.number)).collect();
-    Ok(Listing::of(call, PAGE, PAGE_MAX)?.answer(items))
+    let items = page.iter().filter_map(|own| payload::build::shown(view, &world, own)).collect();
+    Ok(Answer::list(items).continued(next))
 }
 
-fn found<'a>(world: &'a World, call: &Call) -> Outcome<&'a Build> {
+fn read_token(token: &str) -> Outcome<(Timestamp, u32)> {
+    let read = || {
+        let (at, number) = token.split_once('.')?;
+        Some((Timestamp::from_microsecond(at.parse().ok()?).ok()?, number.parse().ok()?))
+    };
+    read().ok_or_else(|| {
+        Refusal::bad_request("InvalidContinuationTokenException", "The continuation token is not valid.")
+    })
+}
+
+fn found<'a>(world: &'a World, call: &Call) -> Outcome<Cow<'a, Build>> {
     let number: u32 = call.parameter_as("build")?;
     let of_project = |build: &&Build| {
         world.definitions.get(&build.definition).is_some_and(|definition| Some(definition.project) == call.project)
     };
-    world.builds.get(&number).filter(of_project).ok_or_else(|| {
+    let known = world.builds.get(&number).filter(of_project);
+    known.and_then(|own| call.forgotten.build(own, world.repository_of_build(own))).ok_or_else(|| {
         Refusal::not_found("BuildNotFoundException", &format!("The requested build {number} could not be found."))
     })
 }
@@ -135,7 +182,7 @@ fn found<'a>(world: &'a World, call: &Call) -> Outcome<&'a Build> {
 fn build(simulator: &Simulator, call: &Call) -> Outcome {
     let world = simulator.instance.world();
     let own = found(&world, call)?;
-    let value = payload::build::of(world.view(&call.place), &world, own.number);
+    let value = payload::build::shown(world.view(&call.place), &world, &own);
     value.map(Answer::json).ok_or_else(|| Refusal::repository("of the build"))
 }
 
@@ -147,7 +194,7 @@ fn timeline(simulator: &Simulator, call: &Call) -> Outcome {
         return Ok(Answer::empty(StatusCode::NO_CONTENT));
     }
     let project = world.project_of(world.definitions[&own.definition].project);
-    Ok(Answer::json(payload::build::timeline(world.view(&call.place), own, project)))
+    Ok(Answer::json(payload::build::timeline(world.view(&call.place), &own, project)))
 }
 
 /// Commits that the build before did not have.
@@ -159,14 +206,14 @@ fn changes(simulator: &Simulator, call: &Call) -> Outcome {
     };
     let mut earlier = world.builds.range(..own.number).rev().map(|(_, build)| build);
     let earlier = earlier.find(|build| build.definition == own.definition && build.branch == own.branch);
-    let before = earlier.map(|build| repository.history(&build.commit)).unwrap_or_default();
     let view = world.view(&call.place);
-    let items = repository.history(&own.commit).into_iter().filter(|commit| !before.contains(commit)).map(|commit| {
+    let change = |commit: &Commit| {
         json!({
             "id": commit.id, "message": commit.comment, "type": "TfsGit", "author": view.person(commit.author),
             "timestamp": commit.at.to_string(),
             "location": format!("{}/commits/{}", payload::git::url(view, repository), commit.id),
         })
-    });
-    Ok(Listing::of(call, 50, PAGE)?.answer(items.collect()))
+    };
+    let new = repository.ahead(&own.commit, earlier.map_or("", |build| &build.commit));
+    Ok(Listing::of(call, 50, PAGE)?.answer(new, change))
 }

@@ -3,7 +3,7 @@
 use super::{Refusal, refusal::Outcome};
 use crate::{
     azure::client::{ApiVersion, Host},
-    simulator::{options::Place, people::Caller},
+    simulator::{forget::Forgotten, options::Place, people::Caller},
 };
 use bytes::Bytes;
 use jiff::{Timestamp, civil::DateTime, tz::TimeZone};
@@ -27,6 +27,8 @@ pub(crate) struct Call {
     /// What was asked for, or the resource's oldest.
     pub(crate) version: ApiVersion,
     pub(crate) caller: Caller,
+    /// What nobody knows of any more.
+    pub(crate) forgotten: Forgotten,
 }
 
 impl Call {

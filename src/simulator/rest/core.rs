@@ -102,7 +102,7 @@ fn projects(simulator: &Simulator, call: &Call) -> Outcome {
     all.sort_by(|a, b| a.name.cmp(&b.name));
     let view = world.view(&call.place);
     let page = Listing::of(call, PAGE, PAGE_MAX)?;
-    Ok(page.answer(all.into_iter().map(|own| payload::project(view, own)).collect()))
+    Ok(page.answer(all, |own| payload::project(view, own)))
 }
 
 fn project(simulator: &Simulator, call: &Call) -> Outcome {

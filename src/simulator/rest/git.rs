@@ -8,7 +8,7 @@ use super::{
 use crate::simulator::{
     Simulator, payload,
     payload::View,
-    world::{Commit, Project, Repository, World},
+    world::{Commit, GitRef, Project, Repository, World},
 };
 use serde_json::{Value, json};
 
@@ -64,15 +64,15 @@ fn refs(simulator: &Simulator, call: &Call) -> Outcome {
     let contains = call.query("filterContains").filter(|_| call.version.major > 5).unwrap_or_default().to_lowercase();
     let shown =
         own.refs.iter().filter(|(name, _)| name.starts_with(&prefix) && name.to_lowercase().contains(&contains));
-    let items = shown.map(|(name, at)| {
+    let ref_of = |(name, at): (&String, &GitRef)| {
         json!({
             "name": name,
             "objectId": at.object,
             "creator": view.person(at.creator),
             "url": format!("{}/refs?filter={}", payload::git::url(view, own), name.trim_start_matches("refs/").replace('/', "%2F")),
         })
-    });
-    Ok(Listing::of(call, PAGE, REFS_MAX)?.answer(items.collect()))
+    };
+    Ok(Listing::of(call, PAGE, REFS_MAX)?.answer(shown, ref_of))
 }
 
 /// Commits of a branch, newest first, by time and author.
@@ -110,8 +110,7 @@ fn commits(simulator: &Simulator, call: &Call) -> Outcome {
     let shown = history.into_iter().filter(|commit| {
         from.is_none_or(|from| commit.at >= from) && to.is_none_or(|to| commit.at <= to) && is_by(commit)
     });
-    let items = shown.map(|commit| payload::git::commit(view, commit, own, project)).collect();
-    Ok(named_page(call)?.silent_answer(items))
+    Ok(named_page(call)?.silent_answer(shown, |commit| payload::git::commit(view, commit, own, project)))
 }
 
 /// This route takes its page also as `searchCriteria.$top`.
@@ -171,9 +170,7 @@ fn diffs(simulator: &Simulator, call: &Call) -> Outcome {
     };
     let (base, target) = (side("base")?, side("target")?);
     let view = world.view(&call.place);
-    let (before, after) = (own.history(&base), own.history(&target));
-    let new: Vec<&&Commit> = after.iter().filter(|commit| !before.contains(commit)).collect();
-    let behind = before.iter().filter(|commit| !after.contains(commit)).count();
+    let (new, behind) = (own.ahead(&target, &base), own.ahead(&base, &target).len());
     let mut changes: Vec<Value> = Vec::new();
     for change in new.iter().flat_map(|commit| payload::git::changes(view, commit, own)) {
         if !changes.iter().any(|known| known["item"]["path"] == change["item"]["path"]) {
@@ -197,23 +194,26 @@ fn pushes(simulator: &Simulator, call: &Call) -> Outcome {
     let shown = own.pushes.iter().rev().filter(|push| {
         from.is_none_or(|from| push.at >= from)
             && to.is_none_or(|to| push.at <= to)
+            && !call.forgotten.push(push.at, own.id)
             && name.is_none_or(|name| push.updates.iter().any(|update| update.name == name))
     });
-    let items = shown.map(|push| {
+    let with_refs = call.is_on("searchCriteria.includeRefUpdates");
+    let shown_as = |push| {
         let mut value = payload::git::push_head(view, push, own, project);
-        if call.is_on("searchCriteria.includeRefUpdates") {
+        if with_refs {
             value["refUpdates"] = payload::git::ref_updates(push, own);
         }
         value
-    });
-    Ok(Listing::of(call, PAGE, usize::MAX)?.silent_answer(items.collect()))
+    };
+    Ok(Listing::of(call, PAGE, usize::MAX)?.silent_answer(shown, shown_as))
 }
 
 fn push(simulator: &Simulator, call: &Call) -> Outcome {
     let world = simulator.instance.world();
     let (own, project) = found(&world, call)?;
     let id: u32 = call.parameter_as("push")?;
-    let push = own.push(id).ok_or_else(|| {
+    let known = own.push(id).filter(|push| !call.forgotten.push(push.at, own.id));
+    let push = known.ok_or_else(|| {
         Refusal::not_found("GitPushNotFoundException", &format!("TF401180: The push {id} was not found."))
     })?;
     let commits_max: usize = call.query_as("includeCommits")?.unwrap_or(PAGE);

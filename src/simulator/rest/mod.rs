@@ -35,6 +35,7 @@ use self::{gate::Stranger, target::Target};
 use super::{
     Simulator,
     faults::{Failing, RateLimit},
+    forget::Forgotten,
     hooks,
     ledger::Recorded,
     options::Edition,
@@ -224,6 +225,7 @@ async fn call(
         let delay = instance.faults().subscription_listing_delay_milliseconds;
         tokio::time::sleep(Duration::from_millis(delay)).await;
     }
+    let forgotten = Forgotten::new(&instance.faults().forget);
     let call = Call {
         host: target.host,
         place: target::place(instance, &request.headers),
@@ -233,6 +235,7 @@ async fn call(
         body: request.body.clone(),
         version,
         caller,
+        forgotten,
     };
     (route.handler)(simulator, &call)
 }

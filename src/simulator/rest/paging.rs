@@ -34,20 +34,22 @@ impl Listing {
         Ok(Self { from: sent(skip)?.unwrap_or_default(), items_max: sent(top)?.unwrap_or(default).max(1) })
     }
 
-    /// The page, and the token in the header where there is more.
-    pub(crate) fn answer(&self, items: Vec<Value>) -> Answer {
+    /// The page, and the token in the header where there is more. Only what is on it is rendered.
+    pub(crate) fn answer<T>(&self, items: impl IntoIterator<Item = T>, render: impl Fn(T) -> Value) -> Answer {
         let (page, more) = self.page(items);
-        Answer::list(page).continued(more.then(|| format!("next-{}", self.from + self.items_max)))
+        let next = more.then(|| format!("next-{}", self.from + self.items_max));
+        Answer::list(page.into_iter().map(render).collect()).continued(next)
     }
 
     /// The page of a list that only knows `$skip`: nothing says that there is more.
-    pub(crate) fn silent_answer(&self, items: Vec<Value>) -> Answer {
-        Answer::list(self.page(items).0)
+    pub(crate) fn silent_answer<T>(&self, items: impl IntoIterator<Item = T>, render: impl Fn(T) -> Value) -> Answer {
+        Answer::list(self.page(items).0.into_iter().map(render).collect())
     }
 
     /// The page, and whether there is more.
-    pub(crate) fn page<T>(&self, items: Vec<T>) -> (Vec<T>, bool) {
-        let more = items.len() > self.from.saturating_add(self.items_max);
-        (items.into_iter().skip(self.from).take(self.items_max).collect(), more)
+    pub(crate) fn page<T>(&self, items: impl IntoIterator<Item = T>) -> (Vec<T>, bool) {
+        let mut rest = items.into_iter().skip(self.from);
+        let page = rest.by_ref().take(self.items_max).collect();
+        (page, rest.next().is_some())
     }
 }

@@ -34,8 +34,8 @@ fn pipelines(simulator: &Simulator, call: &Call) -> Outcome {
     let world = simulator.instance.world();
     let view = world.view(&call.place);
     let of_project = world.definitions.values().filter(|own| Some(own.project) == call.project);
-    let items = of_project.filter_map(|own| Some(payload::pipeline::pipeline(view, &around(&world, own)?)));
-    Ok(Listing::of(call, PAGE, RUNS_MAX)?.answer(items.collect()))
+    let visible = of_project.filter_map(|own| around(&world, own));
+    Ok(Listing::of(call, PAGE, RUNS_MAX)?.answer(visible, |own| payload::pipeline::pipeline(view, &own)))
 }
 
 fn found<'a>(world: &'a World, call: &Call) -> Outcome<Around<'a>> {
@@ -60,16 +60,17 @@ fn runs(simulator: &Simulator, call: &Call) -> Outcome {
         run.as_object_mut().expect("a run is an object").remove("resources");
         run
     };
-    Ok(Answer::list(own.map(|build| without_sources(payload::pipeline::run(view, build, &around))).collect()))
+    let known = own.filter_map(|own| call.forgotten.build(own, around.repository.id));
+    Ok(Answer::list(known.map(|build| without_sources(payload::pipeline::run(view, &build, &around))).collect()))
 }
 
 fn run(simulator: &Simulator, call: &Call) -> Outcome {
     let world = simulator.instance.world();
     let around = found(&world, call)?;
     let number: u32 = call.parameter_as("run")?;
-    let own =
-        world.builds.get(&number).filter(|build| build.definition == around.definition.id).ok_or_else(|| {
-            Refusal::not_found("RunNotFoundException", &format!("Run with id {number} does not exist."))
-        })?;
-    Ok(Answer::json(payload::pipeline::run(world.view(&call.place), own, &around)))
+    let own = world.builds.get(&number).filter(|build| build.definition == around.definition.id);
+    let own = own
+        .and_then(|own| call.forgotten.build(own, around.repository.id))
+        .ok_or_else(|| Refusal::not_found("RunNotFoundException", &format!("Run with id {number} does not exist.")))?;
+    Ok(Answer::json(payload::pipeline::run(world.view(&call.place), &own, &around)))
 }

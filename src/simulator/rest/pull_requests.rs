@@ -15,6 +15,7 @@ use crate::{
     },
 };
 use serde_json::json;
+use std::borrow::Cow;
 
 /// What a list has where nothing is asked.
 const PAGE: usize = 101;
@@ -49,7 +50,7 @@ fn list(simulator: &Simulator, call: &Call) -> Outcome {
     let is_named = |name: &str, value: &str| {
         call.query(&format!("searchCriteria.{name}")).is_none_or(|asked| asked.eq_ignore_ascii_case(value))
     };
-    let fits = |own: &&PullRequest| {
+    let fits = |own: &Cow<'_, PullRequest>| {
         let at = if by_closing { own.closed.map(|(at, _)| at) } else { Some(own.created) };
         let in_time = match at {
             _ if !knows_time => true,
@@ -58,6 +59,7 @@ fn list(simulator: &Simulator, call: &Call) -> Outcome {
         };
         let project = world.repository_of(own.repository).map(|repository| repository.project);
         (status == "all" || own.status == status)
+            && project.is_some()
             && call.project.is_none_or(|wanted| Some(wanted) == project)
             && of_path.is_none_or(|id| own.repository == id)
             && is_named("repositoryId", &own.repository.to_string())
@@ -67,12 +69,13 @@ fn list(simulator: &Simulator, call: &Call) -> Outcome {
             && in_time
     };
     let view = world.view(&call.place);
-    let shown = world.pull_requests.values().rev().filter(fits);
-    let items = shown.filter_map(|own| payload::pull_request::of(view, &world, own.number)).collect();
-    Ok(Listing::of(call, PAGE, PAGE_MAX)?.silent_answer(items))
+    let known = world.pull_requests.values().rev().filter_map(|own| call.forgotten.pull_request(own));
+    let shown = known.filter(fits);
+    let render = |own: Cow<'_, PullRequest>| payload::pull_request::shown(view, &world, &own).unwrap_or_default();
+    Ok(Listing::of(call, PAGE, PAGE_MAX)?.silent_answer(shown, render))
 }
 
-fn found<'a>(world: &'a World, call: &Call) -> Outcome<&'a PullRequest> {
+fn found<'a>(world: &'a World, call: &Call) -> Outcome<Cow<'a, PullRequest>> {
     let number: u32 = call.parameter_as("number")?;
     let own = world.pull_requests.get(&number).filter(|own| {
         let repository = world.repository_of(own.repository);
@@ -80,7 +83,7 @@ fn found<'a>(world: &'a World, call: &Call) -> Outcome<&'a PullRequest> {
             !repository.is_disabled && call.project.is_none_or(|project| repository.project == project)
         })
     });
-    own.ok_or_else(|| {
+    own.and_then(|own| call.forgotten.pull_request(own)).ok_or_else(|| {
         let message = format!("TF401180: The requested pull request {number} was not found.");
         Refusal::not_found("GitPullRequestNotFoundException", &message)
     })
@@ -89,18 +92,17 @@ fn found<'a>(world: &'a World, call: &Call) -> Outcome<&'a PullRequest> {
 fn show(simulator: &Simulator, call: &Call) -> Outcome {
     let world = simulator.instance.world();
     let own = found(&world, call)?;
-    let value = payload::pull_request::of(world.view(&call.place), &world, own.number);
+    let value = payload::pull_request::shown(world.view(&call.place), &world, &own);
     value.map(Answer::json).ok_or_else(|| Refusal::repository(&own.repository.to_string()))
 }
 
 fn commits(simulator: &Simulator, call: &Call) -> Outcome {
     let world = simulator.instance.world();
     let (own, (repository, _)) = (found(&world, call)?, git::found(&world, call)?);
-    let before = repository.history(&own.target_commit);
     let view = world.view(&call.place);
-    let new = repository.history(&own.source_commit).into_iter().filter(|commit| !before.contains(commit));
-    let items = new.map(|commit| payload::git::short_commit(view, commit, repository)).collect();
-    Ok(Listing::of(call, PAGE, PAGE_MAX)?.answer(items))
+    let new = repository.ahead(&own.source_commit, &own.target_commit);
+    let render = |commit| payload::git::short_commit(view, commit, repository);
+    Ok(Listing::of(call, PAGE, PAGE_MAX)?.answer(new, render))
 }
 
 fn threads(simulator: &Simulator, call: &Call) -> Outcome {

@@ -25,6 +25,9 @@ struct Filter {
     include_latest_only: bool,
 }
 
+/// Long texts, which are left out unless `$expand=fields` asks for them.
+const LONG_TEXTS: [&str; 2] = ["System.History", "System.Description"];
+
 fn read(simulator: &Simulator, call: &Call) -> Outcome {
     let list = |name: &str| call.query(name).map(|all| all.split(',').map(str::to_owned).collect());
     let filter = Filter {
@@ -50,6 +53,7 @@ fn page(simulator: &Simulator, call: &Call, filter: &Filter) -> Outcome {
         (None, Some(text)) => (0, Some(read_time(text).ok_or_else(wrong)?)),
         (None, None) => (0, None),
     };
+    let with_long_texts = call.query("$expand").is_some_and(|word| word.eq_ignore_ascii_case("fields"));
     let size: Option<usize> = call.query_as("$maxPageSize")?;
     let size = size.unwrap_or(PAGE).clamp(1, PAGE_MAX);
     let version = if filter.include_identity_ref { Version::New } else { Version::Old };
@@ -64,6 +68,7 @@ fn page(simulator: &Simulator, call: &Call, filter: &Filter) -> Outcome {
         let Some(revision) = item.revision(*rev) else { continue };
         let wanted = call.project.is_none_or(|project| item.project == project)
             && since.is_none_or(|since| revision.at >= since)
+            && !call.forgotten.revision(revision.at, *number)
             && (filter.include_deleted || !item.is_deleted)
             && (!filter.include_latest_only || item.last().rev == *rev)
             && filter.types.as_ref().is_none_or(|types| types.iter().any(|kind| kind.eq_ignore_ascii_case(item.kind)));
@@ -72,6 +77,9 @@ fn page(simulator: &Simulator, call: &Call, filter: &Filter) -> Outcome {
             let revised =
                 item.revision(rev + 1).map_or_else(|| "9999-01-01T00:00:00Z".to_owned(), |next| next.at.to_string());
             if filter.fields.is_none() {
+                if let Some(members) = fields.as_object_mut().filter(|_| !with_long_texts) {
+                    members.retain(|name, _| !LONG_TEXTS.contains(&name.as_str()));
+                }
                 fields["System.RevisedDate"] = Value::from(revised);
             }
             values.push(json!({"id": number, "rev": rev, "fields": fields}));

@@ -64,11 +64,10 @@ fn existing<'a>(world: &'a World, call: &Call, number: u32) -> Outcome<&'a WorkI
 }
 
 /// What it was at a time; what came later was not there yet.
-fn at(item: &WorkItem, time: Option<Timestamp>) -> Option<&Revision> {
-    match time {
-        None => Some(item.last()),
-        Some(time) => item.revisions.iter().rev().find(|revision| revision.at <= time),
-    }
+fn at<'a>(call: &Call, item: &'a WorkItem, time: Option<Timestamp>) -> Option<&'a Revision> {
+    item.revisions.iter().rev().find(|revision| {
+        time.is_none_or(|time| revision.at <= time) && !call.forgotten.revision(revision.at, item.number)
+    })
 }
 
 fn shown(world: &World, call: &Call, wanted: &Wanted) -> Outcome {
@@ -88,7 +87,7 @@ fn shown(world: &World, call: &Call, wanted: &Wanted) -> Outcome {
     let mut items = Vec::new();
     for number in &wanted.ids {
         let found = existing(world, call, *number).and_then(|item| {
-            let revision = at(item, time).ok_or_else(|| Refusal::work_item(*number))?;
+            let revision = at(call, item, time).ok_or_else(|| Refusal::work_item(*number))?;
             Ok(payload::work_item::item(view, item, revision, wanted.fields.as_deref(), expands))
         });
         match found {
@@ -124,7 +123,7 @@ fn one(simulator: &Simulator, call: &Call) -> Outcome {
     let world = simulator.instance.world();
     let item = existing(&world, call, call.parameter_as("id")?)?;
     let fields: Option<Vec<String>> = call.query("fields").map(|all| all.split(',').map(str::to_owned).collect());
-    let revision = at(item, call.time("asOf")?).ok_or_else(|| Refusal::work_item(item.number))?;
+    let revision = at(call, item, call.time("asOf")?).ok_or_else(|| Refusal::work_item(item.number))?;
     let expands = call.query("$expand").is_some_and(|word| !word.eq_ignore_ascii_case("none"));
     Ok(Answer::json(payload::work_item::item(world.view(&call.place), item, revision, fields.as_deref(), expands)))
 }
@@ -143,8 +142,8 @@ fn each(simulator: &Simulator, call: &Call, show: impl Fn(View<'_>, &WorkItem, &
     let world = simulator.instance.world();
     let item = existing(&world, call, call.parameter_as("id")?)?;
     let view = world.view(&call.place);
-    let items = item.revisions.iter().map(|revision| show(view, item, revision)).collect();
-    Ok(Listing::of(call, PAGE, PAGE)?.silent_answer(items))
+    let known = item.revisions.iter().filter(|revision| !call.forgotten.revision(revision.at, item.number));
+    Ok(Listing::of(call, PAGE, PAGE)?.silent_answer(known, |revision| show(view, item, revision)))
 }
 
 fn types(simulator: &Simulator, call: &Call) -> Outcome {

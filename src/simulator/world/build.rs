@@ -1,8 +1,15 @@
 //! Pipelines, and what they run: a build is a run of the same number.
 
 use super::{Facts, Impossible, World, next};
-use crate::simulator::occurrence::Subject;
+use crate::{
+    domain::Stream,
+    simulator::{
+        forget::{Entity, Of},
+        occurrence::Subject,
+    },
+};
 use jiff::Timestamp;
+use std::collections::BTreeSet;
 use uuid::Uuid;
 
 const BUILD: (&str, &str) = ("tfs", "build.complete");
@@ -86,6 +93,12 @@ pub(crate) struct Approval {
 }
 
 impl Build {
+    /// What it belongs to.
+    pub(crate) fn of(&self, repository: Uuid) -> Of {
+        let entities = [Entity::Build(self.number), Entity::Pipeline(self.definition), Entity::Repository(repository)];
+        Of::new(Stream::Builds, &entities)
+    }
+
     /// `notStarted`, `inProgress`, `completed`, as builds say it.
     pub(crate) fn status(&self) -> &'static str {
         match (self.started, self.finished) {
@@ -95,13 +108,75 @@ impl Build {
         }
     }
 
+    /// One of its dates.
+    pub(crate) fn date(&self, date: BuildDate) -> Option<Timestamp> {
+        match date {
+            BuildDate::Queued => Some(self.queued),
+            BuildDate::Started => self.started,
+            BuildDate::Finished => self.finished,
+        }
+    }
+
     /// What people call it: the day and a number.
     pub(crate) fn name(&self) -> String {
         format!("{}.{}", self.queued.to_string()[..10].replace('-', ""), self.number)
     }
 }
 
+/// Which of a build's dates.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum BuildDate {
+    Queued,
+    Started,
+    Finished,
+}
+
+/// When, and the number of the build.
+pub(crate) type Dated = (Timestamp, u32);
+
+/// Builds by each of their dates.
+#[derive(Debug, Default)]
+pub(super) struct BuildsByDate {
+    queued: BTreeSet<Dated>,
+    started: BTreeSet<Dated>,
+    finished: BTreeSet<Dated>,
+}
+
+impl BuildsByDate {
+    /// Takes in what a build has by now.
+    pub(super) fn note(&mut self, build: &Build) {
+        self.queued.insert((build.queued, build.number));
+        self.started.extend(build.started.map(|at| (at, build.number)));
+        self.finished.extend(build.finished.map(|at| (at, build.number)));
+    }
+
+    /// It runs again.
+    fn resumed(&mut self, finished: Dated) {
+        self.finished.remove(&finished);
+    }
+}
+
 impl World {
+    /// Builds whose date lies from one on up to another, in that order or from its end.
+    pub(crate) fn builds_by(
+        &self,
+        date: BuildDate,
+        first: Dated,
+        last: Dated,
+        ascends: bool,
+    ) -> impl Iterator<Item = (Dated, &Build)> {
+        let all = match date {
+            BuildDate::Queued => &self.by_date.queued,
+            BuildDate::Started => &self.by_date.started,
+            BuildDate::Finished => &self.by_date.finished,
+        };
+        // A range that ends before it begins is none.
+        let some = (first <= last).then(|| all.range(first..=last));
+        let (up, down) = if ascends { (some, None) } else { (None, some.map(Iterator::rev)) };
+        let keys = up.into_iter().flatten().chain(down.into_iter().flatten());
+        keys.filter_map(|key| Some((*key, self.builds.get(&key.1)?)))
+    }
+
     pub(crate) fn create_definition(
         &mut self,
         repository: Uuid,
@@ -161,6 +236,7 @@ impl World {
             stages,
             approvals: Vec::new(),
         };
+        self.by_date.note(&build);
         self.builds.insert(number, build);
         Ok(number)
     }
@@ -185,6 +261,7 @@ impl World {
             return Err(Impossible::State(format!("build {number} has started")));
         }
         build.started = Some(now);
+        self.by_date.note(&self.builds[&number]);
         self.run_event(number, "InProgress", None);
         Ok(())
     }
@@ -244,6 +321,7 @@ impl World {
             .filter(|stage| stage.state != "completed")
             .map(|stage| (stage.name.clone(), stage.started.is_some()))
             .collect();
+        self.by_date.note(&self.builds[&number]);
         for (stage, ran) in open {
             let result = if !ran {
                 "skipped"
@@ -266,6 +344,23 @@ impl World {
         let (project, title) = (definition.project, format!("build {number}: {result}"));
         self.occur(BUILD, project, title, facts, Subject::Build { number });
         Ok(())
+    }
+
+    /// A stage that is over runs once more, and with it a run that was over.
+    pub(crate) fn retry_stage(&mut self, number: u32, stage: &str) -> Result<(), Impossible> {
+        let build = self.build_mut(number)?;
+        let absent = || Impossible::Absent(format!("stage {stage} of build {number} that is over"));
+        let found = build.stages.iter_mut().find(|one| one.name == stage && one.state == "completed");
+        let again = found.ok_or_else(absent)?;
+        again.attempt += 1;
+        (again.started, again.finished) = (None, None);
+        let finished = build.finished.take();
+        build.result = None;
+        if let Some(at) = finished {
+            self.by_date.resumed((at, number));
+            self.run_event(number, "InProgress", None);
+        }
+        self.move_stage(number, stage, "running", None)
     }
 
     /// A stage waits for somebody; the approval's id.

@@ -4,7 +4,7 @@ use super::{Facts, Impossible, World};
 use crate::simulator::occurrence::Subject;
 use jiff::Timestamp;
 use serde_json::{Value, json};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use uuid::Uuid;
 
 /// The id of no object: of a ref before it was made, and after it was deleted.
@@ -105,6 +105,24 @@ impl Repository {
             waiting.extend(commit.parents.iter().cloned());
             found.push(commit);
         }
+        found.sort_by(|a, b| b.at.cmp(&a.at).then_with(|| a.id.cmp(&b.id)));
+        found
+    }
+
+    /// The commits behind an object that are not behind the other one, newest first.
+    pub(crate) fn ahead(&self, object: &str, of: &str) -> Vec<&Commit> {
+        let behind = |object: &str, known: &HashSet<&str>| {
+            let mut seen: HashSet<&str> = HashSet::new();
+            let mut waiting: Vec<&Commit> = self.commits.get(object).into_iter().collect();
+            while let Some(commit) = waiting.pop() {
+                if !known.contains(commit.id.as_str()) && seen.insert(&commit.id) {
+                    waiting.extend(commit.parents.iter().filter_map(|parent| self.commits.get(parent)));
+                }
+            }
+            seen
+        };
+        let new = behind(object, &behind(of, &HashSet::new()));
+        let mut found: Vec<&Commit> = new.into_iter().filter_map(|id| self.commits.get(id)).collect();
         found.sort_by(|a, b| b.at.cmp(&a.at).then_with(|| a.id.cmp(&b.id)));
         found
     }

@@ -1,6 +1,7 @@
 //! The model: what there is, and how it changes. No clock, no sockets.
 
 mod build;
+mod fill;
 mod git;
 mod populate;
 mod pull_request;
@@ -8,20 +9,22 @@ mod release;
 mod work_item;
 
 pub(crate) use self::{
-    build::{Approval, Build, BuildDefinition, Stage},
+    build::{Approval, Build, BuildDate, BuildDefinition, Stage},
     git::{Commit, GitRef, NO_OBJECT, Push, RefUpdate, Repository},
     pull_request::{Comment, PullRequest, Reviewer},
     release::{Deployment, Release, ReleaseDefinition, ReleaseEnvironment},
     work_item::{Field, Revision, WorkItem, WorkItemKind, changed_fields, kind_named, kinds},
 };
-pub use self::{git::RefChange, work_item::Edit};
+pub use self::{fill::Fill, git::RefChange, work_item::Edit};
 
 use super::{
+    forget::{Entity, Of},
     occurrence::{Occurrence, Subject},
     options::Options,
     people::{Person, Token},
 };
-use jiff::Timestamp;
+use crate::domain::Stream;
+use jiff::{SignedDuration, Timestamp};
 use std::collections::{BTreeMap, HashMap};
 use uuid::Uuid;
 
@@ -89,6 +92,10 @@ impl People {
 pub(crate) struct World {
     /// When the change that is being made is made.
     pub(super) now: Timestamp,
+    /// When something last happened: what was before it is written.
+    written: Timestamp,
+    /// Nobody is told of what happens.
+    is_quiet: bool,
     /// Whether pushes to `refs/pull/…` are told.
     pub(super) pull_refs_fire_push: bool,
     collection: Uuid,
@@ -101,8 +108,11 @@ pub(crate) struct World {
     pub(crate) pull_requests: BTreeMap<u32, PullRequest>,
     pub(crate) definitions: BTreeMap<u32, BuildDefinition>,
     pub(crate) builds: BTreeMap<u32, Build>,
+    by_date: build::BuildsByDate,
     pub(crate) release_definitions: BTreeMap<u32, ReleaseDefinition>,
     pub(crate) releases: BTreeMap<u32, Release>,
+    /// Of a deployment the release, and the places of its environment and of itself there.
+    pub(crate) deployments: BTreeMap<u32, (u32, usize, usize)>,
     pub(crate) work_items: BTreeMap<u32, WorkItem>,
     /// Every revision in the order in which it came, for the reporting route: work item and revision.
     pub(crate) revisions: Vec<(u32, u32)>,
@@ -116,6 +126,8 @@ impl World {
     pub(super) fn new(options: &Options, now: Timestamp) -> Self {
         let mut world = Self {
             now,
+            written: now,
+            is_quiet: false,
             pull_refs_fire_push: false,
             collection: options.collection_id(),
             seed: options.seed,
@@ -126,16 +138,20 @@ impl World {
             pull_requests: BTreeMap::new(),
             definitions: BTreeMap::new(),
             builds: BTreeMap::new(),
+            by_date: build::BuildsByDate::default(),
             release_definitions: BTreeMap::new(),
             releases: BTreeMap::new(),
+            deployments: BTreeMap::new(),
             work_items: BTreeMap::new(),
             revisions: Vec::new(),
             made: 0,
             events: 0,
             outbox: Vec::new(),
         };
+        world.now -= SignedDuration::from_hours(24 * i64::from(options.age_days));
+        let begun = world.now;
         world.populate();
-        world.now = now;
+        (world.now, world.written) = (now, begun);
         // Nobody had subscribed yet.
         world.outbox.clear();
         world
@@ -197,9 +213,41 @@ impl World {
         facts: Facts,
         subject: Subject,
     ) {
+        if self.is_quiet {
+            return;
+        }
+        self.written = self.now;
         self.events += 1;
+        let of = self.of(&subject);
         let id = Uuid::new_v5(&self.collection, format!("{}/event/{}", self.seed, self.events).as_bytes());
-        self.outbox.push(Occurrence { id, event_type, publisher, project, title, facts, subject });
+        self.outbox.push(Occurrence { id, event_type, publisher, project, title, facts, of, subject });
+    }
+
+    /// What something belongs to.
+    fn of(&self, subject: &Subject) -> Of {
+        match subject {
+            Subject::Push { repository, .. } => Of::new(Stream::Pushes, &[Entity::Repository(*repository)]),
+            Subject::PullRequest { number } | Subject::PullRequestComment { number, .. } => {
+                self.pull_requests.get(number).map(PullRequest::of).unwrap_or_default()
+            }
+            Subject::Build { number: run }
+            | Subject::Run { number: run }
+            | Subject::Stage { run, .. }
+            | Subject::Job { run, .. }
+            | Subject::Approval { run, .. } => {
+                self.builds.get(run).map(|own| own.of(self.repository_of_build(own))).unwrap_or_default()
+            }
+            Subject::Release { number: release } | Subject::Deployment { release, .. } => {
+                self.releases.get(release).map(Release::of).unwrap_or_default()
+            }
+            Subject::WorkItem { number, .. } => Of::new(Stream::WorkItems, &[Entity::WorkItem(*number)]),
+            Subject::Repository { .. } | Subject::Frozen { .. } => Of::default(),
+        }
+    }
+
+    /// The repository that a build is of.
+    pub(crate) fn repository_of_build(&self, build: &Build) -> Uuid {
+        self.definitions.get(&build.definition).map_or(Uuid::nil(), |definition| definition.repository)
     }
 }
 

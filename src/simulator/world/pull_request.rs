@@ -5,7 +5,13 @@ use super::{
     git::{NO_OBJECT, RefUpdate},
     next,
 };
-use crate::simulator::occurrence::Subject;
+use crate::{
+    domain::Stream,
+    simulator::{
+        forget::{Entity, Of},
+        occurrence::Subject,
+    },
+};
 use jiff::Timestamp;
 use uuid::Uuid;
 
@@ -43,6 +49,13 @@ pub(crate) struct PullRequest {
     /// Each push to the source.
     pub(crate) iterations: Vec<(String, Timestamp)>,
     pub(crate) work_items: Vec<u32>,
+}
+
+impl PullRequest {
+    /// What it belongs to.
+    pub(crate) fn of(&self) -> Of {
+        Of::new(Stream::PullRequests, &[Entity::PullRequest(self.number), Entity::Repository(self.repository)])
+    }
 }
 
 /// Who reviews it.
@@ -209,9 +222,7 @@ impl World {
         let merge = self.commit(own.repository, by, &comment, &paths, vec![old.clone(), own.source_commit.clone()])?;
         let repository = self.repository_mut(own.repository)?;
         repository.refs.insert(own.target.clone(), GitRef { object: merge.clone(), creator: by });
-        let before: Vec<String> = repository.history(&old).iter().map(|commit| commit.id.clone()).collect();
-        let brought = repository.history(&merge);
-        let brought = brought.iter().map(|commit| commit.id.clone()).filter(|id| !before.contains(id)).collect();
+        let brought = repository.ahead(&merge, &old).into_iter().map(|commit| commit.id.clone()).collect();
         let own = self.active(number)?;
         (own.status, own.closed) = ("completed", Some((now, by)));
         (own.merge_status, own.merge_commit) = ("succeeded", Some(merge.clone()));

@@ -1,7 +1,13 @@
 //! Classic releases.
 
 use super::{Facts, Impossible, World, next};
-use crate::simulator::occurrence::Subject;
+use crate::{
+    domain::Stream,
+    simulator::{
+        forget::{Entity, Of},
+        occurrence::Subject,
+    },
+};
 use jiff::Timestamp;
 use uuid::Uuid;
 
@@ -74,6 +80,11 @@ pub(crate) struct Deployment {
 }
 
 impl Release {
+    /// What it belongs to.
+    pub(crate) fn of(&self) -> Of {
+        Of::new(Stream::Releases, &[Entity::ReleasePipeline(self.definition)])
+    }
+
     pub(crate) fn name(&self) -> String {
         format!("Release-{}", self.id)
     }
@@ -158,8 +169,7 @@ impl World {
         approver: Option<Uuid>,
     ) -> Result<u32, Impossible> {
         let now = self.now;
-        let all = self.releases.values().flat_map(|release| &release.environments);
-        let id = all.flat_map(|own| &own.deployments).map(|own| own.id).max().unwrap_or_default() + 1;
+        let id = next(&self.deployments, 1);
         let own = self.environment_mut(release, environment)?;
         own.status = "inProgress";
         own.deployments.push(Deployment {
@@ -173,7 +183,9 @@ impl World {
             status: if approver.is_some() { "notDeployed" } else { "inProgress" },
             approval: approver.map(|approver| ("pending", approver)),
         });
-        let (own, waits) = (own.id, approver.is_some());
+        let (own, attempt, waits) = (own.id, own.deployments.len() - 1, approver.is_some());
+        let at = self.releases[&release].environments.iter().position(|other| other.id == own).unwrap_or_default();
+        self.deployments.insert(id, (release, at, attempt));
         self.deployment_event(if waits { APPROVAL_PENDING } else { STARTED }, release, own, &[]);
         Ok(id)
     }

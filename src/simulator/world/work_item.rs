@@ -111,7 +111,7 @@ impl WorkItem {
     }
 
     pub(crate) fn revision(&self, rev: u32) -> Option<&Revision> {
-        self.revisions.iter().find(|own| own.rev == rev)
+        self.revisions.get(usize::try_from(rev).ok()?.checked_sub(1)?)
     }
 
     /// The revision before, and this one.
@@ -289,6 +289,9 @@ impl World {
     }
 
     fn updated_event(&mut self, number: u32, what: &str, links: bool) {
+        if self.is_quiet {
+            return;
+        }
         let item = &self.work_items[&number];
         let changed = item.step(item.last().rev).map(|(before, now)| changed_fields(before, now)).unwrap_or_default();
         let facts = Facts::from([
@@ -299,6 +302,9 @@ impl World {
     }
 
     fn work_item_event(&mut self, event: &'static str, number: u32, what: &str, mut facts: Facts) {
+        if self.is_quiet {
+            return;
+        }
         let item = &self.work_items[&number];
         let (project, last) = (item.project, item.last());
         let tags = last.text("System.Tags").unwrap_or_default().split(';').map(|tag| tag.trim().to_owned());

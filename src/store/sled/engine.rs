@@ -7,7 +7,7 @@ use super::{
     db::{Db, Fault},
     layout,
     queue::{Job, Reply, Settle},
-    reading::{Budget, LogReader},
+    reading::{Budget, IndexReader, LogReader},
     view::at,
 };
 use crate::store::{
@@ -80,6 +80,24 @@ impl Journal for SledStore {
                 }
             }
             Ok(None)
+        })
+        .await
+    }
+
+    async fn contains(&self, log: Log, keys: &[Uuid]) -> Result<Vec<bool>, Error> {
+        let candidates: Vec<_> = {
+            let contents = self.shared.logs[at(log)].read();
+            keys.iter().map(|key| (*key, contents.candidates(*key))).collect()
+        };
+        if candidates.iter().all(|(_, positions)| positions.is_empty()) && self.shared.db().is_some() {
+            return Ok(vec![false; keys.len()]);
+        }
+        self.read_blocking(move |shared, db| {
+            let mut reader = IndexReader::new(shared, db, log);
+            let mut is_kept = |(key, positions): (Uuid, Vec<u64>)| {
+                positions.into_iter().try_fold(false, |found, position| Ok(found || reader.is_at(position, key)?))
+            };
+            candidates.into_iter().map(&mut is_kept).collect()
         })
         .await
     }

@@ -118,6 +118,49 @@ impl<'a> LogReader<'a> {
     }
 }
 
+/// Compares keys with the indexes of blocks; keeps the index it read last.
+pub(super) struct IndexReader<'a> {
+    shared: &'a Shared,
+    db: &'a Db,
+    log: Log,
+    index: Option<(u64, Vec<(Uuid, i64)>)>,
+}
+
+impl<'a> IndexReader<'a> {
+    pub(super) fn new(shared: &'a Shared, db: &'a Db, log: Log) -> Self {
+        Self { shared, db, log, index: None }
+    }
+
+    /// Whether the entry at a position has this key and is kept.
+    pub(super) fn is_at(&mut self, position: u64, key: Uuid) -> Result<bool, Fault> {
+        let mut missed = None;
+        loop {
+            let block = {
+                let contents = self.shared.logs[at(self.log)].read();
+                if position <= contents.trimmed || position > contents.last {
+                    return Ok(false);
+                }
+                contents.block_of(position)
+            };
+            let tree_key = layout::index_key(self.log, block.map_or(position, |(first, _)| first));
+            let Some((first, extent)) = block.filter(|_| missed != block) else {
+                return Err(layout::damaged_key(&tree_key, "is missing"));
+            };
+            missed = Some((first, extent));
+            if self.index.as_ref().is_none_or(|(own, entries)| *own != first || entries.len() < extent.count as usize) {
+                let Some(entries) = index_of(self.db, self.log, first)? else { continue };
+                self.index = Some((first, entries));
+            }
+            let entries = self.index.as_ref().map_or(&[][..], |(_, entries)| entries);
+            let offset = usize::try_from(position - first).unwrap_or(usize::MAX);
+            return match entries.get(offset) {
+                Some((own, _)) => Ok(*own == key),
+                None => Err(layout::damaged_key(&tree_key, "is shorter than its block")),
+            };
+        }
+    }
+}
+
 /// All entries of a block, or `None` when it is not in the tree (any more).
 pub(super) fn read_block(db: &Db, log: Log, first: u64) -> Result<Option<Vec<Packed>>, Fault> {
     let key = layout::block_key(log, first);
@@ -138,9 +181,14 @@ pub(super) fn read_block(db: &Db, log: Log, first: u64) -> Result<Option<Vec<Pac
 
 /// Keys and times of a block's entries.
 pub(super) fn read_index(db: &Db, log: Log, first: u64) -> Result<Vec<(Uuid, i64)>, Fault> {
+    index_of(db, log, first)?.ok_or_else(|| layout::damaged_key(&layout::index_key(log, first), "is missing"))
+}
+
+/// The same, or `None` when it is not in the tree (any more).
+fn index_of(db: &Db, log: Log, first: u64) -> Result<Option<Vec<(Uuid, i64)>>, Fault> {
     let key = layout::index_key(log, first);
-    let value = db.value(&key)?.ok_or_else(|| layout::damaged_key(&key, "is missing"))?;
+    let Some(value) = db.value(&key)? else { return Ok(None) };
     let (_, entries) = block::decode_index(layout::unseal(&key, &value)?)
         .ok_or_else(|| layout::damaged_key(&key, "is not an index"))?;
-    Ok(entries)
+    Ok(Some(entries))
 }

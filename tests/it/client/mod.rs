@@ -9,6 +9,8 @@ mod network;
 mod paging;
 mod patience;
 mod reading;
+mod record_answers;
+mod records;
 pub(crate) mod scripted;
 mod simulated;
 mod versions;

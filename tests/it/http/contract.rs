@@ -239,7 +239,7 @@ async fn every_documented_bound_of_a_body_is_enforced() {
         ("POST", "/v1/sinks".to_owned(), "NewSinkBody/oneOf/0", sink.clone()),
         ("PATCH", sink_path.clone(), "SinkChangeBody", json!({})),
         ("POST", format!("{sink_path}/test"), "SinkTestBody", json!({})),
-        ("POST", format!("{sink_path}/replay"), "ReplayBody/oneOf/1", json!({ "from": "beginning", "to": "now" })),
+        ("POST", format!("{sink_path}/replay"), "SinkReplayBody/oneOf/1", json!({ "from": "beginning", "to": "now" })),
     ];
     assert_eq!(made.status, 201);
     for (method, path, schema, base) in bodies {

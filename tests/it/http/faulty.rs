@@ -80,6 +80,11 @@ impl Journal for Faulty {
         self.inner.find(log, key).await
     }
 
+    async fn contains(&self, log: Log, keys: &[Uuid]) -> Result<Vec<bool>, Error> {
+        self.works()?;
+        self.inner.contains(log, keys).await
+    }
+
     async fn trim(&self, log: Log, before: Timestamp) -> Result<u64, Error> {
         self.works()?;
         self.inner.trim(log, before).await

@@ -353,6 +353,10 @@ async fn every_operation_is_exercised() {
     let rotate = format!("/v1/connections/{connection}/rotate-hook-secret");
     assert_eq!(gateway.ask("POST", &rotate).send().await.status, 200);
     assert_eq!(gateway.ask("POST", "/v1/subscriptions/reconcile").send().await.status, 200);
+    let replay = format!("/v1/notifications/{notification}/replay");
+    assert_eq!(gateway.ask("POST", &replay).send().await.status, 200);
+    let stretch = json!({ "from": "2026-11-22T00:00:00Z", "to": "2026-11-23T00:00:00Z" });
+    assert_eq!(gateway.post("/v1/replay", stretch).await.status, 200);
     let put = gateway.ask("PUT", "/v1/projects/shop").header("if-match", "*").json(&json!({ "name": "n" }));
     assert_eq!(put.send().await.status, 200);
     sinks_are_exercised(&gateway, event).await;

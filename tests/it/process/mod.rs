@@ -3,8 +3,10 @@
 mod command_line;
 mod corpus;
 mod crash;
+mod doctor;
 mod doors;
 mod package;
+mod replay;
 mod resume;
 mod secrets;
 mod simulate;
@@ -53,11 +55,16 @@ pub(crate) struct Process {
 impl Process {
     /// Starts it on `data_dir` and waits until it says where it listens.
     pub(crate) fn start(data_dir: &Path, flags: &[&str]) -> Self {
+        Self::start_in(data_dir, flags, &[])
+    }
+
+    /// The same with more in its environment.
+    pub(crate) fn start_in(data_dir: &Path, flags: &[&str], environment: &[(&str, &str)]) -> Self {
         let mut command = hookwell(&["serve", "--data-dir", data_dir.to_str().unwrap()]);
         if !flags.contains(&"--listen") {
             command.args(["--listen", "127.0.0.1:0"]);
         }
-        command.args(flags).env("HOOKWELL_ADMIN_TOKEN", ADMIN_TOKEN);
+        command.args(flags).env("HOOKWELL_ADMIN_TOKEN", ADMIN_TOKEN).envs(environment.iter().copied());
         let mut child = command.stderr(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
         let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
         let mut seen = String::new();

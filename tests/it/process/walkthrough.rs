@@ -21,12 +21,12 @@ async fn ask(process: &Process, method: Method, path: &str, body: &Value) -> Val
     serde_json::from_str(&answer).unwrap_or_default()
 }
 
-async fn post(process: &Process, path: &str, body: Value) -> Value {
+pub(super) async fn post(process: &Process, path: &str, body: Value) -> Value {
     ask(process, Method::POST, path, &body).await
 }
 
 /// Asks until the answer is as wanted.
-async fn until(process: &Process, path: &str, wanted: impl Fn(&Value) -> bool) -> Value {
+pub(super) async fn until(process: &Process, path: &str, wanted: impl Fn(&Value) -> bool) -> Value {
     let asking = async {
         loop {
             let answer = process.json(path).await;
@@ -149,7 +149,7 @@ async fn a_server_behind_a_proxy_with_a_private_authority_and_a_virtual_director
 }
 
 /// The authority's certificate, and files with a certificate of it for 127.0.0.1 and its key.
-fn private_authority(folder: &Path) -> (String, String, String) {
+pub(super) fn private_authority(folder: &Path) -> (String, String, String) {
     let mut authority = rcgen::CertificateParams::new(Vec::<String>::new()).unwrap();
     authority.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
     let authority_key = rcgen::KeyPair::generate().unwrap();

@@ -6,6 +6,7 @@ mod credentials;
 mod hooks;
 mod levers;
 mod paging;
+mod past;
 mod renderings;
 mod shapes;
 mod tls;

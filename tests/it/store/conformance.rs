@@ -38,6 +38,7 @@ suite! {
     the_tail_tells_the_newest_position
     a_page_ends_at_its_limits_but_is_never_empty
     a_record_is_found_by_its_key
+    it_is_known_which_keys_are_kept
     an_entry_over_the_limit_is_refused
     an_entry_at_the_limit_is_kept_whole
     time_is_kept_to_the_millisecond
@@ -164,6 +165,17 @@ async fn a_record_is_found_by_its_key(store: Shared) {
     assert_eq!((found.position, found.key, &found.body[..]), (Position(7), key(7), &b"body 7"[..]));
     assert_eq!(store.find(LOG, key(21)).await.unwrap(), None);
     assert_eq!(store.find(Log::Events, key(7)).await.unwrap(), None);
+}
+
+async fn it_is_known_which_keys_are_kept(store: Shared) {
+    let keys = |numbers: &[u64]| numbers.iter().map(|number| key(*number)).collect::<Vec<_>>();
+    assert_eq!(store.contains(LOG, &keys(&[1, 2])).await.unwrap(), [false, false]);
+    append(&store, 1..=600).await;
+    assert_eq!(store.contains(LOG, &keys(&[601, 600, 1, 300, 0])).await.unwrap(), [false, true, true, true, false]);
+    assert_eq!(store.contains(Log::Events, &keys(&[300])).await.unwrap(), [false]);
+    assert_eq!(trim_all(&store, 301).await, 300);
+    assert_eq!(store.contains(LOG, &keys(&[300, 301])).await.unwrap(), [false, true]);
+    assert_eq!(store.contains(LOG, &[]).await.unwrap(), [false; 0]);
 }
 
 async fn an_entry_over_the_limit_is_refused(store: Shared) {
@@ -486,6 +498,7 @@ async fn a_closed_store_answers_unavailable(store: Shared) {
     assert!(matches!(store.status(), Status::NotReady(_)));
     assert!(matches!(store.append(LOG, entry(2)).await, Err(Error::Unavailable { .. })));
     assert!(matches!(store.read(LOG, Position(0), ALL).await, Err(Error::Unavailable { .. })));
+    assert!(matches!(store.contains(LOG, &[key(1)]).await, Err(Error::Unavailable { .. })));
     assert!(matches!(store.claim(&consumer("a"), at(0), LEASE, ALL).await, Err(Error::Unavailable { .. })));
     assert!(matches!(store.commit(vec![]).await, Err(Error::Unavailable { .. })));
     store.close().await;

@@ -119,6 +119,8 @@ impl Side {
         for number in 0..3 {
             all += &format!("{:?}\n", self.store.waiting(&reader(number), Position(0), 1_000).await.unwrap());
         }
+        let keys: Vec<_> = (0..60).map(super::key).collect();
+        all += &format!("{:?}\n", self.store.contains(Log::Events, &keys).await.unwrap());
         for number in 0..60 {
             all += &format!("{:?}", self.store.find(Log::Events, super::key(number)).await.unwrap());
         }

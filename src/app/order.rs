@@ -1,0 +1,253 @@
+//! What is remembered so that events are appended in order: where each ref was last, what need not be waited for, and what
+//! waits.
+//!
+//! In memory and bounded, because all of it can be lost: refs are read again from the newest events, what waits is in the
+//! journal and waits anew, and what was waived is looked at once more. What falls out of a full memory is only unknown, and
+//! what is unknown holds nothing back.
+
+use crate::{
+    domain::NotificationId,
+    event::Event,
+    store::{Error, Log, PageLimit, Position, Store},
+    translate::order::{self, Move},
+};
+use jiff::Timestamp;
+use std::{
+    collections::HashMap,
+    hash::Hash,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+use uuid::Uuid;
+
+/// Refs whose last place is remembered.
+const REFS_MAX: usize = 50_000;
+/// Waivers that are remembered.
+const WAIVED_MAX: usize = 50_000;
+/// Notifications that are known to wait; more wait too, but begin their waiting anew with every look.
+const HELD_MAX: usize = 50_000;
+/// How many of the newest events are read at start to learn where the refs are.
+const READ_AT_START: u64 = 50_000;
+const READ: PageLimit = PageLimit { records_max: 1_000, body_bytes_max: 4 << 20 };
+
+/// Where a ref is, as far as the log tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Head {
+    /// The object.
+    pub at: Uuid,
+    /// The push that left it there; 0 where it is not known.
+    pub push: i64,
+    /// When that was.
+    pub time: Option<Timestamp>,
+}
+
+/// The memory of the order.
+#[derive(Debug, Default)]
+pub struct Order(Mutex<Memory>);
+
+/// What is inside; held while a batch is sorted, never across an await.
+#[derive(Debug, Default)]
+pub struct Memory {
+    heads: Recent<Uuid, Head>,
+    waived: Recent<Uuid, ()>,
+    /// The places that refs were brought to lately.
+    met: Recent<Uuid, ()>,
+    held: HashMap<NotificationId, Held>,
+    /// What is told by what waits, with how many tell it.
+    untold: HashMap<Uuid, u32>,
+    is_read: bool,
+}
+
+#[derive(Debug)]
+struct Held {
+    since: Timestamp,
+    tells: Vec<Uuid>,
+    moves: Vec<Move>,
+}
+
+impl Order {
+    /// The memory, locked.
+    pub fn memory(&self) -> MutexGuard<'_, Memory> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// From now on these needs count as met.
+    pub fn waive(&self, needs: impl IntoIterator<Item = Uuid>) {
+        let mut memory = self.memory();
+        for need in needs {
+            memory.waived.insert(need, (), WAIVED_MAX);
+        }
+    }
+
+    /// Whether something brought a ref there lately.
+    pub fn was_met(&self, need: Uuid) -> bool {
+        self.memory().met.get(&need, REFS_MAX).is_some()
+    }
+
+    /// How many notifications wait.
+    pub fn holding(&self) -> usize {
+        self.memory().held.len()
+    }
+
+    /// Learns from the newest events where the refs are; once.
+    ///
+    /// # Errors
+    /// The store's; it is tried again with the next batch.
+    pub async fn read(&self, store: &dyn Store) -> Result<(), Error> {
+        if self.memory().is_read {
+            return Ok(());
+        }
+        let mut after = Position(store.tail(Log::Events).borrow().0.saturating_sub(READ_AT_START));
+        loop {
+            let records = store.read(Log::Events, after, READ).await?;
+            let Some(last) = records.last() else { break };
+            after = last.position;
+            let mut memory = self.memory();
+            for record in records {
+                let event = Event::from_stored(record.key, &record.body);
+                let moving = event.filter(|event| order::moves_a_ref(&event.header.kind));
+                let moved = moving.and_then(|event| order::place(&event)?.moved);
+                moved.into_iter().for_each(|moved| memory.moved(moved));
+            }
+        }
+        self.memory().is_read = true;
+        Ok(())
+    }
+}
+
+impl Memory {
+    /// Where the ref is.
+    pub fn head(&mut self, reference: Uuid) -> Option<Head> {
+        self.heads.get(&reference, REFS_MAX).copied()
+    }
+
+    /// Whether a need counts as met.
+    pub fn is_waived(&mut self, need: Uuid) -> bool {
+        self.waived.get(&need, WAIVED_MAX).is_some()
+    }
+
+    /// An event of this move is in the log. One that comes late tells nothing of where the ref is now.
+    pub fn moved(&mut self, moved: Move) {
+        self.met.insert(moved.meets(), (), REFS_MAX);
+        if !self.head(moved.reference).is_some_and(|head| is_late(moved, head)) {
+            self.heads.insert(moved.reference, Head { at: moved.to, push: moved.push, time: moved.time }, REFS_MAX);
+        }
+    }
+
+    /// Whether something that waits tells this.
+    pub fn is_held(&self, told: Uuid) -> bool {
+        self.untold.contains_key(&told)
+    }
+
+    /// Whether an earlier push to the same ref waits.
+    pub fn is_held_before(&self, moved: Move) -> bool {
+        self.held.values().flat_map(|held| &held.moves).any(|other| other.is_before(moved))
+    }
+
+    /// Since when a notification waits, if it does.
+    pub fn since(&self, notification: NotificationId) -> Option<Timestamp> {
+        self.held.get(&notification).map(|held| held.since)
+    }
+
+    /// A notification waits, and so does what it tells.
+    pub fn hold(&mut self, notification: NotificationId, tells: &[Uuid], moves: Vec<Move>, now: Timestamp) {
+        if self.held.contains_key(&notification) || self.held.len() >= HELD_MAX {
+            return;
+        }
+        for id in tells {
+            *self.untold.entry(*id).or_default() += 1;
+        }
+        self.held.insert(notification, Held { since: now, tells: tells.to_vec(), moves });
+    }
+
+    /// It waits no more.
+    pub fn release(&mut self, notification: NotificationId) {
+        for id in self.held.remove(&notification).map(|held| held.tells).unwrap_or_default() {
+            if let Some(count) = self.untold.get_mut(&id) {
+                *count -= 1;
+                if *count == 0 {
+                    self.untold.remove(&id);
+                }
+            }
+        }
+    }
+}
+
+/// Whether this push is before the one that left the ref where it is.
+pub fn is_late(moved: Move, head: Head) -> bool {
+    moved.push > 0 && moved.push < head.push
+}
+
+/// Remembers the entries used last, in two generations: when the young one is full, the old one is forgotten.
+#[derive(Debug)]
+struct Recent<K, V> {
+    young: HashMap<K, V>,
+    old: HashMap<K, V>,
+}
+
+impl<K, V> Default for Recent<K, V> {
+    fn default() -> Self {
+        Self { young: HashMap::new(), old: HashMap::new() }
+    }
+}
+
+impl<K: Hash + Eq + Copy, V> Recent<K, V> {
+    fn get(&mut self, key: &K, entries_max: usize) -> Option<&V> {
+        if let Some(value) = self.old.remove(key) {
+            self.insert(*key, value, entries_max);
+        }
+        self.young.get(key)
+    }
+
+    fn insert(&mut self, key: K, value: V, entries_max: usize) {
+        self.old.remove(&key);
+        if self.young.len() >= entries_max / 2 && !self.young.contains_key(&key) {
+            self.old = std::mem::take(&mut self.young);
+        }
+        self.young.insert(key, value);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn id(number: u128) -> Uuid {
+        Uuid::from_u128(number)
+    }
+
+    #[test]
+    fn what_is_used_is_remembered_and_the_rest_is_bounded() {
+        let mut recent = Recent::default();
+        for number in 0..1_000_u32 {
+            recent.insert(number, number, 10);
+            assert_eq!(recent.get(&0, 10), Some(&0), "it is asked for all the time");
+        }
+        assert!(recent.young.len() + recent.old.len() <= 10);
+        assert_eq!(recent.get(&500, 10), None);
+    }
+
+    #[test]
+    fn a_late_push_does_not_move_a_ref_back() {
+        let mut memory = Memory::default();
+        let moved = |push, from, to| Move { reference: id(1), from: id(from), to: id(to), push, time: None };
+        memory.moved(moved(7, 2, 3));
+        memory.moved(moved(5, 1, 2));
+        assert_eq!(memory.head(id(1)), Some(Head { at: id(3), push: 7, time: None }));
+        memory.moved(moved(8, 3, 4));
+        assert_eq!(memory.head(id(1)), Some(Head { at: id(4), push: 8, time: None }));
+    }
+
+    #[test]
+    fn what_is_told_by_two_that_wait_waits_until_both_are_released() {
+        let (mut memory, now) = (Memory::default(), Timestamp::UNIX_EPOCH);
+        let (one, two) = (NotificationId(id(1)), NotificationId(id(2)));
+        memory.hold(one, &[id(9)], Vec::new(), now);
+        memory.hold(two, &[id(9)], Vec::new(), now);
+        memory.release(one);
+        memory.release(one);
+        assert!(memory.is_held(id(9)));
+        memory.release(two);
+        assert!(!memory.is_held(id(9)));
+        assert_eq!(memory.since(two), None);
+    }
+}

@@ -1,0 +1,235 @@
+//! Translating again what is kept, with today's mapping, settings and bindings.
+//!
+//! What says the same has the same id and is left alone, so nothing is doubled, and a replay that is repeated appends
+//! nothing. What says something else is appended as a new revision: an event of its own, under an id that is made of the
+//! first one's and a number, which says which event it replaces. Those before it stay as they were: they were handed on.
+//!
+//! Everything that an event says counts, the projects that it belongs to included, but for ids and the number of the
+//! mapping. A fact belongs to the notification that told it first: others that told it too say the same of the fact and
+//! something else of themselves, and are left alone. What today's mapping does not tell any more stays; only where it is
+//! known to have been told otherwise (a work item that was closed or only changed, by the settings) is it replaced.
+
+mod difference;
+
+use super::{App, attention::translator, events::SCANNED_RECORDS_MAX, notifications};
+use crate::{
+    domain::{ConnectionId, Disposition, Notification, NotificationId},
+    event::Event,
+    store::{Appended, Entry, Error, Log, PageLimit, Position, Record},
+    translate::{order::otherwise_told, revision_id, step},
+};
+use jiff::Timestamp;
+use std::time::Duration;
+use uuid::Uuid;
+
+/// Revisions of one event; no settings are changed so often.
+const REVISIONS_MAX: u32 = 1_000;
+/// Revisions that are looked for at once.
+const PROBED: u32 = 8;
+/// The journal's times are in order but for what was under way at once.
+const SLACK: Duration = Duration::from_mins(5);
+/// Bytes of bodies per read of the store.
+const READ_BYTES_MAX: usize = 4 << 20;
+
+/// What became of an event that is told again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Became {
+    /// There was none.
+    New,
+    /// It says the same.
+    Unchanged,
+    /// It says something else, at these JSON pointers: a new revision.
+    Changed(Vec<String>),
+    /// The fact belongs to another notification, which told it first.
+    ToldByAnother(NotificationId),
+}
+
+/// One event that is told again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Told {
+    /// Its id: of the revision, where there is a new one.
+    pub id: Uuid,
+    /// Its type.
+    pub kind: String,
+    /// What became of it.
+    pub became: Became,
+    /// The event that it replaces.
+    pub replaces: Option<Uuid>,
+}
+
+/// A notification that was translated again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Replayed {
+    /// Which.
+    pub notification: NotificationId,
+    /// Its events.
+    pub events: Vec<Told>,
+    /// Why nothing comes of it, where that is so.
+    pub nothing: Option<String>,
+}
+
+/// Which notifications are translated again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Asked {
+    /// Received from this time on.
+    pub from: Timestamp,
+    /// And before this one.
+    pub to: Timestamp,
+    /// Through this connection.
+    pub connection: Option<ConnectionId>,
+    /// Whether nothing is appended.
+    pub dry_run: bool,
+}
+
+/// A stretch of the journal that was translated again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Page {
+    /// The wanted ones in it, oldest first.
+    pub replayed: Vec<Replayed>,
+    /// Where to go on; `None` at the end.
+    pub next: Option<Position>,
+}
+
+/// Translates one notification again; `None` when it is not kept.
+///
+/// # Errors
+/// The store's; what was appended until then is found to be there the next time.
+pub async fn replay(app: &App, id: NotificationId, dry_run: bool) -> Result<Option<Replayed>, Error> {
+    let Some(seen) = notifications::find(app, id).await? else { return Ok(None) };
+    Ok(Some(one(app, &seen.notification, seen.settled, dry_run).await?))
+}
+
+/// Translates the next of those that are asked for again, at most `limit` of them.
+///
+/// # Errors
+/// The store's.
+pub async fn page(app: &App, asked: &Asked, after: Option<Position>, limit: usize) -> Result<Page, Error> {
+    let mut reached = match after {
+        Some(after) => after,
+        None => before(app, asked.from.checked_sub(SLACK).unwrap_or(Timestamp::MIN)).await?,
+    };
+    let settled_to = app.store.cursor(&translator()).await?;
+    let end = asked.to.checked_add(SLACK).unwrap_or(Timestamp::MAX);
+    let (mut replayed, mut scanned) = (Vec::new(), 0);
+    while replayed.len() < limit && scanned < SCANNED_RECORDS_MAX {
+        let read = PageLimit { records_max: limit - replayed.len(), body_bytes_max: READ_BYTES_MAX };
+        let records = app.store.read(Log::Notifications, reached, read).await?;
+        if records.is_empty() {
+            return Ok(Page { replayed, next: None });
+        }
+        for record in records {
+            if record.time >= end {
+                return Ok(Page { replayed, next: None });
+            }
+            (reached, scanned) = (record.position, scanned + 1);
+            let id = NotificationId(record.key);
+            let notification = Notification::from_stored(id, &record.body)
+                .ok_or_else(|| Error::Corrupt { what: format!("notification {id} at {reached}") })?;
+            let is_wanted = (asked.from..asked.to).contains(&notification.received_at)
+                && asked.connection.is_none_or(|connection| connection == notification.connection);
+            if is_wanted {
+                replayed.push(one(app, &notification, reached <= settled_to, asked.dry_run).await?);
+            }
+        }
+    }
+    Ok(Page { replayed, next: Some(reached) })
+}
+
+/// The last position whose record is older than this, found by halving.
+async fn before(app: &App, time: Timestamp) -> Result<Position, Error> {
+    let (mut low, mut high) = (app.store.trimmed(Log::Notifications).0, app.store.tail(Log::Notifications).borrow().0);
+    while low < high {
+        let middle = low + (high - low) / 2;
+        let one = PageLimit { records_max: 1, body_bytes_max: 1 };
+        match app.store.read(Log::Notifications, Position(middle), one).await?.first() {
+            Some(record) if record.time < time => low = record.position.0,
+            _ => high = middle,
+        }
+    }
+    Ok(Position(low))
+}
+
+async fn one(app: &App, notification: &Notification, is_settled: bool, dry_run: bool) -> Result<Replayed, Error> {
+    let nothing = |why: String| Replayed { notification: notification.id, events: Vec::new(), nothing: Some(why) };
+    match &notification.disposition {
+        Disposition::Accepted => {}
+        Disposition::Test => return Ok(nothing("it is the sample of the Test button, which is no event".to_owned())),
+        Disposition::Quarantined { detail, .. } => return Ok(nothing(format!("it is in quarantine: {detail}"))),
+    }
+    if !is_settled || app.order.memory().since(notification.id).is_some() {
+        return Ok(nothing("it was not translated for the first time yet".to_owned()));
+    }
+    let events = match step::again(app, notification) {
+        Ok(events) => events,
+        Err(why) => return Ok(nothing(why)),
+    };
+    let today: Vec<Uuid> = events.iter().map(|event| event.id).collect();
+    let mut told = Vec::new();
+    for event in events {
+        let (told_again, append) = weigh(app, event, &today).await?;
+        told.push(told_again);
+        if let Some(event) = append.filter(|_| !dry_run) {
+            let entry = Entry { key: event.id, time: app.clock.now(), body: event.to_stored() };
+            if let Appended::New(_) = app.store.append(Log::Events, entry).await? {
+                app.metrics.events.inc();
+            }
+        }
+    }
+    Ok(Replayed { notification: notification.id, events: told, nothing: None })
+}
+
+/// What becomes of an event, and what is appended for it; `today` is everything that its notification tells today.
+async fn weigh(app: &App, event: Event, today: &[Uuid]) -> Result<(Told, Option<Event>), Error> {
+    let (fact, kind, mine) = (event.id, event.header.kind.clone(), event.header.notification);
+    let told = |id, became, replaces| Told { id, kind: kind.clone(), became, replaces };
+    let kept = latest(app, fact).await?;
+    if let Some((_, kept, _)) = kept.as_ref().filter(|(_, kept, _)| kept.header.notification != mine) {
+        return Ok((told(fact, Became::ToldByAnother(kept.header.notification), None), None));
+    }
+    // What the same notification told of it otherwise, if that is the last that was said.
+    let mut other: Option<(Position, Event)> = None;
+    for id in otherwise_told(&event).into_iter().filter(|id| !today.contains(id)) {
+        let Some((_, found, position)) = latest(app, id).await? else { continue };
+        let is_last = other.as_ref().is_none_or(|(last, _)| *last < position)
+            && kept.as_ref().is_none_or(|(.., kept)| *kept < position);
+        if found.header.notification == mine && is_last {
+            other = Some((position, found));
+        }
+    }
+    let (replaced, pointers) = match (&other, &kept) {
+        (Some((_, other)), _) => (Some(other.id), difference::between(&other.json, &event.json)),
+        (None, Some((_, kept, _))) => (Some(kept.id), difference::between(&kept.json, &event.json)),
+        (None, None) => (None, Vec::new()),
+    };
+    let Some(replaced) = replaced else { return Ok((told(fact, Became::New, None), Some(event))) };
+    if other.is_none() && pointers.is_empty() {
+        return Ok((told(fact, Became::Unchanged, None), None));
+    }
+    let id = kept.map_or(fact, |(number, ..)| revision_id(fact, number + 1));
+    Ok((told(id, Became::Changed(pointers), Some(replaced)), Some(event.replacing(id, replaced))))
+}
+
+/// The last revision of a fact that is kept, with its number: 0 is the event itself.
+async fn latest(app: &App, fact: Uuid) -> Result<Option<(u32, Event, Position)>, Error> {
+    let Some(first) = app.store.find(Log::Events, fact).await? else { return Ok(None) };
+    let (mut number, mut id) = (0, fact);
+    while number < REVISIONS_MAX {
+        let next: Vec<Uuid> = (number + 1..=number + PROBED).map(|number| revision_id(fact, number)).collect();
+        let kept = app.store.contains(Log::Events, &next).await?;
+        let found = kept.iter().take_while(|is_kept| **is_kept).count();
+        if let Some(last) = found.checked_sub(1) {
+            (number, id) = (number + u32::try_from(found).unwrap_or(PROBED), next[last]);
+        }
+        if found < next.len() {
+            break;
+        }
+    }
+    let record = if number == 0 { Some(first) } else { app.store.find(Log::Events, id).await? };
+    Ok(record.map(|record| read(&record)).transpose()?.map(|(event, position)| (number, event, position)))
+}
+
+fn read(record: &Record) -> Result<(Event, Position), Error> {
+    let event = Event::from_stored(record.key, &record.body)
+        .ok_or_else(|| Error::Corrupt { what: format!("event {} at {}", record.key, record.position) })?;
+    Ok((event, record.position))
+}

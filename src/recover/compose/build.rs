@@ -1,0 +1,124 @@
+//! Builds: begun, over, and their stages and jobs.
+
+use super::{Composed, Home, Kind, object};
+use crate::azure::client::{BuildRecord, TimelineRecord};
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+const COMPLETE: Kind = Kind { event_type: "build.complete", publisher: "tfs", version: "2.0" };
+const RUN: Kind = pipelines("ms.vss-pipelines.run-state-changed-event");
+const STAGE: Kind = pipelines("ms.vss-pipelines.stage-state-changed-event");
+const JOB: Kind = pipelines("ms.vss-pipelines.job-state-changed-event");
+
+const fn pipelines(event_type: &'static str) -> Kind {
+    Kind { event_type, publisher: "pipelines", version: "5.1-preview.1" }
+}
+
+fn entity(record: &BuildRecord) -> String {
+    format!("build/builds/{}", record.id)
+}
+
+/// `build.complete`: that the run is over is the same fact, whichever of the two events tells it.
+pub(crate) fn finished(home: Home<'_>, record: &BuildRecord) -> Option<Composed> {
+    Some(home.compose(COMPLETE, record.finished?, entity(record), &record.json))
+}
+
+/// The run's state `inProgress`; nothing of a build that ended in the moment it began: it was canceled while it waited.
+pub(crate) fn started(home: Home<'_>, record: &BuildRecord) -> Option<Composed> {
+    let at = record.started.filter(|at| record.finished.is_none_or(|end| *at < end))?;
+    let mut resource = head(home, record);
+    resource["run"]["state"] = "inProgress".into();
+    resource["repositories"] = json!([]);
+    Some(home.compose(RUN, at, entity(record), resource))
+}
+
+/// What the timeline tells of stages and jobs, oldest first. What they waited for is no longer in it.
+pub(crate) fn parts(home: Home<'_>, record: &BuildRecord, timeline: &[TimelineRecord]) -> Vec<Composed> {
+    let mut all: Vec<(Timestamp, u8, Composed)> = Vec::new();
+    for part in timeline {
+        let kind = match part.kind.as_str() {
+            "Stage" => STAGE,
+            "Job" => JOB,
+            _ => continue,
+        };
+        let skipped = part.result.as_deref().is_some_and(|word| word.eq_ignore_ascii_case("skipped"));
+        let over = part.state.eq_ignore_ascii_case("completed");
+        if let Some(at) = part.started.filter(|_| !skipped) {
+            let resource = part_state(home, record, part, timeline, "running");
+            all.push((at, 0, home.compose(kind, at, entity(record), resource)));
+        }
+        if over && let Some(at) = part.finished.or(part.started).or(record.finished) {
+            let resource = part_state(home, record, part, timeline, "completed");
+            all.push((at, 1, home.compose(kind, at, entity(record), resource)));
+        }
+    }
+    all.sort_by_key(|(at, step, _)| (*at, *step));
+    all.into_iter().map(|(.., composed)| composed).collect()
+}
+
+fn part_state(
+    home: Home<'_>,
+    record: &BuildRecord,
+    part: &TimelineRecord,
+    timeline: &[TimelineRecord],
+    state: &str,
+) -> Value {
+    let mut resource = head(home, record);
+    let shown = |part: &TimelineRecord, state: &str| {
+        let over = state == "completed";
+        json!({
+            "id": part.id, "name": part.identifier.as_deref().unwrap_or(&part.name), "displayName": part.name,
+            "attempt": part.attempt, "state": state, "result": part.result.as_deref().filter(|_| over),
+            "startTime": part.started, "finishTime": part.finished.filter(|_| over),
+        })
+    };
+    let is_stage = part.kind == "Stage";
+    let stage = if is_stage { Some(part) } else { stage_of(part, timeline) };
+    if let Some(stage) = stage {
+        resource["stage"] = shown(stage, if is_stage { state } else { "running" });
+        resource["stageName"] = resource["stage"]["name"].clone();
+    }
+    if !is_stage {
+        resource["job"] = shown(part, state);
+    }
+    resource
+}
+
+/// The stage of a job; phases lie between.
+fn stage_of<'t>(job: &TimelineRecord, timeline: &'t [TimelineRecord]) -> Option<&'t TimelineRecord> {
+    const LEVELS_MAX: usize = 4;
+    let parent = |part: &TimelineRecord| timeline.iter().find(|own| part.parent_id.as_deref() == Some(&own.id));
+    std::iter::successors(parent(job), |part| parent(part)).take(LEVELS_MAX).find(|part| part.kind == "Stage")
+}
+
+/// What all events of a run have.
+fn head(home: Home<'_>, record: &BuildRecord) -> Value {
+    let build = object(&record.json);
+    let (definition, repository) = (&build["definition"], &build["repository"]);
+    let url = home.project_address(&format!("_apis/pipelines/{}/runs/{}", record.definition, record.id));
+    let web = home.project_address(&format!("_build/results?buildId={}", record.id));
+    let pipeline = json!({
+        "id": record.definition, "name": definition["name"], "folder": definition["path"],
+        "revision": definition["revision"],
+        "url": home.project_address(&format!("_apis/pipelines/{}", record.definition)),
+    });
+    let kind = match repository["type"].as_str() {
+        Some(own) if own.eq_ignore_ascii_case("TfsGit") => "azureReposGit",
+        Some(other) => other,
+        None => "unknown",
+    };
+    let run = json!({
+        "id": record.id, "name": build["buildNumber"], "state": if record.finished.is_some() { "completed" } else { "inProgress" },
+        "createdDate": record.queued.or(record.started), "finishedDate": record.finished, "url": url, "pipeline": pipeline,
+        "resources": {"repositories": {"self": {
+            "repository": {"id": repository["id"], "type": kind},
+            "refName": build["sourceBranch"], "version": build["sourceVersion"],
+        }}},
+        "_links": {"self": {"href": url}, "web": {"href": web}},
+    });
+    json!({
+        "projectId": home.project, "runId": record.id, "runUrl": web, "pipeline": pipeline, "run": run,
+        "requestedFor": build["requestedFor"],
+        "repositories": [{"alias": "self", "id": repository["id"], "type": repository["type"]}],
+    })
+}

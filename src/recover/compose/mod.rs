@@ -1,0 +1,118 @@
+//! One of Azure's records made into the notification that a hook would have delivered, so that it becomes the same events
+//! under the same ids. Pure.
+//!
+//! Only what has one identity in both can come back this way. These have not, and come back by the history alone: votes,
+//! reviewers, edits and reactivations of pull requests, attempts to merge, pushes to a pull request from a fork, what a
+//! stage or approval waited for, approvals, canceling runs, attempts of a stage before its last one, changes of
+//! repositories, deletions and restorations of work items. Of a comment that was edited twice, the last state comes back.
+//!
+//! An event of our own for these ("something changed") was not taken: once the hook's came late after all, there would be
+//! two events of one fact.
+
+mod build;
+mod git;
+mod pull_request;
+mod release;
+mod work_item;
+
+pub(super) use self::{
+    build::{finished, parts, started},
+    git::{is_pushed, push},
+    pull_request::{closed, commented, opened, pushed},
+    release::{abandoned, deployment, released},
+    work_item::{Change, after, commented as work_item_commented, created, updated, written_as},
+};
+
+use crate::{azure::CollectionUrl, domain::UpdateReason};
+use bytes::Bytes;
+use jiff::Timestamp;
+use serde::Serialize;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+/// Where a record was found.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Home<'a> {
+    /// The connection's organization or collection.
+    pub url: &'a CollectionUrl,
+    /// Its GUID, where it is known.
+    pub collection: Option<Uuid>,
+    /// The project's GUID.
+    pub project: Uuid,
+}
+
+/// A notification that nobody delivered.
+#[derive(Debug, Clone)]
+pub(super) struct Composed {
+    /// Which change of a pull request it tells.
+    pub reason: Option<UpdateReason>,
+    /// When it happened.
+    pub at: Timestamp,
+    /// The date that its record was listed by: in the hour of this it counts.
+    pub counted: Timestamp,
+    /// What it is about.
+    pub entity: String,
+    /// The envelope.
+    pub body: Bytes,
+}
+
+impl Composed {
+    /// Counted when its record was listed, not when it happened.
+    pub(super) fn counted(self, counted: Timestamp) -> Self {
+        Self { counted, ..self }
+    }
+}
+
+/// A kind of notification.
+#[derive(Debug, Clone, Copy)]
+struct Kind {
+    event_type: &'static str,
+    publisher: &'static str,
+    version: &'static str,
+}
+
+/// What the bodies of hooks have around their resource; no subscription and no number, since none delivered it.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Envelope<R> {
+    event_type: &'static str,
+    publisher_id: &'static str,
+    resource: R,
+    resource_version: &'static str,
+    resource_containers: Value,
+    created_date: Timestamp,
+}
+
+impl Home<'_> {
+    fn compose(&self, kind: Kind, at: Timestamp, entity: String, resource: impl Serialize) -> Composed {
+        let mut containers = json!({"project": {"id": self.project}});
+        if let Some(collection) = self.collection {
+            containers["collection"] = json!({"id": collection});
+        }
+        let envelope = Envelope {
+            event_type: kind.event_type,
+            publisher_id: kind.publisher,
+            resource,
+            resource_version: kind.version,
+            resource_containers: containers,
+            created_date: at,
+        };
+        let body = serde_json::to_vec(&envelope).expect("JSON values and raw JSON are always written");
+        Composed { reason: None, at, counted: at, entity, body: body.into() }
+    }
+
+    /// An address below the collection.
+    fn address(&self, path: &str) -> String {
+        format!("{}/{path}", self.url.as_str().trim_end_matches('/'))
+    }
+
+    /// An address below the project.
+    fn project_address(&self, path: &str) -> String {
+        self.address(&format!("{}/{path}", self.project))
+    }
+}
+
+/// A record's JSON taken apart; nothing where it is no object.
+fn object(json: &serde_json::value::RawValue) -> Value {
+    serde_json::from_str(json.get()).unwrap_or_else(|_| json!({}))
+}

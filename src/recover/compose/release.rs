@@ -1,0 +1,85 @@
+//! Classic releases and their deployments.
+
+use super::{Composed, Home, Kind, object};
+use crate::azure::client::{DeploymentRecord, ReleaseRecord};
+use serde_json::{Value, json};
+
+const CREATED: Kind = of_release("ms.vss-release.release-created-event");
+const ABANDONED: Kind = of_release("ms.vss-release.release-abandoned-event");
+const STARTED: Kind = of_release("ms.vss-release.deployment-started-event");
+const COMPLETED: Kind = of_release("ms.vss-release.deployment-completed-event");
+
+const fn of_release(event_type: &'static str) -> Kind {
+    Kind { event_type, publisher: "rm", version: "3.0-preview.1" }
+}
+
+/// `release-created-event`; of a draft too, as the hook does.
+pub(crate) fn released(home: Home<'_>, record: &ReleaseRecord) -> Composed {
+    let resource = json!({"release": object(&record.json), "project": {"id": home.project}});
+    home.compose(CREATED, record.created, format!("release/releases/{}", record.id), resource)
+}
+
+/// `release-abandoned-event`. When that was is not recorded: it was changed then, or later.
+pub(crate) fn abandoned(home: Home<'_>, record: &ReleaseRecord) -> Option<Composed> {
+    if !record.status.eq_ignore_ascii_case("abandoned") {
+        return None;
+    }
+    let resource = json!({"release": object(&record.json), "project": {"id": home.project}});
+    Some(home.compose(ABANDONED, record.modified, format!("release/releases/{}", record.id), resource))
+}
+
+/// `deployment-started-event` and `deployment-completed-event`, as far as it came.
+pub(crate) fn deployment(home: Home<'_>, record: &DeploymentRecord) -> Vec<Composed> {
+    let json = object(&record.json);
+    let entity = || format!("release/releases/{}", record.release);
+    let begun = record.started.filter(|_| was_let_through(&json, record));
+    let started = begun.map(|at| home.compose(STARTED, at, entity(), resource(home, record, &json, "inProgress")));
+    let completed = record.completed.map(|at| {
+        let status = environment_status(&json, record);
+        home.compose(COMPLETED, at, entity(), resource(home, record, &json, status))
+    });
+    started.into_iter().chain(completed).collect()
+}
+
+/// Whether it began at all: its date is that of its turn in the queue, before anybody was asked.
+fn was_let_through(json: &Value, record: &DeploymentRecord) -> bool {
+    let waits = |approval: &Value| {
+        let status = approval["status"].as_str().unwrap_or("approved");
+        !["approved", "skipped"].iter().any(|word| status.eq_ignore_ascii_case(word))
+    };
+    match json["preDeployApprovals"].as_array() {
+        Some(approvals) => !approvals.iter().any(waits),
+        None => !record.status.eq_ignore_ascii_case("notDeployed"),
+    }
+}
+
+/// The environment's word for how it ended; the deployment's own has none for a canceled one.
+fn environment_status(json: &Value, record: &DeploymentRecord) -> &'static str {
+    let operation = json["operationStatus"].as_str().unwrap_or_default();
+    let is = |word: &str| record.status.eq_ignore_ascii_case(word);
+    if is("succeeded") {
+        "succeeded"
+    } else if is("partiallySucceeded") {
+        "partiallySucceeded"
+    } else if ["canceled", "phaseCanceled"].iter().any(|word| operation.eq_ignore_ascii_case(word)) {
+        "canceled"
+    } else {
+        "rejected"
+    }
+}
+
+fn resource(home: Home<'_>, record: &DeploymentRecord, json: &Value, status: &str) -> Value {
+    let (environment, definition) = (&json["releaseEnvironment"], &json["releaseDefinition"]);
+    let mut release = json["release"].clone();
+    release["releaseDefinition"] = definition.clone();
+    json!({
+        "environment": {
+            "id": environment["id"], "name": environment["name"], "status": status, "releaseId": record.release,
+            "definitionEnvironmentId": json["definitionEnvironmentId"], "modifiedOn": json["lastModifiedOn"],
+            "release": {"id": record.release, "name": json["release"]["name"]}, "releaseDefinition": definition,
+        },
+        "deployment": json,
+        "release": release,
+        "project": {"id": home.project},
+    })
+}

@@ -1,0 +1,178 @@
+//! Pull requests of a repository.
+//!
+//! They are listed by when they were opened and when they were closed, but not by when they were changed. Who was pushed to
+//! is known from the pushes to their source branches, and confirmed by a call for each only where an event is missing. Pushes
+//! from forks and comments leave no trace in any listing: they cost a call for each pull request, and are asked for when
+//! more than evidence is wanted.
+
+use super::{Depth, Stopped, page, scale::Scale};
+use crate::{
+    azure::client::{AzureDevOps, Iteration, PullRequestDate, PullRequestRecord, Window},
+    recover::{
+        compose::{self, Composed},
+        desk::Asked,
+    },
+};
+use jiff::Timestamp;
+use serde::Deserialize;
+use std::collections::HashMap;
+use uuid::Uuid;
+
+const COMMENTED: &str = "ms.vss-code.git-pullrequest-comment-event";
+
+/// The pushes of the window: when each branch became which commit.
+type Moved = HashMap<String, Vec<(Timestamp, String)>>;
+
+/// Where to ask.
+struct Asking<'a> {
+    azure: &'a dyn AzureDevOps,
+    project: String,
+    repository: String,
+    window: Window,
+    moved: Moved,
+}
+
+/// What of a pull request is not among what the listing is read for.
+#[derive(Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct Branches {
+    source_ref_name: String,
+    last_merge_source_commit: Commit,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct Commit {
+    commit_id: String,
+}
+
+pub(super) async fn sweep(
+    scale: &mut Scale<'_>,
+    azure: &dyn AzureDevOps,
+    repository: Uuid,
+    window: Window,
+) -> Result<(), Stopped> {
+    let (project, id) = (scale.order.place.project.to_string(), repository.to_string());
+    let mut asking = Asking { azure, project, repository: id, window, moved: Moved::new() };
+    asking.opened(scale).await?;
+    asking.read_pushes(scale).await?;
+    asking.closed(scale).await?;
+    if !asking.moved.is_empty() || scale.order.depth != Depth::Evidence {
+        asking.active(scale).await?;
+    }
+    Ok(())
+}
+
+impl Asking<'_> {
+    async fn opened(&self, scale: &mut Scale<'_>) -> Result<(), Stopped> {
+        let (by, mut from) = (PullRequestDate::Created, None);
+        loop {
+            let listing = self.azure.pull_requests(&self.project, &self.repository, by, self.window, page(from));
+            let listed = scale.ask(listing).await?;
+            scale.take(listed.items.iter().map(|own| compose::opened(scale.home(), own)).collect()).await?;
+            from = listed.next;
+            if from.is_none() {
+                return Ok(());
+            }
+        }
+    }
+
+    async fn read_pushes(&mut self, scale: &mut Scale<'_>) -> Result<(), Stopped> {
+        let mut from = None;
+        loop {
+            let listing = self.azure.pushes(&self.project, &self.repository, self.window, page(from));
+            let listed = scale.ask(listing).await?;
+            for push in listed.items {
+                for update in push.ref_updates.into_iter().filter(|update| update.name.starts_with("refs/heads/")) {
+                    self.moved.entry(update.name).or_default().push((push.date, update.new_object_id));
+                }
+            }
+            from = listed.next;
+            if from.is_none() {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Those closed since the window began: what was open within it is among them or open now.
+    async fn closed(&self, scale: &mut Scale<'_>) -> Result<(), Stopped> {
+        let since = Window { from: self.window.from, to: scale.app.clock.now() };
+        let (by, mut from) = (PullRequestDate::Closed, None);
+        loop {
+            let listing = self.azure.pull_requests(&self.project, &self.repository, by, since, page(from));
+            let listed = scale.ask(listing).await?;
+            for own in &listed.items {
+                self.one(scale, own).await?;
+            }
+            from = listed.next;
+            if from.is_none() {
+                return Ok(());
+            }
+        }
+    }
+
+    async fn active(&self, scale: &mut Scale<'_>) -> Result<(), Stopped> {
+        let mut from = None;
+        loop {
+            let listing = self.azure.active_pull_requests(&self.project, &self.repository, page(from));
+            let listed = scale.ask(listing).await?;
+            for own in &listed.items {
+                self.one(scale, own).await?;
+            }
+            from = listed.next;
+            if from.is_none() {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Everything of one pull request that is not its beginning, oldest first.
+    async fn one(&self, scale: &mut Scale<'_>, own: &PullRequestRecord) -> Result<(), Stopped> {
+        let (mut composed, mut suspicious) = self.pushed(scale, own).await?;
+        let end = own.closed.filter(|at| self.window.holds(*at)).and_then(|_| compose::closed(scale.home(), own));
+        if let Some(end) = end {
+            let weighed = scale.weigh(vec![end.clone()]).await?;
+            suspicious |= weighed.iter().any(super::scale::Weighed::is_suspicious);
+            composed.push(end);
+        }
+        if (suspicious || scale.order.depth != Depth::Evidence) && scale.is_told(COMMENTED) {
+            let comments = scale.ask(self.azure.comments(&self.project, &self.repository, own.id)).await?;
+            let within = comments.iter().filter(|comment| self.window.holds(comment.last_updated));
+            composed.extend(within.filter_map(|comment| compose::commented(scale.home(), own, comment)));
+        }
+        composed.sort_by_key(|composed| composed.at);
+        scale.take(composed).await
+    }
+
+    /// The pushes to its source branch within the window, and whether any is missing.
+    async fn pushed(&self, scale: &mut Scale<'_>, own: &PullRequestRecord) -> Result<(Vec<Composed>, bool), Stopped> {
+        let branches: Branches = serde_json::from_str(own.json.get()).unwrap_or_default();
+        let (head, open_until) = (branches.last_merge_source_commit.commit_id, own.closed);
+        let while_open = |(at, _): &&(Timestamp, String)| own.created < *at && open_until.is_none_or(|end| *at <= end);
+        let moved = self.moved.get(&branches.source_ref_name).map(Vec::as_slice).unwrap_or_default();
+        let supposed = moved.iter().filter(while_open).map(|(at, commit)| {
+            let iteration = Iteration { id: 0, source_commit: commit.clone(), created: *at };
+            compose::pushed(scale.home(), own, &iteration)
+        });
+        let supposed: Vec<Composed> = supposed.collect();
+        let weighed = scale.weigh(supposed.clone()).await?;
+        let missing = weighed.iter().any(super::scale::Weighed::is_missing);
+        let asked = Asked::Iterations(own.id, head);
+        let unasked = missing && !scale.app.recover.was_asked(scale.connection(), &asked);
+        if !unasked && !scale.is_new(&asked) {
+            let here = weighed.into_iter().filter(|weighed| !weighed.is_missing()).map(|weighed| weighed.composed);
+            return Ok((here.collect(), false));
+        }
+        let iterations = scale.ask(self.azure.iterations(&self.project, &self.repository, own.id)).await?;
+        // What is asked once is taken whole, whichever window asked; only what is counted must be the window's.
+        let from = if scale.order.depth == Depth::Everything { self.window.from } else { scale.oldest() };
+        let holds = |at: Timestamp| from <= at && at < self.window.to;
+        let later = iterations.iter().filter(|iteration| iteration.id > 1 && holds(iteration.created));
+        let told: Vec<Composed> = later.map(|iteration| compose::pushed(scale.home(), own, iteration)).collect();
+        let suspicious = scale.weigh(told.clone()).await?.iter().any(super::scale::Weighed::is_suspicious);
+        if iterations.iter().all(|iteration| iteration.created < self.window.to) {
+            scale.remember(&asked);
+        }
+        Ok((told, suspicious))
+    }
+}

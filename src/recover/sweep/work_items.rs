@@ -1,0 +1,141 @@
+//! Revisions of work items, in the order in which they were made, with a bookmark to go on from.
+//!
+//! A revision has all fields and not what it changed. Where the one before it is in the same batch, that is computed. Else it
+//! is enough that an event of any of its kinds is here; only where none is, Azure is asked what changed, once for each item.
+
+use super::{Mending, Stopped, scale::Scale};
+use crate::{
+    azure::client::{AzureDevOps, RevisionRecord, Revisions, RevisionsFrom, UpdateRecord, Window},
+    recover::compose::{self, Change, Composed},
+};
+use serde_json::Value;
+use std::collections::{BTreeMap, HashMap};
+
+/// Answers the new bookmark. It stays before the first batch with a revision that is younger than the window, so that no
+/// revision is read too early and then never again.
+pub(super) async fn sweep(
+    scale: &mut Scale<'_>,
+    azure: &dyn AzureDevOps,
+    bookmark: Option<String>,
+    window: Window,
+) -> Result<Option<String>, Stopped> {
+    let project = scale.order.place.project.to_string();
+    let mut kept = bookmark.clone();
+    let mut from = bookmark.map_or(RevisionsFrom::Time(window.from), RevisionsFrom::Bookmark);
+    let (mut before, oldest) = (Before::new(), scale.oldest());
+    loop {
+        let Revisions { values, next, is_last } = scale.ask(azure.revisions(&project, &from)).await?;
+        let whole = values.iter().all(|record| record.changed.is_none_or(|at| at < window.to));
+        // A bookmark may be from before what the journal keeps.
+        let holds = |at| oldest <= at && at < window.to;
+        let within: Vec<&RevisionRecord> = values.iter().filter(|record| record.changed.is_none_or(holds)).collect();
+        batch(scale, azure, &project, &within, &mut before).await?;
+        if !whole {
+            return Ok(kept);
+        }
+        kept = Some(next.clone());
+        let stands = from == RevisionsFrom::Bookmark(next.clone());
+        if is_last || stands {
+            return Ok(kept);
+        }
+        from = RevisionsFrom::Bookmark(next);
+    }
+}
+
+/// The last revision of each item in a batch, for the next one.
+type Before = HashMap<i64, (i64, Value)>;
+
+fn fields(record: &RevisionRecord) -> Value {
+    let mut whole: Value = serde_json::from_str(record.json.get()).unwrap_or_default();
+    whole["fields"].take()
+}
+
+async fn batch(
+    scale: &mut Scale<'_>,
+    azure: &dyn AzureDevOps,
+    project: &str,
+    records: &[&RevisionRecord],
+    before: &mut Before,
+) -> Result<(), Stopped> {
+    let mut changes: Vec<Option<Change>> = Vec::with_capacity(records.len());
+    let mut now = Before::new();
+    for record in records {
+        let last = now.get(&record.id).or_else(|| before.get(&record.id));
+        let known = last.filter(|(rev, _)| *rev == record.rev - 1).map(|(_, fields)| fields);
+        changes.push(known.map(|fields| compose::after(fields, record)));
+        now.insert(record.id, (record.rev, fields(record)));
+    }
+    // The last batch is enough: an item that is changed at two ends of a window costs a call.
+    *before = now;
+    let asked = unknown(scale, records, &mut changes).await?;
+    // What is only looked at needs no words, and an item that is gone has none.
+    let mut said: BTreeMap<(i64, i64), Change> = BTreeMap::new();
+    for (item, first) in asked {
+        let mut after = first - 1;
+        loop {
+            let updates = match scale.ask(azure.updates(project, item, after)).await {
+                Err(Stopped::Azure(crate::azure::client::Failure::NotFound { .. })) => break,
+                updates => updates?,
+            };
+            let Some(UpdateRecord { rev, .. }) = updates.last() else { break };
+            after = *rev;
+            said.extend(updates.iter().map(|update| ((item, update.rev), compose::written_as(update))));
+            if records.iter().all(|record| record.id != item || record.rev <= after) {
+                break;
+            }
+        }
+    }
+    let mut composed = Vec::with_capacity(records.len());
+    for (record, change) in records.iter().zip(changes) {
+        let change = said.remove(&(record.id, record.rev)).or(change);
+        composed.extend(of_revision(scale, record, change));
+    }
+    scale.take(composed).await
+}
+
+/// The first revision of each item of which Azure has to be asked what changed.
+async fn unknown(
+    scale: &Scale<'_>,
+    records: &[&RevisionRecord],
+    changes: &mut [Option<Change>],
+) -> Result<BTreeMap<i64, i64>, Stopped> {
+    let mut asked = BTreeMap::new();
+    for (record, change) in records.iter().zip(changes) {
+        if record.rev == 1 {
+            continue;
+        }
+        let links_alone = change.as_ref().is_some_and(Change::is_noise);
+        if change.is_some() && !links_alone {
+            continue;
+        }
+        let mut here = false;
+        for candidate in Change::candidates(&scale.app.settings.completed_states) {
+            let composed = compose::updated(scale.home(), record, &candidate);
+            if scale.knows_any(&scale.ids(&composed)).await? {
+                // It is what it is here as.
+                *change = Some(candidate);
+                here = true;
+                break;
+            }
+        }
+        if !here && scale.order.mending != Mending::Look {
+            asked.entry(record.id).or_insert(record.rev);
+        }
+    }
+    Ok(asked)
+}
+
+/// The notifications of a revision.
+fn of_revision(scale: &Scale<'_>, record: &RevisionRecord, change: Option<Change>) -> Vec<Composed> {
+    if record.rev == 1 {
+        return vec![compose::created(scale.home(), record)];
+    }
+    let change = change.unwrap_or_else(Change::unknown);
+    if change.turns() {
+        return Vec::new();
+    }
+    let updated = compose::updated(scale.home(), record, &change);
+    // A comment is told twice: as an update, and as itself.
+    let commented = compose::work_item_commented(scale.home(), record);
+    [updated].into_iter().chain(commented).collect()
+}

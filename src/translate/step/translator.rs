@@ -1,0 +1,118 @@
+//! Claimed notifications into events and their places, with what the directory knows at the moment.
+
+use super::hold::{self, Candidate, Patience};
+use crate::{
+    app::{App, Directory},
+    domain::{ConnectionId, Disposition, Notification, NotificationId},
+    event::Event,
+    store::Claimed,
+    translate::{Context, Settings, translate},
+};
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+    time::Duration,
+};
+
+/// The event type that tells that a run began; older servers have none.
+const RUN_STATE_CHANGED: &str = "ms.vss-pipelines.run-state-changed-event";
+
+const CONNECTION_REMOVED: &str = "its connection was removed";
+
+/// One notification as events.
+pub(super) struct Translated {
+    pub(super) connection: ConnectionId,
+    pub(super) events: Vec<Event>,
+    pub(super) candidate: Candidate,
+}
+
+/// What all notifications of a batch are translated with.
+pub(super) struct Translator<'a> {
+    app: &'a App,
+    directory: Arc<Directory>,
+    settings: Settings,
+}
+
+impl<'a> Translator<'a> {
+    pub(super) fn new(app: &'a App) -> Self {
+        let directory = app.directory();
+        Self { app, directory, settings: super::settings(app) }
+    }
+
+    /// Pure, but for catching a panic: one body that we misjudged must not stop all others.
+    pub(super) fn one(&self, claimed: &Claimed) -> Result<Translated, String> {
+        let (id, record) = (NotificationId(claimed.record.key), &claimed.record);
+        let notification = Notification::from_stored(id, &record.body)
+            .ok_or("the journal entry is not a notification of this release")?;
+        let patience = self.patience(&notification, claimed.attempt);
+        let mut translated = Translated {
+            connection: notification.connection,
+            events: Vec::new(),
+            candidate: Candidate {
+                notification: id,
+                tells: Vec::new(),
+                places: Vec::new(),
+                patience,
+                has_waited: claimed.attempt > 1,
+            },
+        };
+        if notification.disposition != Disposition::Accepted {
+            return Ok(translated);
+        }
+        translated.events = self.events(&notification)?;
+        let kept = self.directory.connections.get(&notification.connection).ok_or(CONNECTION_REMOVED)?;
+        if claimed.attempt == 1 && hold::is_ordered(&kept.record) {
+            self.listen(&notification);
+        }
+        if hold::is_ordered(&kept.record) && !self.app.settings.order_wait.is_zero() {
+            let candidate = &mut translated.candidate;
+            candidate.places = hold::places(&translated.events, || self.runs_are_told(notification.connection));
+            candidate.tells.extend(translated.events.iter().map(|event| event.id));
+            let moves = candidate.places.iter().filter_map(|place| place.moved);
+            candidate.tells.extend(moves.map(|moved| moved.meets()));
+        }
+        Ok(translated)
+    }
+    /// What it tells, by the mapping, the settings and the bindings of this moment.
+    pub(super) fn events(&self, notification: &Notification) -> Result<Vec<Event>, String> {
+        let kept = self.directory.connections.get(&notification.connection).ok_or(CONNECTION_REMOVED)?;
+        let context = Context {
+            connection: notification.connection,
+            source: &kept.record.url,
+            notification: notification.id,
+            reason: notification.reason,
+            recovered: notification.recovered,
+            bindings: self.directory.selecting(notification.connection),
+            settings: &self.settings,
+        };
+        catch_unwind(AssertUnwindSafe(|| translate(&notification.body, &context)))
+            .map_err(|_| "translating it panicked; please report the notification".to_owned())?
+            .map_err(|error| error.to_string())
+    }
+
+    /// What a delivery of a subscription of ours says besides its event: that it speaks, and its number.
+    fn listen(&self, notification: &Notification) {
+        let (connection, key) = (notification.connection, notification.verified.subscription_key.as_str());
+        let (Some(id), Some(number)) = (&notification.subscription_id, notification.notification_id) else { return };
+        if !self.directory.knows_subscription(connection, key, id) {
+            return;
+        }
+        self.app.numbers.saw((connection, id.to_lowercase()), number, notification.received_at);
+        if notification.recovered.is_none() {
+            self.app.rhythms.spoke(connection, key, notification.received_at);
+        }
+    }
+
+    /// Whether anything tells that runs begin: a server that cannot delivers their end alone.
+    fn runs_are_told(&self, connection: ConnectionId) -> bool {
+        let mut subscriptions = self.directory.subscriptions_of(connection);
+        subscriptions.any(|kept| kept.record.spec.event_type == RUN_STATE_CHANGED)
+    }
+
+    fn patience(&self, notification: &Notification, attempt: u32) -> Patience {
+        let (now, wait_max) = (self.app.clock.now(), self.app.settings.order_wait);
+        let since = self.app.order.memory().since(notification.id).unwrap_or(now);
+        let waited = Duration::try_from(now.duration_since(since)).unwrap_or_default();
+        hold::patience(notification.recovered, attempt, waited, wait_max)
+    }
+}

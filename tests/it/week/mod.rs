@@ -1,0 +1,192 @@
+//! A week from hell: a busy organization for seven days, and everything that can go wrong with a gateway, its network, its
+//! disk, its token and its hooks. At the end each fact that Azure's records tell is one event, in the order of its entity.
+//!
+//! Time is moved by hand; every seed is another week, and the seed of a failure brings it back. `HOOKWELL_WEEK_SEEDS` says
+//! how many weeks; `HOOKWELL_WEEK_SEED` which one.
+
+mod dice;
+mod misery;
+mod order;
+mod organization;
+mod truth;
+
+use self::{
+    dice::Dice,
+    misery::{Misery, Trouble, harm},
+    organization::{Organization, REPOSITORIES},
+};
+use crate::{
+    http::faulty::Faulty,
+    real::{Real, SHOP},
+};
+use hookwell::{
+    config::Settings,
+    event::Event,
+    reconcile::{Mode, reconcile},
+    recover::{Request, breaks, recover},
+    simulator::Options,
+    store::{MemoryStore, Store},
+    translate::step::step,
+};
+use serde_json::json;
+use std::{sync::Arc, time::Duration};
+
+/// Between two looks at the world.
+const TURN: Duration = Duration::from_mins(15);
+/// Between two things that people do.
+const BREATH: Duration = Duration::from_secs(20);
+const TURNS_A_DAY: usize = 96;
+/// Turns between two close looks, as the worker takes them.
+const CLOSE_LOOK: usize = 4;
+
+/// A week and who lives through it.
+struct Week {
+    real: Real,
+    disk: Arc<Faulty>,
+    organization: Organization,
+    dice: Dice,
+    misery: Misery,
+    turns: usize,
+}
+
+impl Week {
+    async fn begin(seed: u64) -> Self {
+        let store = Arc::new(MemoryStore::new());
+        let disk = Faulty::new(Arc::clone(&store));
+        // An outage of hours must not let pass what waits for its order.
+        let settings = Settings { order_wait: Duration::from_hours(12), ..Settings::default() };
+        let engine = Arc::<Faulty>::clone(&disk) as Arc<dyn Store>;
+        let real = Real::on(settings, Options::services("fabrikam"), (engine, store)).await;
+        for (at, (project, repository)) in REPOSITORIES.iter().enumerate() {
+            let body = json!({ "role": "code_deployment", "repository": repository });
+            real.bind(&format!("code-{at}"), project, body).await;
+        }
+        for (at, project) in [SHOP, "Tools"].into_iter().enumerate() {
+            real.bind(&format!("builds-{at}"), project, json!({ "role": "build_provider" })).await;
+            real.bind(&format!("issues-{at}"), project, json!({ "role": "issue_provider" })).await;
+        }
+        real.settle().await;
+        let organization = Organization::new(real.simulator());
+        Self { real, disk, organization, dice: Dice::new(seed), misery: Misery::default(), turns: 0 }
+    }
+
+    fn is_up(&self) -> bool {
+        !self.misery.has(Trouble::Killed)
+    }
+
+    /// Translates what is due, unless the disk is full.
+    async fn translate(&self) {
+        while step(&self.real.gateway.app).await.is_ok_and(|settled| settled.count > 0) {}
+    }
+
+    /// A quarter of an hour.
+    async fn turn(&mut self) {
+        let turn = self.misery.turn(&mut self.dice);
+        self.change(&turn.begun, &turn.ended).await;
+        for _ in 0..1 + self.dice.roll(4) {
+            self.organization.work(&mut self.dice);
+            self.real.pass(BREATH).await;
+            if self.is_up() {
+                self.translate().await;
+            }
+        }
+        if self.dice.once_in(8) {
+            let ours = self.real.ours();
+            if let Some(hook) = self.dice.pick(&ours) {
+                harm(self.real.simulator(), &hook.id.clone(), &mut self.dice);
+            }
+        }
+        self.real.pass(TURN).await;
+        let close = self.turns.is_multiple_of(CLOSE_LOOK) || !turn.ended.is_empty();
+        self.turns += 1;
+        self.look(close).await;
+    }
+
+    /// What the workers do by themselves.
+    async fn look(&mut self, close: bool) {
+        if !self.is_up() {
+            return;
+        }
+        let (app, id) = (Arc::clone(&self.real.gateway.app), self.real.connection);
+        reconcile(&app, id, Mode::Mend).await.unwrap();
+        let asked = app.recover.take(id).unwrap_or(Request { since: None, closely: false });
+        recover(&app, id, Request { closely: asked.closely || close, ..asked }).await.unwrap();
+        self.translate().await;
+        while breaks::step(&app).await > 0 {}
+        self.translate().await;
+    }
+
+    /// What begins and what ends.
+    async fn change(&mut self, begun: &[Trouble], ended: &[Trouble]) {
+        let cut = |all: &[Trouble]| all.iter().any(|one| matches!(one, Trouble::Killed | Trouble::CutOff));
+        let closed = self.misery.has(Trouble::Killed) || self.misery.has(Trouble::CutOff);
+        if cut(begun) {
+            self.real.close_door().await;
+        }
+        if ended.contains(&Trouble::Killed) {
+            self.real.restart().await;
+        }
+        if cut(ended) && !closed {
+            self.real.open_door().await;
+        }
+        self.misery.tell(self.real.simulator());
+        self.disk.fail(self.misery.of_disk());
+    }
+
+    /// All is well again, and time enough passes for everything to be found.
+    async fn end(&mut self) -> Vec<Event> {
+        let over = self.misery.end();
+        self.change(&[], &over).await;
+        while self.organization.wind_down(&mut self.dice) {
+            self.real.pass(BREATH).await;
+            self.translate().await;
+        }
+        for _ in 0..8 {
+            self.real.pass(TURN).await;
+            self.look(true).await;
+        }
+        self.real.events().await
+    }
+}
+
+/// One week; its seed is in what it says when it fails.
+async fn lived_through(seed: u64, days: usize) {
+    let mut week = Week::begin(seed).await;
+    let since = week.real.gateway.app.clock.now();
+    for _ in 0..days * TURNS_A_DAY {
+        week.turn().await;
+    }
+    let events = week.end().await;
+    let facts = truth::happened(&week.real, since).await;
+    let recovered = events.iter().filter(|event| event.header.recovered.is_some()).count();
+    eprintln!("seed {seed}: {} facts, {} events, {recovered} of them recovered", facts.len(), events.len());
+    truth::each_is_one_event(&facts, &events, since, seed);
+    order::holds(&events, seed);
+}
+
+#[tokio::test]
+async fn a_quiet_day_is_told_by_hooks_alone() {
+    let mut week = Week::begin(0).await;
+    let since = week.real.gateway.app.clock.now();
+    for _ in 0..TURNS_A_DAY {
+        week.organization.work(&mut week.dice);
+        week.real.pass(TURN).await;
+    }
+    while week.organization.wind_down(&mut week.dice) {
+        week.real.pass(BREATH).await;
+    }
+    let events = week.real.events().await;
+    truth::each_is_one_event(&truth::happened(&week.real, since).await, &events, since, 0);
+    order::holds(&events, 0);
+}
+
+#[tokio::test]
+async fn after_a_week_from_hell_each_fact_is_one_event_in_order() {
+    let number = |name: &str| std::env::var(name).ok().map(|text| text.parse::<u64>().unwrap());
+    if let Some(seed) = number("HOOKWELL_WEEK_SEED") {
+        return lived_through(seed, 7).await;
+    }
+    for seed in 1..=number("HOOKWELL_WEEK_SEEDS").unwrap_or(2) {
+        lived_through(seed, 7).await;
+    }
+}
