@@ -17,6 +17,8 @@ const ANSWER_TIMEOUT: Duration = Duration::from_mins(2);
 
 /// Which gateway.
 #[derive(Debug, Args)]
+// Flattened into arguments that are called the same.
+#[group(skip)]
 pub(super) struct Arguments {
     /// Where the running gateway is reached [default: where `serve` with the same settings listens]; its token is
     /// `HOOKWELL_TOKEN`, or `HOOKWELL_ADMIN_TOKEN`

@@ -144,6 +144,9 @@ pub struct Place {
     pub moved: Option<Move>,
     /// Names the need itself, so that it can be waived.
     pub need: Uuid,
+    /// The event that is its entity's beginning, where that is not what must come first: with it in the log, what is missing
+    /// in between is surely ours.
+    pub root: Option<Uuid>,
 }
 
 const TICKETS: [&str; 3] =
@@ -343,7 +346,13 @@ impl Kept<'_> {
             before,
             moved,
             need,
+            root: self.root(kind),
         })
+    }
+
+    fn root(&self, kind: Kind) -> Option<Uuid> {
+        let is_later = kind == Kind::Ticket && self.data.custom_data.azuredevops.rev.is_some_and(|rev| rev > 2);
+        is_later.then(|| fact(TICKETS[0], &self.source, &self.subject, "rev1"))
     }
 
     /// A stage, a job or a deployment that begins: its run or release began before it.

@@ -76,6 +76,7 @@ pub async fn step(app: &Arc<App>) -> Result<Settled, Error> {
     let mut translated = translated.await.expect("translating catches its panics");
     let ids: Vec<NotificationId> = claim.records.iter().map(|claimed| NotificationId(claimed.record.key)).collect();
     let sorted = sort(app, &translated).await?;
+    let breaks = breaks(app, &translated, &sorted);
 
     let count = translated.len();
     let mut settlements: Vec<Settlement> = translated
@@ -102,7 +103,7 @@ pub async fn step(app: &Arc<App>) -> Result<Settled, Error> {
     app.metrics.dead.inc_by(translated.iter().filter(|result| result.is_err()).count() as u64);
     app.metrics.order_waits_exceeded.inc_by(sorted.in_vain);
     let moves = moves.into_iter().zip(&appended).filter(|(_, appended)| is_new(appended));
-    remember(app, &ids, &translated, &sorted, moves.filter_map(|(moved, _)| moved));
+    remember(app, &ids, &translated, &sorted, breaks, moves.filter_map(|(moved, _)| moved));
     Ok(Settled { count, lag })
 }
 
@@ -141,6 +142,7 @@ fn remember(
     ids: &[NotificationId],
     translated: &[Result<Translated, String>],
     sorted: &Sorted,
+    breaks: Vec<Break>,
     moves: impl Iterator<Item = Move>,
 ) {
     let (now, monotonic, mut memory) = (app.clock.now(), app.clock.monotonic(), app.order.memory());
@@ -152,12 +154,19 @@ fn remember(
         let moves = candidate.places.iter().filter_map(|place| place.moved).collect();
         memory.hold(candidate.notification, &candidate.tells, moves, now);
     }
+    breaks.into_iter().for_each(|found| app.breaks.report(found, monotonic));
+}
+
+/// What is missing before these. Found before anything of the batch is told: what passes without it moves its ref.
+fn breaks(app: &App, translated: &[Result<Translated, String>], sorted: &Sorted) -> Vec<Break> {
+    let mut memory = app.order.memory();
+    let mut found = Vec::with_capacity(sorted.broken.len());
     for (at, place) in &sorted.broken {
         let Ok(own) = &translated[*at] else { continue };
         let place = &own.candidate.places[*place];
         let header = own.events.iter().find(|event| event.id == place.id).map(|event| &event.header);
         let head = place.moved.and_then(|moved| memory.head(moved.reference));
-        let found = Break {
+        found.push(Break {
             connection: own.connection,
             entity: place.entity.clone(),
             project: place.project,
@@ -170,9 +179,9 @@ fn remember(
             time: place.time,
             begun: place.begun,
             head,
-        };
-        app.breaks.report(found, monotonic);
+        });
     }
+    found
 }
 
 /// Steps until the gateway stops.

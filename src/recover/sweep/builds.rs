@@ -81,7 +81,10 @@ async fn over(scale: &mut Scale<'_>, azure: &dyn AzureDevOps, records: &[BuildRe
     if scale.is_told(STAGE) {
         for (record, weighed) in over.iter().zip(&weighed) {
             let asked = Asked::Timeline(record.id, record.finished);
-            if weighed.is_suspicious() || scale.is_new(&asked) || has_traces(scale, record).await? {
+            let once = weighed.is_missing() || scale.is_new(&asked);
+            // What was asked and made good since it ended says the same today.
+            let doubt = !once && !scale.app.recover.was_asked(scale.connection(), &asked);
+            if once || (doubt && (weighed.is_suspicious() || has_traces(scale, record).await?)) {
                 wanted.insert(record.id);
             }
         }

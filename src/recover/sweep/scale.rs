@@ -186,7 +186,9 @@ impl<'a> Scale<'a> {
         let mut events = self.told(&composed);
         for told in &mut events {
             let record = self.find(told.id).await?;
-            told.fate = record.map(|record| fate(&record));
+            // What waits for its order is here, and comes in its turn.
+            let waits = || self.app.order.memory().is_held(told.id).then_some(Fate::Received);
+            told.fate = record.map_or_else(waits, |record| Some(fate(&record)));
         }
         Ok(Weighed { composed, events })
     }

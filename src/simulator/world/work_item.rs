@@ -111,7 +111,9 @@ impl WorkItem {
     }
 
     pub(crate) fn revision(&self, rev: u32) -> Option<&Revision> {
-        self.revisions.get(usize::try_from(rev).ok()?.checked_sub(1)?)
+        // They are in order without a gap; the first need not be number 1.
+        let first = self.revisions.first()?.rev;
+        self.revisions.get(usize::try_from(rev.checked_sub(first)?).ok()?)
     }
 
     /// The revision before, and this one.

@@ -91,7 +91,7 @@ pub(super) struct Sorted {
     pub(super) passing: Vec<usize>,
     /// Those that wait.
     pub(super) waiting: Vec<usize>,
-    /// Candidate and place of what waits for something that is neither there nor here and waiting.
+    /// Candidate and place of what needs something that is neither there nor here and waiting.
     pub(super) broken: Vec<(usize, usize)>,
     /// How many of those that pass waited for something that did not come.
     pub(super) in_vain: u64,
@@ -105,6 +105,7 @@ pub(super) fn asked(candidates: &[Option<&Candidate>], memory: &mut Memory) -> V
             (Before::OneOf(before), _) => {
                 ids.insert(place.id);
                 ids.extend(before);
+                ids.extend(place.root);
             }
             (Before::Head, Some(moved)) if memory.head(moved.reference).is_some_and(|head| head.at != moved.from) => {
                 ids.insert(place.id);
@@ -139,6 +140,14 @@ pub(super) fn sort(candidates: &[Option<&Candidate>], kept: &HashSet<Uuid>, memo
         // Nothing more comes by itself: what waits for nothing that is here goes next, the oldest first.
         let next = pending.iter().position(|(_, candidate)| batch.gives_up(candidate, &pending));
         let Some((at, candidate)) = next.map(|next| pending.remove(next)) else { break };
+        if !candidate.has_waited {
+            // What the records do not have before it is looked for, or named: a gap in them is one, too.
+            for (number, place) in candidate.places.iter().enumerate() {
+                if !batch.has_before(place) && place.root.is_none_or(|root| batch.is_there(root)) {
+                    sorted.broken.push((at, number));
+                }
+            }
+        }
         sorted.in_vain += u64::from(candidate.has_waited);
         batch.tell(candidate);
         sorted.passing.push(at);
@@ -254,6 +263,7 @@ mod tests {
             before,
             moved: None,
             need: id(&format!("before {rev}")),
+            root: None,
         };
         candidate(&format!("rev {rev}"), place)
     }

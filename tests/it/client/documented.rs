@@ -95,6 +95,9 @@ async fn the_documented_records_are_read_whole() {
             "/release/deployments" => "spec--deployments.json",
             "/wit/reporting/workitemrevisions" => "spec--reporting-revisions.json",
             "/wit/workItems/1/updates" => "spec--workitem-updates.json",
+            area if area.contains("/_apis/resourceAreas/") => {
+                return said(&json!({ "locationUrl": format!("http://{}/Coll/", seen.header("host")) }));
+            }
             other => panic!("{other}"),
         };
         said(&body(name).unwrap())

@@ -25,5 +25,5 @@ fn replay_says_what_it_came_to_and_what_is_wrong_with_its_arguments() {
     );
     assert_eq!(run(&of("yesterday", "2026-11-23T00:00:00Z")).status.code(), Some(2));
     let backwards = run(&of("2026-11-23T00:00:00Z", "2026-11-22T00:00:00Z"));
-    assert_eq!(backwards.status.code(), Some(1), "{backwards:?}");
+    assert_eq!(backwards.status.code(), Some(2), "{backwards:?}");
 }

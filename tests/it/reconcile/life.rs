@@ -120,7 +120,10 @@ async fn a_restricted_hook_is_made_anew_and_somebody_is_told() {
     pair.advance(Duration::from_mins(10));
     assert_eq!(lines(&pair.run().await), ["replace on_probation done"]);
     pair.advance(Duration::from_hours(24));
-    assert_eq!(pair.gateway.get("/v1/integration").await.json()["attention"], json!([]));
+    let attention = pair.gateway.get("/v1/integration").await.json()["attention"].clone();
+    // Nobody compares anything in this test, which is said by now.
+    let others = attention.as_array().unwrap().iter().filter(|one| one["kind"] != "completeness_unknown").count();
+    assert_eq!(others, 0, "{attention}");
 }
 
 #[tokio::test]

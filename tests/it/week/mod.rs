@@ -228,6 +228,28 @@ async fn completeness_names_the_hour_and_the_thing_that_nobody_remembers() {
     for _ in 0..8 {
         week.real.pass(TURN).await;
         week.look(true).await;
+        let app = &week.real.gateway.app;
+        let subject = format!("wit/workItems/{item}");
+        let events = week.real.events_so_far().await;
+        let own: Vec<_> = events
+            .iter()
+            .filter(|e| String::from_utf8_lossy(&e.json).contains(&subject))
+            .map(|e| (e.header.kind.clone(), e.header.recovered))
+            .collect();
+        eprintln!(
+            "DEBUG {} holding {} gaps {} {own:?} notifs {:?}",
+            clock.now(),
+            app.order.holding(),
+            app.store.list("gap").len(),
+            week.real
+                .notifications()
+                .await
+                .iter()
+                .rev()
+                .take(6)
+                .map(|n| (n.event_type.clone(), n.recovered))
+                .collect::<Vec<_>>()
+        );
     }
 
     let page = completeness(&week.real).await;
