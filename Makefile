@@ -1,5 +1,5 @@
 # What people and CI call; each is one command that also works by hand.
-.PHONY: run test lint bench openapi goldens crash power-cut
+.PHONY: run test lint bench openapi goldens crash power-cut backfill
 
 run:
 	cargo run --release -- demo
@@ -66,3 +66,7 @@ crash:
 # The promise under a power cut, at full length. Needs root.
 power-cut:
 	HOOKWELL_POWER_CUT_ROUNDS=20 cargo test --release --test it power_cut -- --nocapture
+
+# A month of a big project is filled across a kill, at full size.
+backfill:
+	HOOKWELL_BACKFILL_BUILDS=50000 cargo test --release --test it a_long_past -- --nocapture

@@ -19,7 +19,8 @@ use zeroize::Zeroizing;
 pub const FILE_NAME: &str = "hookwell.toml";
 /// The variables that hold secrets, and those that only the tests read.
 const SECRET_VARIABLES: [&str; 3] = ["HOOKWELL_ADMIN_TOKEN", "HOOKWELL_MASTER_KEY", "HOOKWELL_TOKEN"];
-const TEST_VARIABLES: [&str; 5] = [
+const TEST_VARIABLES: [&str; 6] = [
+    "HOOKWELL_BACKFILL_BUILDS",
     "HOOKWELL_CORPUS",
     "HOOKWELL_CRASH_ROUNDS",
     "HOOKWELL_POWER_CUT_ROUNDS",

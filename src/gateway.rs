@@ -3,6 +3,7 @@
 use crate::{
     app::{App, StartError, checks, first_token, retention},
     azure::client::{Dialer, use_ring},
+    backfill,
     clock::{Clock, SystemClock},
     config::{Environment, Options},
     dispatch, reconcile, recover,
@@ -101,6 +102,7 @@ impl Gateway {
         workers.spawn(retention::run(Arc::clone(&self.app)));
         workers.spawn(reconcile::worker::run(Arc::clone(&self.app)));
         workers.spawn(recover::worker::run(Arc::clone(&self.app)));
+        workers.spawn(backfill::worker::run(Arc::clone(&self.app)));
         workers.spawn(checks::watch::run(Arc::clone(&self.app)));
         workers.spawn(recover::breaks::run(Arc::clone(&self.app)));
         workers.spawn(recover::quiet::run(Arc::clone(&self.app)));

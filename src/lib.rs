@@ -18,9 +18,11 @@ pub mod translate;
 
 // What the program does.
 pub mod app;
+pub mod backfill;
 pub mod dispatch;
 pub mod doctor;
 pub mod intake;
+pub mod ledger;
 pub mod reconcile;
 pub mod recover;
 

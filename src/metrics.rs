@@ -60,6 +60,15 @@ pub struct SinkLabel {
     pub sink: String,
 }
 
+/// A binding.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct OfBinding {
+    /// Its id.
+    pub binding: String,
+    /// The slug of its project.
+    pub project: String,
+}
+
 /// How a notification came back that no hook delivered.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct Way {
@@ -118,6 +127,12 @@ pub struct Metrics {
     pub connections: Gauge,
     /// Connections to Azure DevOps by status.
     pub connection_status: Family<ConnectionStatus, Gauge>,
+    /// Up to when each binding is complete, in seconds since 1970; none before it was first compared.
+    pub complete_until: Family<OfBinding, Gauge>,
+    /// Facts of each binding that are unexplained.
+    pub unexplained: Family<OfBinding, Gauge>,
+    /// Gaps that nobody could fill.
+    pub gaps: Gauge,
     /// 1 while notifications can be stored.
     pub ready: Gauge,
     /// Bytes of the store on disk.
@@ -173,6 +188,14 @@ impl Default for Metrics {
         let connections: Gauge = metric!("http_connections", "Connections that are open");
         let connection_status: Family<ConnectionStatus, Gauge> =
             metric!("connections", "Connections to Azure DevOps by status");
+        let complete_until: Family<OfBinding, Gauge> = metric!(
+            "complete_until",
+            "Up to when everything that is known to have happened is an event, since 1970",
+            Unit::Seconds
+        );
+        let unexplained: Family<OfBinding, Gauge> =
+            metric!("unexplained_facts", "Facts that Azure's records tell and that are no event");
+        let gaps: Gauge = metric!("gaps", "What must have happened and nobody tells");
         let ready: Gauge = metric!("ready", "1 while notifications can be stored");
         let store_bytes: Gauge = metric!("store_size", "Size of the store on disk", Unit::Bytes);
         let store_queued: Gauge = metric!("store_queued", "Appends waiting for the writer");
@@ -199,6 +222,9 @@ impl Default for Metrics {
             backlog,
             connections,
             connection_status,
+            complete_until,
+            unexplained,
+            gaps,
             ready,
             store_bytes,
             store_queued,

@@ -7,11 +7,12 @@ use super::{
 };
 use crate::{
     dispatch::{self, Doing},
-    domain::{ConnectionId, Health, HealthState, SinkId, SinkState, SubscriptionState, Why},
-    metrics,
+    domain::{BindingId, ConnectionId, Health, HealthState, SinkId, SinkState, Slug, SubscriptionState, Why},
+    ledger, metrics,
     reconcile::{Trouble, TroubleKind},
     store::{Consumer, Error, Log, Position, Status},
 };
+use jiff::Timestamp;
 use std::{
     collections::{BTreeMap, BTreeSet},
     time::Duration,
@@ -57,9 +58,27 @@ pub async fn refresh_gauges(app: &App) -> Result<(), Error> {
         let up = kept.record.state == SinkState::Enabled && doing.unusable.is_none() && doing.open_until.is_none();
         figures.sink_up.get_or_create(&label).set(i64::from(up));
     }
+    completeness_gauges(app);
     figures.ready.set(i64::from(app.store.status() == Status::Ready));
     figures.backlog.set(gauge(backlog(app).await?));
     Ok(())
+}
+
+/// How complete each binding is. Those of removed bindings go: a number that stands still would be taken for one.
+fn completeness_gauges(app: &App) {
+    let (figures, directory, gaps) = (&app.metrics, app.directory(), ledger::gaps(app));
+    figures.gaps.set(i64::try_from(gaps.len()).unwrap_or(i64::MAX));
+    figures.complete_until.clear();
+    figures.unexplained.clear();
+    for binding in directory.bindings.values().map(|kept| &kept.record) {
+        let of = metrics::OfBinding { binding: binding.id.to_string(), project: binding.project.to_string() };
+        let reach = ledger::reach(app, binding, &gaps);
+        let unexplained = i64::try_from(reach.unexplained).unwrap_or(i64::MAX);
+        figures.unexplained.get_or_create(&of).set(unexplained);
+        if let Some(until) = reach.until {
+            figures.complete_until.get_or_create(&of).set(until.as_second());
+        }
+    }
 }
 
 /// Notifications accepted but not yet translated.
@@ -77,6 +96,8 @@ const DEAD_COUNTED_MAX: usize = 1_000;
 const BACKLOG_NOTABLE: u64 = 10_000;
 /// Most connections that are named; a gateway with more broken ones has one cause for all.
 const CONNECTIONS_SHOWN_MAX: usize = 50;
+/// Most things that are said about bindings; a gateway with more has one cause for all.
+const BINDINGS_SHOWN_MAX: usize = 30;
 
 /// Most things that are said at once.
 const ATTENTION_MAX: usize = 100;
@@ -112,6 +133,21 @@ pub enum Attention {
     Sink(SinkId, String, SinkTrouble),
     /// So many deliveries to a sink were given up.
     SinkDead(SinkId, String, usize),
+    /// So many facts of a binding are unexplained, or so many gaps are in it.
+    Incomplete {
+        /// Which.
+        binding: BindingId,
+        /// Its project.
+        project: Slug,
+        /// Up to when it is complete.
+        until: Option<Timestamp>,
+        /// Facts that Azure's records tell.
+        unexplained: u64,
+        /// What must have happened and nobody tells.
+        gaps: usize,
+    },
+    /// A binding was not compared with Azure's records lately: last up to then, or never.
+    Late(BindingId, Slug, Option<Timestamp>),
     /// A connection does not work.
     Connection {
         /// Which.
@@ -167,6 +203,26 @@ fn ailing(directory: &Directory) -> Vec<Attention> {
     of(HealthState::NeedsAttention).chain(of(HealthState::Unreachable)).take(CONNECTIONS_SHOWN_MAX).collect()
 }
 
+/// Bindings in which something is missing, and those of which it is not known.
+fn incomplete(app: &App) -> Vec<Attention> {
+    let (directory, gaps) = (app.directory(), ledger::gaps(app));
+    let mut all = Vec::new();
+    for binding in directory.bindings.values().map(|kept| &kept.record) {
+        let ledger::Reach { until, compared_until, unexplained, gaps, .. } = ledger::reach(app, binding, &gaps);
+        let project = || binding.project.clone();
+        if unexplained > 0 || gaps > 0 {
+            all.push(Attention::Incomplete { binding: binding.id, project: project(), until, unexplained, gaps });
+        }
+        if ledger::is_late(app, compared_until, binding.created_at) {
+            all.push(Attention::Late(binding.id, project(), compared_until));
+        }
+        if all.len() >= BINDINGS_SHOWN_MAX {
+            break;
+        }
+    }
+    all
+}
+
 /// Everything that wants attention now.
 pub async fn attention(app: &App) -> Result<Vec<Attention>, Error> {
     let mut all = Vec::new();
@@ -192,6 +248,7 @@ pub async fn attention(app: &App) -> Result<Vec<Attention>, Error> {
     }
     all.extend(ailing(&app.directory()));
     sinks_attention(app, &mut all).await?;
+    all.extend(incomplete(app));
     subscriptions_attention(app, &mut all);
     Ok(all)
 }

@@ -1,5 +1,7 @@
 //! The words of the project: what is kept in the registry and in the notifications journal.
 
+mod account;
+mod backfill;
 mod binding;
 mod connection;
 mod framing;
@@ -15,6 +17,8 @@ mod subscription;
 mod token;
 
 pub use self::{
+    account::{Account, UNEXPLAINED_NAMED_MAX, hour_after, hour_of},
+    backfill::{Backfill, BackfillState, BackfillStream},
     binding::{AzureRef, Binding, BranchRule, Meaning, Role, Selection},
     connection::{Connection, Delivery, Header, HookGeneration, HookMode, Sealed, ServicePrincipal, SignatureCheck},
     framing::{join, split},

@@ -5,6 +5,7 @@ use crate::{
     app::attention::{Attention, SinkTrouble, attention},
     domain::{ConnectionId, HealthState},
 };
+use jiff::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
 use warp::reply::Response;
@@ -34,6 +35,10 @@ pub enum AttentionKind {
     SinkNotTaking,
     /// Deliveries to a sink were given up.
     DeliveriesDead,
+    /// Something that must have happened is no event, and nobody tells it.
+    EventsMissing,
+    /// A binding was not compared with Azure's records for two hours.
+    CompletenessUnknown,
     /// Somebody has to do something about a connection.
     ConnectionNeedsAttention,
     /// A connection's Azure DevOps cannot be spoken with now.
@@ -159,6 +164,23 @@ impl From<Attention> for AttentionView {
                     Some(&format!("/v1/sinks/{id}/deliveries?state=dead")),
                 )
             },
+            Attention::Incomplete { binding, project, until, unexplained, gaps } => plain(
+                AttentionKind::EventsMissing,
+                format!(
+                    "project {project}, binding {binding}: {unexplained} facts are unexplained and {gaps} gaps are open; {}",
+                    complete(until)
+                ),
+                Some(&format!("/v1/completeness?binding={binding}")),
+            ),
+            Attention::Late(binding, project, compared_until) => plain(
+                AttentionKind::CompletenessUnknown,
+                format!(
+                    "project {project}, binding {binding} was {} compared with Azure DevOps' records, so nobody knows \
+                     whether something is missing since",
+                    compared_until.map_or_else(|| "never".to_owned(), |until| format!("up to {until}"))
+                ),
+                Some(&format!("/v1/completeness?binding={binding}")),
+            ),
             Attention::Connection { id, name, health } => Self {
                 kind: match health.state {
                     HealthState::Unreachable => AttentionKind::ConnectionUnreachable,
@@ -170,6 +192,10 @@ impl From<Attention> for AttentionView {
             },
         }
     }
+}
+
+fn complete(until: Option<Timestamp>) -> String {
+    until.map_or_else(|| "it was never complete".to_owned(), |until| format!("it is complete until {until}"))
 }
 
 /// Read the state of the integration.

@@ -23,7 +23,13 @@ const LINKS: &[(&str, &str, &str, &str, &[&str])] = &[
         ],
     ),
     ("create_connection", "201", "connection", "$response.body#/id", &["receive_hook"]),
-    ("create_binding", "201", "id", "$response.body#/id", &["read_binding", "change_binding", "remove_binding"]),
+    (
+        "create_binding",
+        "201",
+        "id",
+        "$response.body#/id",
+        &["read_binding", "change_binding", "remove_binding", "read_backfill", "begin_backfill", "cancel_backfill"],
+    ),
     (
         "put_project",
         "201",

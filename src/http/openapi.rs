@@ -1,7 +1,7 @@
 //! The OpenAPI document: what the rows give, and what all of them share.
 
 use super::{
-    auth::Access, bindings, connections, links, problem::ProblemBody, projects, replay, routes, sinks, tokens,
+    auth::Access, backfill, bindings, connections, links, problem::ProblemBody, projects, replay, routes, sinks, tokens,
 };
 use serde_json::{Map, Value, json};
 use std::sync::LazyLock;
@@ -45,6 +45,7 @@ fn document() -> Value {
         ("ProjectBody", projects::schema()),
         ("NewBindingBody", bindings::new_schema()),
         ("BindingChangeBody", bindings::change_schema()),
+        ("BackfillBody", backfill::schema()),
         ("NewTokenBody", tokens::schema()),
         ("NewSinkBody", sinks::new_schema()),
         ("SinkChangeBody", sinks::change_schema()),
@@ -252,6 +253,7 @@ const TAGS: &[(&str, &str)] = &[
     ("projects", "Our projects: what connections are bound to."),
     ("bindings", "What a project takes from a connection."),
     ("subscriptions", "Service hooks at Azure DevOps: made from the bindings, and looked after."),
+    ("completeness", "Whether anything is missing."),
     ("tokens", "Who may call this API."),
     ("operation", "Running the gateway."),
 ];

@@ -3,7 +3,7 @@
 use super::{
     Surface,
     auth::{Access, admit},
-    bindings, connections, discovery, docs, doctor, events,
+    backfill, bindings, completeness, connections, discovery, docs, doctor, events,
     extract::{Call, Segment, call},
     health, hooks, integration, notifications,
     problem::{Kind, Problem},
@@ -109,6 +109,9 @@ routes! {
     get    Read   "v1" / "bindings" / Segment                             => bindings::show;
     patch  Admin  "v1" / "bindings" / Segment                             => bindings::edit;
     delete Admin  "v1" / "bindings" / Segment                             => bindings::remove;
+    get    Read   "v1" / "bindings" / Segment / "backfill"                => backfill::show;
+    post   Admin  "v1" / "bindings" / Segment / "backfill"                => backfill::begin;
+    delete Admin  "v1" / "bindings" / Segment / "backfill"                => backfill::cancel;
 
     get    Read   "v1" / "subscriptions"                                  => subscriptions::list;
     post   Admin  "v1" / "subscriptions" / "reconcile"                    => subscriptions::reconcile_now;
@@ -133,6 +136,8 @@ routes! {
     post   Admin  "v1" / "sinks" / Segment / "test"                       => sinks::test;
     post   Admin  "v1" / "sinks" / Segment / "replay"                     => sinks::replay;
     get    Read   "v1" / "sinks" / Segment / "deliveries"                 => sinks::list_deliveries;
+
+    get    Read   "v1" / "completeness"                                   => completeness::show;
 
     get    Admin  "v1" / "tokens"                                         => tokens::list;
     post   Admin  "v1" / "tokens"                                         => tokens::create;

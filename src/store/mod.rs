@@ -270,6 +270,13 @@ pub struct Claim {
     pub(crate) lease: u64,
 }
 
+impl Claim {
+    /// Of nothing: settling it appends several entries in one commit, and makes no consumer.
+    pub fn of_nothing(log: Log) -> Self {
+        Self { consumer: Consumer { name: String::new(), log }, records: Vec::new(), lease: 0 }
+    }
+}
+
 /// How one claimed record ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Settlement {

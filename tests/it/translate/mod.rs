@@ -4,6 +4,7 @@
 
 pub(crate) mod corpus;
 mod goldens;
+mod order;
 mod properties;
 
 use hookwell::{
