@@ -81,7 +81,8 @@ struct Deployment<'a> {
     created_date: String,
     started_date: String,
     finished_date: String,
-    deployment_commits: [DeploymentCommit<'a>; 1],
+    #[serde(rename = "deploymentCommits")]
+    commits: [DeploymentCommit<'a>; 1],
 }
 
 #[derive(Serialize)]
@@ -131,7 +132,7 @@ fn deployment(event: &Told, settings: &DevLake, deployed: Deployed<'_>) -> Resul
         created_date: started.clone(),
         started_date: started.clone(),
         finished_date: finished.clone(),
-        deployment_commits: [DeploymentCommit {
+        commits: [DeploymentCommit {
             repo_url: &repository,
             commit_sha: &sha,
             ref_name: event.branch(),
@@ -185,7 +186,8 @@ struct PullRequest<'a> {
     id: String,
     /// Overwritten by newer plugins, required by older ones.
     base_repo_id: String,
-    pull_request_key: i64,
+    #[serde(rename = "pullRequestKey")]
+    key: i64,
     display_title: String,
     status: &'a str,
     original_status: &'a str,
@@ -219,7 +221,7 @@ fn pull_request(event: &Told, settings: &DevLake, status: &str) -> Option<Reques
     let body = PullRequest {
         id: event.subject().to_owned(),
         base_repo_id: format!("webhook:{}", settings.connection),
-        pull_request_key: number,
+        key: number,
         display_title: title.map_or_else(|| format!("Pull request {number}"), cut),
         status,
         original_status: original,
@@ -247,7 +249,8 @@ fn pull_request(event: &Told, settings: &DevLake, status: &str) -> Option<Reques
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Issue<'a> {
-    issue_key: String,
+    #[serde(rename = "issueKey")]
+    key: String,
     title: String,
     #[serde(rename = "type")]
     kind: &'a str,
@@ -275,7 +278,7 @@ fn ticket(event: &Told) -> Option<Request> {
         _ => "TASK",
     };
     let body = Issue {
-        issue_key: number.to_string(),
+        key: number.to_string(),
         title: event.content("/summary").map_or_else(|| format!("Work item {number}"), cut),
         kind,
         status,
@@ -321,7 +324,7 @@ fn incident(event: &Told) -> Request {
     let status = if resolved { "DONE" } else { "IN_PROGRESS" };
     let body = Issue {
         title: event.content("/description").map_or_else(|| format!("Incident {}", event.subject()), cut),
-        issue_key: key,
+        key,
         kind: "INCIDENT",
         status,
         original_status: event.azure("/state").unwrap_or(if resolved { "resolved" } else { "reported" }),

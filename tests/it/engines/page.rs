@@ -106,8 +106,7 @@ async fn the_pages_go_verifies() {
         return;
     }
     let folder = tempfile::tempdir().unwrap();
-    let (page, feed, program) =
-        (folder.path().join("page.go"), folder.path().join("feed.go"), folder.path().join("page"));
+    let [page, feed, binary] = ["page.go", "feed.go", "verify"].map(|name| folder.path().join(name));
     fs::write(&page, format!("package main\n\n{}", block("go"))).unwrap();
     let text = r#"package main
 
@@ -139,8 +138,8 @@ func main() {
 "#;
     fs::write(&feed, text).unwrap();
     let mut build = Command::new("go");
-    build.args(["build", "-o"]).args([&program, &page, &feed]).env("GO111MODULE", "off").env("GOFLAGS", "");
+    build.args(["build", "-o"]).args([&binary, &page, &feed]).env("GO111MODULE", "off").env("GOFLAGS", "");
     let built = build.env("GOCACHE", root().join("target/go-cache")).output().unwrap();
     assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
-    judge(|told| run(program.to_str().unwrap(), &[], told), &deliveries().await);
+    judge(|told| run(binary.to_str().unwrap(), &[], told), &deliveries().await);
 }
