@@ -283,6 +283,7 @@ mod tests {
             before: Before::Head,
             moved: Some(moved),
             need,
+            root: None,
         };
         candidate(&name, place)
     }
