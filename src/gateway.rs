@@ -6,7 +6,7 @@ use crate::{
     backfill,
     clock::{Clock, SystemClock},
     config::{Environment, Options},
-    reconcile, recover,
+    dispatch, reconcile, recover,
     secrets::{KeyError, Keys},
     serve::{self, Certificates, TlsError},
     store::{self, OpenError, Store, sled::SledStore},
@@ -98,6 +98,7 @@ impl Gateway {
     pub async fn run(self, stop: impl Future<Output = ()>) {
         let mut workers = JoinSet::new();
         workers.spawn(step::run(Arc::clone(&self.app)));
+        workers.spawn(dispatch::run(Arc::clone(&self.app)));
         workers.spawn(retention::run(Arc::clone(&self.app)));
         workers.spawn(reconcile::worker::run(Arc::clone(&self.app)));
         workers.spawn(recover::worker::run(Arc::clone(&self.app)));

@@ -6,7 +6,8 @@ use super::{
     subscriptions,
 };
 use crate::{
-    domain::{BindingId, ConnectionId, Health, HealthState, Slug, SubscriptionState, Why},
+    dispatch::{self, Doing},
+    domain::{BindingId, ConnectionId, Health, HealthState, SinkId, SinkState, Slug, SubscriptionState, Why},
     ledger, metrics,
     reconcile::{Trouble, TroubleKind},
     store::{Consumer, Error, Log, Position, Status},
@@ -47,6 +48,15 @@ pub async fn refresh_gauges(app: &App) -> Result<(), Error> {
             .connection_status
             .get_or_create(&metrics::ConnectionStatus { status: state.word() })
             .set(gauge(count as u64));
+    }
+    for (id, kept) in &directory.sinks {
+        let (label, doing) = (metrics::SinkLabel { sink: id.to_string() }, app.dispatch.of(*id));
+        let lag = dispatch::lag(app, &kept.record).await?;
+        figures.sink_lag_events.get_or_create(&label).set(gauge(lag.events));
+        figures.sink_lag_seconds.get_or_create(&label).set(gauge(lag.age.as_secs()));
+        figures.sink_waiting.get_or_create(&label).set(gauge(doing.waiting as u64));
+        let up = kept.record.state == SinkState::Enabled && doing.unusable.is_none() && doing.open_until.is_none();
+        figures.sink_up.get_or_create(&label).set(i64::from(up));
     }
     completeness_gauges(app);
     figures.ready.set(i64::from(app.store.status() == Status::Ready));
@@ -119,6 +129,10 @@ pub enum Attention {
     SubscriptionsAre(ConnectionId, SubscriptionState, usize),
     /// So many subscriptions of a connection were made anew lately, because Azure restricted them or had switched them off.
     SubscriptionsHealed(ConnectionId, usize),
+    /// A sink takes no events, and why.
+    Sink(SinkId, String, SinkTrouble),
+    /// So many deliveries to a sink were given up.
+    SinkDead(SinkId, String, usize),
     /// So many facts of a binding are unexplained, or so many gaps are in it.
     Incomplete {
         /// Which.
@@ -143,6 +157,38 @@ pub enum Attention {
         /// What its last check found.
         health: Box<Health>,
     },
+}
+
+/// Why a sink takes no events.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SinkTrouble {
+    /// Its settings cannot be used.
+    Unusable(String),
+    /// It said that it wants no more.
+    Gone(String),
+    /// It fails.
+    Failing(String),
+}
+
+/// Sinks that take nothing, and those that have lost something.
+async fn sinks_attention(app: &App, all: &mut Vec<Attention>) -> Result<(), Error> {
+    for (id, kept) in &app.directory().sinks {
+        let (doing, name) = (app.dispatch.of(*id), || kept.record.name.clone());
+        let trouble = match (&kept.record.state, doing) {
+            (SinkState::Gone { said, .. }, _) => Some(SinkTrouble::Gone(said.clone())),
+            (_, Doing { unusable: Some(why), .. }) => Some(SinkTrouble::Unusable(why)),
+            (_, Doing { open_until: Some(_), failed, .. }) => {
+                Some(SinkTrouble::Failing(failed.map(|(_, said)| said).unwrap_or_default()))
+            }
+            _ => None,
+        };
+        all.extend(trouble.map(|trouble| Attention::Sink(*id, name(), trouble)));
+        let dead = app.store.dead(&dispatch::consumer(*id), Position(0), DEAD_COUNTED_MAX).await?;
+        if !dead.is_empty() {
+            all.push(Attention::SinkDead(*id, name(), dead.len()));
+        }
+    }
+    Ok(())
 }
 
 /// Connections that do not work, those first for which somebody has to do something.
@@ -201,6 +247,7 @@ pub async fn attention(app: &App) -> Result<Vec<Attention>, Error> {
         all.push(Attention::Backlog(backlog));
     }
     all.extend(ailing(&app.directory()));
+    sinks_attention(app, &mut all).await?;
     all.extend(incomplete(app));
     subscriptions_attention(app, &mut all);
     Ok(all)

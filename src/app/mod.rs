@@ -20,6 +20,7 @@ pub mod projects;
 pub mod replay;
 pub mod retention;
 pub mod rhythm;
+pub mod sinks;
 mod strangers;
 pub mod subscriptions;
 pub mod tokens;
@@ -35,6 +36,7 @@ use crate::{
     backfill::Backfills,
     clock::Clock,
     config::Settings,
+    dispatch::Board,
     ledger::Book,
     metrics::Metrics,
     reconcile::Upkeep,
@@ -69,6 +71,8 @@ pub mod kind {
     pub const LOOK: &str = "look";
     /// [`crate::domain::Gap`] by an id made of what is missing.
     pub const GAP: &str = "gap";
+    /// [`crate::domain::Sink`] by id.
+    pub const SINK: &str = "sink";
     /// [`rhythm::Rhythm`]s by subscription key, by connection and the first character of the keys.
     pub const RHYTHM: &str = "rhythm";
     /// [`crate::domain::Backfill`] by binding.
@@ -121,6 +125,8 @@ pub struct App {
     pub recover: Desk,
     /// When notifications last arrived.
     pub arrivals: Arrivals,
+    /// How the sinks are doing, and the way to tell their workers that something has changed.
+    pub dispatch: Board,
     /// What is known of the backfills.
     pub backfills: Backfills,
     /// What is remembered of the ledger.
@@ -171,6 +177,7 @@ impl App {
             upkeep: Upkeep::default(),
             recover: Desk::default(),
             arrivals: Arrivals::default(),
+            dispatch: Board::default(),
             backfills: Backfills::default(),
             ledger: Book::default(),
             order: order::Order::default(),

@@ -8,8 +8,10 @@ mod framing;
 mod health;
 mod id;
 mod notification;
+mod pattern;
 mod project;
 mod recovered;
+mod sink;
 mod stream;
 mod subscription;
 mod token;
@@ -21,10 +23,15 @@ pub use self::{
     connection::{Connection, Delivery, Header, HookGeneration, HookMode, Sealed, ServicePrincipal, SignatureCheck},
     framing::{join, split},
     health::{AzureScope, Grant, Health, HealthState, ScopeHealth},
-    id::{BindingId, ConnectionId, NotificationId, Slug, SlugError, TokenId},
+    id::{BindingId, ConnectionId, NotificationId, SinkId, Slug, SlugError, TokenId},
     notification::{Disposition, KeySource, Notification, QuarantineReason, UpdateReason, Verified},
+    pattern::TypePattern,
     project::{Environment, Project},
     recovered::Recovered,
+    sink::{
+        DevLake, FileLog, Mode, Nats, Sink, SinkFilter, SinkStart, SinkState, Sleuth, SleuthImpact, Target, Unwanted,
+        Webhook, secret,
+    },
     stream::{Gap, Stream, Watermark},
     subscription::{
         Action, AtAzure, Deed, Mishap, Spec, Subscription, SubscriptionKey, SubscriptionKeyError, SubscriptionState,

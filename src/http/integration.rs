@@ -2,7 +2,7 @@
 
 use super::{extract::Call, problem::Problem, reply::json};
 use crate::{
-    app::attention::{Attention, attention},
+    app::attention::{Attention, SinkTrouble, attention},
     domain::{ConnectionId, HealthState},
 };
 use jiff::Timestamp;
@@ -31,6 +31,10 @@ pub enum AttentionKind {
     SubscriptionsNotDelivering,
     /// Subscriptions were made anew lately, after Azure DevOps had restricted or switched them off.
     SubscriptionsHealed,
+    /// A sink takes no events.
+    SinkNotTaking,
+    /// Deliveries to a sink were given up.
+    DeliveriesDead,
     /// Something that must have happened is no event, and nobody tells it.
     EventsMissing,
     /// A binding was not compared with Azure's records for two hours.
@@ -134,6 +138,32 @@ impl From<Attention> for AttentionView {
                 Some(&format!("/v1/subscriptions?connection={connection}")),
             )
             .ask_the_doctor(connection),
+            Attention::Sink(id, name, trouble) => Self {
+                remedy: match trouble {
+                    SinkTrouble::Unusable(_) => Some("Correct its settings with PATCH.".to_owned()),
+                    SinkTrouble::Gone(_) => {
+                        Some("Resume it when its receiver wants events again, or delete it.".to_owned())
+                    }
+                    SinkTrouble::Failing(_) => None,
+                },
+                ..plain(
+                    AttentionKind::SinkNotTaking,
+                    match trouble {
+                        SinkTrouble::Unusable(why) => format!("{name} cannot be opened: {why}"),
+                        SinkTrouble::Gone(said) => format!("{name} wants no more events: {said}"),
+                        SinkTrouble::Failing(said) => format!("{name} fails and is tried now and then: {said}"),
+                    },
+                    Some(&format!("/v1/sinks/{id}")),
+                )
+            },
+            Attention::SinkDead(id, name, count) => Self {
+                remedy: Some(format!("Mend the cause and replay them: POST /v1/sinks/{id}/replay with dead: true.")),
+                ..plain(
+                    AttentionKind::DeliveriesDead,
+                    format!("{count} deliveries to {name} were given up"),
+                    Some(&format!("/v1/sinks/{id}/deliveries?state=dead")),
+                )
+            },
             Attention::Incomplete { binding, project, until, unexplained, gaps } => plain(
                 AttentionKind::EventsMissing,
                 format!(

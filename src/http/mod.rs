@@ -34,6 +34,7 @@ pub mod reconcile_views;
 pub mod replay;
 pub mod reply;
 pub mod routes;
+pub mod sinks;
 pub mod stream;
 pub mod subscription_views;
 pub mod subscription_words;

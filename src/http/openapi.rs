@@ -1,7 +1,7 @@
 //! The OpenAPI document: what the rows give, and what all of them share.
 
 use super::{
-    auth::Access, backfill, bindings, connections, links, problem::ProblemBody, projects, replay, routes, tokens,
+    auth::Access, backfill, bindings, connections, links, problem::ProblemBody, projects, replay, routes, sinks, tokens,
 };
 use serde_json::{Map, Value, json};
 use std::sync::LazyLock;
@@ -47,6 +47,10 @@ fn document() -> Value {
         ("BindingChangeBody", bindings::change_schema()),
         ("BackfillBody", backfill::schema()),
         ("NewTokenBody", tokens::schema()),
+        ("NewSinkBody", sinks::new_schema()),
+        ("SinkChangeBody", sinks::change_schema()),
+        ("SinkTestBody", sinks::test_schema()),
+        ("SinkReplayBody", sinks::replay_schema()),
         ("ReplayBody", replay::schema()),
     ] {
         components["schemas"][name] = schema;
@@ -241,6 +245,7 @@ list only. A cursor whose successors have passed their retention answers 410.";
 const TAGS: &[(&str, &str)] = &[
     ("hooks", "Where Azure DevOps delivers."),
     ("events", "What was received, in a standard form."),
+    ("sinks", "Where events are pushed, and what became of each there."),
     ("notifications", "What was received, as it came, and what became of it."),
     ("integration", "Azure DevOps as a whole."),
     ("connections", "Organizations and collections of Azure DevOps."),

@@ -7,7 +7,7 @@ use super::{
     extract::{Call, Segment, call},
     health, hooks, integration, notifications,
     problem::{Kind, Problem},
-    projects, replay, stream, subscriptions, tokens,
+    projects, replay, sinks, stream, subscriptions, tokens,
 };
 use std::{convert::Infallible, sync::Arc};
 use utoipa::OpenApi;
@@ -123,6 +123,19 @@ routes! {
     get    Read   "v1" / "events"                                         => events::list;
     get    Read   "v1" / "events" / "stream"                              => stream::follow;
     get    Read   "v1" / "events" / Segment                               => events::show;
+    get    Read   "v1" / "events" / Segment / "deliveries"                => sinks::of_event;
+
+    get    Read   "v1" / "sinks"                                          => sinks::list;
+    post   Admin  "v1" / "sinks"                                          => sinks::create;
+    get    Read   "v1" / "sinks" / Segment                                => sinks::show;
+    patch  Admin  "v1" / "sinks" / Segment                                => sinks::edit;
+    delete Admin  "v1" / "sinks" / Segment                                => sinks::remove;
+    post   Admin  "v1" / "sinks" / Segment / "pause"                      => sinks::pause;
+    post   Admin  "v1" / "sinks" / Segment / "resume"                     => sinks::resume;
+    post   Admin  "v1" / "sinks" / Segment / "rotate-secret"              => sinks::rotate;
+    post   Admin  "v1" / "sinks" / Segment / "test"                       => sinks::test;
+    post   Admin  "v1" / "sinks" / Segment / "replay"                     => sinks::replay;
+    get    Read   "v1" / "sinks" / Segment / "deliveries"                 => sinks::list_deliveries;
 
     get    Read   "v1" / "completeness"                                   => completeness::show;
 

@@ -8,7 +8,9 @@
 mod azure;
 mod backfill;
 mod client;
+mod dispatch;
 mod doctor;
+mod engines;
 mod harness;
 mod http;
 mod ledger;
