@@ -1,5 +1,7 @@
 //! The command line: one word a command, every setting a flag. Standard output is what was asked for; the rest is log.
 
+mod audit;
+mod backfill;
 mod check;
 mod doctor;
 mod remote;
@@ -55,6 +57,12 @@ enum Command {
     Openapi,
     /// Check settings, data directory and keys; of a running gateway, whether it is ready
     Check,
+    /// Whether anything is missing: how complete a running gateway's events are, hour by hour, and whether its ledger is as
+    /// it was written; exit code 0 when all is complete and intact, 1 when not, 2 for bad input
+    Audit(audit::Arguments),
+    /// Fill a binding with what happened before it was there, or in a stretch of time; without --from and --to one that was
+    /// cancelled or failed goes on where it was
+    Backfill(backfill::Arguments),
     /// Find out what is wrong between Azure DevOps and a running gateway, and the one thing to do
     ///
     /// Walks from the public URL over Azure DevOps to the events, and has a test notification sent. Exit code 0: nothing is
@@ -119,6 +127,8 @@ fn start(cli: Cli, command: &clap::Command) -> Result<(), Failure> {
             Command::Demo { once } => demo::run(once).await.map_err(Failure::new),
             Command::Simulate(arguments) => simulate::run(arguments, &options).await,
             Command::Check => check::run(&options, &environment).await,
+            Command::Audit(arguments) => audit::run(&arguments, &options, &environment).await,
+            Command::Backfill(arguments) => backfill::run(&arguments, &options, &environment).await,
             Command::Doctor(arguments) => doctor::run(&arguments, &options, &environment).await,
             Command::Replay(arguments) => replay::run(&arguments, &options, &environment).await,
             Command::Compact => compact(&options),

@@ -19,7 +19,8 @@ use zeroize::Zeroizing;
 pub const FILE_NAME: &str = "hookwell.toml";
 /// The variables that hold secrets, and those that only the tests read.
 const SECRET_VARIABLES: [&str; 3] = ["HOOKWELL_ADMIN_TOKEN", "HOOKWELL_MASTER_KEY", "HOOKWELL_TOKEN"];
-const TEST_VARIABLES: [&str; 5] = [
+const TEST_VARIABLES: [&str; 6] = [
+    "HOOKWELL_BACKFILL_BUILDS",
     "HOOKWELL_CORPUS",
     "HOOKWELL_CRASH_ROUNDS",
     "HOOKWELL_POWER_CUT_ROUNDS",
@@ -72,6 +73,12 @@ pub struct Options {
     /// How long the hook password before a rotation is still accepted, in hours [default: 168]
     #[arg(long, env = "HOOKWELL_HOOK_OVERLAP_HOURS", global = true)]
     pub hook_overlap_hours: Option<u32>,
+    /// How long one request to a sink may take, in seconds [default: 30]
+    #[arg(long, env = "HOOKWELL_SINK_TIMEOUT_SECONDS", global = true)]
+    pub sink_timeout_seconds: Option<u32>,
+    /// The only directory that sinks of kind file may write to [default: none, and there are no such sinks]
+    #[arg(long, env = "HOOKWELL_SINK_DIR", global = true)]
+    pub sink_dir: Option<PathBuf>,
     /// Connections open at once; more wait [default: 4096]
     #[arg(long, env = "HOOKWELL_CONNECTIONS_MAX", global = true)]
     pub connections_max: Option<usize>,
@@ -163,6 +170,10 @@ pub struct Settings {
     pub order_wait: Duration,
     /// How long the previous hook password and signature secret are accepted after a rotation.
     pub hook_overlap: Duration,
+    /// How long one request to a sink may take.
+    pub sink_timeout: Duration,
+    /// The only directory that sinks of kind file may write to.
+    pub sink_dir: Option<PathBuf>,
     /// Work item states that close a ticket.
     pub completed_states: Vec<String>,
 }
@@ -177,6 +188,8 @@ impl Default for Settings {
             backfill: DAY * 30,
             order_wait: Duration::from_mins(15),
             hook_overlap: DAY * 7,
+            sink_timeout: Duration::from_secs(30),
+            sink_dir: None,
             completed_states: ["Closed", "Done", "Completed", "Removed"].map(str::to_owned).to_vec(),
         }
     }
@@ -217,7 +230,7 @@ impl Options {
         }
         over! {
             listen, data_dir, public_url, tls_cert, tls_key, master_key_file, retention_days, ledger_days, backfill_days, order_wait_minutes, body_bytes_max,
-            hook_overlap_hours, connections_max, header_timeout_seconds, store_cache_bytes, store_queue_entries_max,
+            hook_overlap_hours, sink_timeout_seconds, sink_dir, connections_max, header_timeout_seconds, store_cache_bytes, store_queue_entries_max,
             store_free_bytes_min, completed_states, log_format, log,
         }
     }
@@ -241,6 +254,7 @@ impl Options {
         let backfill = bounded("backfill_days", self.backfill_days, 0, 3_650)?;
         let order = bounded("order_wait_minutes", self.order_wait_minutes, 0, 60 * 24)?;
         let hours = bounded("hook_overlap_hours", self.hook_overlap_hours, 0, 24 * 365)?;
+        let timeout = bounded("sink_timeout_seconds", self.sink_timeout_seconds, 1, 60)?;
         let body = bounded("body_bytes_max", self.body_bytes_max, 1_024, BODY_BYTES_MAX_MAX)?;
         Ok(Settings {
             public_url,
@@ -250,6 +264,8 @@ impl Options {
             backfill: backfill.map_or(defaults.backfill, |days| DAY * days),
             order_wait: order.map_or(defaults.order_wait, |minutes| Duration::from_mins(minutes.into())),
             hook_overlap: hours.map_or(defaults.hook_overlap, |hours| HOUR * hours),
+            sink_timeout: timeout.map_or(defaults.sink_timeout, |seconds| Duration::from_secs(seconds.into())),
+            sink_dir: self.sink_dir.clone(),
             completed_states: self.completed_states.clone().unwrap_or(defaults.completed_states),
         })
     }

@@ -3,9 +3,10 @@
 use crate::{
     app::{App, StartError, checks, first_token, retention},
     azure::client::{Dialer, use_ring},
+    backfill,
     clock::{Clock, SystemClock},
     config::{Environment, Options},
-    reconcile, recover,
+    dispatch, reconcile, recover,
     secrets::{KeyError, Keys},
     serve::{self, Certificates, TlsError},
     store::{self, OpenError, Store, sled::SledStore},
@@ -97,9 +98,11 @@ impl Gateway {
     pub async fn run(self, stop: impl Future<Output = ()>) {
         let mut workers = JoinSet::new();
         workers.spawn(step::run(Arc::clone(&self.app)));
+        workers.spawn(dispatch::run(Arc::clone(&self.app)));
         workers.spawn(retention::run(Arc::clone(&self.app)));
         workers.spawn(reconcile::worker::run(Arc::clone(&self.app)));
         workers.spawn(recover::worker::run(Arc::clone(&self.app)));
+        workers.spawn(backfill::worker::run(Arc::clone(&self.app)));
         workers.spawn(checks::watch::run(Arc::clone(&self.app)));
         workers.spawn(recover::breaks::run(Arc::clone(&self.app)));
         workers.spawn(recover::quiet::run(Arc::clone(&self.app)));

@@ -12,13 +12,17 @@ pub mod event;
 pub mod config;
 pub mod metrics;
 pub mod secrets;
+pub mod sink;
 pub mod store;
 pub mod translate;
 
 // What the program does.
 pub mod app;
+pub mod backfill;
+pub mod dispatch;
 pub mod doctor;
 pub mod intake;
+pub mod ledger;
 pub mod reconcile;
 pub mod recover;
 

@@ -1,6 +1,6 @@
 //! Every metric, in one list. Names follow Prometheus: base units, `_total` for counters (added by the encoder).
 
-use crate::domain::Recovered;
+use crate::domain::{Recovered, SinkId};
 use prometheus_client::{
     encoding::{EncodeLabelSet, text::encode},
     metrics::{counter::Counter, family::Family, gauge::Gauge},
@@ -42,6 +42,31 @@ pub struct State {
 pub struct ConnectionStatus {
     /// `unchecked`, `enabled`, `needs_attention` or `unreachable`.
     pub status: &'static str,
+}
+
+/// Deliveries to a sink, by what came of them.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct Delivery {
+    /// The sink's id.
+    pub sink: String,
+    /// `delivered`, `retried`, `dead`, `expired` or `filtered`.
+    pub outcome: &'static str,
+}
+
+/// A sink.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct SinkLabel {
+    /// Its id.
+    pub sink: String,
+}
+
+/// A binding.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct OfBinding {
+    /// Its id.
+    pub binding: String,
+    /// The slug of its project.
+    pub project: String,
 }
 
 /// How a notification came back that no hook delivered.
@@ -86,12 +111,28 @@ pub struct Metrics {
     pub recovery_calls: Counter,
     /// Subscriptions by state.
     pub subscriptions: Family<State, Gauge>,
+    /// Deliveries to sinks by what came of them.
+    pub deliveries: Family<Delivery, Counter>,
+    /// Events that a sink has not come to, and those that wait.
+    pub sink_lag_events: Family<SinkLabel, Gauge>,
+    /// How long ago the oldest of them was recorded.
+    pub sink_lag_seconds: Family<SinkLabel, Gauge>,
+    /// Events of a sink that wait to be tried again.
+    pub sink_waiting: Family<SinkLabel, Gauge>,
+    /// 1 while a sink takes what it is sent; 0 while it is paused, gone, unusable or left alone because it fails.
+    pub sink_up: Family<SinkLabel, Gauge>,
     /// Notifications accepted but not yet translated.
     pub backlog: Gauge,
     /// Connections to us that are open.
     pub connections: Gauge,
     /// Connections to Azure DevOps by status.
     pub connection_status: Family<ConnectionStatus, Gauge>,
+    /// Up to when each binding is complete, in seconds since 1970; none before it was first compared.
+    pub complete_until: Family<OfBinding, Gauge>,
+    /// Facts of each binding that are unexplained.
+    pub unexplained: Family<OfBinding, Gauge>,
+    /// Gaps that nobody could fill.
+    pub gaps: Gauge,
     /// 1 while notifications can be stored.
     pub ready: Gauge,
     /// Bytes of the store on disk.
@@ -135,10 +176,26 @@ impl Default for Metrics {
             metric!("recovery_failures", "Looks at Azure's records or history that failed, by kind");
         let recovery_calls: Counter = metric!("recovery_calls", "Calls to Azure DevOps for recovery");
         let subscriptions: Family<State, Gauge> = metric!("subscriptions", "Subscriptions by state");
+        let deliveries: Family<Delivery, Counter> = metric!("deliveries", "Deliveries to sinks by what came of them");
+        let sink_lag_events: Family<SinkLabel, Gauge> =
+            metric!("sink_lag_events", "Events that a sink has not come to, and those that wait");
+        let sink_lag_seconds: Family<SinkLabel, Gauge> =
+            metric!("sink_lag", "How long ago the oldest event that a sink lacks was recorded", Unit::Seconds);
+        let sink_waiting: Family<SinkLabel, Gauge> =
+            metric!("sink_waiting", "Events of a sink that wait to be tried again");
+        let sink_up: Family<SinkLabel, Gauge> = metric!("sink_up", "1 while a sink takes what it is sent");
         let backlog: Gauge = metric!("translate_backlog", "Notifications accepted but not yet translated");
         let connections: Gauge = metric!("http_connections", "Connections that are open");
         let connection_status: Family<ConnectionStatus, Gauge> =
             metric!("connections", "Connections to Azure DevOps by status");
+        let complete_until: Family<OfBinding, Gauge> = metric!(
+            "complete_until",
+            "Up to when everything that is known to have happened is an event, since 1970",
+            Unit::Seconds
+        );
+        let unexplained: Family<OfBinding, Gauge> =
+            metric!("unexplained_facts", "Facts that Azure's records tell and that are no event");
+        let gaps: Gauge = metric!("gaps", "What must have happened and nobody tells");
         let ready: Gauge = metric!("ready", "1 while notifications can be stored");
         let store_bytes: Gauge = metric!("store_size", "Size of the store on disk", Unit::Bytes);
         let store_queued: Gauge = metric!("store_queued", "Appends waiting for the writer");
@@ -157,9 +214,17 @@ impl Default for Metrics {
             recovery_failures,
             recovery_calls,
             subscriptions,
+            deliveries,
+            sink_lag_events,
+            sink_lag_seconds,
+            sink_waiting,
+            sink_up,
             backlog,
             connections,
             connection_status,
+            complete_until,
+            unexplained,
+            gaps,
             ready,
             store_bytes,
             store_queued,
@@ -172,6 +237,24 @@ impl Metrics {
     /// One more delivery with this outcome.
     pub fn notification(&self, outcome: &'static str) {
         self.notifications.get_or_create(&Outcome { outcome }).inc();
+    }
+
+    /// So many more deliveries to a sink with this outcome.
+    pub fn delivered(&self, sink: SinkId, outcome: &'static str, count: u64) {
+        if count > 0 {
+            self.deliveries.get_or_create(&Delivery { sink: sink.to_string(), outcome }).inc_by(count);
+        }
+    }
+
+    /// The sink was removed.
+    pub fn forget_sink(&self, sink: SinkId) {
+        let label = SinkLabel { sink: sink.to_string() };
+        for outcome in ["delivered", "retried", "dead", "expired", "filtered"] {
+            self.deliveries.remove(&Delivery { sink: label.sink.clone(), outcome });
+        }
+        for family in [&self.sink_lag_events, &self.sink_lag_seconds, &self.sink_waiting, &self.sink_up] {
+            family.remove(&label);
+        }
     }
 
     /// So many more came back in this way.

@@ -6,11 +6,13 @@ use super::{
     subscriptions,
 };
 use crate::{
-    domain::{ConnectionId, Health, HealthState, SubscriptionState, Why},
-    metrics,
+    dispatch::{self, Doing},
+    domain::{BindingId, ConnectionId, Health, HealthState, SinkId, SinkState, Slug, SubscriptionState, Why},
+    ledger, metrics,
     reconcile::{Trouble, TroubleKind},
     store::{Consumer, Error, Log, Position, Status},
 };
+use jiff::Timestamp;
 use std::{
     collections::{BTreeMap, BTreeSet},
     time::Duration,
@@ -47,9 +49,36 @@ pub async fn refresh_gauges(app: &App) -> Result<(), Error> {
             .get_or_create(&metrics::ConnectionStatus { status: state.word() })
             .set(gauge(count as u64));
     }
+    for (id, kept) in &directory.sinks {
+        let (label, doing) = (metrics::SinkLabel { sink: id.to_string() }, app.dispatch.of(*id));
+        let lag = dispatch::lag(app, &kept.record).await?;
+        figures.sink_lag_events.get_or_create(&label).set(gauge(lag.events));
+        figures.sink_lag_seconds.get_or_create(&label).set(gauge(lag.age.as_secs()));
+        figures.sink_waiting.get_or_create(&label).set(gauge(doing.waiting as u64));
+        let up = kept.record.state == SinkState::Enabled && doing.unusable.is_none() && doing.open_until.is_none();
+        figures.sink_up.get_or_create(&label).set(i64::from(up));
+    }
+    completeness_gauges(app);
     figures.ready.set(i64::from(app.store.status() == Status::Ready));
     figures.backlog.set(gauge(backlog(app).await?));
     Ok(())
+}
+
+/// How complete each binding is. Those of removed bindings go: a number that stands still would be taken for one.
+fn completeness_gauges(app: &App) {
+    let (figures, directory, gaps) = (&app.metrics, app.directory(), ledger::gaps(app));
+    figures.gaps.set(i64::try_from(gaps.len()).unwrap_or(i64::MAX));
+    figures.complete_until.clear();
+    figures.unexplained.clear();
+    for binding in directory.bindings.values().map(|kept| &kept.record) {
+        let of = metrics::OfBinding { binding: binding.id.to_string(), project: binding.project.to_string() };
+        let reach = ledger::reach(app, binding, &gaps);
+        let unexplained = i64::try_from(reach.unexplained).unwrap_or(i64::MAX);
+        figures.unexplained.get_or_create(&of).set(unexplained);
+        if let Some(until) = reach.until {
+            figures.complete_until.get_or_create(&of).set(until.as_second());
+        }
+    }
 }
 
 /// Notifications accepted but not yet translated.
@@ -67,6 +96,8 @@ const DEAD_COUNTED_MAX: usize = 1_000;
 const BACKLOG_NOTABLE: u64 = 10_000;
 /// Most connections that are named; a gateway with more broken ones has one cause for all.
 const CONNECTIONS_SHOWN_MAX: usize = 50;
+/// Most things that are said about bindings; a gateway with more has one cause for all.
+const BINDINGS_SHOWN_MAX: usize = 30;
 
 /// Most things that are said at once.
 const ATTENTION_MAX: usize = 100;
@@ -98,6 +129,25 @@ pub enum Attention {
     SubscriptionsAre(ConnectionId, SubscriptionState, usize),
     /// So many subscriptions of a connection were made anew lately, because Azure restricted them or had switched them off.
     SubscriptionsHealed(ConnectionId, usize),
+    /// A sink takes no events, and why.
+    Sink(SinkId, String, SinkTrouble),
+    /// So many deliveries to a sink were given up.
+    SinkDead(SinkId, String, usize),
+    /// So many facts of a binding are unexplained, or so many gaps are in it.
+    Incomplete {
+        /// Which.
+        binding: BindingId,
+        /// Its project.
+        project: Slug,
+        /// Up to when it is complete.
+        until: Option<Timestamp>,
+        /// Facts that Azure's records tell.
+        unexplained: u64,
+        /// What must have happened and nobody tells.
+        gaps: usize,
+    },
+    /// A binding was not compared with Azure's records lately: last up to then, or never.
+    Late(BindingId, Slug, Option<Timestamp>),
     /// A connection does not work.
     Connection {
         /// Which.
@@ -107,6 +157,38 @@ pub enum Attention {
         /// What its last check found.
         health: Box<Health>,
     },
+}
+
+/// Why a sink takes no events.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SinkTrouble {
+    /// Its settings cannot be used.
+    Unusable(String),
+    /// It said that it wants no more.
+    Gone(String),
+    /// It fails.
+    Failing(String),
+}
+
+/// Sinks that take nothing, and those that have lost something.
+async fn sinks_attention(app: &App, all: &mut Vec<Attention>) -> Result<(), Error> {
+    for (id, kept) in &app.directory().sinks {
+        let (doing, name) = (app.dispatch.of(*id), || kept.record.name.clone());
+        let trouble = match (&kept.record.state, doing) {
+            (SinkState::Gone { said, .. }, _) => Some(SinkTrouble::Gone(said.clone())),
+            (_, Doing { unusable: Some(why), .. }) => Some(SinkTrouble::Unusable(why)),
+            (_, Doing { open_until: Some(_), failed, .. }) => {
+                Some(SinkTrouble::Failing(failed.map(|(_, said)| said).unwrap_or_default()))
+            }
+            _ => None,
+        };
+        all.extend(trouble.map(|trouble| Attention::Sink(*id, name(), trouble)));
+        let dead = app.store.dead(&dispatch::consumer(*id), Position(0), DEAD_COUNTED_MAX).await?;
+        if !dead.is_empty() {
+            all.push(Attention::SinkDead(*id, name(), dead.len()));
+        }
+    }
+    Ok(())
 }
 
 /// Connections that do not work, those first for which somebody has to do something.
@@ -119,6 +201,26 @@ fn ailing(directory: &Directory) -> Vec<Attention> {
         })
     };
     of(HealthState::NeedsAttention).chain(of(HealthState::Unreachable)).take(CONNECTIONS_SHOWN_MAX).collect()
+}
+
+/// Bindings in which something is missing, and those of which it is not known.
+fn incomplete(app: &App) -> Vec<Attention> {
+    let (directory, gaps) = (app.directory(), ledger::gaps(app));
+    let mut all = Vec::new();
+    for binding in directory.bindings.values().map(|kept| &kept.record) {
+        let ledger::Reach { until, compared_until, unexplained, gaps, .. } = ledger::reach(app, binding, &gaps);
+        let project = || binding.project.clone();
+        if unexplained > 0 || gaps > 0 {
+            all.push(Attention::Incomplete { binding: binding.id, project: project(), until, unexplained, gaps });
+        }
+        if ledger::is_late(app, compared_until, binding.created_at) {
+            all.push(Attention::Late(binding.id, project(), compared_until));
+        }
+        if all.len() >= BINDINGS_SHOWN_MAX {
+            break;
+        }
+    }
+    all
 }
 
 /// Everything that wants attention now.
@@ -145,6 +247,8 @@ pub async fn attention(app: &App) -> Result<Vec<Attention>, Error> {
         all.push(Attention::Backlog(backlog));
     }
     all.extend(ailing(&app.directory()));
+    sinks_attention(app, &mut all).await?;
+    all.extend(incomplete(app));
     subscriptions_attention(app, &mut all);
     Ok(all)
 }

@@ -7,6 +7,7 @@ use super::{
     kind,
 };
 use crate::{
+    backfill,
     domain::{Binding, BindingId, ConnectionId, Meaning, Role, Selection, Slug},
     store::{Change, Expected},
 };
@@ -44,8 +45,10 @@ pub async fn create(
         Binding { id: BindingId::random(), project, connection, name, selection, created_at: now, updated_at: now };
     check(&directory, &record)?;
     let mut changes = vec![put(kind::BINDING, &record.id, Expected::Absent, &record)];
+    changes.extend(backfill::control::first(app, &record));
     changes.extend(also(&record));
     let versions = app.change(changes).await?;
+    app.backfills.changed();
     Ok(Kept { version: versions[0], record })
 }
 
@@ -55,10 +58,16 @@ pub async fn edit(app: &App, id: BindingId, version: u64, new: NewBinding) -> Re
     let directory = app.directory();
     let there = find(&directory, id)?;
     let NewBinding { name, connection, selection } = new;
-    let record = Binding { name, connection, selection, updated_at: app.clock.now(), ..there.record };
+    let record = Binding { name, connection, selection, updated_at: app.clock.now(), ..there.record.clone() };
     check(&directory, &record)?;
     // The version that the caller built upon: what was changed since must not be undone.
-    let versions = app.change(vec![put(kind::BINDING, &id, Expected::Version(version), &record)]).await?;
+    let mut changes = vec![put(kind::BINDING, &id, Expected::Version(version), &record)];
+    if (record.connection, &record.selection) != (there.record.connection, &there.record.selection) {
+        // What it selects now has a past of its own.
+        changes.extend(backfill::control::first(app, &record));
+    }
+    let versions = app.change(changes).await?;
+    app.backfills.changed();
     Ok(Kept { version: versions[0], record })
 }
 

@@ -82,6 +82,7 @@ impl App {
     /// Commits; a conflict means that somebody was faster between our reading and our writing.
     pub(super) async fn change(&self, changes: Vec<Change>) -> Result<Vec<u64>, Refusal> {
         let wakes = changes.iter().any(|change| [kind::CONNECTION, kind::BINDING].contains(&change.kind));
+        let sinks = changes.iter().any(|change| change.kind == kind::SINK);
         let versions = self.store.commit(changes).await.map_err(|e| match e {
             Error::Conflict => Refusal::Changed,
             other => Refusal::Store(other),
@@ -89,6 +90,9 @@ impl App {
         if wakes {
             self.reconcile.notify_one();
             self.recover.wake();
+        }
+        if sinks {
+            self.dispatch.changed();
         }
         Ok(versions)
     }

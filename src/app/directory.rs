@@ -3,8 +3,8 @@
 use super::kind;
 use crate::{
     domain::{
-        Binding, BindingId, Connection, ConnectionId, Health, Meaning, Project, Selection, Slug, Subscription, Token,
-        TokenId,
+        Binding, BindingId, Connection, ConnectionId, Health, Meaning, Project, Selection, Sink, SinkId, Slug,
+        Subscription, Token, TokenId,
     },
     store::{Store, Versioned},
 };
@@ -35,6 +35,8 @@ pub struct Directory {
     pub bindings: BTreeMap<BindingId, Kept<Binding>>,
     /// Tokens by id.
     pub tokens: BTreeMap<TokenId, Kept<Token>>,
+    /// Sinks by id.
+    pub sinks: BTreeMap<SinkId, Kept<Sink>>,
     /// Subscriptions by their registry id, which begins with the connection's.
     subscriptions: BTreeMap<String, Arc<Kept<Subscription>>>,
     /// What the names in bindings mean.
@@ -74,6 +76,7 @@ impl Directory {
             health: records(store, kind::HEALTH, |h: &Health| h.connection),
             projects: records(store, kind::PROJECT, |p: &Project| p.slug.clone()),
             bindings,
+            sinks: records(store, kind::SINK, |s: &Sink| s.id),
             tokens: records(store, kind::TOKEN, |t: &Token| t.id),
             subscriptions: subscriptions(store, &before.subscriptions),
             meanings,

@@ -2,10 +2,11 @@
 
 use super::App;
 use crate::{
-    domain::{ConnectionId, Slug},
+    domain::{ConnectionId, Slug, TypePattern},
     event::{Event, Header},
     store::{Error, Log, PAGE_RECORDS_MAX, PageLimit, Position},
 };
+use jiff::Timestamp;
 use std::time::Duration;
 
 /// Most records that one request looks at: a filter that matches nothing must not read the whole log in one go.
@@ -14,34 +15,6 @@ pub const SCANNED_RECORDS_MAX: usize = 10_000;
 const READ_BYTES_MAX: usize = 4 << 20;
 /// Bytes of events on one page; the event that reaches it is the last.
 const PAGE_BYTES_MAX: usize = 8 << 20;
-
-/// One of the `type` filter's patterns.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TypePattern(String);
-
-impl TypePattern {
-    /// From a type, with or without its version, or the beginning of one followed by `*`.
-    pub fn new(text: &str) -> Self {
-        Self(text.to_owned())
-    }
-
-    fn matches(&self, kind: &str) -> bool {
-        match self.0.strip_suffix('*') {
-            Some(prefix) => kind.starts_with(prefix),
-            None => kind == self.0 || without_version(kind) == self.0,
-        }
-    }
-}
-
-/// `dev.cdevents.change.merged.0.3.0` without its version; a type that has none as it is.
-fn without_version(kind: &str) -> &str {
-    let mut parts = kind.rsplitn(4, '.');
-    let is_version = parts.by_ref().take(3).all(|part| part.starts_with(|first: char| first.is_ascii_digit()));
-    match parts.next() {
-        Some(rest) if is_version => rest,
-        _ => kind,
-    }
-}
 
 /// Which events are wanted; everything that is set must hold.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -143,24 +116,18 @@ pub async fn page_or_wait(
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_type_matches_with_and_without_its_version_and_by_its_beginning() {
-        for (pattern, kind, matches) in [
-            ("dev.cdevents.change.merged.0.3.0", "dev.cdevents.change.merged.0.3.0", true),
-            ("dev.cdevents.change.merged", "dev.cdevents.change.merged.0.3.0", true),
-            ("dev.cdevents.change.merged", "dev.cdevents.change.merged.0.3.0-draft", true),
-            ("dev.cdevents.change.merged.0", "dev.cdevents.change.merged.0.3.0", false),
-            ("dev.cdevents.change", "dev.cdevents.change.merged.0.3.0", false),
-            ("dev.cdevents.change.*", "dev.cdevents.change.merged.0.3.0", true),
-            ("dev.cdevents.*", "dev.cdeventsx.azuredevops-tag.created.0.1.0", false),
-            ("*", "anything", true),
-            ("anything", "anything", true),
-        ] {
-            assert_eq!(TypePattern::new(pattern).matches(kind), matches, "{pattern} {kind}");
+/// The place before the first event that was recorded at this time or later. Times grow with places but for a clock that
+/// was set back, and then the place is near.
+pub async fn before(app: &App, time: Timestamp) -> Result<Position, Error> {
+    let (mut low, mut high) = (app.store.trimmed(Log::Events).0, app.store.tail(Log::Events).borrow().0);
+    let one = PageLimit { records_max: 1, body_bytes_max: 1 };
+    while low < high {
+        let middle = low + (high - low) / 2;
+        let record = app.store.read(Log::Events, Position(middle), one).await?;
+        match record.first() {
+            Some(record) if record.time < time => low = record.position.0,
+            _ => high = middle,
         }
     }
+    Ok(Position(low))
 }

@@ -20,6 +20,7 @@ pub mod projects;
 pub mod replay;
 pub mod retention;
 pub mod rhythm;
+pub mod sinks;
 mod strangers;
 pub mod subscriptions;
 pub mod tokens;
@@ -32,8 +33,11 @@ pub use self::{
 
 use crate::{
     azure::client::Dial,
+    backfill::Backfills,
     clock::Clock,
     config::Settings,
+    dispatch::Board,
+    ledger::Book,
     metrics::Metrics,
     reconcile::Upkeep,
     recover::Desk,
@@ -67,8 +71,16 @@ pub mod kind {
     pub const LOOK: &str = "look";
     /// [`crate::domain::Gap`] by an id made of what is missing.
     pub const GAP: &str = "gap";
+    /// [`crate::domain::Sink`] by id.
+    pub const SINK: &str = "sink";
     /// [`rhythm::Rhythm`]s by subscription key, by connection and the first character of the keys.
     pub const RHYTHM: &str = "rhythm";
+    /// [`crate::domain::Backfill`] by binding.
+    pub const BACKFILL: &str = "backfill";
+    /// The ledger's newest entry.
+    pub const LEDGER: &str = "ledger";
+    /// Hours of the ledger with something unexplained, by binding and stream.
+    pub const UNEXPLAINED: &str = "unexplained";
     /// Replies kept for a repeated `Idempotency-Key`.
     pub const IDEMPOTENCY: &str = "idempotency";
 }
@@ -113,6 +125,12 @@ pub struct App {
     pub recover: Desk,
     /// When notifications last arrived.
     pub arrivals: Arrivals,
+    /// How the sinks are doing, and the way to tell their workers that something has changed.
+    pub dispatch: Board,
+    /// What is known of the backfills.
+    pub backfills: Backfills,
+    /// What is remembered of the ledger.
+    pub ledger: Book,
     /// What is remembered so that events are appended in order.
     pub order: order::Order,
     /// What is missing before something that is here.
@@ -159,6 +177,9 @@ impl App {
             upkeep: Upkeep::default(),
             recover: Desk::default(),
             arrivals: Arrivals::default(),
+            dispatch: Board::default(),
+            backfills: Backfills::default(),
+            ledger: Book::default(),
             order: order::Order::default(),
             breaks: breaks::Breaks::default(),
             numbers: numbers::Numbers::default(),

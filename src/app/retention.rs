@@ -7,6 +7,9 @@ use std::{sync::Arc, time::Duration};
 /// How often the logs are trimmed.
 const PERIOD: Duration = Duration::from_mins(10);
 
+/// How long the attempts to deliver are kept: as long as Azure DevOps keeps its own history of hooks.
+pub const DELIVERIES_KEPT_FOR: Duration = Duration::from_hours(7 * 24);
+
 /// Removes everything older than its retention from all logs; answers how many records went.
 ///
 /// # Errors
@@ -17,6 +20,7 @@ pub async fn trim(app: &App) -> Result<u64, Error> {
         let kept = match log {
             Log::Notifications | Log::Events => app.settings.retention,
             Log::Ledger => app.settings.ledger_retention,
+            Log::Deliveries => DELIVERIES_KEPT_FOR,
         };
         let before = app.clock.now().checked_sub(kept).unwrap_or(jiff::Timestamp::MIN);
         loop {

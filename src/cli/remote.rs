@@ -6,7 +6,7 @@ use crate::{
     gateway::loopback_client,
 };
 use clap::Args;
-use http::Method;
+use http::{Method, StatusCode};
 use serde_json::Value;
 use std::{net::IpAddr, time::Duration};
 use url::Url;
@@ -48,6 +48,17 @@ impl Remote {
 
     /// One request; its JSON, or its problem as a failure. `path` begins with a slash and may have a query.
     pub(super) async fn ask(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Value, Failure> {
+        let (status, value) = self.send(method, path, body).await?;
+        if status.is_success() { Ok(value) } else { Err(self.problem(path, status, &value)) }
+    }
+
+    /// One request; its status and its JSON.
+    pub(super) async fn send(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<&Value>,
+    ) -> Result<(StatusCode, Value), Failure> {
         let failed = |reason: String| Failure::new(format!("{} {path}: {reason}", self.base));
         let url = self.base.join(path).map_err(|error| failed(error.to_string()))?;
         let mut request = self.client.request(method, url).bearer_auth(self.token.as_str());
@@ -57,12 +68,29 @@ impl Remote {
         let response = request.send().await.map_err(|error| failed(error.without_url().to_string()))?;
         let status = response.status();
         let text = response.text().await.map_err(|error| failed(error.without_url().to_string()))?;
-        let value: Value = if text.is_empty() { Value::Null } else { serde_json::from_str(&text).unwrap_or_default() };
-        if status.is_success() {
-            return Ok(value);
+        Ok((status, if text.is_empty() { Value::Null } else { serde_json::from_str(&text).unwrap_or_default() }))
+    }
+
+    /// What a reply says is wrong; it is the input where the request is.
+    pub(super) fn problem(&self, path: &str, status: StatusCode, value: &Value) -> Failure {
+        let said = |value: &Value, member: &str| value[member].as_str().map(str::to_owned);
+        let wrong = |error: &Value| {
+            let name = said(error, "parameter").or_else(|| said(error, "pointer")).unwrap_or_default();
+            format!("{} {}", name.trim_start_matches('/'), said(error, "detail").unwrap_or_default())
+        };
+        let errors: Vec<String> = value["errors"].as_array().into_iter().flatten().map(wrong).collect();
+        let message = if errors.is_empty() {
+            said(value, "detail").or_else(|| said(value, "title")).unwrap_or_else(|| status.to_string())
+        } else {
+            errors.join("; ")
+        };
+        let message = format!("{} {path}: {message}", self.base);
+        match status {
+            StatusCode::BAD_REQUEST | StatusCode::NOT_FOUND | StatusCode::UNPROCESSABLE_ENTITY => {
+                Failure::input(message)
+            }
+            _ => Failure::new(message),
         }
-        let said = |member: &str| value[member].as_str().map(str::to_owned);
-        Err(failed(said("detail").or_else(|| said("title")).unwrap_or_else(|| status.to_string())))
     }
 }
 

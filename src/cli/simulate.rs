@@ -134,9 +134,9 @@ pub(super) fn levers(manual_clock: bool) -> String {
 
 async fn work(simulator: Simulator) {
     for change in 1_u32.. {
-        tokio::time::sleep(BUSY_PERIOD).await;
         if let Err(error) = simulator.do_something(change) {
             tracing::warn!(%error, "the busy day takes a break");
         }
+        tokio::time::sleep(BUSY_PERIOD).await;
     }
 }

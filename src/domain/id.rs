@@ -48,6 +48,10 @@ uuid_id! {
     TokenId
 }
 uuid_id! {
+    /// One sink.
+    SinkId
+}
+uuid_id! {
     /// One notification: its journal key, so a redelivery has the same id.
     NotificationId
 }

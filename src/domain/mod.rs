@@ -1,26 +1,37 @@
 //! The words of the project: what is kept in the registry and in the notifications journal.
 
+mod account;
+mod backfill;
 mod binding;
 mod connection;
 mod framing;
 mod health;
 mod id;
 mod notification;
+mod pattern;
 mod project;
 mod recovered;
+mod sink;
 mod stream;
 mod subscription;
 mod token;
 
 pub use self::{
+    account::{Account, UNEXPLAINED_NAMED_MAX, hour_after, hour_of},
+    backfill::{Backfill, BackfillState, BackfillStream},
     binding::{AzureRef, Binding, BranchRule, Meaning, Role, Selection},
     connection::{Connection, Delivery, Header, HookGeneration, HookMode, Sealed, ServicePrincipal, SignatureCheck},
     framing::{join, split},
     health::{AzureScope, Grant, Health, HealthState, ScopeHealth},
-    id::{BindingId, ConnectionId, NotificationId, Slug, SlugError, TokenId},
+    id::{BindingId, ConnectionId, NotificationId, SinkId, Slug, SlugError, TokenId},
     notification::{Disposition, KeySource, Notification, QuarantineReason, UpdateReason, Verified},
+    pattern::TypePattern,
     project::{Environment, Project},
     recovered::Recovered,
+    sink::{
+        DevLake, FileLog, Mode, Nats, Sink, SinkFilter, SinkStart, SinkState, Sleuth, SleuthImpact, Target, Unwanted,
+        Webhook, secret,
+    },
     stream::{Gap, Stream, Watermark},
     subscription::{
         Action, AtAzure, Deed, Mishap, Spec, Subscription, SubscriptionKey, SubscriptionKeyError, SubscriptionState,

@@ -7,7 +7,8 @@ use super::{
     reply::{linked, raw_json},
 };
 use crate::{
-    app::events::{Filter, TypePattern, page_or_wait},
+    app::events::{Filter, page_or_wait},
+    domain::TypePattern,
     event::Event,
     store::Log,
 };

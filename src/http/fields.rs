@@ -153,6 +153,16 @@ fn is_origin(text: &str) -> bool {
 }
 
 impl Text {
+    /// So many characters, least and most; what they may be for the document, for the reader and for people.
+    pub const fn new(
+        chars: (usize, usize),
+        pattern: &'static str,
+        allows: fn(&str) -> bool,
+        words: &'static str,
+    ) -> Self {
+        Self { chars_min: chars.0, chars_max: chars.1, pattern, allows, words }
+    }
+
     /// What is wrong with a text, if anything.
     pub fn check(&self, text: &str) -> Result<(), String> {
         let chars = text.chars().count();

@@ -13,6 +13,11 @@ const OURS: [&str; 5] = ["authorization", "connection", "content-length", "host"
 
 /// Reads either form. A name that is there twice is sent twice: HTTP allows it, and both may be wanted.
 pub fn read(value: Value) -> Result<Vec<(String, Secret)>, String> {
+    read_but(&OURS, value)
+}
+
+/// The same with other headers that cannot be set.
+pub fn read_but(ours: &[&str], value: Value) -> Result<Vec<(String, Secret)>, String> {
     let pairs: Vec<(String, String)> = match value {
         Value::Object(object) => {
             let pair = |(name, value)| match value {
@@ -31,7 +36,7 @@ pub fn read(value: Value) -> Result<Vec<(String, Secret)>, String> {
     for (name, value) in pairs {
         HEADER_NAME.check(&name).map_err(|why| format!("has a name that is not one; it {why}"))?;
         HEADER_VALUE.check(&value).map_err(|why| format!("has a value for {name} that is not one; it {why}"))?;
-        if OURS.iter().any(|ours| name.eq_ignore_ascii_case(ours)) {
+        if ours.iter().any(|ours| name.eq_ignore_ascii_case(ours)) {
             return Err(format!("cannot set {name}: the gateway does"));
         }
         headers.push((name, value.into()));

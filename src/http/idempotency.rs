@@ -123,6 +123,7 @@ fn is_there(app: &App, location: &str) -> bool {
     match list {
         "/v1/connections" => id.parse().is_ok_and(|id| directory.connections.contains_key(&id)),
         "/v1/bindings" => id.parse().is_ok_and(|id| directory.bindings.contains_key(&id)),
+        "/v1/sinks" => id.parse().is_ok_and(|id| directory.sinks.contains_key(&id)),
         "/v1/tokens" => id.parse().is_ok_and(|id| directory.tokens.contains_key(&id)),
         _ => false,
     }

@@ -2,9 +2,10 @@
 
 use super::{extract::Call, problem::Problem, reply::json};
 use crate::{
-    app::attention::{Attention, attention},
+    app::attention::{Attention, SinkTrouble, attention},
     domain::{ConnectionId, HealthState},
 };
+use jiff::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
 use warp::reply::Response;
@@ -30,6 +31,14 @@ pub enum AttentionKind {
     SubscriptionsNotDelivering,
     /// Subscriptions were made anew lately, after Azure DevOps had restricted or switched them off.
     SubscriptionsHealed,
+    /// A sink takes no events.
+    SinkNotTaking,
+    /// Deliveries to a sink were given up.
+    DeliveriesDead,
+    /// Something that must have happened is no event, and nobody tells it.
+    EventsMissing,
+    /// A binding was not compared with Azure's records for two hours.
+    CompletenessUnknown,
     /// Somebody has to do something about a connection.
     ConnectionNeedsAttention,
     /// A connection's Azure DevOps cannot be spoken with now.
@@ -129,6 +138,49 @@ impl From<Attention> for AttentionView {
                 Some(&format!("/v1/subscriptions?connection={connection}")),
             )
             .ask_the_doctor(connection),
+            Attention::Sink(id, name, trouble) => Self {
+                remedy: match trouble {
+                    SinkTrouble::Unusable(_) => Some("Correct its settings with PATCH.".to_owned()),
+                    SinkTrouble::Gone(_) => {
+                        Some("Resume it when its receiver wants events again, or delete it.".to_owned())
+                    }
+                    SinkTrouble::Failing(_) => None,
+                },
+                ..plain(
+                    AttentionKind::SinkNotTaking,
+                    match trouble {
+                        SinkTrouble::Unusable(why) => format!("{name} cannot be opened: {why}"),
+                        SinkTrouble::Gone(said) => format!("{name} wants no more events: {said}"),
+                        SinkTrouble::Failing(said) => format!("{name} fails and is tried now and then: {said}"),
+                    },
+                    Some(&format!("/v1/sinks/{id}")),
+                )
+            },
+            Attention::SinkDead(id, name, count) => Self {
+                remedy: Some(format!("Mend the cause and replay them: POST /v1/sinks/{id}/replay with dead: true.")),
+                ..plain(
+                    AttentionKind::DeliveriesDead,
+                    format!("{count} deliveries to {name} were given up"),
+                    Some(&format!("/v1/sinks/{id}/deliveries?state=dead")),
+                )
+            },
+            Attention::Incomplete { binding, project, until, unexplained, gaps } => plain(
+                AttentionKind::EventsMissing,
+                format!(
+                    "project {project}, binding {binding}: {unexplained} facts are unexplained and {gaps} gaps are open; {}",
+                    complete(until)
+                ),
+                Some(&format!("/v1/completeness?binding={binding}")),
+            ),
+            Attention::Late(binding, project, compared_until) => plain(
+                AttentionKind::CompletenessUnknown,
+                format!(
+                    "project {project}, binding {binding} was {} compared with Azure DevOps' records, so nobody knows \
+                     whether something is missing since",
+                    compared_until.map_or_else(|| "never".to_owned(), |until| format!("up to {until}"))
+                ),
+                Some(&format!("/v1/completeness?binding={binding}")),
+            ),
             Attention::Connection { id, name, health } => Self {
                 kind: match health.state {
                     HealthState::Unreachable => AttentionKind::ConnectionUnreachable,
@@ -140,6 +192,10 @@ impl From<Attention> for AttentionView {
             },
         }
     }
+}
+
+fn complete(until: Option<Timestamp>) -> String {
+    until.map_or_else(|| "it was never complete".to_owned(), |until| format!("it is complete until {until}"))
 }
 
 /// Read the state of the integration.

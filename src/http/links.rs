@@ -23,7 +23,13 @@ const LINKS: &[(&str, &str, &str, &str, &[&str])] = &[
         ],
     ),
     ("create_connection", "201", "connection", "$response.body#/id", &["receive_hook"]),
-    ("create_binding", "201", "id", "$response.body#/id", &["read_binding", "change_binding", "remove_binding"]),
+    (
+        "create_binding",
+        "201",
+        "id",
+        "$response.body#/id",
+        &["read_binding", "change_binding", "remove_binding", "read_backfill", "begin_backfill", "cancel_backfill"],
+    ),
     (
         "put_project",
         "201",
@@ -32,6 +38,23 @@ const LINKS: &[(&str, &str, &str, &str, &[&str])] = &[
         &["read_project", "list_bindings", "create_binding", "remove_project"],
     ),
     ("create_token", "201", "id", "$response.body#/id", &["remove_token"]),
+    (
+        "create_sink",
+        "201",
+        "id",
+        "$response.body#/id",
+        &[
+            "read_sink",
+            "change_sink",
+            "remove_sink",
+            "pause_sink",
+            "resume_sink",
+            "rotate_sink_secret",
+            "test_sink",
+            "replay_to_sink",
+            "list_deliveries",
+        ],
+    ),
     ("receive_hook", "200", "id", "$response.body#/notification", &["read_notification"]),
     ("list_notifications", "200", "id", "$response.body#/data/0/id", &["read_notification", "replay_notification"]),
     (
@@ -41,7 +64,7 @@ const LINKS: &[(&str, &str, &str, &str, &[&str])] = &[
         "$response.body#/data/0/id",
         &["discover_repositories", "discover_pipelines", "discover_work_item_types"],
     ),
-    ("list_events", "200", "id", "$response.body#/data/0/id", &["read_event"]),
+    ("list_events", "200", "id", "$response.body#/data/0/id", &["read_event", "read_event_deliveries"]),
     ("list_events", "200", "after", "$response.body#/next", &["list_events", "stream_events"]),
 ];
 

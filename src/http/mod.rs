@@ -7,7 +7,10 @@
 //! Handlers are a sentence: unwrap what was extracted, one call into `app`, reply.
 
 pub mod auth;
+pub mod backfill;
 pub mod bindings;
+pub mod completeness;
+pub mod completeness_views;
 pub mod connections;
 pub mod cursor;
 pub mod discovery;
@@ -31,6 +34,7 @@ pub mod reconcile_views;
 pub mod replay;
 pub mod reply;
 pub mod routes;
+pub mod sinks;
 pub mod stream;
 pub mod subscription_views;
 pub mod subscription_words;

@@ -1,6 +1,8 @@
 //! The OpenAPI document: what the rows give, and what all of them share.
 
-use super::{auth::Access, bindings, connections, links, problem::ProblemBody, projects, replay, routes, tokens};
+use super::{
+    auth::Access, backfill, bindings, connections, links, problem::ProblemBody, projects, replay, routes, sinks, tokens,
+};
 use serde_json::{Map, Value, json};
 use std::sync::LazyLock;
 use utoipa::{OpenApi as _, PartialSchema as _, ToSchema as _};
@@ -43,7 +45,12 @@ fn document() -> Value {
         ("ProjectBody", projects::schema()),
         ("NewBindingBody", bindings::new_schema()),
         ("BindingChangeBody", bindings::change_schema()),
+        ("BackfillBody", backfill::schema()),
         ("NewTokenBody", tokens::schema()),
+        ("NewSinkBody", sinks::new_schema()),
+        ("SinkChangeBody", sinks::change_schema()),
+        ("SinkTestBody", sinks::test_schema()),
+        ("SinkReplayBody", sinks::replay_schema()),
         ("ReplayBody", replay::schema()),
     ] {
         components["schemas"][name] = schema;
@@ -238,6 +245,7 @@ list only. A cursor whose successors have passed their retention answers 410.";
 const TAGS: &[(&str, &str)] = &[
     ("hooks", "Where Azure DevOps delivers."),
     ("events", "What was received, in a standard form."),
+    ("sinks", "Where events are pushed, and what became of each there."),
     ("notifications", "What was received, as it came, and what became of it."),
     ("integration", "Azure DevOps as a whole."),
     ("connections", "Organizations and collections of Azure DevOps."),
@@ -245,6 +253,7 @@ const TAGS: &[(&str, &str)] = &[
     ("projects", "Our projects: what connections are bound to."),
     ("bindings", "What a project takes from a connection."),
     ("subscriptions", "Service hooks at Azure DevOps: made from the bindings, and looked after."),
+    ("completeness", "Whether anything is missing."),
     ("tokens", "Who may call this API."),
     ("operation", "Running the gateway."),
 ];

@@ -79,6 +79,13 @@ pub fn made(location: &str, version: u64, view: &impl Serialize) -> Response {
     response
 }
 
+/// 202: it is begun, and can be watched.
+pub fn accepted(view: &impl Serialize) -> Response {
+    let mut response = json(view);
+    *response.status_mut() = StatusCode::ACCEPTED;
+    response
+}
+
 /// Not to be kept by anybody on the way.
 pub fn secret(mut response: Response) -> Response {
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));

@@ -3,11 +3,11 @@
 use super::{
     Surface,
     auth::{Access, admit},
-    bindings, connections, discovery, docs, doctor, events,
+    backfill, bindings, completeness, connections, discovery, docs, doctor, events,
     extract::{Call, Segment, call},
     health, hooks, integration, notifications,
     problem::{Kind, Problem},
-    projects, replay, stream, subscriptions, tokens,
+    projects, replay, sinks, stream, subscriptions, tokens,
 };
 use std::{convert::Infallible, sync::Arc};
 use utoipa::OpenApi;
@@ -109,6 +109,9 @@ routes! {
     get    Read   "v1" / "bindings" / Segment                             => bindings::show;
     patch  Admin  "v1" / "bindings" / Segment                             => bindings::edit;
     delete Admin  "v1" / "bindings" / Segment                             => bindings::remove;
+    get    Read   "v1" / "bindings" / Segment / "backfill"                => backfill::show;
+    post   Admin  "v1" / "bindings" / Segment / "backfill"                => backfill::begin;
+    delete Admin  "v1" / "bindings" / Segment / "backfill"                => backfill::cancel;
 
     get    Read   "v1" / "subscriptions"                                  => subscriptions::list;
     post   Admin  "v1" / "subscriptions" / "reconcile"                    => subscriptions::reconcile_now;
@@ -120,6 +123,21 @@ routes! {
     get    Read   "v1" / "events"                                         => events::list;
     get    Read   "v1" / "events" / "stream"                              => stream::follow;
     get    Read   "v1" / "events" / Segment                               => events::show;
+    get    Read   "v1" / "events" / Segment / "deliveries"                => sinks::of_event;
+
+    get    Read   "v1" / "sinks"                                          => sinks::list;
+    post   Admin  "v1" / "sinks"                                          => sinks::create;
+    get    Read   "v1" / "sinks" / Segment                                => sinks::show;
+    patch  Admin  "v1" / "sinks" / Segment                                => sinks::edit;
+    delete Admin  "v1" / "sinks" / Segment                                => sinks::remove;
+    post   Admin  "v1" / "sinks" / Segment / "pause"                      => sinks::pause;
+    post   Admin  "v1" / "sinks" / Segment / "resume"                     => sinks::resume;
+    post   Admin  "v1" / "sinks" / Segment / "rotate-secret"              => sinks::rotate;
+    post   Admin  "v1" / "sinks" / Segment / "test"                       => sinks::test;
+    post   Admin  "v1" / "sinks" / Segment / "replay"                     => sinks::replay;
+    get    Read   "v1" / "sinks" / Segment / "deliveries"                 => sinks::list_deliveries;
+
+    get    Read   "v1" / "completeness"                                   => completeness::show;
 
     get    Admin  "v1" / "tokens"                                         => tokens::list;
     post   Admin  "v1" / "tokens"                                         => tokens::create;

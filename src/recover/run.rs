@@ -11,7 +11,8 @@ use super::{
 use crate::{
     app::{App, Directory, Kept},
     azure::client::{AzureDevOps, Failure, Priority, Window},
-    domain::{Binding, Connection, ConnectionId, Delivery, Stream},
+    domain::{Binding, Connection, ConnectionId, Delivery, Stream, Watermark, hour_of},
+    ledger,
 };
 use jiff::Timestamp;
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
@@ -123,17 +124,23 @@ impl Looking<'_> {
     async fn place(&mut self, place: &Place, bindings: &[Binding]) -> Result<(), Stopped> {
         let now = self.app.clock.now();
         let overlap = if self.polls() { GRACE / 5 } else { GRACE };
+        // What happened before a binding was there is for its backfill.
+        let begun_at = |own: &Binding| hour_of(own.updated_at);
         let marks: Vec<_> = bindings.iter().map(|own| watermark(self.app, own, place.stream)).collect();
-        // A new binding is filled with what happened before it, and not left alone since.
-        let fill = now - self.app.settings.backfill;
-        let begins = bindings.iter().zip(&marks).map(|(own, mark)| match mark {
-            Some(mark) => (mark.complete_from, mark.complete_until - overlap),
-            None => (fill.min(own.updated_at), fill.min(own.updated_at)),
-        });
-        let (begun, due) = begins.fold((now, now), |(begun, due), (from, until)| (begun.min(from), due.min(until)));
+        let until = |(own, mark): (&Binding, &Option<Watermark>)| {
+            mark.as_ref().map_or(begun_at(own), |mark| mark.complete_until - overlap)
+        };
+        let due = bindings.iter().zip(&marks).map(until).min().unwrap_or(now);
         let relook = self.request.closely.then(|| now - RELOOK);
-        let extra = [self.request.since, relook].into_iter().flatten().min().map(|at| at.max(begun));
-        let from = extra.map_or(due, |extra| extra.min(due)).max(oldest(self.app));
+        // Nobody looks back further than to a binding's beginning, or to where a backfill came from.
+        let begun = |(own, mark): (&Binding, &Option<Watermark>)| {
+            mark.as_ref().map_or(begun_at(own), |mark| mark.complete_from)
+        };
+        let begun = bindings.iter().zip(&marks).map(begun).min();
+        let extra = [self.request.since, relook].into_iter().flatten().min().map(|at| at.max(begun.unwrap_or(at)));
+        let from = extra.map_or(due, |extra| extra.min(due));
+        // An hour that ends here is seen as a whole, so that the ledger can say how it was.
+        let from = if hour_of(from) < hour_of(now) { hour_of(from) } else { from }.max(oldest(self.app));
         // A bookmark is good only for going on where the last look ended.
         let bookmark = marks.iter().map(|mark| mark.as_ref().and_then(|mark| mark.bookmark.clone())).min().flatten();
         let mut bookmark = bookmark.filter(|_| from >= due);
@@ -163,17 +170,19 @@ impl Looking<'_> {
             bindings: bindings.iter().map(|own| own.id).collect::<BTreeSet<_>>(),
             window,
             grace: if self.polls() { Duration::ZERO } else { GRACE },
-            depth: if self.request.closely || self.polls() { Depth::Once } else { Depth::Evidence },
+            depth: if self.request.closely { Depth::Once } else { Depth::Evidence },
             mending: Mending::Mend,
             bookmark,
         };
         let swept = sweep(self.app, &self.kept, &*azure, &order).await?;
-        self.report.tally.add(swept.tally);
         if swept.window.from < swept.window.to {
+            let noted = ledger::note_sweep(self.app, place.stream, &order.bindings, &swept).await;
+            noted.map_err(|error| Stopped::Store(error.to_string()))?;
             let (reached, mark) = ((swept.window.from, swept.window.to), swept.bookmark.as_deref());
             let written = compared(self.app, bindings.iter(), place.stream, reached, mark).await;
             written.map_err(|error| Stopped::Store(error.to_string()))?;
         }
+        self.report.tally.add(swept.tally);
         Ok(swept.bookmark)
     }
 

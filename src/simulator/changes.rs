@@ -278,6 +278,16 @@ impl Simulator {
         })
     }
 
+    /// Advanced Security finds something, `low` to `critical`; the alert's number.
+    pub fn raise_alert(&self, repository: Uuid, title: &str, severity: &str) -> Done<u32> {
+        self.change(|world| world.raise_alert(repository, title, severity))
+    }
+
+    /// An alert has another state (`active`, `dismissed`, `fixed`), or was only seen again.
+    pub fn change_alert(&self, number: u32, state: Option<&str>) -> Done {
+        self.change(|world| world.change_alert(number, state))
+    }
+
     /// Somebody new, with all rights on hooks or only that to see them.
     pub fn hire(&self, name: &str, account: &str, edits_hooks: bool) -> Uuid {
         let mut person = Person::new(self.instance.options.collection_id(), name, account);

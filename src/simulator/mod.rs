@@ -17,6 +17,7 @@ mod organization;
 mod payload;
 mod people;
 mod rest;
+mod site;
 mod world;
 
 pub use self::{
@@ -24,7 +25,7 @@ pub use self::{
     forget::{Entity, Forget},
     hooks::{
         Draft, Hooks, Inputs, Misbehaviour, Notification, NotificationResult, NotificationStatus, Odds, OnProbation,
-        Silence, Totals,
+        Oversized, Silence, Totals,
     },
     ledger::Recorded,
     options::{Edition, Options, ServerVersion},

@@ -1,5 +1,6 @@
 //! Which Azure DevOps is simulated.
 
+use super::site::Site;
 use crate::azure::client::ApiVersion;
 use uuid::Uuid;
 
@@ -116,6 +117,8 @@ pub(crate) struct Place {
     pub(crate) base: String,
     /// The same on the release host; a Server has only one.
     pub(crate) release_base: String,
+    /// The same on the host of Advanced Security; a Server has only one.
+    pub(crate) security_base: String,
     /// The deployment's root: of a Server, above its collections.
     pub(crate) root: String,
     pub(crate) collection: Uuid,
@@ -129,11 +132,17 @@ impl Place {
         let name = segment(name);
         match options.edition {
             Edition::Services => {
-                let release_base = match origin {
-                    "https://dev.azure.com" => format!("https://vsrm.dev.azure.com/{name}"),
-                    _ => format!("{origin}/_vsrm/{name}"),
+                let on = |host: &str| match origin {
+                    "https://dev.azure.com" => format!("https://{host}.dev.azure.com/{name}"),
+                    _ => format!("{origin}/_{host}/{name}"),
                 };
-                Self { base: format!("{origin}/{name}"), release_base, root: origin.to_owned(), collection }
+                Self {
+                    base: format!("{origin}/{name}"),
+                    release_base: on("vsrm"),
+                    security_base: on("advsec"),
+                    root: origin.to_owned(),
+                    collection,
+                }
             }
             Edition::Server(_) => {
                 let root = match &options.virtual_directory {
@@ -141,8 +150,19 @@ impl Place {
                     None => origin.to_owned(),
                 };
                 let base = format!("{root}/{name}");
-                Self { release_base: base.clone(), base, root, collection }
+                Self { release_base: base.clone(), security_base: base.clone(), base, root, collection }
             }
+        }
+    }
+}
+
+impl Place {
+    /// Where a host's paths begin.
+    pub(super) fn base_of(&self, site: Site) -> &str {
+        match site {
+            Site::Main => &self.base,
+            Site::Release => &self.release_base,
+            Site::Security => &self.security_base,
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use super::options::Place;
 use jiff::Timestamp;
+use serde::Deserialize;
 use serde_json::{Value, json};
 use std::{collections::BTreeMap, sync::Arc};
 use uuid::Uuid;
@@ -67,7 +68,8 @@ impl Person {
 }
 
 /// What a token may be used for, by Azure's scope names without `vso.`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Scope {
     /// Repositories, pushes, pull requests.
     Code,
@@ -75,6 +77,8 @@ pub enum Scope {
     Build,
     /// Classic releases.
     Release,
+    /// Alerts of Advanced Security.
+    AdvancedSecurity,
     /// Work items.
     Work,
     /// Projects and teams.
@@ -84,7 +88,8 @@ pub enum Scope {
 }
 
 /// Whether a token is still one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum TokenState {
     /// It works.
     Live,

@@ -5,7 +5,7 @@
 use super::{
     Appended, Change, Claim, Claimed, Consumer, Consumers, Dead, ENTRY_BYTES_MAX, Entry, Error, Expected, Journal, Log,
     PAGE_RECORDS_MAX, PageLimit, Position, REGISTRY_VALUE_BYTES_MAX, Record, Registry, Settlement, Status, Store,
-    Usage, Versioned,
+    Usage, Versioned, Waiting, Wanted,
 };
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -25,7 +25,7 @@ pub struct MemoryStore {
 
 #[derive(Debug, Default)]
 struct State {
-    logs: [LogState; 3],
+    logs: [LogState; 4],
     readers: BTreeMap<Consumer, Reader>,
     records: BTreeMap<(String, String), Versioned>,
     revision: u64,
@@ -150,9 +150,10 @@ impl Journal for MemoryStore {
 
 #[async_trait]
 impl Consumers for MemoryStore {
-    async fn claim(
+    async fn claim_of(
         &self,
         consumer: &Consumer,
+        wanted: &Wanted,
         now: Timestamp,
         lease: Duration,
         limit: PageLimit,
@@ -164,9 +165,16 @@ impl Consumers for MemoryStore {
         reader.leases.retain(|lease| lease.until > now);
         let mut page = Page::new(limit);
 
-        let mut due: Vec<_> =
-            reader.retries.iter().map(|(position, (attempt, at))| (*at, *position, *attempt)).collect();
-        due.retain(|(at, position, _)| *at <= now.as_millisecond() && !reader.is_leased(*position));
+        let all = reader.retries.iter().map(|(position, (attempt, at))| (*at, *position, *attempt));
+        let mut due: Vec<_> = match wanted {
+            Wanted::Due => all.filter(|(at, ..)| *at <= now.as_millisecond()).collect(),
+            Wanted::Fresh => Vec::new(),
+            Wanted::These(these) => {
+                let these = all.filter(|(_, position, _)| these.contains(position));
+                these.map(|(_, position, attempt)| (0, position, attempt)).collect()
+            }
+        };
+        due.retain(|(_, position, _)| !reader.is_leased(*position));
         due.sort_unstable();
         for (_, position, attempt) in due {
             if !page.take(entries[&position].body.len()) {
@@ -179,7 +187,7 @@ impl Consumers for MemoryStore {
         let cursor = reader.cursor;
         let fresh_is_leased = reader.leases.iter().any(|lease| lease.positions.last() > Some(&cursor));
         for (_, record) in entries.range(Position(cursor.0 + 1)..) {
-            if fresh_is_leased || !page.take(record.body.len()) {
+            if fresh_is_leased || matches!(wanted, Wanted::These(_)) || !page.take(record.body.len()) {
                 break;
             }
             page.records.push(Claimed { record: record.clone(), attempt: 1 });
@@ -220,6 +228,9 @@ impl Consumers for MemoryStore {
                 Settlement::Retry { at } => {
                     reader.retries.insert(position, (claimed.attempt + 1, millisecond_not_before(at)));
                 }
+                Settlement::Wait { at } => {
+                    reader.retries.insert(position, (claimed.attempt, millisecond_not_before(at)));
+                }
                 Settlement::Dead { reason } => {
                     reader.dead.insert(position, Dead { position, key, reason });
                 }
@@ -237,6 +248,44 @@ impl Consumers for MemoryStore {
         let Some(reader) = state.readers.get(consumer) else { return Ok(Vec::new()) };
         let newer = reader.dead.range(Position(after.0.saturating_add(1))..);
         Ok(newer.take(records_max.min(PAGE_RECORDS_MAX)).map(|(_, dead)| dead.clone()).collect())
+    }
+
+    async fn waiting(&self, consumer: &Consumer, after: Position, records_max: usize) -> Result<Vec<Waiting>, Error> {
+        let state = self.state()?;
+        let Some(reader) = state.readers.get(consumer) else { return Ok(Vec::new()) };
+        let newer = reader.retries.range(Position(after.0.saturating_add(1))..).take(records_max.min(PAGE_RECORDS_MAX));
+        let waiting = |(position, (attempt, at)): (&Position, &(u32, i64))| Waiting {
+            position: *position,
+            attempt: *attempt,
+            at: Timestamp::from_millisecond(*at).unwrap_or(Timestamp::MAX),
+        };
+        Ok(newer.map(waiting).collect())
+    }
+
+    async fn again(&self, consumer: &Consumer, records: Vec<(Position, u32)>, at: Timestamp) -> Result<usize, Error> {
+        let mut state = self.state()?;
+        let State { logs, readers, .. } = &mut *state;
+        let Some(reader) = readers.get_mut(consumer) else { return Ok(0) };
+        let mut count = 0;
+        for (position, attempt) in records {
+            let kept = logs[index(consumer.log)].entries.contains_key(&position);
+            if kept && position <= reader.cursor && !reader.retries.contains_key(&position) {
+                reader.dead.remove(&position);
+                reader.retries.insert(position, (attempt, millisecond_not_before(at)));
+                count += 1;
+            }
+        }
+        Ok(count)
+    }
+
+    async fn begin(&self, consumer: &Consumer, after: Position) -> Result<(), Error> {
+        let at_the_cursor = || Reader { cursor: after, ..Reader::default() };
+        self.state()?.readers.entry(consumer.clone()).or_insert_with(at_the_cursor);
+        Ok(())
+    }
+
+    async fn consumers(&self, log: Log) -> Result<Vec<Consumer>, Error> {
+        Ok(self.state()?.readers.keys().filter(|consumer| consumer.log == log).cloned().collect())
     }
 
     async fn forget(&self, consumer: &Consumer) -> Result<(), Error> {

@@ -40,11 +40,13 @@ pub enum Log {
     Events = 2,
     /// Hour by hour, how complete both are; each entry names the hash of the one before it.
     Ledger = 3,
+    /// The attempts to deliver events to sinks.
+    Deliveries = 4,
 }
 
 impl Log {
     /// Every log, in the order of its number.
-    pub const ALL: [Self; 3] = [Self::Notifications, Self::Events, Self::Ledger];
+    pub const ALL: [Self; 4] = [Self::Notifications, Self::Events, Self::Ledger, Self::Deliveries];
 }
 
 /// A place in one log. Entries are numbered from 1 without reuse, also after trimming; 0 is before all of them.
@@ -268,6 +270,13 @@ pub struct Claim {
     pub(crate) lease: u64,
 }
 
+impl Claim {
+    /// Of nothing: settling it appends several entries in one commit, and makes no consumer.
+    pub fn of_nothing(log: Log) -> Self {
+        Self { consumer: Consumer { name: String::new(), log }, records: Vec::new(), lease: 0 }
+    }
+}
+
 /// How one claimed record ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Settlement {
@@ -275,6 +284,12 @@ pub enum Settlement {
     Done,
     /// Again, not before this time, with the next attempt number.
     Retry {
+        /// When.
+        at: Timestamp,
+    },
+    /// Again, not before this time, with the same attempt number: nothing was tried. At [`Timestamp::MAX`] it is never
+    /// due by itself; see [`Wanted::These`].
+    Wait {
         /// When.
         at: Timestamp,
     },
@@ -298,6 +313,28 @@ impl Settlement {
     }
 }
 
+/// What a claim is to be of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Wanted {
+    /// Due retries first, then the records after the cursor.
+    Due,
+    /// The records after the cursor alone.
+    Fresh,
+    /// These of the records that wait, due or not; others are passed over.
+    These(Vec<Position>),
+}
+
+/// A record that is to be tried (again).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Waiting {
+    /// Where it is in the consumer's log.
+    pub position: Position,
+    /// The number of the attempt that comes next.
+    pub attempt: u32,
+    /// Not before this time.
+    pub at: Timestamp,
+}
+
 /// A record given up on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Dead {
@@ -312,15 +349,30 @@ pub struct Dead {
 /// Consumers: a cursor each, and records of their own only for what is retried or dead.
 #[async_trait]
 pub trait Consumers: Send + Sync {
-    /// Leases the next batch: due retries first, then the records after the cursor. While a batch of fresh records is
-    /// leased, no other claim gets fresh ones (order is worth more than width here). After `lease` without settlement
-    /// the same records are claimed again. A new consumer starts at the beginning of its log.
+    /// [`Self::claim_of`] what is due.
     ///
     /// # Errors
     /// `Unavailable`, `Corrupt`.
     async fn claim(
         &self,
         consumer: &Consumer,
+        now: Timestamp,
+        lease: Duration,
+        limit: PageLimit,
+    ) -> Result<Claim, Error> {
+        self.claim_of(consumer, &Wanted::Due, now, lease, limit).await
+    }
+
+    /// Leases the next batch of what is wanted. While a batch of fresh records is leased, no other claim gets fresh ones
+    /// (order is worth more than width here). After `lease` without settlement the same records are claimed again. A new
+    /// consumer starts at the beginning of its log.
+    ///
+    /// # Errors
+    /// `Unavailable`, `Corrupt`.
+    async fn claim_of(
+        &self,
+        consumer: &Consumer,
+        wanted: &Wanted,
         now: Timestamp,
         lease: Duration,
         limit: PageLimit,
@@ -353,6 +405,31 @@ pub trait Consumers: Send + Sync {
     /// # Errors
     /// `Unavailable`, `Corrupt`.
     async fn dead(&self, consumer: &Consumer, after: Position, records_max: usize) -> Result<Vec<Dead>, Error>;
+
+    /// What waits to be tried (again), leased or not, after a position, oldest first, at most `records_max`.
+    ///
+    /// # Errors
+    /// `Unavailable`, `Corrupt`.
+    async fn waiting(&self, consumer: &Consumer, after: Position, records_max: usize) -> Result<Vec<Waiting>, Error>;
+
+    /// Lets records that were done or given up wait once more, with these attempt numbers, from `at` on. Passed over are
+    /// those that are not kept, that wait already, and that the consumer has not come to yet. Answers how many now wait.
+    ///
+    /// # Errors
+    /// `Unavailable`: nothing was changed.
+    async fn again(&self, consumer: &Consumer, records: Vec<(Position, u32)>, at: Timestamp) -> Result<usize, Error>;
+
+    /// Makes a consumer that begins after this position; one that is there stays as it is. Durable when it returns.
+    ///
+    /// # Errors
+    /// `Unavailable`.
+    async fn begin(&self, consumer: &Consumer, after: Position) -> Result<(), Error>;
+
+    /// The consumers of a log by name.
+    ///
+    /// # Errors
+    /// `Unavailable`.
+    async fn consumers(&self, log: Log) -> Result<Vec<Consumer>, Error>;
 
     /// Removes the consumer with its cursor, leases, retries and dead. Without this a removed sink would hold back
     /// [`Journal::trim`] for ever; the same name claims from the beginning again. Unknown consumers are no error.

@@ -6,10 +6,14 @@
 )]
 
 mod azure;
+mod backfill;
 mod client;
+mod dispatch;
 mod doctor;
+mod engines;
 mod harness;
 mod http;
+mod ledger;
 mod process;
 mod real;
 mod reconcile;

@@ -42,6 +42,11 @@ impl Limits {
     }
 }
 
+/// `Retry-After` alone, of any server.
+pub(crate) fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
+    Limits::read(headers, now).retry_after
+}
+
 /// How far the clock of whoever answered is ahead of ours, by its `Date`, which is in whole seconds.
 pub fn ahead(headers: &HeaderMap, now: Timestamp) -> Option<SignedDuration> {
     let theirs = date(headers.get(header::DATE)?.to_str().ok()?.trim())?;

@@ -55,6 +55,9 @@ pub use self::{
     unreachable::{place as why_unreachable, tls_error},
 };
 
+// What any speaker of HTTP needs: the sinks are others.
+pub(crate) use self::{limits::retry_after, redaction::Redaction, unreachable::unreachable_words};
+
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 use std::sync::Arc;

@@ -16,11 +16,11 @@ const HIDDEN: &str = "[hidden]";
 
 /// The secrets of one exchange, to be found in what comes back: proxies and Azure's own errors do repeat requests.
 #[derive(Clone, Default)]
-pub(super) struct Redaction(Vec<Zeroizing<String>>);
+pub(crate) struct Redaction(Vec<Zeroizing<String>>);
 
 impl Redaction {
     /// Also hides this one.
-    pub(super) fn add(&mut self, secret: &str) {
+    pub(crate) fn add(&mut self, secret: &str) {
         if secret.len() >= SECRET_BYTES_MIN {
             self.0.push(Zeroizing::new(secret.to_owned()));
             // Of two secrets of which one holds the other, the longer goes first.
@@ -29,7 +29,7 @@ impl Redaction {
     }
 
     /// One line of at most 300 characters, without secrets; `None` when nothing is left.
-    pub(super) fn said(&self, text: &str) -> Option<String> {
+    pub(crate) fn said(&self, text: &str) -> Option<String> {
         let mut text = Zeroizing::new(text.to_owned());
         for secret in &self.0 {
             if text.contains(secret.as_str()) {

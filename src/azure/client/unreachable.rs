@@ -10,6 +10,11 @@ pub(super) fn unreachable(error: &reqwest::Error, host: &str, by_proxy: bool) ->
     Failure::Unreachable { at, detail: format!("{host} cannot be reached{proxy}: {words}") }
 }
 
+/// The same without a proxy, in words alone.
+pub(crate) fn unreachable_words(error: &reqwest::Error, host: &str) -> String {
+    format!("{host} cannot be reached: {}", place(error, false).1)
+}
+
 /// The TLS error that it came of, if it did.
 pub fn tls_error(error: &reqwest::Error) -> Option<&rustls::Error> {
     std::iter::successors(error.source(), |error| next(*error)).find_map(tls)
@@ -70,7 +75,7 @@ fn words_of_tls(error: &rustls::Error) -> String {
     let rustls::Error::InvalidCertificate(reason) = error else { return format!("TLS failed: {error}") };
     match reason {
         CertificateError::UnknownIssuer => {
-            "nobody that is trusted here issued its certificate; give its CA with the connection".to_owned()
+            "nobody that is trusted here issued its certificate; give its CA as well".to_owned()
         }
         CertificateError::Expired | CertificateError::ExpiredContext { .. } => "its certificate has expired".to_owned(),
         CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {

@@ -3,9 +3,9 @@
 //! Source: Microsoft's service-hook events page and the REST examples of `hooks/publishers`. Which Server release brought
 //! what is inferred from them.
 
-use crate::{
-    azure::client::Host,
-    simulator::options::{Edition, ServerVersion},
+use crate::simulator::{
+    options::{Edition, ServerVersion},
+    site::Site,
 };
 
 /// What an input takes.
@@ -41,10 +41,11 @@ pub(super) struct EventType {
 }
 
 /// The publishers: id, name, description.
-pub(super) const PUBLISHERS: [(&str, &str, &str); 3] = [
+pub(super) const PUBLISHERS: [(&str, &str, &str); 4] = [
     ("tfs", "Azure DevOps Server", "Publishes Azure DevOps Server events"),
     ("pipelines", "Pipelines", "Publishes pipelines events"),
     ("rm", "Release Management", "Publishes release management events"),
+    ("advsec", "Advanced Security", "Publishes Advanced Security events"),
 ];
 
 const fn text(id: &'static str, name: &'static str) -> Input {
@@ -71,6 +72,10 @@ const RESULTS: &[&str] = &["Canceled", "Failed", "Rejected", "Skipped", "Succeed
 const DEFINITION: Input = text("releaseDefinitionId", "Release pipeline name");
 const ENVIRONMENT: Input = text("releaseEnvironmentId", "Stage name");
 const APPROVAL_KIND: Input = words("releaseApprovalType", "Approval type", &["1", "2", "PreDeploy", "PostDeploy"]);
+
+const ALERT_KIND: Input = text("alertType", "Alert type");
+const SEVERITY: Input = text("severity", "Severity");
+const ALERTS: &[&str] = &["1.0"];
 
 const GIT: &[&str] = &["1.0", "1.0-preview.1"];
 const GIT_LONG: &[&str] = &["3.0-preview.1", "1.0", "1.0-preview.1"];
@@ -155,6 +160,11 @@ const EVENT_TYPES: &[EventType] = &[
     row(("rm", "ms.vss-release.deployment-approval-completed-event"), "Release deployment approval completed", RELEASES, &[
         DEFINITION, ENVIRONMENT, APPROVAL_KIND, text("releaseApprovalStatus", "Status"),
     ], V2019),
+    row(("advsec", "ms.vss-alerts.alert-created-event"), "Alert created", ALERTS, &[REPOSITORY, BRANCH, ALERT_KIND, SEVERITY], None),
+    row(("advsec", "ms.vss-alerts.alert-updated-event"), "Alert updated", ALERTS, &[REPOSITORY, BRANCH, ALERT_KIND, SEVERITY], None),
+    row(("advsec", "ms.vss-alerts.alert-state-changed-event"), "Alert state changed", ALERTS, &[
+        REPOSITORY, BRANCH, ALERT_KIND, SEVERITY, text("state", "State"),
+    ], None),
 ];
 
 impl EventType {
@@ -178,19 +188,20 @@ impl EventType {
 }
 
 /// A host's event types.
-pub(super) fn event_types(edition: Edition, host: Host) -> impl Iterator<Item = &'static EventType> {
+pub(super) fn event_types(edition: Edition, host: Site) -> impl Iterator<Item = &'static EventType> {
     EVENT_TYPES.iter().filter(move |own| own.is_there(edition) && serves(edition, host, own.publisher))
 }
 
 /// One of them.
-pub(super) fn event_type(edition: Edition, host: Host, publisher: &str, id: &str) -> Option<&'static EventType> {
+pub(super) fn event_type(edition: Edition, host: Site, publisher: &str, id: &str) -> Option<&'static EventType> {
     event_types(edition, host).find(|own| own.publisher == publisher && own.id == id)
 }
 
 /// Whether a host knows a publisher. In the cloud each host knows its own ones only.
-pub(super) fn serves(edition: Edition, host: Host, publisher: &str) -> bool {
+pub(super) fn serves(edition: Edition, host: Site, publisher: &str) -> bool {
     let is_one = PUBLISHERS.iter().any(|(id, _, _)| *id == publisher);
-    is_one && (edition != Edition::Services || Host::of(publisher) == host)
+    let site = Site::of(publisher);
+    is_one && if edition == Edition::Services { site == host } else { site != Site::Security }
 }
 
 #[cfg(test)]
@@ -200,14 +211,14 @@ mod tests {
 
     #[test]
     fn older_servers_lack_what_came_later() {
-        let has = |version, id: &str| event_types(Edition::Server(version), Host::Main).any(|own| own.id == id);
+        let has = |version, id: &str| event_types(Edition::Server(version), Site::Main).any(|own| own.id == id);
         assert!(
             has(ServerVersion::V2019, "git.push") && has(ServerVersion::V2019, "ms.vss-release.release-created-event")
         );
         let job = "ms.vss-pipelines.job-state-changed-event";
         assert!(!has(ServerVersion::V2022, job) && has(ServerVersion::V2022_1, job));
         assert!(!has(ServerVersion::V2020, "ms.vss-pipelinechecks-events.approval-pending"));
-        let updated = event_type(Edition::Services, Host::Main, "tfs", "workitem.updated").unwrap();
+        let updated = event_type(Edition::Services, Site::Main, "tfs", "workitem.updated").unwrap();
         assert_eq!(updated.versions(Edition::Services), ["5.1-preview.3", "3.1-preview.3", "1.0"]);
         assert_eq!(updated.versions(Edition::Server(ServerVersion::V2019)), ["3.1-preview.3", "1.0"]);
     }
@@ -215,9 +226,10 @@ mod tests {
     #[test]
     fn releases_have_a_host_of_their_own_in_the_cloud_only() {
         let publishers = |edition, host| event_types(edition, host).map(|own| own.publisher).collect::<BTreeSet<_>>();
-        assert_eq!(publishers(Edition::Services, Host::Main), ["pipelines", "tfs"].into());
-        assert_eq!(publishers(Edition::Services, Host::Release), ["rm"].into());
+        assert_eq!(publishers(Edition::Services, Site::Main), ["pipelines", "tfs"].into());
+        assert_eq!(publishers(Edition::Services, Site::Release), ["rm"].into());
+        assert_eq!(publishers(Edition::Services, Site::Security), ["advsec"].into());
         let server = Edition::Server(ServerVersion::V2022);
-        assert_eq!(publishers(server, Host::Main), ["pipelines", "rm", "tfs"].into());
+        assert_eq!(publishers(server, Site::Main), ["pipelines", "rm", "tfs"].into());
     }
 }

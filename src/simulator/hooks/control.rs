@@ -2,8 +2,8 @@
 
 use super::{Draft, Hooks, Notification, Totals, history::Wanted};
 use crate::{
-    azure::client::{Host, Subscription, SubscriptionStatus},
-    simulator::{instance::locked, options::Edition},
+    azure::client::{Subscription, SubscriptionStatus},
+    simulator::{instance::locked, options::Edition, site::Site},
 };
 use uuid::Uuid;
 
@@ -85,7 +85,7 @@ impl Hooks {
         let instance = &self.0.instance;
         let (now, collection) = (instance.now(), instance.options.collection_id());
         let by = instance.world().person_or_first(account);
-        let host = if instance.options.edition == Edition::Services { Host::of(&draft.publisher) } else { Host::Main };
+        let host = if instance.options.edition == Edition::Services { Site::of(&draft.publisher) } else { Site::Main };
         self.0.state().add(draft, host, by, collection, now)
     }
 

@@ -9,11 +9,7 @@ use crate::simulator::{
 use serde_json::{Value, json};
 
 fn hooks(call: &Call) -> String {
-    let base = match call.host {
-        crate::azure::client::Host::Main => &call.place.base,
-        crate::azure::client::Host::Release => &call.place.release_base,
-    };
-    format!("{base}/_apis/hooks")
+    format!("{}/_apis/hooks", call.place.base_of(call.host))
 }
 
 fn input(input: &Input) -> Value {
@@ -90,7 +86,7 @@ fn known<'a>(
     PUBLISHERS.into_iter().filter(move |(id, _, _)| catalogue::serves(edition, call.host, id))
 }
 
-fn asked_for(simulator: &Simulator, call: &Call) -> Outcome<(&'static str, &'static str, &'static str)> {
+pub(super) fn asked_for(simulator: &Simulator, call: &Call) -> Outcome<(&'static str, &'static str, &'static str)> {
     let asked = call.parameter("publisher");
     known(simulator, call).find(|(id, _, _)| id.eq_ignore_ascii_case(asked)).ok_or_else(|| {
         Refusal::not_found("PublisherNotFoundException", &format!("The publisher \"{asked}\" does not exist."))
@@ -99,6 +95,21 @@ fn asked_for(simulator: &Simulator, call: &Call) -> Outcome<(&'static str, &'sta
 
 pub(super) fn publishers(simulator: &Simulator, call: &Call) -> Outcome {
     Ok(Answer::list(known(simulator, call).map(|own| published(simulator, call, own)).collect()))
+}
+
+/// Those of these ids, all where none is named; the query comes back with its results.
+pub(super) fn publishers_query(simulator: &Simulator, call: &Call) -> Outcome {
+    let mut query: Value = call.json()?;
+    if !query.is_object() {
+        return Err(Refusal::bad_request("ArgumentNullException", "Value cannot be null. Parameter name: query"));
+    }
+    let asked: Vec<String> = query["publisherIds"]
+        .as_array()
+        .map(|ids| ids.iter().filter_map(|id| id.as_str().map(str::to_lowercase)).collect())
+        .unwrap_or_default();
+    let wanted = known(simulator, call).filter(|(id, _, _)| asked.is_empty() || asked.iter().any(|own| own == id));
+    query["results"] = wanted.map(|own| published(simulator, call, own)).collect();
+    Ok(Answer::json(query))
 }
 
 pub(super) fn publisher(simulator: &Simulator, call: &Call) -> Outcome {

@@ -4,12 +4,10 @@ use super::{
     Misbehaviour,
     catalogue::{self, EventType, Takes},
 };
-use crate::{
-    azure::client::Host,
-    simulator::{
-        instance::Instance,
-        rest::{Outcome, Refusal},
-    },
+use crate::simulator::{
+    instance::Instance,
+    rest::{Outcome, Refusal},
+    site::Site,
 };
 use serde::Deserialize;
 use std::{
@@ -149,7 +147,7 @@ impl Draft {
     }
 
     /// What Azure refuses.
-    pub(super) fn check(&self, instance: &Instance, host: Host, switches: &Misbehaviour) -> Outcome<()> {
+    pub(super) fn check(&self, instance: &Instance, host: Site, switches: &Misbehaviour) -> Outcome<()> {
         let edition = instance.options.edition;
         if !catalogue::serves(edition, host, &self.publisher) {
             let message = format!("The publisher \"{}\" does not exist.", self.publisher);

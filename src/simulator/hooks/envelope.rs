@@ -6,12 +6,10 @@ use super::{
     sample::{SAMPLE_DATE, sample, sample_id},
     subscription::date,
 };
-use crate::{
-    azure::client::Host,
-    simulator::{
-        instance::Instance,
-        occurrence::{Occurrence, Rendering},
-    },
+use crate::simulator::{
+    instance::Instance,
+    occurrence::{Occurrence, Rendering},
+    site::Site,
 };
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value, json};
@@ -94,7 +92,7 @@ fn cut(mut event: Value, message: &str, draft: &Draft) -> Value {
 /// The version that was asked for; without one, the latest that is released.
 fn version(draft: &Draft, instance: &Instance) -> String {
     let asked = draft.resource_version.as_deref().filter(|version| *version != "latest");
-    let host = Host::of(&draft.publisher);
+    let host = Site::of(&draft.publisher);
     let default = || {
         let own = catalogue::event_type(instance.options.edition, host, &draft.publisher, &draft.event_type);
         own.map_or("1.0", EventType::default_version)

@@ -39,6 +39,10 @@ pub struct Misbehaviour {
     /// The history begins with the oldest notifications and leaves the newest out where there are too many. Which the
     /// real one leaves out is not known; the oldest here.
     pub history_oldest_first: bool,
+    /// Most bytes of a payload; 2 MB by Microsoft's documentation.
+    pub payload_bytes_max: Option<usize>,
+    /// What becomes of a larger one.
+    pub oversized: Oversized,
     /// Most commits in the payload of a push; what the real limit is, is not known, 25 here.
     pub push_commits_max: Option<usize>,
     /// That the merge of a pull request is tried, which pushes `refs/pull/…/merge`, is told as a push too.
@@ -70,6 +74,17 @@ pub enum OnProbation {
     Probes,
     /// New events as well.
     Everything,
+}
+
+/// What becomes of a payload that is larger than the limit; the documentation only names the limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Oversized {
+    /// It is not sent: the notification fails for good, which puts its subscription on probation as other failures do.
+    #[default]
+    Fails,
+    /// It is sent all the same.
+    IsSent,
 }
 
 /// What silence counts as.

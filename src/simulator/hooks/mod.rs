@@ -23,12 +23,13 @@ mod state;
 mod subscription;
 mod subscription_routes;
 mod table;
+mod values;
 
 pub(super) use self::table::ROUTES;
 pub use self::{
     draft::{Draft, Inputs},
     history::{Notification, NotificationResult, NotificationStatus},
-    misbehaviour::{Misbehaviour, Odds, OnProbation, Silence},
+    misbehaviour::{Misbehaviour, Odds, OnProbation, Oversized, Silence},
     state::Totals,
 };
 

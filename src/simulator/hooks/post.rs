@@ -1,6 +1,11 @@
 //! One request to a receiver, over real HTTP: what is sent, and what came back, also as the texts of the history.
 
-use super::{Misbehaviour, draft::Draft, misbehaviour::Silence, ruling::Answered};
+use super::{
+    Misbehaviour,
+    draft::Draft,
+    misbehaviour::{Oversized, Silence},
+    ruling::Answered,
+};
 use bytes::Bytes;
 use reqwest::{Client, Response, redirect};
 use std::{error::Error as _, fmt::Write as _, sync::OnceLock, time::Duration};
@@ -8,6 +13,8 @@ use uuid::Uuid;
 
 /// How long a receiver may take where no switch says otherwise. The real limit is not documented.
 const TIMEOUT: Duration = Duration::from_secs(20);
+/// Most of a payload, in bytes, where no switch says otherwise.
+const PAYLOAD_BYTES_MAX: usize = 2 << 20;
 /// Most of an answer that is kept, in bytes.
 const ANSWER_BYTES_MAX: usize = 16 << 10;
 /// Headers that a subscription's `httpHeaders` do not override.
@@ -63,6 +70,11 @@ impl Poster {
         };
         let trusts =
             parcel.draft.consumer_input("acceptUntrustedCerts").is_some_and(|own| own.eq_ignore_ascii_case("true"));
+        let bytes_max = switches.payload_bytes_max.unwrap_or(PAYLOAD_BYTES_MAX);
+        if parcel.body.len() > bytes_max && switches.oversized == Oversized::Fails {
+            let error = format!("The payload of {} bytes is larger than {bytes_max} bytes.", parcel.body.len());
+            return failed(Answered::Badly, error);
+        }
         let client = match self.client(trusts) {
             Ok(client) => client,
             Err(error) => return failed(Answered::Badly, error),

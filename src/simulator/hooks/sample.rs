@@ -24,6 +24,7 @@ pub(super) fn sample(event_type: &str) -> (&'static str, Value) {
         ["workitem", _] => ("Bug #5 (Some great new idea!) created by Jamal Hartnett.", work_item()),
         ["ms", "vss-code", _] => ("Jamal Hartnett has commented on a pull request", pull_request_comment()),
         ["ms", "vss-pipelinechecks-events", _] => ("Approval for stage Deploy", approval()),
+        ["ms", "vss-alerts", _] => ("New alert is created", alert()),
         ["ms", "vss-pipelines", _] => ("Run 20200103.2 in progress.", run()),
         _ => ("Deployment on stage Dev Succeeded", release()),
     }
@@ -124,6 +125,14 @@ fn approval() -> Value {
         "approval": {"id": "00000000-0000-0000-0000-000000000000", "status": "pending", "steps": [{"assignedApprover": person()}]},
         "projectId": "00000000-0000-0000-0000-000000000000", "pipeline": null, "stage": null, "run": null,
         "resource": null, "id": 0, "url": null, "stageName": null, "attemptId": 0,
+    })
+}
+
+fn alert() -> Value {
+    json!({
+        "alertId": 1, "severity": "critical", "title": "Alert title", "alertType": "code", "state": "active",
+        "tools": [{"name": "codeql", "rules": [{"opaqueId": null, "friendlyName": "codeql rule"}]}], "gitRef": "testRef",
+        "repositoryUrl": "https://dev.azure.com/test/test/_git/test", "firstSeenDate": null, "lastSeenDate": null,
     })
 }
 

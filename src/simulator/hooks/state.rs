@@ -11,8 +11,8 @@ use super::{
     subscription::{Probation, Subscription},
 };
 use crate::{
-    azure::client::{Host, SubscriptionStatus},
-    simulator::occurrence::Occurrence,
+    azure::client::SubscriptionStatus,
+    simulator::{occurrence::Occurrence, site::Site},
 };
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
@@ -267,7 +267,7 @@ impl State {
     }
 
     /// Takes a subscription in; the server adds inputs of its own.
-    pub(super) fn add(&mut self, mut draft: Draft, host: Host, by: Uuid, collection: Uuid, now: Timestamp) -> Uuid {
+    pub(super) fn add(&mut self, mut draft: Draft, host: Site, by: Uuid, collection: Uuid, now: Timestamp) -> Uuid {
         self.made += 1;
         let id = Uuid::new_v5(&collection, format!("subscription/{}", self.made).as_bytes());
         let internal = Uuid::new_v5(&id, b"tfsSubscriptionId");

@@ -2,10 +2,11 @@
 
 use super::draft::{Draft, masked};
 use crate::{
-    azure::client::{self, ApiVersion, Host, SubscriptionStatus},
+    azure::client::{self, ApiVersion, SubscriptionStatus},
     simulator::{
         options::Place,
         payload::{View, present},
+        site::Site,
     },
 };
 use jiff::Timestamp;
@@ -20,7 +21,7 @@ pub(super) const V7_2: ApiVersion = ApiVersion { major: 7, minor: 2 };
 #[derive(Debug, Clone)]
 pub(super) struct Subscription {
     pub(super) id: Uuid,
-    pub(super) host: Host,
+    pub(super) host: Site,
     pub(super) draft: Draft,
     pub(super) status: SubscriptionStatus,
     /// With whose rights it runs.
@@ -69,11 +70,7 @@ impl Subscription {
 
     /// As a REST reply shows it.
     pub(super) fn json(&self, place: &Place, view: View<'_>, version: ApiVersion) -> Value {
-        let base = match self.host {
-            Host::Main => &place.base,
-            Host::Release => &place.release_base,
-        };
-        let hooks = format!("{base}/_apis/hooks");
+        let hooks = format!("{}/_apis/hooks", place.base_of(self.host));
         let (draft, own) = (&self.draft, format!("{hooks}/subscriptions/{}", self.id));
         let consumer = format!("{hooks}/consumers/{}", draft.consumer);
         let probes = self.probation.map(|probation| probation.probes);

@@ -7,7 +7,7 @@ use super::{
     subscription::{Subscription, date, status_word},
 };
 use crate::{
-    azure::client::{Host, SubscriptionStatus},
+    azure::client::SubscriptionStatus,
     simulator::{
         Simulator,
         faults::ScopeRefusal,
@@ -15,6 +15,7 @@ use crate::{
         payload::View,
         people::{Scope, hook_rights},
         rest::{Answer, Call, Outcome, Refusal},
+        site::Site,
     },
 };
 use http::StatusCode;
@@ -46,10 +47,15 @@ pub(super) fn require(call: &Call, project: Option<Uuid>, right: u32) -> Outcome
     ))
 }
 
-/// Hooks of releases want the scope of releases besides.
+/// Hooks of releases want the scope of releases besides, those of alerts that of Advanced Security.
 fn require_scope(simulator: &Simulator, call: &Call) -> Outcome<()> {
     let is_cloud = simulator.instance.options.edition == Edition::Services;
-    if is_cloud && call.host == Host::Release && !call.caller.has(&[Scope::Release]) {
+    let besides: &[Scope] = match call.host {
+        Site::Main => &[],
+        Site::Release => &[Scope::Release],
+        Site::Security => &[Scope::AdvancedSecurity],
+    };
+    if is_cloud && !call.caller.has(besides) {
         let message =
             format!("TF400813: The user '{}' is not authorized to access this resource.", call.caller.person.id);
         let status = match simulator.instance.faults().scope_refusal {

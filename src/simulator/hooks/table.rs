@@ -2,7 +2,7 @@
 //!
 //! Source: the location ids of Microsoft's own clients.
 
-use super::{describe, history_routes, subscription_routes as subscriptions};
+use super::{describe, history_routes, subscription_routes as subscriptions, values};
 use crate::simulator::rest::{HOOKS, Handler, InProject, Location, Route};
 use uuid::{Uuid, uuid};
 
@@ -20,6 +20,9 @@ mod locations {
     pub(super) static NOTIFICATIONS_QUERY: Location = location(uuid!("1a57562f-160a-4b5c-9185-905e95b39d36"), "notificationsQuery", "_apis/{area}/{resource}");
     pub(super) static TESTS: Location = location(uuid!("1139462c-7e27-4524-a997-31b9b73551fe"), "testNotifications", "_apis/{area}/{resource}/{notificationId}");
     pub(super) static PUBLISHERS: Location = location(uuid!("1e83a210-5b53-43bc-90f0-d476a4e5d731"), "publishers", "_apis/{area}/{resource}/{publisherId}");
+    pub(super) static PUBLISHERS_QUERY: Location = location(uuid!("99b44a8a-65a8-4670-8f3e-e7f7842cce64"), "publishersQuery", "_apis/{area}/{resource}");
+    pub(super) static PUBLISHER_VALUES: Location = location(uuid!("d815d352-a566-4dc1-a3e3-fd245acf688c"), "inputValuesQuery", "_apis/{area}/publishers/{publisherId}/{resource}");
+    pub(super) static VALUES: Location = location(uuid!("140ed26d-ed51-4583-a1bd-0dd3fdd708bd"), "inputValuesQuery", "_apis/{area}/{resource}");
     pub(super) static EVENT_TYPES: Location = location(uuid!("db4777cd-8e08-4a84-8ba3-c974ea033718"), "eventTypes", "_apis/{area}/publishers/{publisherId}/{resource}/{eventTypeId}");
     pub(super) static CONSUMERS: Location = location(uuid!("4301c514-5f34-4f5d-a145-f0ea7b5b7d19"), "consumers", "_apis/{area}/{resource}/{consumerId}");
     pub(super) static ACTIONS: Location = location(uuid!("c3428e90-7a69-4194-8ed8-0f153185ee0d"), "actions", "_apis/{area}/consumers/{consumerId}/{resource}/{consumerActionId}");
@@ -32,7 +35,7 @@ const fn row(
     tstu: f64,
     handler: Handler,
 ) -> Route {
-    Route::new(method, InProject::Never, path, location, HOOKS, handler).on_both_hosts().costs(tstu)
+    Route::new(method, InProject::Never, path, location, HOOKS, handler).on_every_host().costs(tstu)
 }
 
 /// Rows of the table of routes.
@@ -55,6 +58,9 @@ pub(crate) static ROUTES: &[Route] = &[
     row("GET", "hooks/publishers/{publisher}", &locations::PUBLISHERS, 0.02, describe::publisher),
     row("GET", "hooks/publishers/{publisher}/eventtypes", &locations::EVENT_TYPES, 0.02, describe::event_types),
     row("GET", "hooks/publishers/{publisher}/eventtypes/{eventType}", &locations::EVENT_TYPES, 0.01, describe::event_type),
+    row("POST", "hooks/publishersquery", &locations::PUBLISHERS_QUERY, 0.02, describe::publishers_query),
+    row("POST", "hooks/publishers/{publisher}/inputvaluesquery", &locations::PUBLISHER_VALUES, 0.05, values::of_publisher),
+    row("POST", "hooks/inputvaluesquery", &locations::VALUES, 0.05, values::of_subscription),
     row("GET", "hooks/consumers", &locations::CONSUMERS, 0.01, describe::consumers),
     row("GET", "hooks/consumers/{consumer}", &locations::CONSUMERS, 0.01, describe::consumer),
     row("GET", "hooks/consumers/{consumer}/actions", &locations::ACTIONS, 0.01, describe::actions),

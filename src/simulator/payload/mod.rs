@@ -152,6 +152,7 @@ impl Version {
     fn of(event: &Occurrence, version: &str) -> Option<Self> {
         let known: &[(&str, Self)] = match (event.publisher, event.event_type) {
             ("pipelines", _) => &[("5.1-preview.1", Self::New)],
+            ("advsec", _) => &[("1.0", Self::New)],
             ("rm", _) => &[("3.0-preview.1", Self::New)],
             (_, "build.complete" | "ms.vss-code.git-pullrequest-comment-event") => {
                 &[("1.0", Self::Old), ("2.0", Self::New)]

@@ -1,62 +1,78 @@
 //! The levers behind the stage: routes that no Azure DevOps has, under `/_simulator`, without credentials.
 
-use super::{Answer, Outcome, Refusal, Request};
-use crate::simulator::{Edit, Faults, Impossible, RefChange, Simulator, people::ANA};
-use serde::{Deserialize, de::DeserializeOwned};
+use super::{Answer, Outcome, Refusal, Request, levers, levers::Wish};
+use crate::simulator::{Faults, Fill, Forget, Impossible, Simulator};
+use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use std::time::Duration;
-use uuid::Uuid;
 
 /// The routes, with what a body may say and what it is otherwise.
-pub const ADMIN_ROUTES: [(&str, &str); 17] = [
+pub const ADMIN_ROUTES: [(&str, &str); 43] = [
     ("POST /_simulator/push", r#"{"repository":"web shop","branch":"main","message":"…","paths":["/a"]}"#),
     ("POST /_simulator/pull-request", r#"{"repository":"web shop","source":"…","target":"main","title":"…"}"#),
     ("POST /_simulator/pull-request/{number}/complete", r#"{"delete_source":false}"#),
     ("POST /_simulator/pull-request/{number}/abandon", ""),
     ("POST /_simulator/pull-request/{number}/comment", r#"{"text":"…"}"#),
-    ("POST /_simulator/build", r#"{"pipeline":"web shop CI","branch":"main","result":"succeeded"}"#),
-    ("POST /_simulator/release", r#"{"environment":"Production","status":"succeeded"}"#),
+    ("POST /_simulator/build", r#"{"pipeline":"web shop CI","branch":"main","result":"succeeded"}: from queue to end"#),
+    ("POST /_simulator/build/queue", r#"{"pipeline":"web shop CI","branch":"main"}"#),
+    ("POST /_simulator/build/{number}/start", ""),
+    (
+        "POST /_simulator/build/{number}/stage",
+        r#"{"stage":"Build","state":"running"}, or completed with a result, or retry"#,
+    ),
+    (
+        "POST /_simulator/build/{number}/ask",
+        r#"{"stage":"Deploy to production","environment":"production","account":"…"}"#,
+    ),
+    ("POST /_simulator/build/{number}/decide", r#"{"approved":true}: the approval that was asked for last"#),
+    ("POST /_simulator/build/{number}/finish", r#"{"result":"succeeded"}"#),
+    (
+        "POST /_simulator/release",
+        r#"{"environment":"Production","status":"succeeded"}: of the last build, and deployed"#,
+    ),
+    ("POST /_simulator/release/create", "of the last build, and nothing more"),
+    ("POST /_simulator/release/{number}/deploy", r#"{"environment":"Staging","account":"who is asked first"}"#),
+    ("POST /_simulator/release/{number}/decide", r#"{"environment":"Staging","approved":true}"#),
+    ("POST /_simulator/release/{number}/finish", r#"{"environment":"Staging","status":"succeeded"}"#),
+    ("POST /_simulator/release/{number}/abandon", ""),
     ("POST /_simulator/work-item", r#"{"project":"Fiber Café","type":"Bug","title":"…"}"#),
     ("POST /_simulator/work-item/{number}", r#"{"state":"Active"} or {"title":"…"} or {"comment":"…"}"#),
+    ("POST /_simulator/work-item/{number}/link", r#"{"url":"vstfs:///…","type":"ArtifactLink"}"#),
+    ("POST /_simulator/work-item/{number}/unlink", r#"{"url":"vstfs:///…"}"#),
+    ("POST /_simulator/work-item/{number}/delete", ""),
+    ("POST /_simulator/work-item/{number}/restore", ""),
+    ("POST /_simulator/alert", r#"{"repository":"web shop","title":"…","severity":"high"}"#),
+    ("POST /_simulator/alert/{number}", r#"{"state":"fixed"}; without a state it is only seen again"#),
+    ("POST /_simulator/person", r#"{"account":"eve@fabrikam.example","name":"Eve"}: somebody new"#),
     ("POST /_simulator/person/dismiss", r#"{"account":"ana@fabrikam.example"}: gone, and with them what they own"#),
     ("POST /_simulator/person/reinstate", r#"{"account":"ana@fabrikam.example"}"#),
+    (
+        "POST /_simulator/person/allow",
+        r#"{"account":"mei@fabrikam.example","bits":7}: rights on hooks; in a "project" or in all"#,
+    ),
+    (
+        "POST /_simulator/token",
+        r#"{"token":"…","account":"…","scopes":["code"],"expires":"2026-12-01T00:00:00Z"} or {"state":"revoked"}"#,
+    ),
     ("POST /_simulator/subscriptions", r#"{"count":5000}: so many of somebody else's"#),
+    ("GET  /_simulator/hooks", "all subscriptions, of whatever host"),
+    (
+        "POST /_simulator/hook/{id}",
+        r#"{"state":"enabled"}, disabledByUser, disabledBySystem, onProbation; {"url":"…"}"#,
+    ),
+    ("POST /_simulator/hook/{id}/duplicate", ""),
+    ("POST /_simulator/hook/{id}/delete", ""),
+    (
+        "POST /_simulator/fill",
+        r#"{"pushes":100,"builds":500,"revisions":200,"from":"…","to":"…"}: a past, with --age-days"#,
+    ),
+    ("POST /_simulator/forget", r#"{"from":"…","to":"…","stream":"builds"}: nothing remembers what happened then"#),
     ("GET  /_simulator/state", "what there is"),
     ("GET  /_simulator/calls", "what was asked, and what it cost"),
     ("GET  /_simulator/faults", "what goes wrong on purpose"),
     ("PUT  /_simulator/faults", r#"such as {"credentials_dead":true}; {} is a good day again"#),
     ("POST /_simulator/clock", r#"{"advance_seconds":60}, with --manual-clock"#),
 ];
-
-/// Most subscriptions that one call makes.
-const SUBSCRIPTIONS_AT_ONCE_MAX: usize = 10_000;
-
-/// What bodies say. One type for all: a lever takes no notice of what is for another one.
-#[derive(Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-struct Wish {
-    project: Option<String>,
-    repository: Option<String>,
-    branch: Option<String>,
-    message: Option<String>,
-    paths: Option<Vec<String>>,
-    source: Option<String>,
-    target: Option<String>,
-    title: Option<String>,
-    delete_source: bool,
-    text: Option<String>,
-    pipeline: Option<String>,
-    result: Option<String>,
-    environment: Option<String>,
-    status: Option<String>,
-    #[serde(rename = "type")]
-    kind: Option<String>,
-    state: Option<String>,
-    comment: Option<String>,
-    advance_seconds: Option<u64>,
-    account: Option<String>,
-    count: Option<usize>,
-}
 
 impl From<Impossible> for Refusal {
     fn from(impossible: Impossible) -> Self {
@@ -82,12 +98,23 @@ pub(super) fn answer(simulator: &Simulator, path: &str, request: &Request) -> Ou
             Ok(Answer::json(json!(*simulator.instance.faults())))
         }
         ("POST", ["clock"]) => clock(simulator, &read(request)?),
-        ("POST", [lever, rest @ ..]) => pull(simulator, lever, rest, &read(request)?),
+        ("GET", ["hooks"]) => Ok(Answer::json(levers::hooks(simulator))),
+        ("POST", ["fill"]) => {
+            let fill: Fill = serde_json::from_slice(&request.body).map_err(|error| unreadable(&error))?;
+            simulator.fill(&fill)?;
+            Ok(Answer::json(json!({"pushes": fill.pushes, "builds": fill.builds, "revisions": fill.revisions})))
+        }
+        ("POST", ["forget"]) => {
+            let forget: Forget = serde_json::from_slice(&request.body).map_err(|error| unreadable(&error))?;
+            simulator.forget(forget);
+            Ok(Answer::json(json!(simulator.instance.faults().forget)))
+        }
+        ("POST", [lever, rest @ ..]) => levers::pull(simulator, lever, rest, &read(request)?),
         _ => Err(no_lever(path)),
     }
 }
 
-fn no_lever(path: &str) -> Refusal {
+pub(super) fn no_lever(path: &str) -> Refusal {
     Refusal::not_found("SimulatorNoSuchRoute", &format!("there is no lever {path}"))
 }
 
@@ -96,8 +123,11 @@ fn read<T: DeserializeOwned + Default>(request: &Request) -> Outcome<T> {
     if request.body.is_empty() {
         return Ok(T::default());
     }
-    serde_json::from_slice(&request.body)
-        .map_err(|error| Refusal::bad_request("SimulatorBody", &format!("the body: {error}")))
+    serde_json::from_slice(&request.body).map_err(|error| unreadable(&error))
+}
+
+fn unreadable(error: &serde_json::Error) -> Refusal {
+    Refusal::bad_request("SimulatorBody", &format!("the body: {error}"))
 }
 
 fn clock(simulator: &Simulator, wish: &Wish) -> Outcome {
@@ -109,147 +139,6 @@ fn clock(simulator: &Simulator, wish: &Wish) -> Outcome {
         return Err(Refusal::bad_request("SimulatorState", message));
     }
     Ok(Answer::json(json!({"now": simulator.instance.now().to_string()})))
-}
-
-fn pull(simulator: &Simulator, lever: &str, rest: &[&str], wish: &Wish) -> Outcome {
-    let number = |text: &str| text.parse::<u32>().map_err(|_| no_lever(text));
-    match (lever, rest) {
-        ("push", []) => push(simulator, wish),
-        ("pull-request", []) => pull_request(simulator, wish),
-        ("pull-request", [n, "complete"]) => {
-            done(number(n)?, simulator.complete_pull_request(number(n)?, wish.delete_source))
-        }
-        ("pull-request", [n, "abandon"]) => done(number(n)?, simulator.abandon_pull_request(number(n)?)),
-        ("pull-request", [n, "comment"]) => {
-            let text = wish.text.as_deref().unwrap_or("Looks good.");
-            done(number(n)?, simulator.comment_pull_request(number(n)?, text))
-        }
-        ("build", []) => build(simulator, wish),
-        ("release", []) => release(simulator, wish),
-        ("work-item", []) => {
-            let project = project(simulator, wish)?;
-            let (kind, title) = (wish.kind.as_deref().unwrap_or("Bug"), wish.title.as_deref());
-            let made = simulator.create_work_item(project, kind, title.unwrap_or("The espresso is cold"))?;
-            Ok(Answer::json(json!({"number": made})))
-        }
-        ("work-item", [n]) => work_item(simulator, number(n)?, wish),
-        ("person", [whether @ ("dismiss" | "reinstate")]) => {
-            let account = wish.account.as_deref().unwrap_or(ANA);
-            if *whether == "dismiss" {
-                simulator.dismiss(account);
-            } else {
-                simulator.reinstate(account);
-            }
-            Ok(Answer::json(json!({"account": account})))
-        }
-        ("subscriptions", []) => {
-            let count = wish.count.unwrap_or(1).min(SUBSCRIPTIONS_AT_ONCE_MAX);
-            simulator.hooks().add_bulk(count);
-            Ok(Answer::json(json!({"count": count})))
-        }
-        _ => Err(no_lever(lever)),
-    }
-}
-
-fn done<T>(number: u32, result: Result<T, Impossible>) -> Outcome {
-    result?;
-    Ok(Answer::json(json!({"number": number})))
-}
-
-fn project(simulator: &Simulator, wish: &Wish) -> Outcome<Uuid> {
-    let name = wish.project.as_deref().unwrap_or("Fiber Café");
-    Ok(simulator.project(name).ok_or_else(|| Impossible::Absent(format!("project {name}")))?)
-}
-
-/// By GUID, or by name in any project.
-fn repository(simulator: &Simulator, wish: &Wish) -> Outcome<Uuid> {
-    let name = wish.repository.as_deref().unwrap_or("web shop");
-    let world = simulator.instance.world();
-    let is_it = |id: Uuid, own: &str| own.eq_ignore_ascii_case(name) || name.parse() == Ok(id);
-    let found = world.repositories.iter().find(|own| is_it(own.id, &own.name)).map(|own| own.id);
-    Ok(found.ok_or_else(|| Impossible::Absent(format!("repository {name}")))?)
-}
-
-fn push(simulator: &Simulator, wish: &Wish) -> Outcome {
-    let repository = repository(simulator, wish)?;
-    let change = RefChange::Commit {
-        branch: wish.branch.clone().unwrap_or_else(|| "main".to_owned()),
-        comment: wish.message.clone().unwrap_or_else(|| "Roast a little longer".to_owned()),
-        paths: wish.paths.clone().unwrap_or_else(|| vec!["/src/roast.rs".to_owned()]),
-    };
-    let push = simulator.push(repository, "", &[change])?;
-    Ok(Answer::json(json!({"number": push})))
-}
-
-/// The source branch is made if it is not there.
-fn pull_request(simulator: &Simulator, wish: &Wish) -> Outcome {
-    let repository = repository(simulator, wish)?;
-    let (count, target) = (simulator.totals().0, wish.target.as_deref().unwrap_or("main"));
-    let source = wish.source.clone().unwrap_or_else(|| format!("feature/idea-{count}"));
-    let title = wish.title.as_deref().unwrap_or("An idea");
-    let is_there = {
-        let world = simulator.instance.world();
-        world.repository_of(repository).is_some_and(|own| own.tip(&format!("refs/heads/{source}")).is_some())
-    };
-    if !is_there {
-        simulator.push_commit(repository, &source, title, &["/src/idea.rs"])?;
-    }
-    let number = simulator.create_pull_request(repository, &source, target, title)?;
-    Ok(Answer::json(json!({"number": number, "source": source})))
-}
-
-/// A whole build: queued, started, its stages run, finished.
-fn build(simulator: &Simulator, wish: &Wish) -> Outcome {
-    let name = wish.pipeline.as_deref().unwrap_or("web shop CI");
-    let definition = {
-        let world = simulator.instance.world();
-        let found = world.definitions.values().find(|own| own.name == name || own.id.to_string() == name);
-        found.map(|own| own.id).ok_or_else(|| Impossible::Absent(format!("pipeline {name}")))?
-    };
-    let result = one_of(wish.result.as_deref(), &["succeeded", "partiallySucceeded", "failed", "canceled"])?;
-    let number = simulator.run_build(definition, wish.branch.as_deref().unwrap_or("main"), result)?;
-    Ok(Answer::json(json!({"number": number, "result": result})))
-}
-
-/// A release of the last build, deployed to one environment.
-fn release(simulator: &Simulator, wish: &Wish) -> Outcome {
-    let environment = wish.environment.as_deref().unwrap_or("Production");
-    let status = one_of(wish.status.as_deref(), &["succeeded", "partiallySucceeded", "rejected", "canceled"])?;
-    let (definition, build) = {
-        let world = simulator.instance.world();
-        let definition = world.release_definitions.keys().next().copied();
-        let done = world.builds.values().rev().find(|build| build.finished.is_some()).map(|build| build.number);
-        (definition.unwrap_or_default(), done.unwrap_or_default())
-    };
-    let number = simulator.create_release(definition, build)?;
-    simulator.start_deployment(number, environment, None)?;
-    simulator.finish_deployment(number, environment, status)?;
-    Ok(Answer::json(json!({"number": number, "status": status})))
-}
-
-fn work_item(simulator: &Simulator, number: u32, wish: &Wish) -> Outcome {
-    let fields = [("System.State", &wish.state), ("System.Title", &wish.title)];
-    let edits: Vec<(String, Edit)> = fields
-        .into_iter()
-        .filter_map(|(name, value)| Some((name.to_owned(), Edit::Set(value.clone()?.into()))))
-        .collect();
-    if edits.is_empty() && wish.comment.is_none() {
-        return Err(Refusal::bad_request("SimulatorBody", "say what changes: state, title or comment"));
-    }
-    if !edits.is_empty() {
-        simulator.update_work_item(number, "", &edits)?;
-    }
-    if let Some(text) = &wish.comment {
-        simulator.comment_work_item(number, text)?;
-    }
-    Ok(Answer::json(json!({"number": number})))
-}
-
-/// The word among those that there are; the first where none is said.
-fn one_of(word: Option<&str>, known: &[&'static str]) -> Outcome<&'static str> {
-    let Some(word) = word else { return Ok(known[0]) };
-    let found = known.iter().find(|known| known.eq_ignore_ascii_case(word)).copied();
-    found.ok_or_else(|| Refusal::bad_request("SimulatorBody", &format!("{word} is none of {}", known.join(", "))))
 }
 
 fn state(simulator: &Simulator) -> Value {

@@ -2,8 +2,8 @@
 
 use super::{Refusal, refusal::Outcome};
 use crate::{
-    azure::client::{ApiVersion, Host},
-    simulator::{forget::Forgotten, options::Place, people::Caller},
+    azure::client::ApiVersion,
+    simulator::{forget::Forgotten, options::Place, people::Caller, site::Site},
 };
 use bytes::Bytes;
 use jiff::{Timestamp, civil::DateTime, tz::TimeZone};
@@ -14,8 +14,8 @@ use uuid::Uuid;
 /// What a handler is given.
 #[derive(Debug)]
 pub(crate) struct Call {
-    /// Which host was asked; a Server has only [`Host::Main`], and serves all of them there.
-    pub(crate) host: Host,
+    /// Which host was asked; a Server has only [`Site::Main`], and serves all of them there.
+    pub(crate) host: Site,
     /// The addresses in the form of the request: replies use them.
     pub(crate) place: Place,
     /// The project of the path.

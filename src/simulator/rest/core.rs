@@ -18,14 +18,14 @@ const PAGE_MAX: usize = 10_000;
 const PROJECT: &[Scope] = &[Scope::Project, Scope::Profile, Scope::Code, Scope::Build, Scope::Work, Scope::Release];
 
 pub(super) const ROUTES: &[Route] = &[
-    Route::new("GET", InProject::Never, "connectionData", &CONNECTION_DATA, &[], connection_data).on_both_hosts(),
-    Route::new("GET", InProject::Never, "resourceAreas", &RESOURCE_AREAS, &[], resource_areas).on_both_hosts(),
-    Route::new("GET", InProject::Never, "resourceAreas/{area}", &RESOURCE_AREAS, &[], resource_area).on_both_hosts(),
+    Route::new("GET", InProject::Never, "connectionData", &CONNECTION_DATA, &[], connection_data).on_every_host(),
+    Route::new("GET", InProject::Never, "resourceAreas", &RESOURCE_AREAS, &[], resource_areas).on_every_host(),
+    Route::new("GET", InProject::Never, "resourceAreas/{area}", &RESOURCE_AREAS, &[], resource_area).on_every_host(),
     Route::new("GET", InProject::Never, "projectCollections", &COLLECTIONS, &[], collections),
     Route::new("GET", InProject::Never, "projects", &PROJECTS, PROJECT, projects),
     Route::new("GET", InProject::Never, "projects/{project}", &PROJECTS, PROJECT, project),
     Route::new("GET", InProject::Never, "permissions/{namespace}/{bits}", &PERMISSIONS, &[], permissions)
-        .on_both_hosts(),
+        .on_every_host(),
 ];
 
 /// Area, its id, and whether the release host has it.

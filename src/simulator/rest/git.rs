@@ -3,13 +3,15 @@
 
 use super::{
     Answer, CODE, Call, InProject, Listing, Outcome, Refusal, Route,
-    locations::{CHANGES, COMMITS, DIFFS, PUSHES, REFS, REPOSITORIES},
+    call::read_time,
+    locations::{CHANGES, COMMITS, COMMITS_BATCH, DIFFS, PUSHES, REFS, REPOSITORIES},
 };
 use crate::simulator::{
     Simulator, payload,
     payload::View,
     world::{Commit, GitRef, Project, Repository, World},
 };
+use serde::Deserialize;
 use serde_json::{Value, json};
 
 const PAGE: usize = 100;
@@ -20,6 +22,8 @@ pub(super) const ROUTES: &[Route] = &[
     row("git/repositories/{repository}", &REPOSITORIES, repository),
     row("git/repositories/{repository}/refs", &REFS, refs).costs(0.1),
     row("git/repositories/{repository}/commits", &COMMITS, commits).costs(0.1),
+    Route::new("POST", InProject::Maybe, "git/repositories/{repository}/commitsbatch", &COMMITS_BATCH, CODE, batch)
+        .costs(0.1),
     row("git/repositories/{repository}/commits/{commit}", &COMMITS, commit),
     row("git/repositories/{repository}/commits/{commit}/changes", &CHANGES, changes),
     row("git/repositories/{repository}/diffs/commits", &DIFFS, diffs),
@@ -111,6 +115,71 @@ fn commits(simulator: &Simulator, call: &Call) -> Outcome {
         from.is_none_or(|from| commit.at >= from) && to.is_none_or(|to| commit.at <= to) && is_by(commit)
     });
     Ok(named_page(call)?.silent_answer(shown, |commit| payload::git::commit(view, commit, own, project)))
+}
+
+/// What a POST asks for commits by.
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct Criteria {
+    ids: Option<Vec<String>>,
+    item_version: Option<Version>,
+    compare_version: Option<Version>,
+    author: Option<String>,
+    from_date: Option<String>,
+    to_date: Option<String>,
+    #[serde(rename = "$skip", alias = "skip")]
+    skip: Option<usize>,
+    #[serde(rename = "$top", alias = "top")]
+    top: Option<usize>,
+}
+
+/// A branch or a commit, as bodies name them.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Version {
+    version: String,
+    #[serde(default)]
+    version_type: Option<Value>,
+}
+
+impl Version {
+    /// The commit that it means; types come as words, and from some clients as numbers.
+    fn commit<'a>(&self, own: &'a Repository) -> Outcome<&'a Commit> {
+        let is_commit = self.version_type.as_ref().is_some_and(|kind| {
+            kind.as_str().is_some_and(|word| word.eq_ignore_ascii_case("commit")) || kind.as_u64() == Some(2)
+        });
+        let tip = own.tip(&format!("refs/heads/{}", self.version));
+        known_commit(own, if is_commit { &self.version } else { tip.unwrap_or(&self.version) })
+    }
+}
+
+/// Commits by their ids, or those of a version that another one does not have; newest first.
+fn batch(simulator: &Simulator, call: &Call) -> Outcome {
+    let criteria: Criteria = call.json()?;
+    let world = simulator.instance.world();
+    let (own, project) = found(&world, call)?;
+    let view = world.view(&call.place);
+    let date = |text: &Option<String>| text.as_deref().and_then(read_time);
+    let (from, to) = (date(&criteria.from_date), date(&criteria.to_date));
+    let all: Vec<&Commit> = match (&criteria.ids, &criteria.item_version, &criteria.compare_version) {
+        (Some(ids), ..) => ids.iter().map(|id| known_commit(own, id)).collect::<Outcome<_>>()?,
+        // Those that the compared version has and the item's has not.
+        (None, Some(base), Some(target)) => own.ahead(&target.commit(own)?.id, &base.commit(own)?.id),
+        (None, Some(version), None) => own.history(&version.commit(own)?.id),
+        (None, None, _) => {
+            let tip = own.default_branch.as_deref().and_then(|name| own.tip(name));
+            tip.map(|tip| own.history(tip)).unwrap_or_default()
+        }
+    };
+    let author = criteria.author.as_deref().map(str::to_lowercase);
+    let shown = all.into_iter().filter(|commit| {
+        let person = || view.people.find(commit.author).map(|own| own.combined().to_lowercase()).unwrap_or_default();
+        from.is_none_or(|from| commit.at >= from)
+            && to.is_none_or(|to| commit.at <= to)
+            && author.as_ref().is_none_or(|author| person().contains(author))
+    });
+    let page = shown.skip(criteria.skip.unwrap_or_default()).take(criteria.top.unwrap_or(PAGE));
+    Ok(Answer::list(page.map(|commit| payload::git::commit(view, commit, own, project)).collect()))
 }
 
 /// This route takes its page also as `searchCriteria.$top`.

@@ -43,6 +43,12 @@ pub(crate) const COMMITS: Location = at(
     "commits",
     "{project}/_apis/{area}/repositories/{repositoryId}/{resource}/{commitId}",
 );
+pub(crate) const COMMITS_BATCH: Location = at(
+    uuid!("6400dfb2-0bcb-462b-b992-5a57f8f1416c"),
+    "git",
+    "commitsBatch",
+    "{project}/_apis/{area}/repositories/{repositoryId}/{resource}",
+);
 pub(crate) const CHANGES: Location = at(
     uuid!("5bf884f5-3e07-42e9-afb8-1b872267bf16"),
     "git",
@@ -134,6 +140,21 @@ pub(crate) const RUNS: Location = at(
     "{project}/_apis/pipelines/{pipelineId}/{resource}/{runId}",
 )
 .since(6, 0);
+
+pub(crate) const ENVIRONMENTS: Location = at(
+    uuid!("8572b1fc-2482-47fa-8f74-7e3ed53ee54b"),
+    "distributedtask",
+    "environments",
+    "{project}/_apis/pipelines/{resource}/{environmentId}",
+)
+.since(5, 0);
+pub(crate) const ENVIRONMENT_DEPLOYMENTS: Location = at(
+    uuid!("51bb5d21-4305-4ea6-9dbb-b7488af73334"),
+    "distributedtask",
+    "environmentdeploymentRecords",
+    "{project}/_apis/pipelines/environments/{environmentId}/{resource}",
+)
+.since(5, 0);
 
 pub(crate) const RELEASE_DEFINITIONS: Location = at(
     uuid!("d8f96f24-8ea7-4cb6-baab-2df8fc515665"),

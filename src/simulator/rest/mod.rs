@@ -5,9 +5,11 @@ mod answer;
 mod builds;
 mod call;
 mod core;
+mod environments;
 mod failing;
 mod gate;
 mod git;
+mod levers;
 pub(super) mod locations;
 mod paging;
 mod pipelines;
@@ -83,6 +85,7 @@ fn table() -> impl Iterator<Item = &'static Route> {
         git::ROUTES,
         pull_requests::ROUTES,
         builds::ROUTES,
+        environments::ROUTES,
         pipelines::ROUTES,
         releases::ROUTES,
         work_items::ROUTES,

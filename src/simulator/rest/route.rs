@@ -2,8 +2,8 @@
 
 use super::{Answer, Call, Outcome};
 use crate::{
-    azure::client::{ApiVersion, Host},
-    simulator::{Simulator, options::Edition, people::Scope},
+    azure::client::ApiVersion,
+    simulator::{Simulator, options::Edition, people::Scope, site::Site},
 };
 use std::collections::BTreeMap;
 use uuid::Uuid;
@@ -43,7 +43,7 @@ pub(crate) struct Route {
     /// Any of these scopes does; none is needed where there are none.
     pub(crate) scopes: &'static [Scope],
     /// Only on this host of the cloud; a Server serves all on one.
-    pub(crate) host: Option<Host>,
+    pub(crate) host: Option<Site>,
     /// What a call costs in throughput units, besides its size.
     pub(crate) tstu: f64,
     pub(crate) handler: Handler,
@@ -107,17 +107,17 @@ impl Route {
         scopes: &'static [Scope],
         handler: Handler,
     ) -> Self {
-        Self { method, in_project, path, location, scopes, host: Some(Host::Main), tstu: 0.05, handler }
+        Self { method, in_project, path, location, scopes, host: Some(Site::Main), tstu: 0.05, handler }
     }
 
-    /// On both hosts of the cloud.
-    pub(crate) const fn on_both_hosts(self) -> Self {
+    /// On every host of the cloud.
+    pub(crate) const fn on_every_host(self) -> Self {
         Self { host: None, ..self }
     }
 
     /// On the release host.
     pub(crate) const fn on_release_host(self) -> Self {
-        Self { host: Some(Host::Release), ..self }
+        Self { host: Some(Site::Release), ..self }
     }
 
     /// Costs so many throughput units.

@@ -1,18 +1,16 @@
 //! What a path names: which host, which collection, which project, which resource.
 
-use crate::{
-    azure::client::Host,
-    simulator::{
-        instance::Instance,
-        options::{Edition, Place},
-    },
+use crate::simulator::{
+    instance::Instance,
+    options::{Edition, Place},
+    site::Site,
 };
 use http::{HeaderMap, header};
 
 /// A path, taken apart.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Target {
-    pub(super) host: Host,
+    pub(super) host: Site,
     /// `None` is the deployment itself, above its collections.
     pub(super) is_collection: bool,
     pub(super) project: Option<String>,
@@ -37,12 +35,15 @@ impl Target {
         let parts: Vec<String> = path.split('/').filter(|part| !part.is_empty()).map(decode).collect();
         let mut rest = parts.as_slice();
         let is = |part: Option<&String>, name: &str| part.is_some_and(|part| part.eq_ignore_ascii_case(name));
-        let mut host = Host::Main;
+        let mut host = Site::Main;
         match instance.options.edition {
             Edition::Services => {
-                if is(rest.first(), "_vsrm") {
-                    host = Host::Release;
-                    rest = &rest[1..];
+                for (prefix, own) in [("_vsrm", Site::Release), ("_advsec", Site::Security)] {
+                    if is(rest.first(), prefix) {
+                        host = own;
+                        rest = &rest[1..];
+                        break;
+                    }
                 }
             }
             Edition::Server(_) => {

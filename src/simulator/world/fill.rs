@@ -6,6 +6,7 @@ use super::{
     next,
 };
 use jiff::{SignedDuration, Timestamp};
+use serde::Deserialize;
 use serde_json::json;
 use uuid::Uuid;
 
@@ -19,13 +20,17 @@ const OPEN_ITEMS: usize = 50;
 ///
 /// Ids grow with time as real ones do, so the past can only be written where nothing has happened yet: begin a simulation
 /// that is old already ([`super::super::Options::age_days`]), or move its clock.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Fill {
     /// Pushes of one commit each.
+    #[serde(default)]
     pub pushes: usize,
     /// Builds, all of them finished.
+    #[serde(default)]
     pub builds: usize,
     /// Revisions of work items.
+    #[serde(default)]
     pub revisions: usize,
     /// When it begins.
     pub from: Timestamp,
@@ -33,7 +38,7 @@ pub struct Fill {
     pub to: Timestamp,
 }
 
-/// Chance that is the same each time: SplitMix64.
+/// Chance that is the same each time: `SplitMix64`.
 struct Chance(u64);
 
 impl Chance {
@@ -195,25 +200,22 @@ impl World {
             self.now = at;
             let person = by[n % by.len()];
             let turn = n % OPEN_ITEMS;
-            match open.get_mut(turn).filter(|(_, revisions)| *revisions < REVISIONS_EACH) {
-                Some((number, revisions)) => {
-                    let state = if revisions.is_multiple_of(2) { "New" } else { "Active" };
-                    *revisions += 1;
-                    let edits = [
-                        ("System.State".to_owned(), Edit::Set(json!(state))),
-                        ("Microsoft.VSTS.Common.Priority".to_owned(), Edit::Set(json!(1 + n % 4))),
-                    ];
-                    let number = *number;
-                    self.update_work_item(number, person, &edits)?;
-                }
-                None => {
-                    let number = self.create_work_item(project, "Task", &format!("Errand {n}"), person)?;
-                    if turn < open.len() {
-                        open[turn] = (number, 1);
-                    } else {
-                        open.push((number, 1));
-                    }
-                }
+            if let Some((number, revisions)) = open.get_mut(turn).filter(|(_, revisions)| *revisions < REVISIONS_EACH) {
+                let state = if revisions.is_multiple_of(2) { "New" } else { "Active" };
+                *revisions += 1;
+                let edits = [
+                    ("System.State".to_owned(), Edit::Set(json!(state))),
+                    ("Microsoft.VSTS.Common.Priority".to_owned(), Edit::Set(json!(1 + n % 4))),
+                ];
+                let number = *number;
+                self.update_work_item(number, person, &edits)?;
+                continue;
+            }
+            let number = self.create_work_item(project, "Task", &format!("Errand {n}"), person)?;
+            if turn < open.len() {
+                open[turn] = (number, 1);
+            } else {
+                open.push((number, 1));
             }
         }
         Ok(())

@@ -1,5 +1,6 @@
 //! The model: what there is, and how it changes. No clock, no sockets.
 
+mod alert;
 mod build;
 mod fill;
 mod git;
@@ -114,6 +115,7 @@ pub(crate) struct World {
     /// Of a deployment the release, and the places of its environment and of itself there.
     pub(crate) deployments: BTreeMap<u32, (u32, usize, usize)>,
     pub(crate) work_items: BTreeMap<u32, WorkItem>,
+    alerts: BTreeMap<u32, alert::Alert>,
     /// Every revision in the order in which it came, for the reporting route: work item and revision.
     pub(crate) revisions: Vec<(u32, u32)>,
     /// Of whatever must be new.
@@ -143,6 +145,7 @@ impl World {
             releases: BTreeMap::new(),
             deployments: BTreeMap::new(),
             work_items: BTreeMap::new(),
+            alerts: BTreeMap::new(),
             revisions: Vec::new(),
             made: 0,
             events: 0,

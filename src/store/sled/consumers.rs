@@ -1,7 +1,7 @@
 //! Who reads what: cursors, retries and leases, all in memory; what must survive is written by the draft.
 
 use super::reading::Budget;
-use crate::store::{Consumer, Error, Log, Settlement};
+use crate::store::{Consumer, Error, Log, Position, Settlement, Waiting, Wanted};
 use jiff::Timestamp;
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -71,10 +71,11 @@ impl Readers {
         self.readers.get(consumer)
     }
 
-    /// Leases everything that may be claimed now; the caller reads it and keeps what fits, see [`Self::keep`].
+    /// Leases everything of what is wanted that may be claimed now; the caller reads it and keeps what fits, see [`Self::keep`].
     pub(super) fn reserve(
         &mut self,
         consumer: &Consumer,
+        wanted: &Wanted,
         now: Timestamp,
         lease: Duration,
         budget: &Budget,
@@ -84,9 +85,20 @@ impl Readers {
         let reader = self.readers.entry(consumer.clone()).or_default();
         reader.leases.retain(|_, lease| lease.settling || lease.until > now);
         let leased: BTreeSet<u64> = reader.leases.values().flat_map(|lease| &lease.retries).copied().collect();
-        let due = reader.due.range(..=(now.as_millisecond(), u64::MAX)).map(|(_, position)| *position);
-        let retries: Vec<_> = due.filter(|position| !leased.contains(position)).take(budget.records()).collect();
-        let fresh_is_free = !reader.leases.values().any(|lease| lease.holds_fresh);
+        let mut retries: Vec<u64> = match wanted {
+            Wanted::Due => {
+                reader.due.range(..=(now.as_millisecond(), u64::MAX)).map(|(_, position)| *position).collect()
+            }
+            Wanted::Fresh => Vec::new(),
+            Wanted::These(these) => {
+                let these: BTreeSet<u64> = these.iter().map(|position| position.0).collect();
+                these.into_iter().filter(|position| reader.retries.contains_key(position)).collect()
+            }
+        };
+        retries.retain(|position| !leased.contains(position));
+        retries.truncate(budget.records());
+        let fresh_is_free =
+            !matches!(wanted, Wanted::These(_)) && !reader.leases.values().any(|lease| lease.holds_fresh);
         let until = now.checked_add(lease).unwrap_or(Timestamp::MAX);
         let lease = Lease { until, holds_fresh: fresh_is_free, retries: retries.clone(), settling: false };
         reader.leases.insert(id, lease);
@@ -139,14 +151,32 @@ impl Readers {
                     let retry = Retry { attempt: record.attempt + 1, at: millisecond_not_before(*at) };
                     reader.add_retry(record.position, retry);
                 }
+                Settlement::Wait { at } => {
+                    let retry = Retry { attempt: record.attempt, at: millisecond_not_before(*at) };
+                    reader.add_retry(record.position, retry);
+                }
                 Settlement::Dead { .. } => reader.add_dead(record.position),
             }
         }
     }
 
     /// After the commit that made it durable.
-    pub(super) fn add(&mut self, consumer: Consumer) {
-        self.readers.entry(consumer).or_default();
+    pub(super) fn add(&mut self, consumer: Consumer, after: u64) {
+        self.readers.entry(consumer).or_insert_with(|| Reader::at(after));
+    }
+
+    /// After the commit: these wait once more.
+    pub(super) fn redone(&mut self, consumer: &Consumer, retries: &[(u64, Retry)]) {
+        let Some(reader) = self.readers.get_mut(consumer) else { return };
+        for (position, retry) in retries {
+            reader.dead.remove(position);
+            reader.add_retry(*position, *retry);
+        }
+    }
+
+    /// Those of one log.
+    pub(super) fn of(&self, log: Log) -> Vec<Consumer> {
+        self.readers.keys().filter(|consumer| consumer.log == log).cloned().collect()
     }
 
     pub(super) fn forget(&mut self, consumer: &Consumer) {
@@ -204,9 +234,29 @@ impl Reader {
         self.dead.range(position.saturating_add(1)..).take(records_max).copied().collect()
     }
 
+    pub(super) fn waiting_after(&self, position: u64, records_max: usize) -> Vec<Waiting> {
+        let newer = self.retries.range(position.saturating_add(1)..).take(records_max);
+        let waiting = |(position, retry): (&u64, &Retry)| Waiting {
+            position: Position(*position),
+            attempt: retry.attempt,
+            at: Timestamp::from_millisecond(retry.at).unwrap_or(Timestamp::MAX),
+        };
+        newer.map(waiting).collect()
+    }
+
+    /// Whether the record is behind the cursor and nothing is to be done about it.
+    pub(super) fn is_over(&self, position: u64) -> bool {
+        position <= self.cursor && !self.retries.contains_key(&position)
+    }
+
     /// Whether a claim now could find anything, the log ending at `last`. Leases may hide it still.
-    pub(super) fn may_have_work(&self, now: Timestamp, last: u64) -> bool {
-        self.cursor < last || self.due.first().is_some_and(|(at, _)| *at <= now.as_millisecond())
+    pub(super) fn may_have_work(&self, wanted: &Wanted, now: Timestamp, last: u64) -> bool {
+        let is_due = || self.due.first().is_some_and(|(at, _)| *at <= now.as_millisecond());
+        match wanted {
+            Wanted::Due => self.cursor < last || is_due(),
+            Wanted::Fresh => self.cursor < last,
+            Wanted::These(_) => !self.retries.is_empty(),
+        }
     }
 
     fn settled_to(&self) -> u64 {

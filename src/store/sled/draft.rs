@@ -4,7 +4,7 @@
 use super::{
     Shared,
     block::{self, Encoded, Extent, Packed},
-    consumers::{Settled, millisecond_not_before},
+    consumers::{Retry, Settled, millisecond_not_before},
     db::{Db, Fault, Write},
     layout,
     mirror::Overlay,
@@ -22,10 +22,11 @@ pub(super) struct Draft<'a> {
     pub(super) shared: &'a Shared,
     pub(super) db: &'a Db,
     pub(super) writes: Vec<Write>,
-    logs: [StagedLog; 3],
+    logs: [StagedLog; 4],
     overlay: Overlay,
     settled: Vec<(Consumer, u64, Vec<Settled>)>,
-    introduced: Vec<Consumer>,
+    introduced: Vec<(Consumer, u64)>,
+    redone: Vec<(Consumer, Vec<(u64, Retry)>)>,
     forgotten: Vec<Consumer>,
     trims: Vec<Trim>,
     pub(super) merges: Vec<repack::Merge>,
@@ -45,6 +46,7 @@ enum Answer {
     Commit(Reply<Vec<u64>>, Vec<u64>),
     Settle(Reply<Vec<Appended>>, Vec<Appended>),
     Trim(Reply<u64>, u64),
+    Again(Reply<usize>, usize),
     Done(Reply<()>),
 }
 
@@ -58,6 +60,7 @@ impl<'a> Draft<'a> {
             overlay: Overlay::default(),
             settled: Vec::new(),
             introduced: Vec::new(),
+            redone: Vec::new(),
             forgotten: Vec::new(),
             trims: Vec::new(),
             merges: Vec::new(),
@@ -78,7 +81,8 @@ impl<'a> Draft<'a> {
             },
             Job::Settle { settle, reply } => self.stage_settle(settle, reply),
             Job::Trim { log, before, reply } => {
-                if self.trims.iter().any(|trim| trim.log == log) {
+                // What is to wait once more must not go in the same commit.
+                if self.trims(log) || self.redone.iter().any(|(consumer, _)| consumer.log == log) {
                     return Some(Job::Trim { log, before, reply });
                 }
                 match trim::plan(self.shared, self.db, log, before.as_millisecond()) {
@@ -90,17 +94,26 @@ impl<'a> Draft<'a> {
                 }
             }
             // Being forgotten and anything else of the same consumer do not mix in one batch.
-            Job::Introduce { consumer, reply } if self.forgotten.contains(&consumer) => {
-                return Some(Job::Introduce { consumer, reply });
+            Job::Introduce { consumer, after, reply } if self.forgotten.contains(&consumer) => {
+                return Some(Job::Introduce { consumer, after, reply });
+            }
+            Job::Again { consumer, retries, reply } if self.mixes_with_again(&consumer) => {
+                return Some(Job::Again { consumer, retries, reply });
             }
             Job::Forget { consumer, reply } if self.touches(&consumer) => {
                 return Some(Job::Forget { consumer, reply });
             }
-            Job::Introduce { consumer, reply } => {
-                self.put_cursor(&consumer, 0);
-                self.introduced.push(consumer);
+            Job::Introduce { consumer, after, reply } => {
+                // Two who introduce it at once: the first says where it begins.
+                let is_new = self.shared.readers().reader(&consumer).is_none()
+                    && !self.introduced.iter().any(|(introduced, _)| *introduced == consumer);
+                if is_new {
+                    self.put_cursor(&consumer, after);
+                    self.introduced.push((consumer, after));
+                }
                 self.answers.push(Answer::Done(reply));
             }
+            Job::Again { consumer, retries, reply } => self.stage_again(consumer, retries, reply),
             Job::Forget { consumer, reply } => {
                 self.stage_forget(&consumer);
                 self.forgotten.push(consumer);
@@ -149,7 +162,38 @@ impl<'a> Draft<'a> {
     }
 
     fn touches(&self, consumer: &Consumer) -> bool {
-        self.introduced.contains(consumer) || self.settled.iter().any(|(settled, _, _)| settled == consumer)
+        self.introduced.iter().any(|(introduced, _)| introduced == consumer)
+            || self.redone.iter().any(|(redone, _)| redone == consumer)
+            || self.settled.iter().any(|(settled, _, _)| settled == consumer)
+    }
+
+    fn mixes_with_again(&self, consumer: &Consumer) -> bool {
+        self.forgotten.contains(consumer) || self.touches(consumer) || self.trims(consumer.log)
+    }
+
+    fn stage_again(&mut self, consumer: Consumer, mut retries: Vec<(u64, Retry)>, reply: Reply<usize>) {
+        {
+            let (contents, readers) = (self.shared.logs[at(consumer.log)].read(), self.shared.readers());
+            let reader = readers.reader(&consumer);
+            retries.retain(|(position, _)| {
+                let kept = *position > contents.trimmed && *position <= contents.last;
+                kept && reader.is_some_and(|reader| reader.is_over(*position))
+            });
+        }
+        retries.sort_by_key(|(position, _)| *position);
+        retries.dedup_by_key(|(position, _)| *position);
+        for (position, retry) in &retries {
+            self.put_retry(&consumer, *position, *retry);
+            self.writes.push((layout::dead_key(&consumer, *position), None));
+        }
+        self.answers.push(Answer::Again(reply, retries.len()));
+        self.redone.push((consumer, retries));
+    }
+
+    fn put_retry(&mut self, consumer: &Consumer, position: u64, retry: Retry) {
+        let mut content = retry.attempt.to_be_bytes().to_vec();
+        content.extend(retry.at.to_be_bytes());
+        self.put(layout::retry_key(consumer, position), &content);
     }
 
     fn stage_settle(&mut self, settle: Settle, reply: Reply<Vec<Appended>>) {
@@ -185,9 +229,12 @@ impl<'a> Draft<'a> {
                 Settlement::Done if record.position > cursor => {}
                 Settlement::Done => self.writes.push((retry, None)),
                 Settlement::Retry { at } => {
-                    let mut content = (record.attempt + 1).to_be_bytes().to_vec();
-                    content.extend(millisecond_not_before(*at).to_be_bytes());
-                    self.put(retry, &content);
+                    let retry = Retry { attempt: record.attempt + 1, at: millisecond_not_before(*at) };
+                    self.put_retry(&consumer, record.position, retry);
+                }
+                Settlement::Wait { at } => {
+                    let retry = Retry { attempt: record.attempt, at: millisecond_not_before(*at) };
+                    self.put_retry(&consumer, record.position, retry);
                 }
                 Settlement::Dead { reason } => {
                     let mut content = record.key.as_bytes().to_vec();
@@ -280,8 +327,11 @@ impl<'a> Draft<'a> {
         }
         self.shared.mirror_mut().publish(self.overlay);
         let mut readers = self.shared.readers();
-        for consumer in self.introduced {
-            readers.add(consumer);
+        for (consumer, after) in self.introduced {
+            readers.add(consumer, after);
+        }
+        for (consumer, retries) in &self.redone {
+            readers.redone(consumer, retries);
         }
         for (consumer, lease, records) in &self.settled {
             readers.settled(consumer, *lease, records);
@@ -325,6 +375,7 @@ impl Answer {
             Self::Commit(reply, versions) => send(reply, error, versions),
             Self::Settle(reply, appended) => send(reply, error, appended),
             Self::Trim(reply, count) => send(reply, error, count),
+            Self::Again(reply, count) => send(reply, error, count),
             Self::Done(reply) => send(reply, error, ()),
         }
     }

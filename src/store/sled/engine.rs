@@ -3,7 +3,7 @@
 use super::{
     Shared, SledStore,
     block::Packed,
-    consumers::Settled,
+    consumers::{Retry, Settled, millisecond_not_before},
     db::{Db, Fault},
     layout,
     queue::{Job, Reply, Settle},
@@ -13,7 +13,7 @@ use super::{
 use crate::store::{
     Appended, Change, Claim, Claimed, Consumer, Consumers, Dead, ENTRY_BYTES_MAX, Entry, Error, Journal, Log,
     PAGE_RECORDS_MAX, PageLimit, Position, REGISTRY_VALUE_BYTES_MAX, Record, Registry, Settlement, Status, Store,
-    Usage, Versioned,
+    Usage, Versioned, Waiting, Wanted,
 };
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -117,29 +117,29 @@ impl Journal for SledStore {
 
 #[async_trait]
 impl Consumers for SledStore {
-    async fn claim(
+    async fn claim_of(
         &self,
         consumer: &Consumer,
+        wanted: &Wanted,
         now: Timestamp,
         lease: Duration,
         limit: PageLimit,
     ) -> Result<Claim, Error> {
-        if consumer.name.len() > CONSUMER_NAME_BYTES_MAX {
-            return Err(Error::TooLarge { what: "consumer name", bytes_max: CONSUMER_NAME_BYTES_MAX });
-        }
+        check_name(consumer)?;
         if self.shared.db().is_none() {
             return Err(not_open(&self.shared));
         }
         let last = self.shared.logs[at(consumer.log)].read().last;
-        let may_have_work = self.shared.readers().reader(consumer).map(|reader| reader.may_have_work(now, last));
+        let may_have_work =
+            self.shared.readers().reader(consumer).map(|reader| reader.may_have_work(wanted, now, last));
         match may_have_work {
             Some(true) => {}
             Some(false) => return Ok(Claim { consumer: consumer.clone(), records: Vec::new(), lease: 0 }),
             // Durable before its first claim: from here on trimming waits for it.
-            None => self.ask(|reply| Job::Introduce { consumer: consumer.clone(), reply }).await?,
+            None => self.ask(|reply| Job::Introduce { consumer: consumer.clone(), after: 0, reply }).await?,
         }
-        let consumer = consumer.clone();
-        self.read_blocking(move |shared, db| claim(shared, db, &consumer, now, lease, limit)).await
+        let (consumer, wanted) = (consumer.clone(), wanted.clone());
+        self.read_blocking(move |shared, db| claim(shared, db, &consumer, &wanted, now, lease, limit)).await
     }
 
     async fn settle(
@@ -182,6 +182,34 @@ impl Consumers for SledStore {
             dead.filter_map(Result::transpose).collect()
         })
         .await
+    }
+
+    async fn waiting(&self, consumer: &Consumer, after: Position, records_max: usize) -> Result<Vec<Waiting>, Error> {
+        if self.shared.db().is_none() {
+            return Err(not_open(&self.shared));
+        }
+        let records_max = records_max.min(PAGE_RECORDS_MAX);
+        let waiting = self.shared.readers().reader(consumer).map(|reader| reader.waiting_after(after.0, records_max));
+        Ok(waiting.unwrap_or_default())
+    }
+
+    async fn again(&self, consumer: &Consumer, records: Vec<(Position, u32)>, at: Timestamp) -> Result<usize, Error> {
+        let at = millisecond_not_before(at);
+        let retry = |(position, attempt): (Position, u32)| (position.0, Retry { attempt, at });
+        let retries = records.into_iter().map(retry).collect();
+        self.ask(|reply| Job::Again { consumer: consumer.clone(), retries, reply }).await
+    }
+
+    async fn begin(&self, consumer: &Consumer, after: Position) -> Result<(), Error> {
+        check_name(consumer)?;
+        self.ask(|reply| Job::Introduce { consumer: consumer.clone(), after: after.0, reply }).await
+    }
+
+    async fn consumers(&self, log: Log) -> Result<Vec<Consumer>, Error> {
+        if self.shared.db().is_none() {
+            return Err(not_open(&self.shared));
+        }
+        Ok(self.shared.readers().of(log))
     }
 
     async fn forget(&self, consumer: &Consumer) -> Result<(), Error> {
@@ -244,12 +272,13 @@ fn claim(
     shared: &Shared,
     db: &Db,
     consumer: &Consumer,
+    wanted: &Wanted,
     now: Timestamp,
     lease: Duration,
     limit: PageLimit,
 ) -> Result<Claim, Fault> {
     let mut budget = Budget::new(limit);
-    let reserved = shared.readers().reserve(consumer, now, lease, &budget);
+    let reserved = shared.readers().reserve(consumer, wanted, now, lease, &budget);
     let read = || {
         let mut reader = LogReader::new(shared, db, consumer.log);
         let mut records = Vec::new();
@@ -285,6 +314,11 @@ fn dead(db: &Db, consumer: &Consumer, position: u64) -> Result<Option<Dead>, Fau
     let id = reader.array().map(Uuid::from_bytes).ok_or_else(|| layout::damaged_key(&key, "is too short"))?;
     let reason = String::from_utf8_lossy(reader.0).into_owned();
     Ok(Some(Dead { position: Position(position), key: id, reason }))
+}
+
+fn check_name(consumer: &Consumer) -> Result<(), Error> {
+    let fits = consumer.name.len() <= CONSUMER_NAME_BYTES_MAX;
+    if fits { Ok(()) } else { Err(Error::TooLarge { what: "consumer name", bytes_max: CONSUMER_NAME_BYTES_MAX }) }
 }
 
 fn packed(entry: Entry) -> Result<Packed, Error> {

@@ -95,7 +95,7 @@ struct Shared {
     options: Options,
     path: PathBuf,
     queue: Queue,
-    logs: [LogView; 3],
+    logs: [LogView; 4],
     readers: Mutex<Readers>,
     mirror: RwLock<Mirror>,
     db: RwLock<Option<Arc<Db>>>,

@@ -1,6 +1,9 @@
 //! The two lanes to the writer. Submitting never waits: a full lane says so at once.
 
-use super::{block::Packed, consumers::Settled};
+use super::{
+    block::Packed,
+    consumers::{Retry, Settled},
+};
 use crate::store::{Appended, Change, Consumer, Error, Log};
 use jiff::Timestamp;
 use std::{
@@ -20,7 +23,8 @@ pub(super) enum Job {
     Commit { changes: Vec<Change>, reply: Reply<Vec<u64>> },
     Settle { settle: Settle, reply: Reply<Vec<Appended>> },
     Trim { log: Log, before: Timestamp, reply: Reply<u64> },
-    Introduce { consumer: Consumer, reply: Reply<()> },
+    Introduce { consumer: Consumer, after: u64, reply: Reply<()> },
+    Again { consumer: Consumer, retries: Vec<(u64, Retry)>, reply: Reply<usize> },
     Forget { consumer: Consumer, reply: Reply<()> },
 }
 
@@ -44,7 +48,7 @@ impl Job {
         match self {
             Self::Append { .. } | Self::Commit { .. } => true,
             Self::Settle { settle, .. } => !settle.appends.is_empty(),
-            Self::Trim { .. } | Self::Introduce { .. } | Self::Forget { .. } => false,
+            Self::Trim { .. } | Self::Introduce { .. } | Self::Again { .. } | Self::Forget { .. } => false,
         }
     }
 
@@ -55,7 +59,7 @@ impl Job {
                 changes.iter().filter_map(|change| change.value.as_ref()).map(bytes::Bytes::len).sum()
             }
             Self::Settle { settle, .. } => settle.appends.iter().map(|(_, entry)| entry.raw_bytes()).sum(),
-            Self::Trim { .. } | Self::Introduce { .. } | Self::Forget { .. } => 0,
+            Self::Trim { .. } | Self::Introduce { .. } | Self::Again { .. } | Self::Forget { .. } => 0,
         }
     }
 
@@ -66,6 +70,7 @@ impl Job {
             Self::Commit { reply, .. } => drop(reply.send(Err(error))),
             Self::Settle { reply, .. } => drop(reply.send(Err(error))),
             Self::Trim { reply, .. } => drop(reply.send(Err(error))),
+            Self::Again { reply, .. } => drop(reply.send(Err(error))),
             Self::Introduce { reply, .. } | Self::Forget { reply, .. } => drop(reply.send(Err(error))),
         }
     }

@@ -97,8 +97,7 @@ impl Server {
         let folder = tempfile::tempdir().expect("a temporary directory");
         let mut server = Self::start(gateway_command(folder.path()), Some(folder));
         let body = json!({"name": "Fabrikam", "url": "https://dev.azure.com/fabrikam", "hooks": "manual"});
-        let request = server.client.post(server.url("/v1/connections")).bearer_auth(TOKEN).json(&body);
-        let answer: Value = request.send().await.expect("an answer").json().await.expect("JSON");
+        let answer = server.post("/v1/connections", &body).await;
         let text = |member: &str| answer["hook"][member].as_str().unwrap_or_else(|| panic!("{answer}")).to_owned();
         let path = text("url").split_once("/hooks/").expect("a hook's URL").1.to_owned();
         server.hook = (format!("/hooks/{path}"), text("user_name"), text("password"));
@@ -152,6 +151,12 @@ impl Server {
         let line =
             text.lines().find(|line| line.split([' ', '{']).next() == Some(name)).unwrap_or_else(|| panic!("{text}"));
         line.rsplit(' ').next().and_then(|number| number.parse().ok()).expect("a number")
+    }
+
+    /// The reply to a POST as administrator.
+    pub(crate) async fn post(&self, path: &str, body: &Value) -> Value {
+        let request = self.client.post(self.url(path)).bearer_auth(TOKEN).json(body);
+        request.send().await.expect("an answer").json().await.expect("JSON")
     }
 
     /// Events published so far.

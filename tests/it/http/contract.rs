@@ -222,6 +222,8 @@ async fn every_documented_bound_of_a_body_is_enforced() {
     gateway.project("shop").await;
     let (connection, made) = gateway.connection().await;
     let binding = |role: &str| json!({ "role": role, "connection": connection, "azure_project": "p" });
+    let sink = json!({ "name": "s", "kind": "webhook", "settings": { "url": "https://receiver.example/" } });
+    let sink_path = gateway.post("/v1/sinks", sink.clone()).await.header("location").to_owned();
     let bodies = [
         (
             "POST",
@@ -234,6 +236,10 @@ async fn every_documented_bound_of_a_body_is_enforced() {
         ("POST", "/v1/projects/shop/bindings".to_owned(), "NewBindingBody/oneOf/1", binding("build_provider")),
         ("POST", "/v1/projects/shop/bindings".to_owned(), "NewBindingBody/oneOf/2", binding("issue_provider")),
         ("POST", "/v1/tokens".to_owned(), "NewTokenBody", json!({ "name": "x", "scope": "read" })),
+        ("POST", "/v1/sinks".to_owned(), "NewSinkBody/oneOf/0", sink.clone()),
+        ("PATCH", sink_path.clone(), "SinkChangeBody", json!({})),
+        ("POST", format!("{sink_path}/test"), "SinkTestBody", json!({})),
+        ("POST", format!("{sink_path}/replay"), "SinkReplayBody/oneOf/1", json!({ "from": "beginning", "to": "now" })),
     ];
     assert_eq!(made.status, 201);
     for (method, path, schema, base) in bodies {

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use hookwell::store::{
     Appended, Change, Claim, Consumer, Consumers, Dead, Entry, Error, Journal, Log, MemoryStore, PageLimit, Position,
-    Record, Registry, Settlement, Status, Store, Usage, Versioned,
+    Record, Registry, Settlement, Status, Store, Usage, Versioned, Waiting, Wanted,
 };
 use jiff::Timestamp;
 use std::{
@@ -101,15 +101,16 @@ impl Journal for Faulty {
 
 #[async_trait]
 impl Consumers for Faulty {
-    async fn claim(
+    async fn claim_of(
         &self,
         consumer: &Consumer,
+        wanted: &Wanted,
         now: Timestamp,
         lease: Duration,
         limit: PageLimit,
     ) -> Result<Claim, Error> {
         self.works()?;
-        self.inner.claim(consumer, now, lease, limit).await
+        self.inner.claim_of(consumer, wanted, now, lease, limit).await
     }
 
     async fn settle(
@@ -130,6 +131,26 @@ impl Consumers for Faulty {
     async fn dead(&self, consumer: &Consumer, after: Position, records_max: usize) -> Result<Vec<Dead>, Error> {
         self.works()?;
         self.inner.dead(consumer, after, records_max).await
+    }
+
+    async fn waiting(&self, consumer: &Consumer, after: Position, records_max: usize) -> Result<Vec<Waiting>, Error> {
+        self.works()?;
+        self.inner.waiting(consumer, after, records_max).await
+    }
+
+    async fn again(&self, consumer: &Consumer, records: Vec<(Position, u32)>, at: Timestamp) -> Result<usize, Error> {
+        self.works()?;
+        self.inner.again(consumer, records, at).await
+    }
+
+    async fn begin(&self, consumer: &Consumer, after: Position) -> Result<(), Error> {
+        self.works()?;
+        self.inner.begin(consumer, after).await
+    }
+
+    async fn consumers(&self, log: Log) -> Result<Vec<Consumer>, Error> {
+        self.works()?;
+        self.inner.consumers(log).await
     }
 
     async fn forget(&self, consumer: &Consumer) -> Result<(), Error> {

@@ -359,6 +359,7 @@ async fn every_operation_is_exercised() {
     assert_eq!(gateway.post("/v1/replay", stretch).await.status, 200);
     let put = gateway.ask("PUT", "/v1/projects/shop").header("if-match", "*").json(&json!({ "name": "n" }));
     assert_eq!(put.send().await.status, 200);
+    sinks_are_exercised(&gateway, event).await;
     assert_eq!(gateway.ask("DELETE", &format!("/v1/tokens/{token}")).send().await.status, 204);
     assert_eq!(gateway.ask("DELETE", &format!("/v1/bindings/{binding}")).send().await.status, 204);
     assert_eq!(gateway.ask("DELETE", "/v1/projects/shop").send().await.status, 200);
@@ -376,4 +377,27 @@ async fn every_operation_is_exercised() {
     let all: BTreeSet<String> =
         operations.map(|operation| operation["operationId"].as_str().unwrap().to_owned()).collect();
     assert_eq!(good, all);
+}
+
+/// Towards a port where nobody listens: what the sink would get is the subject of other tests.
+async fn sinks_are_exercised(gateway: &Gateway, event: uuid::Uuid) {
+    let settings = json!({ "url": "http://127.0.0.1:9/" });
+    let body =
+        json!({ "name": "s", "kind": "webhook", "settings": settings, "allow_private": true, "allow_http": true });
+    let sink = gateway.post("/v1/sinks", body).await.json()["id"].as_str().unwrap().to_owned();
+    let path = format!("/v1/sinks/{sink}");
+    for path in
+        ["/v1/sinks".to_owned(), path.clone(), format!("{path}/deliveries"), format!("/v1/events/{event}/deliveries")]
+    {
+        assert_eq!(gateway.get(&path).await.status, 200, "{path}");
+    }
+    let change = gateway.ask("PATCH", &path).header("if-match", "*").json(&json!({ "name": "n" }));
+    assert_eq!(change.send().await.status, 200);
+    for call in ["pause", "resume", "rotate-secret"] {
+        assert_eq!(gateway.ask("POST", &format!("{path}/{call}")).send().await.status, 200, "{call}");
+    }
+    for (call, body) in [("test", json!({})), ("replay", json!({ "dead": true }))] {
+        assert_eq!(gateway.post(&format!("{path}/{call}"), body).await.status, 200, "{call}");
+    }
+    assert_eq!(gateway.ask("DELETE", &path).send().await.status, 204);
 }

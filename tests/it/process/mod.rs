@@ -1,5 +1,6 @@
 //! The real binary: started, spoken to over sockets, stopped, killed.
 
+mod backfill;
 mod command_line;
 mod corpus;
 mod crash;
@@ -98,6 +99,11 @@ impl Process {
     pub(crate) fn kill(mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
+    }
+
+    /// Its number in the system.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
     }
 
     pub(crate) async fn json(&self, path: &str) -> Value {

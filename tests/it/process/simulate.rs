@@ -55,6 +55,22 @@ async fn a_server_lies_below_its_virtual_directory_and_wants_its_headers() {
     assert_eq!(get().header("x-door", "7").send().await.unwrap().status(), 200);
 }
 
+#[tokio::test]
+async fn a_busy_one_works_by_itself() {
+    let (_running, url, _token, _lines) = start(&["--busy"]);
+    let state = url.replace("/fabrikam", "/_simulator/state");
+    let client = loopback_client(BACKSTOP).unwrap();
+    let deadline = std::time::Instant::now() + BACKSTOP;
+    loop {
+        let text = client.get(&state).send().await.unwrap().text().await.unwrap();
+        if text.contains("busy/0") {
+            return;
+        }
+        assert!(std::time::Instant::now() < deadline, "nobody works there: {text}");
+        tokio::task::yield_now().await;
+    }
+}
+
 #[test]
 fn its_help_lists_the_levers() {
     let help = Command::new(env!("CARGO_BIN_EXE_hookwell")).args(["simulate", "--help"]).output().unwrap();

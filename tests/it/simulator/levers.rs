@@ -3,42 +3,142 @@
 use super::{Asker, CAFE};
 use hookwell::simulator::ADMIN_ROUTES;
 use http::Method;
-use serde_json::json;
+use serde_json::{Value, json};
+use std::{collections::BTreeMap, time::Duration};
+
+/// What a lever is told where nothing would not do.
+fn told(route: &str) -> Value {
+    match route {
+        "clock" => json!({"advance_seconds": 60}),
+        "work-item/{number}" => json!({"state": "Active", "comment": "Soon."}),
+        "work-item/{number}/link" | "work-item/{number}/unlink" => json!({"url": "vstfs:///Git/Commit/1"}),
+        "build/{number}/stage" => json!({"stage": "Build", "state": "running"}),
+        "build/{number}/ask" => json!({"stage": "Deploy to production"}),
+        "release/{number}/deploy" => json!({"account": "juergen@fabrikam.example"}),
+        "token" => json!({"token": "a-new-one", "scopes": ["code", "work"], "expires": "2026-11-05T00:00:00Z"}),
+        "hook/{id}" => json!({"state": "onProbation", "url": "https://moved.example/"}),
+        "fill" => json!({"builds": 3, "from": "2026-11-04T08:00:00Z", "to": "2026-11-04T09:00:00Z"}),
+        "forget" => json!({"from": "2026-11-01T00:00:00Z", "to": "2026-11-02T00:00:00Z", "of": {"pipeline": 12}}),
+        _ => json!({}),
+    }
+}
 
 #[tokio::test]
 async fn every_lever_makes_something_happen() {
     let asker = Asker::new().await.with_token(None);
     asker.azure.simulator.wind(asker.clock.clone());
-    let mut number = json!(null);
+    let (mut numbers, mut hook) = (BTreeMap::new(), String::new());
     for (route, _) in ADMIN_ROUTES {
         let (method, path) = route.split_once(' ').unwrap();
-        let path = path.trim().replace("{number}", &number.to_string());
-        let body = match (method, path.as_str()) {
-            ("GET", _) => None,
-            (_, "/_simulator/clock") => Some(json!({"advance_seconds": 60})),
-            (_, path) if path.contains("/work-item/") => Some(json!({"state": "Active", "comment": "Soon."})),
-            // The one before it is completed.
-            (_, path) if path.ends_with("/abandon") => {
-                number = asker.post("/_simulator/pull-request", "{}").await.json()["number"].clone();
-                let path = format!("/_simulator/pull-request/{number}/abandon");
-                assert_eq!(asker.post(&path, "").await.status, 200);
-                continue;
-            }
-            _ => Some(json!({})),
-        };
-        let body = body.map(|body| body.to_string());
+        let route = path.trim().trim_start_matches("/_simulator/");
+        let kind = route.split('/').next().unwrap();
+        if route == "fill" {
+            asker.clock.advance(Duration::from_hours(1));
+        }
+        // The one before it is completed.
+        if route.ends_with("/abandon") {
+            let made = asker.post(&format!("/_simulator/{}", kind.replace("release", "release/create")), "{}").await;
+            numbers.insert(kind, made.json()["number"].to_string());
+        }
+        let number = numbers.get(kind).map_or("", String::as_str);
+        let path = format!("/_simulator/{}", route.replace("{number}", number).replace("{id}", &hook));
+        let body = (method != "GET").then(|| told(route).to_string());
         let method = Method::from_bytes(method.trim().as_bytes()).unwrap();
         let got = asker.send(method, &path, &[], body.as_deref()).await;
         assert_eq!(got.status, 200, "{route}: {got:?}");
+        assert!(!got.text.contains("a-new-one"), "a token is not repeated");
         if let Some(made) = got.json().get("number") {
-            number = made.clone();
+            numbers.insert(kind, made.to_string());
+        }
+        if route == "hooks" {
+            hook = got.json()[0]["id"].as_str().unwrap().to_owned();
         }
     }
     let state = asker.get("/_simulator/state").await.json();
-    assert_eq!(state["now"], "2026-11-04T08:01:00Z");
-    let statuses: Vec<&str> =
-        state["pull_requests"].as_array().unwrap().iter().map(|own| own["status"].as_str().unwrap()).collect();
-    assert_eq!(statuses, ["completed", "active", "completed", "abandoned"]);
+    assert_eq!(state["now"], "2026-11-04T09:01:00Z");
+    let words = |list: &str, name: &str| -> Vec<String> {
+        state[list].as_array().unwrap().iter().map(|own| own[name].as_str().unwrap_or_default().to_owned()).collect()
+    };
+    assert_eq!(words("pull_requests", "status"), ["completed", "active", "completed", "abandoned"]);
+    assert!(!words("builds", "status").contains(&"inProgress".to_owned()));
+    let hooks = asker.get("/_simulator/hooks").await.json();
+    // The first one was deleted, and its double is as it had become.
+    assert_eq!(hooks.as_array().unwrap().len(), 1);
+    assert_eq!(
+        (&hooks[0]["status"], &hooks[0]["consumer_inputs"]["url"]),
+        (&json!("enabled"), &json!("https://moved.example/"))
+    );
+}
+
+#[tokio::test]
+async fn a_run_is_led_stage_by_stage_over_http() {
+    let asker = Asker::new().await;
+    let pull = async |path: &str, body: Value| {
+        let got = asker.post(&format!("/_simulator/build/{path}"), &body.to_string()).await;
+        assert_eq!(got.status, 200, "{path}: {got:?}");
+        got.json()
+    };
+    let number = pull("queue", json!({})).await["number"].to_string();
+    let records = async || {
+        let shown = asker.read(&format!("{CAFE}/_apis/build/builds/{number}/timeline")).await;
+        let all = shown["records"].as_array().unwrap().clone();
+        let told = |own: &Value, name: &str| own[name].as_str().unwrap_or("-").to_owned();
+        all.iter()
+            .map(|own| (told(own, "type"), told(own, "name"), told(own, "state"), told(own, "result")))
+            .collect::<Vec<_>>()
+    };
+    let row = |kind: &str, name: &str, state: &str, result: &str| {
+        (kind.to_owned(), name.to_owned(), state.to_owned(), result.to_owned())
+    };
+    pull(&format!("{number}/start"), json!({})).await;
+    pull(&format!("{number}/stage"), json!({"stage": "Build", "state": "running"})).await;
+    pull(&format!("{number}/stage"), json!({"stage": "Build", "state": "completed", "result": "failed"})).await;
+    assert!(records().await.contains(&row("Stage", "Build", "completed", "failed")));
+    pull(&format!("{number}/stage"), json!({"stage": "Build", "state": "retry"})).await;
+    assert!(records().await.contains(&row("Phase", "Build", "inProgress", "-")));
+    pull(&format!("{number}/stage"), json!({"stage": "Build", "state": "completed"})).await;
+    pull(&format!("{number}/ask"), json!({"stage": "Deploy to production"})).await;
+    assert!(records().await.contains(&row("Checkpoint.Approval", "Checkpoint.Approval", "inProgress", "-")));
+    pull(&format!("{number}/decide"), json!({"approved": false})).await;
+    assert!(records().await.contains(&row("Stage", "Deploy to production", "completed", "rejected")));
+    pull(&format!("{number}/finish"), json!({"result": "failed"})).await;
+    let got = asker.post(&format!("/_simulator/build/{number}/decide"), "{}").await;
+    assert!(got.status == 400 && got.text.contains("nobody is asked"), "{got:?}");
+    let got = asker.post(&format!("/_simulator/build/{number}/stage"), "{}").await;
+    assert!(got.status == 400 && got.text.contains("which stage"), "{got:?}");
+}
+
+#[tokio::test]
+async fn tokens_end_by_the_clock_and_are_renewed() {
+    let asker = Asker::new().await.with_token(Some("of-mei"));
+    let set = async |body: Value| assert_eq!(asker.post("/_simulator/token", &body.to_string()).await.status, 200);
+    let scopes = json!(["code"]);
+    set(json!({"token": "of-mei", "account": "mei@fabrikam.example", "scopes": scopes, "expires": "2026-11-04T09:00:00Z"})).await;
+    let repositories = async || asker.get("_apis/git/repositories").await.status.as_u16();
+    assert_eq!(
+        (repositories().await, asker.get(&format!("{CAFE}/_apis/build/builds")).await.status.as_u16()),
+        (200, 401)
+    );
+    asker.clock.advance(Duration::from_hours(1));
+    assert_eq!(repositories().await, 203);
+    set(json!({"token": "of-mei", "expires": "2026-11-05T09:00:00Z"})).await;
+    assert_eq!(repositories().await, 200);
+    set(json!({"token": "of-mei", "state": "revoked"})).await;
+    assert_eq!(repositories().await, 203);
+    set(json!({"token": "of-mei"})).await;
+    asker.clock.advance(Duration::from_hours(1_000));
+    assert_eq!(repositories().await, 200, "without an end it is good for ever");
+    // A right on hooks of one project.
+    let permission = async || {
+        let project = asker.azure.simulator.project("Fiber Café").unwrap();
+        let path =
+            format!("_apis/permissions/cb594ebe-87dd-4fc9-ac2c-6a10a4c92046/2?tokens=PublisherSecurity/{project}");
+        asker.get(&path).await.json()["value"][0].clone()
+    };
+    assert_eq!(permission().await, false);
+    let allow = json!({"account": "mei@fabrikam.example", "project": "Fiber Café", "bits": 7});
+    assert_eq!(asker.post("/_simulator/person/allow", &allow.to_string()).await.status, 200);
+    assert_eq!(permission().await, true);
 }
 
 #[tokio::test]

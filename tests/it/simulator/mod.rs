@@ -4,6 +4,7 @@ mod bad_days;
 mod changes;
 mod credentials;
 mod hooks;
+mod leftovers;
 mod levers;
 mod paging;
 mod past;

@@ -3,7 +3,7 @@
 use super::{ALL, at, entry, key, open, read_all};
 use hookwell::store::{
     Appended, Change, Claim, Consumer, ENTRY_BYTES_MAX, Entry, Error, Expected, Log, MemoryStore, PAGE_RECORDS_MAX,
-    PageLimit, Position, REASON_BYTES_MAX, REGISTRY_VALUE_BYTES_MAX, Settlement, Status, Store,
+    PageLimit, Position, REASON_BYTES_MAX, REGISTRY_VALUE_BYTES_MAX, Settlement, Status, Store, Waiting, Wanted,
 };
 use jiff::Timestamp;
 use std::{sync::Arc, time::Duration};
@@ -50,6 +50,11 @@ suite! {
     settling_appends_and_moves_the_cursor_together
     a_refused_settlement_leaves_the_batch_to_be_claimed
     retries_come_when_due_and_before_fresh_records
+    what_waits_keeps_its_attempt_and_is_listed
+    records_that_wait_are_claimed_by_name_before_they_are_due
+    fresh_records_are_claimed_past_those_that_wait
+    what_is_over_can_wait_once_more_and_holds_trimming_back
+    a_consumer_begins_where_it_is_told_once
     dead_records_are_listed_until_trimmed
     consumers_do_not_see_each_other
     a_forgotten_consumer_begins_again_and_holds_nothing_back
@@ -316,6 +321,84 @@ async fn retries_come_when_due_and_before_fresh_records(store: Shared) {
     let third = claim(&store, &reader, 100, 10).await;
     let attempts: Vec<_> = third.records.iter().map(|claimed| (claimed.record.position.0, claimed.attempt)).collect();
     assert_eq!(attempts, [(1, 3), (3, 3), (4, 2), (5, 2), (6, 1)]);
+}
+
+async fn claim_of(store: &Shared, consumer: &Consumer, wanted: Wanted, now: i64) -> Claim {
+    store.claim_of(consumer, &wanted, at(now), LEASE, ALL).await.unwrap()
+}
+
+async fn what_waits_keeps_its_attempt_and_is_listed(store: Shared) {
+    append(&store, 1..=3).await;
+    let reader = consumer("reader");
+    let batch = claim(&store, &reader, 0, 3).await;
+    let settlements =
+        vec![Settlement::Retry { at: at(10) }, Settlement::Wait { at: Timestamp::MAX }, Settlement::Wait { at: at(5) }];
+    store.settle(batch, settlements, vec![]).await.unwrap();
+    let waiting = store.waiting(&reader, Position(0), 9).await.unwrap();
+    let seen: Vec<_> = waiting.iter().map(|waiting| (waiting.position.0, waiting.attempt)).collect();
+    assert_eq!(seen, [(1, 2), (2, 1), (3, 1)]);
+    assert_eq!(waiting[2], Waiting { position: Position(3), attempt: 1, at: at(5) });
+    assert_eq!(store.waiting(&reader, Position(1), 1).await.unwrap(), waiting[1..2]);
+    assert_eq!(store.waiting(&consumer("nobody"), Position(0), 9).await.unwrap(), []);
+    let batch = claim(&store, &reader, 1_000_000_000, 9).await;
+    assert_eq!(positions(&batch), [1, 3], "what is parked is never due");
+}
+
+async fn records_that_wait_are_claimed_by_name_before_they_are_due(store: Shared) {
+    append(&store, 1..=4).await;
+    let reader = consumer("reader");
+    let batch = claim(&store, &reader, 0, 3).await;
+    settle(&store, batch, Settlement::Wait { at: at(1_000) }).await;
+    let these = Wanted::These([3, 1, 4, 9].map(Position).to_vec());
+    let batch = claim_of(&store, &reader, these.clone(), 1).await;
+    assert_eq!(positions(&batch), [1, 3], "neither what is fresh nor what is not there");
+    assert_eq!(positions(&claim_of(&store, &reader, these.clone(), 1).await), [] as [u64; 0], "they are leased");
+    settle(&store, batch, Settlement::Done).await;
+    assert_eq!(positions(&claim_of(&store, &reader, these, 1).await), [] as [u64; 0]);
+    assert_eq!(store.cursor(&reader).await.unwrap(), Position(3));
+}
+
+async fn fresh_records_are_claimed_past_those_that_wait(store: Shared) {
+    append(&store, 1..=3).await;
+    let reader = consumer("reader");
+    let batch = claim(&store, &reader, 0, 1).await;
+    settle(&store, batch, Settlement::Retry { at: at(1) }).await;
+    let fresh = claim_of(&store, &reader, Wanted::Fresh, 5).await;
+    assert_eq!(positions(&fresh), [2, 3]);
+    assert_eq!(positions(&claim(&store, &reader, 5, 9).await), [1]);
+}
+
+async fn what_is_over_can_wait_once_more_and_holds_trimming_back(store: Shared) {
+    append(&store, 1..=5).await;
+    let reader = consumer("reader");
+    let batch = claim(&store, &reader, 0, 4).await;
+    let dead = Settlement::Dead { reason: "no".into() };
+    let settlements = vec![Settlement::Done, dead, Settlement::Wait { at: at(9) }, Settlement::Done];
+    store.settle(batch, settlements, vec![]).await.unwrap();
+    let records = [1, 2, 3, 5, 9].map(|position| (Position(position), 100)).to_vec();
+    assert_eq!(store.again(&reader, records, at(7)).await.unwrap(), 2, "3 waits already, 5 is to come, 9 is not there");
+    assert_eq!(store.dead(&reader, Position(0), 9).await.unwrap(), []);
+    let waiting = store.waiting(&reader, Position(0), 9).await.unwrap();
+    let seen: Vec<_> = waiting.iter().map(|waiting| (waiting.position.0, waiting.attempt)).collect();
+    assert_eq!(seen, [(1, 100), (2, 100), (3, 1)]);
+    assert_eq!(store.trim(LOG, at(100)).await.unwrap(), 0);
+    let batch = claim(&store, &reader, 8, 2).await;
+    assert_eq!(batch.records.iter().map(|claimed| claimed.attempt).collect::<Vec<_>>(), [100, 100]);
+    settle(&store, batch, Settlement::Done).await;
+    assert_eq!(store.trim(LOG, at(100)).await.unwrap(), 2);
+    assert_eq!(store.again(&reader, vec![(Position(1), 1)], at(9)).await.unwrap(), 0, "it is not kept any more");
+    assert_eq!(store.again(&consumer("nobody"), vec![(Position(3), 1)], at(9)).await.unwrap(), 0);
+}
+
+async fn a_consumer_begins_where_it_is_told_once(store: Shared) {
+    append(&store, 1..=4).await;
+    let reader = consumer("reader");
+    store.begin(&reader, Position(2)).await.unwrap();
+    assert_eq!(store.consumers(LOG).await.unwrap(), [reader.clone()]);
+    assert_eq!(store.consumers(Log::Events).await.unwrap(), []);
+    assert_eq!(store.trim(LOG, at(100)).await.unwrap(), 2, "what came before it is not held back");
+    store.begin(&reader, Position(4)).await.unwrap();
+    assert_eq!(positions(&claim(&store, &reader, 0, 9).await), [3, 4]);
 }
 
 async fn dead_records_are_listed_until_trimmed(store: Shared) {

@@ -1,4 +1,9 @@
 use super::Stage;
+use hookwell::{
+    clock::Clock as _,
+    domain::Stream,
+    simulator::{Entity, Forget},
+};
 use serde_json::{Value, json};
 use std::time::Duration;
 use uuid::Uuid;
@@ -215,4 +220,53 @@ async fn how_long_the_history_goes_back_can_be_chosen() {
     assert_eq!(numbers(&stage.asker.read(&path).await["value"]), [1]);
     stage.advance(Duration::from_hours(2 * 24)).await;
     assert_eq!(numbers(&stage.asker.read(&path).await["value"]), Vec::<u64>::new());
+}
+
+#[tokio::test]
+async fn of_too_many_the_oldest_are_left_out_or_the_newest() {
+    let stage = Stage::new().await;
+    let id = stage.subscribe().await;
+    for _ in 0..5 {
+        stage.push().await;
+        stage.advance(Duration::from_mins(1)).await;
+    }
+    let ask = async |max: usize, from: &str| {
+        let query = json!({"subscriptionIds": [id], "maxResults": max, "minCreatedDate": from, "includeDetails": true});
+        let got = stage.post("_apis/hooks/notificationsquery", &query).await.json();
+        assert!(got["results"].as_array().unwrap().iter().all(|own| own["details"]["event"]["resource"].is_object()));
+        numbers(&got["results"])
+    };
+    let always = "2026-11-04T08:00:00Z";
+    assert_eq!(ask(3, always).await, [5, 4, 3]);
+    assert_eq!(ask(100, "2026-11-04T08:03:00Z").await, [5, 4], "from a time on, which is in it");
+    stage.simulator().fail(|faults| faults.hooks.history_oldest_first = true);
+    assert_eq!(ask(3, always).await, [1, 2, 3]);
+    stage.simulator().fail(|faults| faults.hooks.history_results_max = Some(2));
+    assert_eq!(ask(100, always).await, [1, 2]);
+    let path = format!("_apis/hooks/subscriptions/{id}/notifications");
+    assert_eq!(numbers(&stage.asker.read(&path).await["value"]), [1, 2]);
+}
+
+#[tokio::test]
+async fn the_history_forgets_what_it_is_told_to() {
+    let stage = Stage::new().await;
+    let id = stage.subscribe().await;
+    let mut times = Vec::new();
+    for _ in 0..3 {
+        times.push(stage.asker.clock.now());
+        stage.push().await;
+        stage.advance(Duration::from_mins(1)).await;
+    }
+    let forget = |stream, of| Forget { from: times[1], to: times[2], stream, of };
+    let listed = async || {
+        let query = json!({"subscriptionIds": [id]});
+        let all = numbers(&stage.post("_apis/hooks/notificationsquery", &query).await.json()["results"]);
+        let one = stage.asker.get(&format!("_apis/hooks/subscriptions/{id}/notifications/2")).await.status.as_u16();
+        (all, one)
+    };
+    stage.simulator().forget(forget(Some(Stream::Builds), None));
+    assert_eq!(listed().await, (vec![3, 2, 1], 200));
+    stage.simulator().forget(forget(None, Some(Entity::Repository(stage.repository()))));
+    assert_eq!(listed().await, (vec![3, 1], 404));
+    assert_eq!(stage.receiver.got().len(), 3, "what was delivered was delivered");
 }

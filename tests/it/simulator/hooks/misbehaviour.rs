@@ -1,5 +1,5 @@
 use super::Stage;
-use hookwell::simulator::{NotificationStatus, Odds, RefChange};
+use hookwell::simulator::{NotificationResult, NotificationStatus, Odds, Oversized, RefChange};
 use std::time::Duration;
 
 fn numbers(stage: &Stage) -> Vec<u64> {
@@ -128,4 +128,22 @@ async fn a_tried_merge_is_a_push_in_the_list_and_told_as_one_only_when_it_is_wan
     let pushes = stage.asker.get(&format!("{path}&api-version=7.1")).await.json();
     // The first was tried when the pull request was made.
     assert_eq!(pushes["value"].to_string().matches(&format!("refs/pull/{number}/merge")).count(), 3);
+}
+
+#[tokio::test]
+async fn a_payload_over_the_limit_fails_or_is_sent_all_the_same() {
+    let stage = Stage::new().await;
+    let id = stage.subscribe().await;
+    stage.push().await;
+    let usual = serde_json::to_vec(&stage.receiver.take()[0].body).unwrap().len();
+    stage.simulator().fail(|faults| faults.hooks.payload_bytes_max = Some(usual / 2));
+    stage.push().await;
+    assert!(stage.receiver.got().is_empty());
+    let failed = stage.notification(id, 2);
+    assert_eq!(failed.result, NotificationResult::Failed);
+    assert!(failed.error.unwrap().contains("larger than"));
+    stage.hooks().enable(id);
+    stage.simulator().fail(|faults| faults.hooks.oversized = Oversized::IsSent);
+    stage.push().await;
+    assert_eq!(numbers(&stage), [3]);
 }

@@ -1,0 +1,109 @@
+//! Sending events to a sink once more: by event, not by delivery, so that it works for what was never attempted too.
+
+use super::find;
+use crate::{
+    app::{App, change::Refusal},
+    dispatch::{self, ATTEMPTS_PER_RUN, AttemptRecord},
+    domain::{Sink, SinkId},
+    store::{Error, Log, PAGE_RECORDS_MAX, PageLimit, Position, Record},
+};
+use uuid::Uuid;
+
+/// Most events that one replay looks at.
+pub const REPLAY_EVENTS_MAX: usize = 10_000;
+
+/// What is sent once more.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Replay {
+    /// This event.
+    Event(Uuid),
+    /// Everything after the first and up to the second place that the filter wants.
+    Range(Position, Position),
+    /// Everything that was given up and is kept.
+    Dead,
+}
+
+/// What came of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Replayed {
+    /// So many events wait once more.
+    pub count: usize,
+    /// There is more after this place.
+    pub next: Option<Position>,
+}
+
+/// Lets events wait to be sent once more. What the sink has yet to get, and what waits already, is left as it is.
+pub async fn replay(app: &App, id: SinkId, what: Replay) -> Result<Replayed, Refusal> {
+    let sink = find(&app.directory(), id)?.record;
+    let (records, next) = match what {
+        Replay::Event(event) => {
+            let record = app.store.find(Log::Events, event).await?.ok_or(Refusal::NotFound("event"))?;
+            (vec![record], None)
+        }
+        Replay::Range(after, until) => range(app, &sink, after, until).await?,
+        Replay::Dead => dead(app, &sink).await?,
+    };
+    let mut positions = Vec::with_capacity(records.len());
+    for record in records {
+        positions.push((record.position, next_run(app, id, record.key).await?));
+    }
+    let count = app.store.again(&dispatch::consumer(id), positions, app.clock.now()).await?;
+    app.dispatch.requeued(id);
+    Ok(Replayed { count, next })
+}
+
+async fn range(
+    app: &App,
+    sink: &Sink,
+    after: Position,
+    until: Position,
+) -> Result<(Vec<Record>, Option<Position>), Error> {
+    let (mut after, mut looked_at, mut wanted) = (after, 0, Vec::new());
+    while looked_at < REPLAY_EVENTS_MAX {
+        let page = PageLimit { records_max: PAGE_RECORDS_MAX, body_bytes_max: 4 << 20 };
+        let records = app.store.read(Log::Events, after, page).await?;
+        if records.is_empty() {
+            return Ok((wanted, None));
+        }
+        for record in records {
+            if record.position > until {
+                return Ok((wanted, None));
+            }
+            (after, looked_at) = (record.position, looked_at + 1);
+            let passes = |event| dispatch::unwanted(sink, &event).is_none();
+            if dispatch::event(&record).is_some_and(passes) {
+                // The body is not needed again, and ten thousand of them are many.
+                wanted.push(Record { body: bytes::Bytes::new(), ..record });
+            }
+        }
+    }
+    Ok((wanted, (after < until).then_some(after)))
+}
+
+async fn dead(app: &App, sink: &Sink) -> Result<(Vec<Record>, Option<Position>), Error> {
+    let (consumer, mut after, mut records) = (dispatch::consumer(sink.id), Position(0), Vec::new());
+    loop {
+        let page = app.store.dead(&consumer, after, PAGE_RECORDS_MAX).await?;
+        let Some(last) = page.last() else { return Ok((records, None)) };
+        after = last.position;
+        let record = |dead: &crate::store::Dead| Record {
+            position: dead.position,
+            key: dead.key,
+            time: app.clock.now(),
+            body: bytes::Bytes::new(),
+        };
+        records.extend(page.iter().map(record));
+        if records.len() >= REPLAY_EVENTS_MAX {
+            return Ok((records, Some(after)));
+        }
+    }
+}
+
+/// The number of the first attempt of a run that has none yet.
+async fn next_run(app: &App, sink: SinkId, event: Uuid) -> Result<u32, Error> {
+    let mut first = 1;
+    while app.store.find(Log::Deliveries, AttemptRecord::key(sink, event, first)).await?.is_some() {
+        first += ATTEMPTS_PER_RUN;
+    }
+    Ok(first)
+}

@@ -1,0 +1,132 @@
+//! The webhook engine against receivers that answer in every way, and addresses that are not to be reached.
+
+use super::{CHANGE, Receiver, Running, append, event, receiver::Answer, sink, until_state};
+use crate::harness::Gateway;
+use hookwell::config::Settings;
+use serde_json::{Value, json};
+use std::time::Duration;
+
+/// How the test of a sink went, for its first event.
+async fn tried(gateway: &Gateway, sink: &str) -> Value {
+    let reply = gateway.post(&format!("/v1/sinks/{sink}/test"), json!({})).await;
+    assert_eq!(reply.status, 200, "{reply:?}");
+    reply.json()["data"][0].clone()
+}
+
+async fn impatient() -> Gateway {
+    Gateway::with(Settings { sink_timeout: Duration::from_millis(600), ..Settings::default() }).await
+}
+
+#[tokio::test]
+async fn each_answer_is_told_as_what_it_is_and_no_redirect_is_followed() {
+    let (gateway, receiver) = (impatient().await, Receiver::start().await);
+    let elsewhere = Receiver::start().await;
+    let id = sink(&gateway, &receiver, json!({})).await.json()["id"].as_str().unwrap().to_owned();
+    append(&gateway, &event(1, CHANGE, "a")).await;
+    let location = |url: String| Answer::Status(302, vec![("location", url)]);
+    for (answer, delivered, status, said) in [
+        (Answer::status(200), true, json!(200), ""),
+        (Answer::status(202), true, json!(202), ""),
+        (Answer::status(400), false, json!(400), "it answered 400"),
+        (Answer::status(410), false, json!(410), "wants no more events"),
+        (Answer::status(500), false, json!(500), "it answered 500"),
+        (location("http://169.254.169.254/latest/meta-data/".to_owned()), false, json!(302), "redirect"),
+        (location(elsewhere.url()), false, json!(302), "redirect"),
+        (Answer::Cut, false, json!(null), "cannot be reached"),
+        (Answer::Hang, false, json!(null), "within"),
+    ] {
+        receiver.plan([answer.clone()]);
+        let told = tried(&gateway, &id).await;
+        assert_eq!((&told["delivered"], &told["status"]), (&json!(delivered), &status), "{answer:?}: {told}");
+        assert!(told["detail"].as_str().unwrap_or_default().contains(said), "{answer:?}: {told}");
+    }
+    assert!(elsewhere.rest().await.is_empty(), "a redirect was followed");
+}
+
+#[tokio::test]
+async fn private_addresses_are_refused_however_they_are_written() {
+    let (gateway, receiver) = (Gateway::start().await, Receiver::start().await);
+    append(&gateway, &event(1, CHANGE, "a")).await;
+    let port = receiver.port();
+    for host in ["127.0.0.1", "localhost", "[::1]", "[::ffff:127.0.0.1]", "2130706433", "0x7f.1", "0.0.0.0", "127.1"] {
+        let settings = json!({ "url": format!("http://{host}:{port}/") });
+        let made = sink(&gateway, &receiver, json!({ "settings": settings, "allow_private": false })).await;
+        let told = tried(&gateway, made.json()["id"].as_str().unwrap()).await;
+        let said = told["detail"].as_str().unwrap();
+        assert!(said.contains("an admin can allow private addresses"), "{host}: {told}");
+    }
+    let made = sink(&gateway, &receiver, json!({ "allow_http": false })).await;
+    let told = tried(&gateway, made.json()["id"].as_str().unwrap()).await;
+    assert!(told["detail"].as_str().unwrap().contains("https"), "{told}");
+    assert!(receiver.rest().await.is_empty());
+}
+
+#[tokio::test]
+async fn binary_mode_and_batches_say_the_same() {
+    let (gateway, receiver) = (Gateway::start().await, Receiver::start().await);
+    let batched = Receiver::start().await;
+    for number in 1..=5 {
+        append(&gateway, &event(number, CHANGE, "a b")).await;
+    }
+    let start = json!("beginning");
+    sink(&gateway, &receiver, json!({ "settings": { "mode": "binary" }, "start": start })).await;
+    let made =
+        sink(&gateway, &batched, json!({ "settings": { "mode": "batch", "batch_events_max": 3 }, "start": start }));
+    let id = made.await.json()["id"].as_str().unwrap().to_owned();
+    let _running = Running::of(&gateway);
+    for number in 1..=5_u128 {
+        let got = receiver.next().await;
+        assert_eq!((got.header("ce-id"), got.header("ce-type")), (got.header("webhook-id"), CHANGE));
+        assert_eq!((got.header("ce-subject"), got.header("content-type")), ("a%20b", "application/json"));
+        assert_eq!(got.json(), json!({ "number": number.to_string() }));
+    }
+    let (first, second) = (batched.next().await, batched.next().await);
+    assert_eq!(first.header("content-type"), "application/cloudevents-batch+json; charset=utf-8");
+    let numbers = |got: &super::receiver::Got| -> Vec<String> {
+        got.json()
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|event| event["data"]["number"].as_str().unwrap().to_owned())
+            .collect()
+    };
+    assert_eq!(
+        (numbers(&first), numbers(&second)),
+        (vec!["1".into(), "2".into(), "3".into()], vec!["4".into(), "5".into()])
+    );
+    until_state(&gateway, &id, &event(5, CHANGE, "a b"), "delivered").await;
+}
+
+#[tokio::test]
+async fn an_endpoint_must_allow_deliveries_where_the_handshake_is_asked_for() {
+    let gateway = Gateway::with(Settings {
+        public_url: Some("https://hooks.example.com".parse().unwrap()),
+        ..Settings::default()
+    })
+    .await;
+    let receiver = Receiver::deciding(|got| {
+        let allows = vec![("webhook-allowed-origin", "hooks.example.com".to_owned())];
+        if got.method == http::Method::OPTIONS { Answer::Status(200, allows) } else { Answer::status(200) }
+    })
+    .await;
+    append(&gateway, &event(1, CHANGE, "a")).await;
+    let id = sink(&gateway, &receiver, json!({ "settings": { "handshake": true } })).await.json()["id"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    receiver.plan([Answer::status(200)]);
+    let told = tried(&gateway, &id).await;
+    assert!(told["detail"].as_str().unwrap().contains("does not allow events from hooks.example.com"), "{told}");
+    assert_eq!(tried(&gateway, &id).await["delivered"], true);
+    let methods: Vec<_> = receiver.rest().await.into_iter().map(|got| got.method.to_string()).collect();
+    assert_eq!(methods, ["OPTIONS", "OPTIONS", "POST"]);
+}
+
+#[tokio::test]
+async fn a_sink_without_events_is_tried_with_one_that_is_about_nothing() {
+    let (gateway, receiver) = (Gateway::start().await, Receiver::start().await);
+    let id = sink(&gateway, &receiver, json!({})).await.json()["id"].as_str().unwrap().to_owned();
+    let told = tried(&gateway, &id).await;
+    assert_eq!((&told["delivered"], &told["type"]), (&json!(true), &json!("dev.cdeventsx.hookwell-sink.tested.0.1.0")));
+    assert_eq!(receiver.next().await.json()["id"], told["event"]);
+}
