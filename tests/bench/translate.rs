@@ -49,7 +49,10 @@ fn main() {
             black_box(events.iter().filter_map(order::place).count());
         });
         let (share, order) = (translated / value, translated / placed);
-        println!("{name}: {} bytes, {translated:.0}/s, {share:.2} of reading a Value; its order {order:.2} more", body.len());
+        println!(
+            "{name}: {} bytes, {translated:.0}/s, {share:.2} of reading a Value; its order {order:.2} more",
+            body.len()
+        );
     }
 }
 

@@ -125,6 +125,8 @@ impl World {
             Some((push.at, update.new.clone()))
         });
         let heads: Vec<(Timestamp, String)> = of_main.collect();
+        // What ends at the end would be outside of it.
+        let end = fill.to - SignedDuration::from_micros(1);
         for at in fill.times(fill.builds, self.chance(3)) {
             let head = heads.partition_point(|(pushed, _)| *pushed <= at).checked_sub(1).map(|last| &heads[last].1);
             let result = match chance.below(10) {
@@ -134,7 +136,7 @@ impl World {
                 _ => "succeeded",
             };
             let commit = head.unwrap_or(&tip).clone();
-            let build = self.past_build((definition, &stages), commit, (at, fill.to), result, &mut chance);
+            let build = self.past_build((definition, &stages), commit, (at, end), result, &mut chance);
             self.by_date.note(&build);
             self.builds.insert(build.number, build);
         }

@@ -6,7 +6,10 @@
 
 use crate::{
     domain::{self, Nats, secret},
-    sink::{Error, Secrets, Unusable, wire::{Timeouts, not_public}},
+    sink::{
+        Error, Secrets, Unusable,
+        wire::{Timeouts, not_public},
+    },
 };
 use async_nats::{ConnectErrorKind, ConnectOptions, ServerAddr, connection::State, jetstream::Context};
 use rustls::{

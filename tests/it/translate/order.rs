@@ -26,6 +26,7 @@ fn every_family_has_its_place() {
                 Entity::Ref { .. } => "ref",
                 Entity::PullRequest { .. } => "pull request",
                 Entity::Run { .. } => "run",
+                Entity::Release { .. } => "release",
                 Entity::Deployment { .. } => "deployment",
             };
             let kind = match &place.before {
@@ -41,8 +42,11 @@ fn every_family_has_its_place() {
         }
     }
     let families: Vec<&str> = told.keys().copied().collect();
-    assert_eq!(families, ["deployment", "pull request", "ref", "run", "work item"]);
-    assert!(told.iter().all(|(family, [_, ids, heads])| if *family == "ref" { *heads > 0 } else { *ids > 0 }), "{told:?}");
+    assert_eq!(families, ["deployment", "pull request", "ref", "release", "run", "work item"]);
+    assert!(
+        told.iter().all(|(family, [_, ids, heads])| if *family == "ref" { *heads > 0 } else { *ids > 0 }),
+        "{told:?}"
+    );
 }
 
 #[test]
