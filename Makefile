@@ -5,8 +5,9 @@ run:
 	cargo run --release -- demo
 
 # Everything, the crash and power-cut rounds in small. The power cut needs mkfs.ext4, mount and losetup, the simulator's
-# test Microsoft's Python package; what cannot be had is said.
-test: tools target/azure-devops
+# test Microsoft's Python package, the sinks' tests other people's readers of webhooks and a NATS server; what cannot be
+# had is said.
+test: tools target/azure-devops target/oracles-python target/oracles-node
 	cargo test --lib --bins --tests
 
 .PHONY: tools
@@ -15,6 +16,10 @@ tools:
 	  [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && \
 	  apt-get update -qq && apt-get install -y -qq e2fsprogs mount >/dev/null; } || \
 	  echo "without e2fsprogs and mount the power-cut test is skipped"
+	@command -v nats-server >/dev/null || { \
+	  [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && \
+	  apt-get update -qq && apt-get install -y -qq nats-server >/dev/null; } || \
+	  echo "without nats-server the tests of the NATS sink are skipped"
 
 # Microsoft's own client, which the simulator must be taken for a real one by.
 target/azure-devops:
@@ -22,6 +27,19 @@ target/azure-devops:
 	@{ python3 -m venv $@.new && $@.new/bin/pip install --quiet --disable-pip-version-check azure-devops==7.1.0b4 && \
 	  mv $@.new $@; } || \
 	  echo "without python3 and pip the test with the package azure-devops is skipped"
+
+# Other people's readers of what a webhook delivers: they must take it, and refuse what was tampered with.
+target/oracles-python:
+	@mkdir -p target
+	@{ python3 -m venv $@.new && $@.new/bin/pip install --quiet --disable-pip-version-check standardwebhooks==1.1.0 cloudevents==2.2.0 && \
+	  mv $@.new $@; } || \
+	  echo "without python3 and pip the tests with standardwebhooks and cloudevents of PyPI are skipped"
+
+target/oracles-node:
+	@mkdir -p $@.new
+	@{ npm install --silent --no-audit --no-fund --prefix $@.new standardwebhooks@1.1.1 cloudevents@10.0.0 && \
+	  mv $@.new $@; } || \
+	  echo "without node and npm the tests with standardwebhooks and cloudevents of npm are skipped"
 
 lint:
 	cargo fmt --check

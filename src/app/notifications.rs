@@ -86,7 +86,8 @@ pub async fn page(app: &App, filter: &Filter, after: Position, limit: usize) -> 
                 .ok_or_else(|| Error::Corrupt { what: format!("notification {id} at {reached}") })?;
             // A list must not hold on to bodies of megabytes.
             notification.body = bytes::Bytes::new();
-            let seen = Seen { notification, settled: reached <= settled_to, dead: dead.remove(&reached) };
+            let settled = reached <= settled_to && !app.order.is_held(id);
+            let seen = Seen { notification, settled, dead: dead.remove(&reached) };
             if filter.wants(&seen) {
                 wanted.push(seen);
             }
@@ -106,6 +107,6 @@ pub async fn find(app: &App, id: NotificationId) -> Result<Option<Seen>, Error> 
     let before = Position(record.position.0.saturating_sub(1));
     let dead = app.store.dead(&translator(), before, 1).await?;
     let dead = dead.into_iter().find(|dead| dead.position == record.position).map(|dead| dead.reason);
-    let settled = record.position <= app.store.cursor(&translator()).await?;
+    let settled = record.position <= app.store.cursor(&translator()).await? && !app.order.is_held(id);
     Ok(Some(Seen { notification, settled, dead }))
 }

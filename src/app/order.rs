@@ -83,6 +83,11 @@ impl Order {
         self.memory().met.get(&need, REFS_MAX).is_some()
     }
 
+    /// Whether a notification waits for what comes before it.
+    pub fn is_held(&self, notification: NotificationId) -> bool {
+        self.memory().since(notification).is_some()
+    }
+
     /// How many notifications wait.
     pub fn holding(&self) -> usize {
         self.memory().held.len()

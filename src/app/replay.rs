@@ -156,7 +156,7 @@ async fn one(app: &App, notification: &Notification, is_settled: bool, dry_run: 
         Disposition::Test => return Ok(nothing("it is the sample of the Test button, which is no event".to_owned())),
         Disposition::Quarantined { detail, .. } => return Ok(nothing(format!("it is in quarantine: {detail}"))),
     }
-    if !is_settled || app.order.memory().since(notification.id).is_some() {
+    if !is_settled || app.order.is_held(notification.id) {
         return Ok(nothing("it was not translated for the first time yet".to_owned()));
     }
     let events = match step::again(app, notification) {

@@ -165,13 +165,14 @@ fn stopped(stopped: Stopped) -> Undone {
 fn undone(failure: Failure) -> Undone {
     match &failure {
         Failure::Throttled { wait } => Undone::Later(failure.to_string(), *wait),
-        Failure::Unreachable { .. } | Failure::Unavailable { .. } => Undone::Later(failure.to_string(), Duration::ZERO),
+        Failure::Unreachable { .. } | Failure::Unavailable { .. } | Failure::Unexpected { .. } => {
+            Undone::Later(failure.to_string(), Duration::ZERO)
+        }
         Failure::Settings(_)
         | Failure::Unauthorized { .. }
         | Failure::Forbidden { .. }
         | Failure::NotFound { .. }
-        | Failure::Refused { .. }
-        | Failure::Unexpected { .. } => Undone::Never(failure.to_string()),
+        | Failure::Refused { .. } => Undone::Never(failure.to_string()),
     }
 }
 

@@ -15,7 +15,9 @@ use std::fmt::Write as _;
 const PAGE: u32 = 200;
 
 /// Which notifications.
+// Groups are called after their structs, and so is the one within.
 #[derive(Debug, Args)]
+#[group(skip)]
 pub(super) struct Arguments {
     /// Notifications received from this time on, like 2026-11-22T00:00:00Z
     #[arg(long, value_name = "TIME")]

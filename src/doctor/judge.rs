@@ -13,7 +13,7 @@ use super::{
 use crate::{
     app::checks::advice::{self, Advice},
     azure::client::{Deployment, Failure},
-    domain::{AzureScope, Connection, Grant, Health, HealthState, HookMode, ScopeHealth, Why},
+    domain::{AzureScope, Connection, Delivery, Grant, Health, HealthState, HookMode, ScopeHealth, Why},
     reconcile::{Report as Reconciled, TroubleKind},
     store::Status,
 };
@@ -39,6 +39,7 @@ pub(super) fn before_the_round_trip(
     findings: &Findings,
 ) -> Vec<Step> {
     let mut steps = match (public_url, &findings.way) {
+        _ if connection.delivery == Delivery::Poll => FROM_HERE.map(polled).to_vec(),
         (Some(url), Some(way)) => on_the_way(url, is_services(connection, &findings.health), way, findings.began),
         _ => without_public_url(),
     };
@@ -47,6 +48,11 @@ pub(super) fn before_the_round_trip(
     steps.push(subscriptions(connection, &steps, findings.subscriptions.as_ref()));
     steps.extend(here(findings));
     steps
+}
+
+/// A step that only deliveries need.
+pub(super) fn polled(name: StepName) -> Step {
+    Step::new(name, Verdict::Skipped(None), "not needed: this connection is polled")
 }
 
 fn is_services(connection: &Connection, health: &Health) -> bool {
@@ -82,12 +88,15 @@ fn at_azure(connection: &Connection, health: &Health) -> Vec<Step> {
 
 fn scope(connection: &Connection, found: &ScopeHealth) -> Step {
     let (name, called) = (StepName::Scope(found.scope), advice::name(found.scope));
+    let is_of_hooks = found.scope == AzureScope::ServiceHooks;
     let detail = found.detail.as_ref().map(|detail| format!(" ({detail})")).unwrap_or_default();
     let missing = || Advice::new(format!("{called} is missing{detail}"), advice::how_to_grant(found.scope, connection));
     match found.grant {
         Grant::Ok => Step::ok(name, format!("{called} is there")),
         Grant::NotNeeded => Step::ok(name, format!("{called} is not needed")),
-        Grant::Missing if found.required => Step::failed(name, missing()),
+        Grant::Missing if found.required && !(is_of_hooks && connection.delivery == Delivery::Poll) => {
+            Step::failed(name, missing())
+        }
         Grant::Missing => Step::warning(name, missing()),
         Grant::Unknown => Step::warning(name, words::scope_unknown(called, &detail, advice::needed_for(found.scope))),
     }
@@ -104,14 +113,17 @@ fn subscriptions(connection: &Connection, steps: &[Step], found: Option<&Subscri
             return Step::skipped(name, because);
         }
     };
-    // What a person has to switch on, what did not deliver, what is not there: the first of them is what to do.
     let wrong = wrong(report);
     if !wrong.is_empty() {
         return Step::failed(name, words::subscriptions_wrong(connection.id, &wrong));
     }
+    // What a binding selects and nobody finds is not polled either.
     let hard = report.troubles.iter().find(|trouble| trouble.kind != TroubleKind::NoReleases);
     if let Some(trouble) = hard {
         return Step::failed(name, words::trouble(connection.id, &trouble.detail));
+    }
+    if connection.delivery == Delivery::Poll {
+        return polled(name);
     }
     if connection.hooks == HookMode::Manual && expected > 0 {
         return Step::warning(name, words::manual_silent(connection.id, expected, known));

@@ -35,7 +35,7 @@ use crate::{
         subscriptions,
     },
     azure::client::{Failure, Priority, Unreachable},
-    domain::{AzureScope, Connection, ConnectionId, Grant, Health, HealthState, SubscriptionState, Why},
+    domain::{AzureScope, Connection, ConnectionId, Delivery, Grant, Health, HealthState, SubscriptionState, Why},
     reconcile::{Mode, Report as Reconciled, StepReport, reconcile},
     store::{Error, Log, PageLimit, Position, Status},
 };
@@ -102,7 +102,9 @@ impl Translation {
 /// [`Refusal::NotFound`] when there is none with this id. Everything else is said in the report.
 pub async fn examine(app: &App, id: ConnectionId) -> Result<Report, Refusal> {
     let Known { connection, .. } = find_known(&app.directory(), id)?;
-    let public_url = app.settings.public_url.as_ref();
+    // To a connection that is polled nobody delivers.
+    let polled = connection.record.delivery == Delivery::Poll;
+    let public_url = app.settings.public_url.as_ref().filter(|_| !polled);
     let began = app.clock.now();
     let walking = async {
         match public_url {
@@ -115,6 +117,7 @@ pub async fn examine(app: &App, id: ConnectionId) -> Result<Report, Refusal> {
     let findings = Findings { way, health, ahead, subscriptions, store: app.store.status(), translation, began };
     let mut steps = judge::before_the_round_trip(public_url, &connection.record, &findings);
     let last = match (public_url, judge::hindrance(&steps)) {
+        _ if polled => judge::polled(StepName::RoundTrip),
         (None, _) => Step::skipped(StepName::RoundTrip, StepName::PublicUrl),
         (_, Some(because)) => Step::skipped(StepName::RoundTrip, because),
         (Some(url), None) => {

@@ -170,7 +170,7 @@ impl Looking<'_> {
             bindings: bindings.iter().map(|own| own.id).collect::<BTreeSet<_>>(),
             window,
             grace: if self.polls() { Duration::ZERO } else { GRACE },
-            depth: if self.request.closely || self.polls() { Depth::Once } else { Depth::Evidence },
+            depth: if self.request.closely { Depth::Once } else { Depth::Evidence },
             mending: Mending::Mend,
             bookmark,
         };

@@ -23,6 +23,8 @@ const PERIOD: Duration = Duration::from_mins(15);
 const POLL_PERIOD: Duration = Duration::from_mins(1);
 /// Between two close looks at the last day.
 const RELOOK_PERIOD: Duration = Duration::from_hours(1);
+/// The same where nothing is delivered by hooks: comments, and stages of runs that go on, come so late at most.
+const POLL_RELOOK_PERIOD: Duration = Duration::from_mins(10);
 /// Up to so much is added to a period, so that connections do not run in step.
 const JITTER_MILLISECONDS: u64 = 60_000;
 /// How long it takes at most to notice that a connection works again or a binding is new.
@@ -56,6 +58,7 @@ fn after(before: Option<&Scheduled>, report: &Report, close: bool, times: Times)
     let relook = match before {
         Some(before) if !close || report.failed => before.relook,
         _ if report.failed => now,
+        _ if period < PERIOD => now + POLL_RELOOK_PERIOD,
         _ => now + RELOOK_PERIOD + jitter,
     };
     let pause = if report.failed {
@@ -251,6 +254,7 @@ mod tests {
     #[test]
     fn what_is_polled_is_polled_each_minute() {
         let poll = Times { period: POLL_PERIOD, jitter: Duration::from_secs(50), ..times() };
-        assert_eq!(after(None, &report(false, None), true, poll).next, NOW + POLL_PERIOD);
+        let scheduled = after(None, &report(false, None), true, poll);
+        assert_eq!((scheduled.next, scheduled.relook), (NOW + POLL_PERIOD, NOW + POLL_RELOOK_PERIOD));
     }
 }

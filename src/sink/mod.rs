@@ -5,8 +5,17 @@
 //! An engine that retries by itself was not taken: its retries would be in nobody's books.
 
 mod attempt;
+mod devlake;
+mod file;
+mod judged;
+mod nats;
 mod outgoing;
 mod secrets;
+mod sleuth;
+mod stdout;
+#[cfg(test)]
+mod testing;
+mod told;
 mod webhook;
 pub mod wire;
 
@@ -68,6 +77,10 @@ pub struct Unusable(pub String);
 pub fn open(sink: &domain::Sink, secrets: &Secrets, tools: &Tools) -> Result<Arc<dyn Sink>, Unusable> {
     match &sink.target {
         Target::Webhook(settings) => Ok(Arc::new(webhook::Engine::new(sink, settings, secrets, tools)?)),
-        other => Err(Unusable(format!("this release has no engine for {}", other.word()))),
+        Target::Sleuth(settings) => Ok(Arc::new(sleuth::Engine::new(sink, settings, secrets, tools)?)),
+        Target::DevLake(settings) => Ok(Arc::new(devlake::Engine::new(sink, settings, secrets, tools)?)),
+        Target::Nats(settings) => Ok(Arc::new(nats::Engine::new(sink, settings, secrets, tools)?)),
+        Target::File(settings) => Ok(Arc::new(file::Files::open(settings, tools)?)),
+        Target::Stdout => Ok(Arc::new(stdout::Stdout::open(Arc::clone(&tools.clock))?)),
     }
 }

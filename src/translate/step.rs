@@ -19,7 +19,7 @@ use super::{
 use crate::{
     app::{App, breaks::Break},
     clock::Clock,
-    domain::Notification,
+    domain::{Notification, NotificationId},
     event::Event,
     store::{Appended, Claimed, Consumer, Entry, Error, Log, PageLimit, Settlement},
 };
@@ -74,6 +74,7 @@ pub async fn step(app: &Arc<App>) -> Result<Settled, Error> {
         records.iter().map(|claimed| translator.one(claimed)).collect::<Vec<_>>()
     });
     let mut translated = translated.await.expect("translating catches its panics");
+    let ids: Vec<NotificationId> = claim.records.iter().map(|claimed| NotificationId(claimed.record.key)).collect();
     let sorted = sort(app, &translated).await?;
 
     let count = translated.len();
@@ -101,7 +102,7 @@ pub async fn step(app: &Arc<App>) -> Result<Settled, Error> {
     app.metrics.dead.inc_by(translated.iter().filter(|result| result.is_err()).count() as u64);
     app.metrics.order_waits_exceeded.inc_by(sorted.in_vain);
     let moves = moves.into_iter().zip(&appended).filter(|(_, appended)| is_new(appended));
-    remember(app, &translated, &sorted, moves.filter_map(|(moved, _)| moved));
+    remember(app, &ids, &translated, &sorted, moves.filter_map(|(moved, _)| moved));
     Ok(Settled { count, lag })
 }
 
@@ -135,14 +136,18 @@ async fn sort(app: &App, translated: &[Result<Translated, String>]) -> Result<So
 }
 
 /// What the batch that was settled means for those to come, and what was missing in it.
-fn remember(app: &App, translated: &[Result<Translated, String>], sorted: &Sorted, moves: impl Iterator<Item = Move>) {
+fn remember(
+    app: &App,
+    ids: &[NotificationId],
+    translated: &[Result<Translated, String>],
+    sorted: &Sorted,
+    moves: impl Iterator<Item = Move>,
+) {
     let (now, monotonic, mut memory) = (app.clock.now(), app.clock.monotonic(), app.order.memory());
     moves.for_each(|moved| memory.moved(moved));
-    for candidate in sorted.passing.iter().filter_map(|at| Some(&translated[*at].as_ref().ok()?.candidate)) {
-        if candidate.has_waited {
-            memory.release(candidate.notification);
-        }
-    }
+    // What waited and is through, or was given up.
+    let dead = translated.iter().enumerate().filter(|(_, result)| result.is_err()).map(|(at, _)| at);
+    sorted.passing.iter().copied().chain(dead).for_each(|at| memory.release(ids[at]));
     for candidate in sorted.waiting.iter().filter_map(|at| Some(&translated[*at].as_ref().ok()?.candidate)) {
         let moves = candidate.places.iter().filter_map(|place| place.moved).collect();
         memory.hold(candidate.notification, &candidate.tells, moves, now);

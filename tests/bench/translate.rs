@@ -5,7 +5,7 @@
 use hookwell::{
     azure::CollectionUrl,
     domain::{ConnectionId, NotificationId},
-    translate::{Context, Settings, translate},
+    translate::{Context, Settings, order, translate},
 };
 use std::{
     hint::black_box,
@@ -44,7 +44,15 @@ fn main() {
         let value = per_second(|| {
             black_box(serde_json::from_slice::<serde_json::Value>(&body).expect("JSON"));
         });
-        println!("{name}: {} bytes, {translated:.0}/s, {:.2} of reading a Value", body.len(), translated / value);
+        let events = translate(&body, &context).expect("it translates");
+        let placed = per_second(|| {
+            black_box(events.iter().filter_map(order::place).count());
+        });
+        let (share, order) = (translated / value, translated / placed);
+        println!(
+            "{name}: {} bytes, {translated:.0}/s, {share:.2} of reading a Value; its order {order:.2} more",
+            body.len()
+        );
     }
 }
 

@@ -10,6 +10,7 @@ mod backfill;
 mod client;
 mod dispatch;
 mod doctor;
+mod engines;
 mod harness;
 mod http;
 mod ledger;

@@ -39,9 +39,10 @@ const FLOORS: [(&str, u8); 28] = [
 ];
 
 /// Who may name a crate or a word; everybody else must go through them.
-const OWNERS: [(&str, &[&str]); 7] = [
+const OWNERS: [(&str, &[&str]); 8] = [
     ("warp::", &["http", "simulator"]),
     ("sled::Db", &["store::sled"]),
+    ("async_nats::", &["sink::nats"]),
     ("reqwest::", &["azure::client", "doctor::reach", "simulator", "gateway", "demo", "cli::remote", "sink"]),
     ("Timestamp::now()", &["clock", "demo"]),
     // The store waits for a lock that a dying process still holds: no clock of ours makes that faster.

@@ -1,5 +1,6 @@
 //! What is read of each of Azure's records, and which of it cannot be missing. The rest of a record is in its JSON, which
 //! is copied as it came.
+#![expect(clippy::struct_field_names, reason = "members are named as Azure names them")]
 
 use super::{
     BuildRecord, CommentRecord, DeploymentRecord, Iteration, NotificationRecord, PullRequestRecord, PushRecord,

@@ -129,6 +129,10 @@ pub struct DevLake {
     /// Our environments' kinds there: `PRODUCTION`, `STAGING`, `TESTING` or `DEVELOPMENT`.
     #[serde(default)]
     pub environments: BTreeMap<String, String>,
+    /// Pipelines that deploy, or stages as `pipeline/stage`, and the environment that each deploys to: for what no deploy
+    /// rule of ours calls a deployment.
+    #[serde(default)]
+    pub pipelines: BTreeMap<String, String>,
 }
 
 /// Settings of NATS.
@@ -136,7 +140,7 @@ pub struct DevLake {
 pub struct Nats {
     /// Where its servers are.
     pub servers: Vec<Url>,
-    /// To which subject; `{type}`, `{project}` and `{connection}` are filled in.
+    /// To which subject; `{type}` (without its version), `{project}` and `{connection}` are filled in.
     pub subject: String,
     /// The user whose password is the secret `password`.
     #[serde(default)]

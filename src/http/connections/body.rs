@@ -70,7 +70,8 @@ fn delivery_schema() -> Value {
         "type": "string", "enum": ["hooks", "poll"],
         "description": "How events come: `hooks`, Azure DevOps delivers them within seconds; `poll`, Hookwell asks Azure \
                         DevOps every minute, for a gateway that Azure DevOps cannot reach. Then no service hooks are made \
-                        and ours are removed; an event comes one to three minutes late; and what no record tells does not \
+                        and ours are removed; an event comes one to three minutes late, comments and stages of a run \
+                        that goes on up to twelve; and what no record tells does not \
                         come: votes, reviewers and edits of pull requests, attempts to merge, approvals, what stages waited \
                         for, changes of repositories, deleted and restored work items.",
     })

@@ -50,7 +50,7 @@ pub enum HooksView {
 /// How events come.
 #[derive(Debug, Clone, Copy, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
-pub enum DeliveryView {
+pub enum DeliveryModeView {
     /// Service hooks deliver them.
     Hooks,
     /// Azure DevOps is asked every minute.
@@ -124,8 +124,8 @@ pub struct ConnectionView {
     pub proxy_host: Option<String>,
     /// Who makes the service hooks.
     pub hooks: HooksView,
-    /// How events come: by hooks within seconds, or asked for every minute, one to three minutes late.
-    pub delivery: DeliveryView,
+    /// How events come: by hooks within seconds, or asked for every minute.
+    pub delivery: DeliveryModeView,
     /// The collection's GUID; a notification of another collection is quarantined.
     pub collection_id: Option<Uuid>,
     /// Whether deliveries must be signed by a relay.
@@ -169,8 +169,8 @@ impl ConnectionView {
                 HookMode::Manual => HooksView::Manual,
             },
             delivery: match record.delivery {
-                Delivery::Hooks => DeliveryView::Hooks,
-                Delivery::Poll => DeliveryView::Poll,
+                Delivery::Hooks => DeliveryModeView::Hooks,
+                Delivery::Poll => DeliveryModeView::Poll,
             },
             collection_id: record.collection_id,
             signature_secret_set: record.signature.is_some(),

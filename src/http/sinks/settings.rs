@@ -101,7 +101,6 @@ fn number(bounds: (u64, u64), description: &str) -> Value {
 pub(super) fn schema(kind: &str, change: bool) -> Value {
     let secret =
         |text: &Text, description: &str| if change { text.nullable(description) } else { text.schema(description) };
-    let api_key = || secret(&SECRET, "The key; never shown again.");
     let (required, properties) = match kind {
         "webhook" => (
             &["url"][..],
@@ -134,7 +133,8 @@ pub(super) fn schema(kind: &str, change: bool) -> Value {
                         { "type": "null" },
                     ],
                 },
-                "api_key": api_key(),
+                "api_key": secret(&SECRET, "The organization's API key, which incidents need; never shown again."),
+                "token": secret(&SECRET, "An access token, for deployments; never shown again."),
             }),
         ),
         "devlake" => (
@@ -143,7 +143,8 @@ pub(super) fn schema(kind: &str, change: bool) -> Value {
                 "url": URL.schema("Where it is, without /api."),
                 "connection": number((1, 1_000_000_000), "The number of the webhook connection."),
                 "environments": names("Our environments' kinds there: PRODUCTION, STAGING, TESTING or DEVELOPMENT."),
-                "api_key": api_key(),
+                "pipelines": names("Pipelines that deploy, or stages as pipeline/stage, and the environment that each deploys to."),
+                "api_key": secret(&SECRET, "The key of the connection; never shown again."),
             }),
         ),
         "nats" => (
@@ -300,6 +301,7 @@ impl Reader<'_> {
         });
         let impact = impact.map_or_else(|| there.and_then(|there| there.impact.clone()), Option::flatten);
         self.secret("api_key", &SECRET, secret::API_KEY);
+        self.secret("token", &SECRET, secret::TOKEN);
         Some(Sleuth { url: url?, organization: organization?, deployment: deployment?, environments, impact })
     }
 
@@ -310,8 +312,9 @@ impl Reader<'_> {
             self.members.required::<()>("connection", None);
         }
         let environments = self.map("environments", there.map(|there| &there.environments));
+        let pipelines = self.map("pipelines", there.map(|there| &there.pipelines));
         self.secret("api_key", &SECRET, secret::API_KEY);
-        Some(DevLake { url: url?, connection, environments })
+        Some(DevLake { url: url?, connection, environments, pipelines })
     }
 
     fn nats(&mut self, there: Option<&Nats>) -> Option<Nats> {

@@ -184,21 +184,21 @@ pub(crate) fn timeline(view: View<'_>, own: &Build, project: &Project) -> Value 
 }
 
 /// One record, as its stage is; earlier attempts are referred to and not told.
-fn record(stage: &Stage, order: u32, (id, parent): (Uuid, Option<Uuid>), kind: &str, name: &str) -> Value {
-    let state = match stage.state {
+fn record(of: &Stage, order: u32, (id, parent): (Uuid, Option<Uuid>), kind: &str, name: &str) -> Value {
+    let state = match of.state {
         "running" => "inProgress",
         "completed" => "completed",
         _ => "pending",
     };
     let earlier = |attempt: u32| json!({"attempt": attempt, "timelineId": Uuid::new_v5(&id, &attempt.to_be_bytes()), "recordId": id});
     json!({
-        "previousAttempts": (1..stage.attempt).map(earlier).collect::<Vec<_>>(),
+        "previousAttempts": (1..of.attempt).map(earlier).collect::<Vec<_>>(),
         "id": id, "parentId": parent, "type": kind, "name": name,
-        "identifier": name, "startTime": stage.started.map(|at| at.to_string()),
-        "finishTime": stage.finished.map(|at| at.to_string()), "currentOperation": null,
-        "percentComplete": null, "state": state, "result": stage.result, "resultCode": null,
+        "identifier": name, "startTime": of.started.map(|at| at.to_string()),
+        "finishTime": of.finished.map(|at| at.to_string()), "currentOperation": null,
+        "percentComplete": null, "state": state, "result": of.result, "resultCode": null,
         "changeId": order, "lastModified": "0001-01-01T00:00:00", "workerName": null, "order": order,
         "details": null, "errorCount": 0, "warningCount": 0, "url": null, "log": null, "task": null,
-        "attempt": stage.attempt, "issues": [],
+        "attempt": of.attempt, "issues": [],
     })
 }

@@ -38,7 +38,7 @@ pub struct Fill {
     pub to: Timestamp,
 }
 
-/// Chance that is the same each time: SplitMix64.
+/// Chance that is the same each time: `SplitMix64`.
 struct Chance(u64);
 
 impl Chance {
@@ -125,6 +125,8 @@ impl World {
             Some((push.at, update.new.clone()))
         });
         let heads: Vec<(Timestamp, String)> = of_main.collect();
+        // What ends at the end would be outside of it.
+        let end = fill.to - SignedDuration::from_micros(1);
         for at in fill.times(fill.builds, self.chance(3)) {
             let head = heads.partition_point(|(pushed, _)| *pushed <= at).checked_sub(1).map(|last| &heads[last].1);
             let result = match chance.below(10) {
@@ -134,7 +136,7 @@ impl World {
                 _ => "succeeded",
             };
             let commit = head.unwrap_or(&tip).clone();
-            let build = self.past_build((definition, &stages), commit, (at, fill.to), result, &mut chance);
+            let build = self.past_build((definition, &stages), commit, (at, end), result, &mut chance);
             self.by_date.note(&build);
             self.builds.insert(build.number, build);
         }
@@ -200,25 +202,22 @@ impl World {
             self.now = at;
             let person = by[n % by.len()];
             let turn = n % OPEN_ITEMS;
-            match open.get_mut(turn).filter(|(_, revisions)| *revisions < REVISIONS_EACH) {
-                Some((number, revisions)) => {
-                    let state = if revisions.is_multiple_of(2) { "New" } else { "Active" };
-                    *revisions += 1;
-                    let edits = [
-                        ("System.State".to_owned(), Edit::Set(json!(state))),
-                        ("Microsoft.VSTS.Common.Priority".to_owned(), Edit::Set(json!(1 + n % 4))),
-                    ];
-                    let number = *number;
-                    self.update_work_item(number, person, &edits)?;
-                }
-                None => {
-                    let number = self.create_work_item(project, "Task", &format!("Errand {n}"), person)?;
-                    if turn < open.len() {
-                        open[turn] = (number, 1);
-                    } else {
-                        open.push((number, 1));
-                    }
-                }
+            if let Some((number, revisions)) = open.get_mut(turn).filter(|(_, revisions)| *revisions < REVISIONS_EACH) {
+                let state = if revisions.is_multiple_of(2) { "New" } else { "Active" };
+                *revisions += 1;
+                let edits = [
+                    ("System.State".to_owned(), Edit::Set(json!(state))),
+                    ("Microsoft.VSTS.Common.Priority".to_owned(), Edit::Set(json!(1 + n % 4))),
+                ];
+                let number = *number;
+                self.update_work_item(number, person, &edits)?;
+                continue;
+            }
+            let number = self.create_work_item(project, "Task", &format!("Errand {n}"), person)?;
+            if turn < open.len() {
+                open[turn] = (number, 1);
+            } else {
+                open.push((number, 1));
             }
         }
         Ok(())

@@ -6,7 +6,7 @@ use serde_json::value::RawValue;
 use std::{collections::BTreeMap, fmt::Write as _};
 
 /// Puts the attributes into `headers` and answers the data; `None` when it is no `CloudEvent` that can be sent so.
-pub(super) fn parts(json: &Bytes, headers: &mut HeaderMap) -> Option<Bytes> {
+pub(in crate::sink) fn parts(json: &Bytes, headers: &mut HeaderMap) -> Option<Bytes> {
     let event: BTreeMap<&str, &RawValue> = serde_json::from_slice(json).ok()?;
     let mut body = Bytes::new();
     for (name, value) in event {

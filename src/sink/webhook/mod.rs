@@ -2,7 +2,7 @@
 //!
 //! Source: Standard Webhooks 1.0.0; the `CloudEvents` HTTP binding and webhook specification 1.0.
 
-mod binary;
+pub(super) mod binary;
 mod handshake;
 mod signature;
 

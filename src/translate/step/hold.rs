@@ -311,7 +311,7 @@ mod tests {
             order in Just((0..20_usize).collect::<Vec<_>>()).prop_shuffle(),
             batch in 1..8_usize,
         ) {
-            let numbers = || (1..=10_i64);
+            let numbers = || 1..=10_i64;
             let mut all: Vec<Candidate> = numbers().map(revision).chain(numbers().map(|number| push(number + 1))).collect();
             let (revisions, pushes) = (ids(&all[..10]), ids(&all[10..]));
             let mut memory = Memory::default();

@@ -130,6 +130,7 @@ async fn jobs_of_one_connection_take_turns_and_a_removed_binding_takes_its_job_a
             break;
         }
         seen.push(states);
+        tokio::task::yield_now().await;
     }
     assert!(seen.contains(&[json!("running"), json!("queued")]), "the older goes first: {seen:?}");
     assert!(seen.contains(&[json!("done"), json!("running")]), "{seen:?}");

@@ -11,7 +11,7 @@ mod patience;
 mod reading;
 mod record_answers;
 mod records;
-mod scripted;
+pub(crate) mod scripted;
 mod simulated;
 mod versions;
 

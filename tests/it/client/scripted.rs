@@ -20,37 +20,37 @@ use tokio_rustls::TlsAcceptor;
 
 /// A request.
 #[derive(Debug, Clone)]
-pub(super) struct Asked {
-    pub(super) method: String,
+pub(crate) struct Asked {
+    pub(crate) method: String,
     /// As it was sent, still encoded.
-    pub(super) path: String,
-    pub(super) query: BTreeMap<String, String>,
-    pub(super) headers: HeaderMap,
-    pub(super) body: String,
+    pub(crate) path: String,
+    pub(crate) query: BTreeMap<String, String>,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: String,
 }
 
 impl Asked {
-    pub(super) fn is(&self, method: &str, ending: &str) -> bool {
+    pub(crate) fn is(&self, method: &str, ending: &str) -> bool {
         self.method == method && self.path.ends_with(ending)
     }
 
-    pub(super) fn parameter(&self, name: &str) -> &str {
+    pub(crate) fn parameter(&self, name: &str) -> &str {
         self.query.get(name).map_or("", String::as_str)
     }
 
-    pub(super) fn header(&self, name: &str) -> &str {
+    pub(crate) fn header(&self, name: &str) -> &str {
         self.headers.get(name).map_or("", |value| value.to_str().unwrap())
     }
 }
 
 /// An answer.
-pub(super) enum Say {
+pub(crate) enum Say {
     Reply(Response<Full<Bytes>>),
     /// The connection is closed without one.
     Cut,
 }
 
-pub(super) fn reply(status: u16, headers: &[(&str, &str)], body: impl Into<Bytes>) -> Say {
+pub(crate) fn reply(status: u16, headers: &[(&str, &str)], body: impl Into<Bytes>) -> Say {
     let mut response = Response::builder().status(status);
     for (name, value) in headers {
         response = response.header(*name, *value);
@@ -58,12 +58,12 @@ pub(super) fn reply(status: u16, headers: &[(&str, &str)], body: impl Into<Bytes
     Say::Reply(response.body(Full::new(body.into())).unwrap())
 }
 
-pub(super) fn said(body: &Value) -> Say {
+pub(crate) fn said(body: &Value) -> Say {
     reply(200, &[("content-type", "application/json; charset=utf-8")], body.to_string())
 }
 
 /// What a healthy server of that version answers to the calls that every client begins with.
-pub(super) fn usual(asked: &Asked, version: &str) -> Option<Say> {
+pub(crate) fn usual(asked: &Asked, version: &str) -> Option<Say> {
     if asked.is("OPTIONS", "/_apis") {
         let hooks = json!({ "id": "fc50d02a-849f-41fb-8af1-0a5216103269", "area": "hooks",
             "resourceName": "subscriptions", "minVersion": "1.0", "maxVersion": version, "releasedVersion": version });
@@ -72,7 +72,7 @@ pub(super) fn usual(asked: &Asked, version: &str) -> Option<Say> {
     asked.is("GET", "/_apis/connectionData").then(|| connection_data("hosted", 7))
 }
 
-pub(super) fn connection_data(deployment: &str, user: u128) -> Say {
+pub(crate) fn connection_data(deployment: &str, user: u128) -> Say {
     let id = uuid::Uuid::from_u128(user);
     said(&json!({
         "authenticatedUser": { "id": id, "providerDisplayName": "Ada", "descriptor": "aad.x",
@@ -82,8 +82,8 @@ pub(super) fn connection_data(deployment: &str, user: u128) -> Say {
 }
 
 /// The server, until it is dropped.
-pub(super) struct Scripted {
-    pub(super) origin: String,
+pub(crate) struct Scripted {
+    pub(crate) origin: String,
     asked: Arc<Mutex<Vec<Asked>>>,
     server: JoinHandle<()>,
 }
@@ -92,17 +92,17 @@ type Script = Arc<dyn Fn(&Asked) -> Say + Send + Sync>;
 
 impl Scripted {
     /// Answers everything by the script.
-    pub(super) async fn all(script: impl Fn(&Asked) -> Say + Send + Sync + 'static) -> Self {
+    pub(crate) async fn all(script: impl Fn(&Asked) -> Say + Send + Sync + 'static) -> Self {
         Self::listen(Arc::new(script), None).await
     }
 
     /// Answers what a client begins with as Services do, and the rest by the script.
-    pub(super) async fn start(script: impl Fn(&Asked) -> Say + Send + Sync + 'static) -> Self {
+    pub(crate) async fn start(script: impl Fn(&Asked) -> Say + Send + Sync + 'static) -> Self {
         Self::all(move |asked| usual(asked, "7.1").unwrap_or_else(|| script(asked))).await
     }
 
     /// Over https, as `localhost`.
-    pub(super) async fn start_tls(
+    pub(crate) async fn start_tls(
         acceptor: TlsAcceptor,
         script: impl Fn(&Asked) -> Say + Send + Sync + 'static,
     ) -> Self {
@@ -135,12 +135,12 @@ impl Scripted {
     }
 
     /// Everything that was asked so far.
-    pub(super) fn asked(&self) -> Vec<Asked> {
+    pub(crate) fn asked(&self) -> Vec<Asked> {
         self.asked.lock().unwrap().clone()
     }
 
     /// How often that was asked.
-    pub(super) fn count(&self, method: &str, ending: &str) -> usize {
+    pub(crate) fn count(&self, method: &str, ending: &str) -> usize {
         self.asked().iter().filter(|asked| asked.is(method, ending)).count()
     }
 }

@@ -58,6 +58,23 @@ async fn hooks_that_a_person_makes_are_asked_for_and_not_made() {
 }
 
 #[tokio::test]
+async fn a_connection_that_is_polled_needs_no_door() {
+    let world = World::start(Plan { front: Front::Nobody, ..Plan::default() }).await;
+    let path = format!("/v1/connections/{}", world.connection);
+    let changed = world.gateway.ask("PATCH", &path).header("if-match", "*").json(&json!({ "delivery": "poll" }));
+    assert_eq!(changed.send().await.status, 200);
+    world.bind().await;
+    world.reconcile().await;
+    let said = world.examine().await;
+    assert_eq!((said.are("failed"), said.are("warning")), (vec![], vec![]), "{:#}", said.0);
+    let skipped =
+        ["public_url", "name", "port", "certificate", "gateway", "authorization", "subscriptions", "round_trip"];
+    assert_eq!(said.are("skipped"), skipped);
+    assert_eq!(said.step("round_trip")["found"], "not needed: this connection is polled");
+    assert_eq!(said.step("scope_code")["state"], "ok");
+}
+
+#[tokio::test]
 async fn a_connection_that_is_not_there_is_not_examined() {
     let world = World::start(Plan::default()).await;
     let path = "/v1/connections/00000000-0000-4000-8000-00000000dead/doctor";

@@ -78,7 +78,7 @@ async fn the_doctor_finds_nothing_when_all_is_well_and_says_what_is_wrong_when_i
     let (status, log) = process.stop_with_log();
     assert_eq!(status, Some(0));
     for text in [&log, &said(&well), &said(&wrong)] {
-        assert!(!text.contains(&*made["hook"]["password"].as_str().unwrap()), "{text}");
+        assert!(!text.contains(made["hook"]["password"].as_str().unwrap()), "{text}");
     }
     assert_eq!(hookwell(&["doctor"]).output().unwrap().status.code(), Some(2), "without a token");
 }

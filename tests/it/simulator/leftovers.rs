@@ -31,9 +31,9 @@ async fn the_values_of_inputs_depend_on_what_was_chosen_and_are_asked_for_in_bot
     let web = simulator.repository(project, "web shop").unwrap();
     let ci = simulator.definition(project, "web shop CI").unwrap();
     let chosen = json!({"projectId": project, "repository": web, "pipelineId": ci.to_string()});
-    let asked = |all: &[&str]| -> Value { all.iter().map(|id| json!({"inputId": id})).collect() };
+    let inputs = |all: &[&str]| -> Value { all.iter().map(|id| json!({"inputId": id})).collect() };
     let names = ["repository", "branch", "definitionName", "workItemType", "buildStatus", "nobodyKnows"];
-    let by_publisher = json!({"currentValues": chosen, "inputValues": asked(&names)});
+    let by_publisher = json!({"currentValues": chosen, "inputValues": inputs(&names)});
     let path = "_apis/hooks/publishers/tfs/inputValuesQuery?api-version=7.1";
     let one = asker.post(path, &by_publisher.to_string()).await.json();
     let of = |own: &Value, at: usize| own["inputValues"][at].clone();
@@ -46,10 +46,10 @@ async fn the_values_of_inputs_depend_on_what_was_chosen_and_are_asked_for_in_bot
     assert_eq!((limited(4), limited(0), values(&of(&one, 5), "value")), (json!(true), json!(false), vec![""]));
 
     let subscription = json!({"publisherId": "tfs", "publisherInputs": chosen});
-    let by_subscription = json!({"subscription": subscription, "inputValues": asked(&names)});
+    let by_subscription = json!({"subscription": subscription, "inputValues": inputs(&names)});
     let other = asker.post("_apis/hooks/inputValuesQuery?api-version=7.1", &by_subscription.to_string()).await.json();
     assert_eq!(other["inputValues"], one["inputValues"]);
-    let pipelines = json!({"currentValues": chosen, "inputValues": asked(&["pipelineId", "stageNameId"])});
+    let pipelines = json!({"currentValues": chosen, "inputValues": inputs(&["pipelineId", "stageNameId"])});
     let path = "_apis/hooks/publishers/pipelines/inputValuesQuery?api-version=7.1";
     let got = asker.post(path, &pipelines.to_string()).await.json();
     assert_eq!(values(&of(&got, 1), "value"), ["", "Build", "Deploy to production"]);

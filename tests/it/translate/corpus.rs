@@ -25,9 +25,14 @@ fn documents(folder: &Path) -> Vec<Value> {
 }
 
 /// A validator per event type; custom events share one, under "".
-struct Schemas(BTreeMap<String, Validator>);
+pub(crate) struct Schemas(BTreeMap<String, Validator>);
 
 impl Schemas {
+    /// Where there is a corpus.
+    pub(crate) fn of_the_corpus() -> Option<Self> {
+        corpus().map(|corpus| Self::read(&corpus))
+    }
+
     fn read(corpus: &Path) -> Self {
         let root = corpus.join("cdevents-0.5.1");
         let links = documents(&root.join("schemas/links"));
@@ -55,7 +60,7 @@ impl Schemas {
     }
 
     /// The event holds against its schema and survives the SDK; the `CloudEvent` around it agrees with it.
-    fn check(&self, name: &str, event: &Value) {
+    pub(crate) fn check(&self, name: &str, event: &Value) {
         let data = &event["data"];
         let errors = self.errors(data);
         assert!(errors.is_empty(), "{name}: {errors:?}\n{event:#}");

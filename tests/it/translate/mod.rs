@@ -2,8 +2,9 @@
 // clippy.toml allows both in test functions; what they call is test code just as well.
 #![allow(clippy::unwrap_used, clippy::print_stderr)]
 
-mod corpus;
+pub(crate) mod corpus;
 mod goldens;
+mod order;
 mod properties;
 
 use hookwell::{

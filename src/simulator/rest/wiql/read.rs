@@ -161,7 +161,7 @@ impl<I: Iterator<Item = Word>> Reader<I> {
             _ => vec![self.value()?],
         };
         let condition = Filter::Condition(Condition { field, operator, values });
-        Ok(if negated != opposite { Filter::Not(Box::new(condition)) } else { condition })
+        Ok(if negated == opposite { condition } else { Filter::Not(Box::new(condition)) })
     }
 
     /// And whether its opposite is meant.
@@ -272,26 +272,27 @@ pub(super) fn read(query: &str) -> Outcome<Query> {
 mod tests {
     use super::*;
 
-    fn filter(text: &str) -> String {
-        let query = read(&format!("SELECT [System.Id] FROM WorkItems WHERE {text}")).unwrap();
-        fn shown(filter: &Filter) -> String {
-            let list = |all: &[Filter], word: &str| {
-                format!("({})", all.iter().map(shown).collect::<Vec<_>>().join(&format!(" {word} ")))
-            };
-            match filter {
-                Filter::All(all) => list(all, "and"),
-                Filter::Any(all) => list(all, "or"),
-                Filter::Not(inner) => format!("not {}", shown(inner)),
-                Filter::Condition(own) => {
-                    let values = own.values.iter().map(|value| match value {
-                        Value::Text(text) => text.clone(),
-                        Value::Macro(name, None, plus) => format!("@{name}{plus:+}"),
-                        Value::Macro(name, Some(within), plus) => format!("@{name}({within}){plus:+}"),
-                    });
-                    format!("{} {:?} {}", own.field, own.operator, values.collect::<Vec<_>>().join("|"))
-                }
+    fn shown(filter: &Filter) -> String {
+        let list = |all: &[Filter], word: &str| {
+            format!("({})", all.iter().map(shown).collect::<Vec<_>>().join(&format!(" {word} ")))
+        };
+        match filter {
+            Filter::All(all) => list(all, "and"),
+            Filter::Any(all) => list(all, "or"),
+            Filter::Not(inner) => format!("not {}", shown(inner)),
+            Filter::Condition(own) => {
+                let values = own.values.iter().map(|value| match value {
+                    Value::Text(text) => text.clone(),
+                    Value::Macro(name, None, plus) => format!("@{name}{plus:+}"),
+                    Value::Macro(name, Some(within), plus) => format!("@{name}({within}){plus:+}"),
+                });
+                format!("{} {:?} {}", own.field, own.operator, values.collect::<Vec<_>>().join("|"))
             }
         }
+    }
+
+    fn filter(text: &str) -> String {
+        let query = read(&format!("SELECT [System.Id] FROM WorkItems WHERE {text}")).unwrap();
         shown(&query.filter.unwrap())
     }
 
