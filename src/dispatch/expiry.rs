@@ -33,9 +33,9 @@ pub(super) async fn expire(worker: &mut Worker, sink: &Sink) -> Result<(), Error
         let settlements: Vec<Settlement> = claim
             .records
             .iter()
-            .map(|claimed| match waited || is_wanted(&claimed.record) {
-                true => Settlement::Dead { reason: EXPIRED.to_owned() },
-                false => Settlement::Done,
+            .map(|claimed| {
+                let missed = waited || is_wanted(&claimed.record);
+                if missed { Settlement::Dead { reason: EXPIRED.to_owned() } } else { Settlement::Done }
             })
             .collect();
         let positions: Vec<Position> = claim.records.iter().map(|claimed| claimed.record.position).collect();

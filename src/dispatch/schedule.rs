@@ -39,14 +39,15 @@ mod tests {
     fn ten_attempts_over_three_days_spread_by_a_fifth() {
         let (now, mut at) = (Timestamp::UNIX_EPOCH, Timestamp::UNIX_EPOCH);
         for attempt in 1..ATTEMPTS_MAX {
-            let wait = WAITS_SECONDS[attempt as usize] as f64;
-            let waits: Vec<f64> = (0..200)
-                .map(|number| next(attempt, Uuid::from_u128(number), now, None).unwrap().as_millisecond() as f64 / 1e3)
-                .collect();
-            assert!(waits.iter().all(|spread| (wait * 0.8..=wait * 1.2).contains(spread)), "{attempt} {waits:?}");
-            let (low, high) =
-                (waits.iter().copied().fold(f64::MAX, f64::min), waits.iter().copied().fold(0.0, f64::max));
-            assert!(low < wait * 0.9 && high > wait * 1.1, "they are spread: {low} {high}");
+            let wait = i64::try_from(WAITS_SECONDS[attempt as usize] * 1_000).unwrap();
+            let of_event = |number| next(attempt, Uuid::from_u128(number), now, None).unwrap().as_millisecond();
+            let waits: Vec<i64> = (0..200).map(of_event).collect();
+            assert!(
+                waits.iter().all(|spread| (wait * 8 / 10..=wait * 12 / 10).contains(spread)),
+                "{attempt} {waits:?}"
+            );
+            let (low, high) = (waits.iter().min().unwrap(), waits.iter().max().unwrap());
+            assert!(*low < wait * 9 / 10 && *high > wait * 11 / 10, "they are spread: {low} {high}");
             at = next(attempt, Uuid::nil(), at, None).unwrap();
         }
         assert_eq!(next(ATTEMPTS_MAX, Uuid::nil(), now, None), None);

@@ -40,7 +40,7 @@ pub struct SinkReplayBody;
 /// Most elements of each of a filter's lists.
 const FILTER_MAX: usize = 100;
 const IN_FLIGHT: (u64, u64) = (1, 100);
-const IN_FLIGHT_DEFAULT: u64 = 8;
+const IN_FLIGHT_DEFAULT: u32 = 8;
 const PER_SECOND: (u64, u64) = (1, 10_000);
 
 const TYPE: Text = Text::new(
@@ -231,7 +231,7 @@ pub(super) fn read_new(app: &App, body: &[u8]) -> Result<NewSink, Problem> {
     let start = members.not_null("start", given).unwrap_or(Place::Now);
     let paused = read_flag(&mut members, "paused").unwrap_or(false);
     let given = read_number(&mut members, "in_flight_max", IN_FLIGHT);
-    let in_flight_max = members.not_null("in_flight_max", given).unwrap_or(IN_FLIGHT_DEFAULT as u32);
+    let in_flight_max = members.not_null("in_flight_max", given).unwrap_or(IN_FLIGHT_DEFAULT);
     let per_second_max = read_number(&mut members, "per_second_max", PER_SECOND).flatten();
     let allow_private = read_flag(&mut members, "allow_private").unwrap_or(false);
     let allow_http = read_flag(&mut members, "allow_http").unwrap_or(false);

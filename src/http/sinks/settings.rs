@@ -46,7 +46,7 @@ const SERVER: Text = Text::new(
 const SIGNING: Text = Text::new(
     (38, 94),
     r"^whsec_([A-Za-z0-9+/]{32}|[A-Za-z0-9+/]{43}=|[A-Za-z0-9+/]{64})$",
-    |text| secret_is_good(text),
+    secret_is_good,
     "whsec_ and 24 to 64 bytes in base64",
 );
 const SLUG: Text = Text::new(
