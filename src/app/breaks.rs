@@ -135,8 +135,8 @@ impl Breaks {
 
 fn earlier(one: &Entity, other: &Entity) -> bool {
     match (one, other) {
-        (Entity::WorkItem { rev: one, .. }, Entity::WorkItem { rev: other, .. }) => one < other,
-        (Entity::Ref { push: one, .. }, Entity::Ref { push: other, .. }) => one < other,
+        (Entity::WorkItem { rev: one, .. }, Entity::WorkItem { rev: other, .. })
+        | (Entity::Ref { push: one, .. }, Entity::Ref { push: other, .. }) => one < other,
         _ => false,
     }
 }
@@ -181,7 +181,7 @@ mod tests {
             let taken = breaks.take(now).unwrap();
             breaks.failed(&taken, None, now);
             let next = breaks.next().unwrap();
-            pauses.push((next - now).as_secs());
+            pauses.push(next.saturating_sub(now).as_secs());
             now = next;
         }
         assert_eq!(pauses, [5, 10, 20, 40, 80, 120, 120, 120]);

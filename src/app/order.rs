@@ -111,7 +111,9 @@ impl Order {
                 let event = Event::from_stored(record.key, &record.body);
                 let moving = event.filter(|event| order::moves_a_ref(&event.header.kind));
                 let moved = moving.and_then(|event| order::place(&event)?.moved);
-                moved.into_iter().for_each(|moved| memory.moved(moved));
+                if let Some(moved) = moved {
+                    memory.moved(moved);
+                }
             }
         }
         self.memory().is_read = true;

@@ -43,7 +43,7 @@ pub async fn work(app: &App, binding: BindingId) {
         tokio::select! {
             ended = step(app, &job, &mut failures) => if ended { return },
             _ = stopping.wait_for(|stopping| *stopping) => return,
-            _ = until_unwanted(app, binding, changed) => return,
+            () = until_unwanted(app, binding, changed) => return,
         }
     }
 }

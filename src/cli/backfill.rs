@@ -9,7 +9,7 @@ use clap::Args;
 use http::{Method, StatusCode};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Map, Value};
-use std::{io::IsTerminal as _, time::Duration};
+use std::{fmt::Write as _, io::IsTerminal as _, time::Duration};
 
 /// How often it is asked how far it is.
 const LOOK: Duration = Duration::from_secs(1);
@@ -120,10 +120,10 @@ fn rest(job: &Value) -> String {
     let (found, repaired, unexplained) = (sum("found"), sum("repaired"), sum("unexplained"));
     let mut said = format!("{found} facts, {repaired} repaired, {unexplained} unexplained");
     if let Some(rate) = job["facts_per_second"].as_f64() {
-        said += &format!(", {rate:.1} a second");
+        let _ = write!(said, ", {rate:.1} a second");
     }
     if let Some(left) = job["seconds_left"].as_u64() {
-        said += &format!(", {}:{:02}:{:02} left", left / 3_600, left / 60 % 60, left % 60);
+        let _ = write!(said, ", {}:{:02}:{:02} left", left / 3_600, left / 60 % 60, left % 60);
     }
     said
 }

@@ -27,21 +27,23 @@ pub(super) async fn expire(worker: &mut Worker, sink: &Sink) -> Result<(), Error
         if claim.records.is_empty() {
             break;
         }
-        let waited = matches!(wanted, Wanted::These(_));
+        let are_late = matches!(wanted, Wanted::These(_));
         let is_wanted =
             |record: &Record| parcel::event(record).is_some_and(|event| parcel::unwanted(sink, &event).is_none());
         let settlements: Vec<Settlement> = claim
             .records
             .iter()
             .map(|claimed| {
-                let missed = waited || is_wanted(&claimed.record);
+                let missed = are_late || is_wanted(&claimed.record);
                 if missed { Settlement::Dead { reason: EXPIRED.to_owned() } } else { Settlement::Done }
             })
             .collect();
         let positions: Vec<Position> = claim.records.iter().map(|claimed| claimed.record.position).collect();
         let dead = settlements.iter().filter(|settlement| matches!(settlement, Settlement::Dead { .. })).count() as u64;
         worker.app.store.settle(claim, settlements, Vec::new()).await?;
-        positions.into_iter().for_each(|position| worker.queue.remove(position));
+        for position in positions {
+            worker.queue.remove(position);
+        }
         if dead > 0 {
             worker.app.metrics.delivered(sink.id, "expired", dead);
             worker.app.dispatch.tell(sink.id, |doing| doing.expired += dead);

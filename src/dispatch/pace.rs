@@ -16,7 +16,7 @@ impl Pace {
         let Some(per_second) = per_second.filter(|limit| *limit > 0) else { return Duration::ZERO };
         let begins = self.next.max(now);
         self.next = begins + Duration::from_secs(1) / per_second;
-        begins - now
+        begins.saturating_sub(now)
     }
 }
 

@@ -57,7 +57,9 @@ impl Queue {
     pub(super) fn hasten(&mut self) {
         self.due = std::mem::take(&mut self.due).into_iter().map(|(_, entity)| (Timestamp::MIN, entity)).collect();
         for events in self.entities.values_mut() {
-            events.values_mut().for_each(|at| *at = PARKED);
+            for at in events.values_mut() {
+                *at = PARKED;
+            }
         }
     }
 

@@ -194,7 +194,7 @@ impl Told {
         }
         let monotonic = app.clock.monotonic();
         let open = worker.breaker.until().filter(|until| *until > monotonic);
-        let open_until = open.and_then(|until| now.checked_add(until - monotonic).ok());
+        let open_until = open.and_then(|until| now.checked_add(until.saturating_sub(monotonic)).ok());
         app.dispatch.tell(id, |doing| {
             if open_until.is_some() && doing.open_until.is_none() {
                 tracing::warn!(sink = %id, said = self.failed, "a sink fails and is left alone for a while");

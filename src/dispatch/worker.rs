@@ -125,7 +125,7 @@ impl Worker {
             return Ok(Turn::Nap { until: Some(until), fresh: false });
         }
         if let Some(until) = self.breaker.until().filter(|until| *until > monotonic) {
-            let until = now.checked_add(until - monotonic).unwrap_or(Timestamp::MAX);
+            let until = now.checked_add(until.saturating_sub(monotonic)).unwrap_or(Timestamp::MAX);
             return Ok(Turn::Nap { until: Some(until), fresh: false });
         }
         let Some(claim) = self.claim(now).await? else {

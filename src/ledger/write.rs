@@ -87,8 +87,8 @@ async fn write(
     found: Vec<(Hour, u32, Timestamp, Account)>,
 ) -> Result<(), Error> {
     // Until the commit is known to have happened, the head is not: whoever fails or is cancelled here leaves nothing.
-    let mut head = match held.take() {
-        Some(head) => head,
+    let mut newest = match held.take() {
+        Some(newest) => newest,
         None => find_head(app).await?,
     };
     let now = Timestamp::from_millisecond(app.clock.now().as_millisecond()).unwrap_or(Timestamp::MIN);
@@ -96,8 +96,8 @@ async fn write(
     for (hour, revision, compared_until, account) in found {
         let Hour { binding, stream, from } = hour;
         let entry = Entry {
-            number: head.number + 1,
-            previous: head.hash,
+            number: newest.number + 1,
+            previous: newest.hash,
             binding,
             stream,
             hour: from,
@@ -107,7 +107,7 @@ async fn write(
             account,
         };
         let body = entry.to_stored();
-        head = Head { number: entry.number, hash: Hash::of(&body) };
+        newest = Head { number: entry.number, hash: Hash::of(&body) };
         appends.push((Log::Ledger, Kept { key: entry.key(), time: now, body: body.into() }));
         entries.push(entry);
     }
@@ -117,10 +117,10 @@ async fn write(
         tracing::error!(position = at.0, "an entry of the ledger was there already");
     }
     let position = appended.last().map_or(0, |(Appended::New(at) | Appended::Duplicate(at))| at.0);
-    let mut changes = vec![put(kind::LEDGER, &HEAD, Expected::Any, &Known { head, position })];
+    let mut changes = vec![put(kind::LEDGER, &HEAD, Expected::Any, &Known { head: newest, position })];
     changes.extend(open::change(app, of, &entries));
     app.store.commit(changes).await?;
-    *held = Some(head);
+    *held = Some(newest);
     Ok(())
 }
 

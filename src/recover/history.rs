@@ -234,8 +234,9 @@ impl Look<'_> {
         let mut appends = Vec::new();
         for record in found.into_iter().filter(undelivered) {
             match self.found(&record) {
-                Some(found) => appends.extend(found),
-                None => self.unsaid(record.created),
+                Told::Event(found) => appends.push(found),
+                Told::Sample => {}
+                Told::Nothing => self.unsaid(record.created),
             }
         }
         let app = self.app;
@@ -248,23 +249,32 @@ impl Look<'_> {
         Ok(())
     }
 
-    /// The envelope as it would have been delivered; `None` where the history does not have it, and nothing inside where it
-    /// is no event.
-    fn found(&self, record: &NotificationRecord) -> Option<Option<Found>> {
-        let body = body(record)?;
+    /// The envelope as it would have been delivered.
+    fn found(&self, record: &NotificationRecord) -> Told {
+        let Some(body) = body(record) else { return Told::Nothing };
         if is_sample(&body) {
-            return Some(None);
+            return Told::Sample;
         }
         let own = self.ours.get(&record.subscription.to_lowercase());
-        Some(Some(Found {
+        Told::Event(Found {
             connection: self.kept.record.id,
             way: Recovered::History,
             subscription_key: own.map(|own| own.key.clone()).unwrap_or_default(),
             reason: own.and_then(|own| own.reason),
             tells: Vec::new(),
             body: body.into(),
-        }))
+        })
     }
+}
+
+/// What the history tells of a notification.
+enum Told {
+    /// It does not have the envelope.
+    Nothing,
+    /// It was a test, and no event.
+    Sample,
+    /// This is what would have been delivered.
+    Event(Found),
 }
 
 /// The envelope with what the history leaves out of it.

@@ -154,7 +154,9 @@ fn remember(
         let moves = candidate.places.iter().filter_map(|place| place.moved).collect();
         memory.hold(candidate.notification, &candidate.tells, moves, now);
     }
-    breaks.into_iter().for_each(|found| app.breaks.report(found, monotonic));
+    for found in breaks {
+        app.breaks.report(found, monotonic);
+    }
 }
 
 /// What is missing before these. Found before anything of the batch is told: what passes without it moves its ref.

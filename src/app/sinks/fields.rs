@@ -8,7 +8,7 @@ use crate::{
     store::{Error, Log, Position},
 };
 use jiff::Timestamp;
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 /// Where a new sink begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -183,12 +183,12 @@ fn unfollowed_secrets(record: &Sink, target: &Target, given: &[(String, Option<S
     if origins(target).iter().all(|origin| before.contains(origin)) {
         return Ok(());
     }
-    let given: BTreeMap<&str, ()> = given.iter().map(|(name, _)| (name.as_str(), ())).collect();
+    let given: BTreeSet<&str> = given.iter().map(|(name, _)| name.as_str()).collect();
     let stays = |name: &&String| {
         let ours = [secret::SIGNING, secret::SIGNING_PREVIOUS, secret::IDENTITY].contains(&name.as_str());
         let header = name.strip_prefix(secret::HEADER);
         let dropped = header.is_some_and(|header| !header_names(target).iter().any(|name| name == header));
-        !ours && !dropped && !given.contains_key(name.as_str())
+        !ours && !dropped && !given.contains(name.as_str())
     };
     match record.secrets.keys().find(stays) {
         None => Ok(()),

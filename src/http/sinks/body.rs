@@ -161,7 +161,7 @@ fn place(app: &App, text: &str) -> Result<Place, String> {
                 return Ok(Place::Time(time));
             }
             let position = cursor::resume(app, Log::Events, Some(text));
-            position.map(Place::Cursor).map_err(|_| format!("must be {}", PLACE_WORDS))
+            position.map(Place::Cursor).map_err(|_| format!("must be {PLACE_WORDS}"))
         }
     }
 }

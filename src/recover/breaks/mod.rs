@@ -120,12 +120,12 @@ async fn look(app: &App, found: &Break) -> Result<Looked, Stopped> {
         return Ok(waived(app, found));
     }
     let azure = app.azure(kept, Priority::Repair)?;
-    let mended = match ask(app, &*azure, mender.home(), found, mender.beginning()).await? {
+    let outcome = match ask(app, &*azure, mender.home(), found, mender.beginning()).await? {
         Answer::Records(composed) => mender.mend(composed).await?,
         Answer::NothingBefore => Mended::NotOurs,
         Answer::Unknown => Mended::Missing,
     };
-    match mended {
+    match outcome {
         Mended::Here => {
             waived(app, found);
             Ok(Looked::Came)

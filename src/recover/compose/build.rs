@@ -73,9 +73,9 @@ fn part_state(
         })
     };
     let is_stage = part.kind == "Stage";
-    let stage = if is_stage { Some(part) } else { stage_of(part, timeline) };
-    if let Some(stage) = stage {
-        resource["stage"] = shown(stage, if is_stage { state } else { "running" });
+    let own_stage = if is_stage { Some(part) } else { stage_of(part, timeline) };
+    if let Some(part) = own_stage {
+        resource["stage"] = shown(part, if is_stage { state } else { "running" });
         resource["stageName"] = resource["stage"]["name"].clone();
     }
     if !is_stage {

@@ -75,7 +75,10 @@ impl Handshake {
         let mut granted = self.lock();
         let allowance = granted.as_mut().filter(|granted| now < granted.until)?;
         if now < allowance.next {
-            return Some(Err(Attempt::failed(Error::Held { after: allowance.next - now }, Duration::ZERO)));
+            return Some(Err(Attempt::failed(
+                Error::Held { after: allowance.next.saturating_sub(now) },
+                Duration::ZERO,
+            )));
         }
         allowance.next = now + allowance.interval;
         Some(Ok(()))

@@ -99,13 +99,13 @@ impl Engine {
                 headers.insert(header::CONTENT_TYPE, STRUCTURED);
                 (event.id, event.json.clone())
             }
-            (Mode::Binary, [event]) => match binary::parts(&event.json, &mut headers) {
-                Some(body) => (event.id, body),
-                None => {
+            (Mode::Binary, [event]) => {
+                let Some(body) = binary::parts(&event.json, &mut headers) else {
                     let said = "the event cannot be put into binary mode".to_owned();
                     return Attempt::failed(Error::Permanent { said }, std::time::Duration::ZERO);
-                }
-            },
+                };
+                (event.id, body)
+            }
             (_, events) => {
                 headers.insert(header::CONTENT_TYPE, BATCHED);
                 (batch_id(events), list(events))
