@@ -145,7 +145,7 @@ async fn pushes_come_with_what_they_moved_and_as_azure_wrote_them() {
 async fn a_window_holds_its_beginning_and_not_its_end() {
     let kept = Kept::new().await;
     let made: Vec<(u32, Timestamp)> = (0..4).map(|n| kept.push(&format!("Step {n}"))).collect();
-    let second = Duration::from_nanos(1_000);
+    let second = Duration::from_micros(1);
     for (from, to, expected) in [
         (made[1].1, made[3].1, &made[1..3]),
         (made[1].1 + second, made[3].1 + second, &made[2..4]),

@@ -45,14 +45,14 @@ async fn a_sink_is_changed_under_its_version_and_its_secrets_do_not_follow_it_el
         sink(&gateway, &receiver, json!({ "settings": { "headers": { "Authorization": "Bearer planted" } } })).await;
     let path = format!("/v1/sinks/{}", made.json()["id"].as_str().unwrap());
     let secret = made.json()["secret"].as_str().unwrap().to_owned();
-    let patch = |body, etag: &str| gateway.ask("PATCH", &path).header("if-match", etag).json(&body).send();
+    let edit = |body, etag: &str| gateway.ask("PATCH", &path).header("if-match", etag).json(&body).send();
     assert_eq!(gateway.ask("PATCH", &path).json(&json!({})).send().await.status, 428);
-    assert_eq!(patch(json!({ "name": "b" }), "\"1\"").await.status, 412);
-    let renamed = patch(json!({ "name": "b", "per_second_max": 3 }), made.etag()).await;
+    assert_eq!(edit(json!({ "name": "b" }), "\"1\"").await.status, 412);
+    let renamed = edit(json!({ "name": "b", "per_second_max": 3 }), made.etag()).await;
     assert_eq!((&renamed.json()["name"], &renamed.json()["per_second_max"]), (&json!("b"), &json!(3)));
-    let moved = patch(json!({ "settings": { "url": "https://elsewhere.example/" } }), "*").await;
+    let moved = edit(json!({ "settings": { "url": "https://elsewhere.example/" } }), "*").await;
     assert_eq!(moved.status, 409, "{moved:?}");
-    let moved = patch(json!({ "settings": { "url": "https://elsewhere.example/", "headers": {} } }), "*").await;
+    let moved = edit(json!({ "settings": { "url": "https://elsewhere.example/", "headers": {} } }), "*").await;
     assert_eq!(moved.json()["settings"]["url"], "https://elsewhere.example/");
     assert_eq!(moved.json()["secrets_set"], json!(["signing"]));
     for reply in [moved, gateway.get(&path).await, gateway.get("/v1/sinks").await] {
@@ -60,7 +60,7 @@ async fn a_sink_is_changed_under_its_version_and_its_secrets_do_not_follow_it_el
         assert!(!text.contains("planted") && !text.contains(&secret), "{text}");
     }
     let given = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
-    let changed = patch(json!({ "settings": { "secret": given } }), "*").await;
+    let changed = edit(json!({ "settings": { "secret": given } }), "*").await;
     assert!(changed.json()["previous_secret_until"].is_string(), "{changed:?}");
     assert_eq!(gateway.ask("DELETE", &path).send().await.status, 204);
     assert_eq!(gateway.get(&path).await.status, 404);

@@ -91,7 +91,7 @@ async fn until<F: Future<Output = bool>>(what: &str, mut holds: impl FnMut() -> 
             tokio::task::yield_now().await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(180), waiting).await.unwrap_or_else(|_| panic!("never: {what}"));
+    tokio::time::timeout(Duration::from_mins(3), waiting).await.unwrap_or_else(|_| panic!("never: {what}"));
 }
 
 async fn until_state(gateway: &Gateway, sink: &str, event: &Event, state: &str) {

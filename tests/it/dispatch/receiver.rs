@@ -114,7 +114,7 @@ impl Receiver {
     /// The next request.
     pub(super) async fn next(&self) -> Got {
         let waiting = async { self.got.lock().await.recv().await.unwrap() };
-        tokio::time::timeout(std::time::Duration::from_secs(60), waiting).await.expect("nothing came")
+        tokio::time::timeout(std::time::Duration::from_mins(1), waiting).await.expect("nothing came")
     }
 
     /// Everything that has come and was not asked for.

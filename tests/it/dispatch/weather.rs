@@ -158,16 +158,16 @@ async fn holds(seed: u64, batches: Vec<(u8, u16)>) {
     let (clock, keys) = (Hasty::new(), BASE64_URL_SAFE_NO_PAD.encode([7; 32]));
     let mut town = Town::open(folder.path(), &clock, &keys).await;
     let (plain, plain_taken) = receiver(seed, false).await;
-    let (batched, batched_taken) = receiver(seed / 3, false).await;
+    let (heaped, heaped_taken) = receiver(seed / 3, false).await;
     let (leaving, leaving_taken) = receiver(seed / 7, true).await;
     let tls = plain.url().replace("http:", "https:");
     let sinks = [
         make(&town.app, plain.url(), Mode::Structured, &[], 4).await,
-        make(&town.app, batched.url(), Mode::Batch, &[CHANGE], 1).await,
+        make(&town.app, heaped.url(), Mode::Batch, &[CHANGE], 1).await,
         make(&town.app, leaving.url(), Mode::Structured, &[BUILD], 2).await,
         make(&town.app, tls, Mode::Structured, &[BUILD], 2).await,
     ];
-    let taken = [plain_taken, batched_taken, leaving_taken, Taken::default()];
+    let taken = [plain_taken, heaped_taken, leaving_taken, Taken::default()];
     let mut number = 0;
     for (count, moment) in batches {
         for _ in 0..count {
@@ -194,7 +194,8 @@ async fn holds(seed: u64, batches: Vec<(u8, u16)>) {
     super::until("all is settled", all_done).await;
     let journal = town.journal().await;
     for (sink, taken) in sinks.iter().zip(taken) {
-        books(&town, sink, &journal, &taken.lock().unwrap().clone()).await;
+        let taken = taken.lock().unwrap().clone();
+        books(&town, sink, &journal, &taken).await;
     }
     town.kill().await;
 }

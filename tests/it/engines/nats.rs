@@ -30,7 +30,8 @@ impl Server {
         let store = folder.join("store");
         let config = folder.join("server.conf");
         let listen = if port == 0 { "-1".to_owned() } else { port.to_string() };
-        let text = format!("listen: \"127.0.0.1:{listen}\"\njetstream {{ store_dir: {store:?} }}\n{more}\n");
+        let text =
+            format!("listen: \"127.0.0.1:{listen}\"\njetstream {{ store_dir: \"{}\" }}\n{more}\n", store.display());
         fs::write(&config, text).unwrap();
         let mut command = Command::new("nats-server");
         command.arg("-c").arg(&config).arg("--ports_file_dir").arg(folder);

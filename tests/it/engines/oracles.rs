@@ -1,5 +1,5 @@
-//! Other people's readers of what the webhook engine sends: `standardwebhooks` of crates.io, PyPI and npm accept every
-//! signature and refuse what was tampered with; `cloudevents` of PyPI and npm read every mode. What they are given came
+//! Other people's readers of what the webhook engine sends: `standardwebhooks` of crates.io, `PyPI` and npm accept every
+//! signature and refuse what was tampered with; `cloudevents` of `PyPI` and npm read every mode. What they are given came
 //! over a real socket.
 
 use super::{local, open, outgoing, own_events, root, translated};
@@ -110,7 +110,7 @@ pub(super) fn ask(program: &Path, arguments: &[&Path], deliveries: &[Value]) -> 
     // It reads to the end before it writes, so neither waits for the other.
     child.stdin.take().unwrap().write_all(Value::from(deliveries).to_string().as_bytes()).unwrap();
     let output = child.wait_with_output().unwrap();
-    assert!(output.status.success(), "{program:?}: {}", String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{}: {}", program.display(), String::from_utf8_lossy(&output.stderr));
     serde_json::from_slice(&output.stdout).unwrap()
 }
 

@@ -139,7 +139,7 @@ func main() {
     fs::write(&feed, text).unwrap();
     let mut build = Command::new("go");
     build.args(["build", "-o"]).args([&binary, &page, &feed]).env("GO111MODULE", "off").env("GOFLAGS", "");
-    let built = build.env("GOCACHE", root().join("target/go-cache")).output().unwrap();
-    assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
+    let output = build.env("GOCACHE", root().join("target/go-cache")).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     judge(|told| run(binary.to_str().unwrap(), &[], told), &deliveries().await);
 }

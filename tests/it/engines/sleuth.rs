@@ -230,7 +230,7 @@ async fn what_is_wrong_with_the_event_is_dead_at_once_and_what_may_pass_is_tried
     let (_, incident) = own_events().into_iter().find(|(name, _)| name == "incident-reported").unwrap();
     let attempt = engine.deliver(&[outgoing(&incident)]).await.remove(0);
     let Err(Error::Transient { after, .. }) = attempt.result else { panic!("{attempt:?}") };
-    assert_eq!(after, Some(Duration::from_secs(120)));
+    assert_eq!(after, Some(Duration::from_mins(2)));
 }
 
 /// The key of an impact is part of the address, so an address must not be in what is said of a failure.

@@ -30,7 +30,9 @@ fn received(count: u64) -> Account {
 
 fn missing(entities: &[&str]) -> Account {
     let mut account = Account::default();
-    entities.iter().for_each(|entity| account.miss(entity));
+    for entity in entities {
+        account.miss(entity);
+    }
     account
 }
 

@@ -180,7 +180,7 @@ async fn what_is_composed_from_records_becomes_the_events_that_hooks_become() {
     let missing = |from: &BTreeMap<Uuid, String>, other: &BTreeMap<Uuid, String>| -> Vec<String> {
         from.iter().filter(|(id, _)| !other.contains_key(id)).map(|(_, line)| line.clone()).collect()
     };
-    assert_eq!(missing(&composed, &hooked), [String::new(); 0], "composed, and told by no hook");
+    assert_eq!(missing(&composed, &hooked), Vec::<String>::new(), "composed, and told by no hook");
     let lost = missing(&hooked, &composed);
     let lost: Vec<&String> =
         lost.iter().filter(|line| !BY_HOOK_ALONE.iter().any(|known| line.contains(known))).collect();

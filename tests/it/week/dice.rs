@@ -1,6 +1,6 @@
 //! Chance that can be repeated.
 
-/// A stream of numbers that depends on its seed alone (SplitMix64).
+/// A stream of numbers that depends on its seed alone (`SplitMix64`).
 pub(super) struct Dice(u64);
 
 impl Dice {

@@ -84,7 +84,7 @@ impl Week {
     async fn turn(&mut self) {
         let turn = self.misery.turn(&mut self.dice);
         self.change(&turn.begun, &turn.ended).await;
-        for _ in 0..1 + self.dice.roll(4) {
+        for _ in 0..=self.dice.roll(4) {
             self.organization.work(&mut self.dice);
             self.real.pass(BREATH).await;
             if self.is_up() {

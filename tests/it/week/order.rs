@@ -10,12 +10,13 @@ use std::collections::BTreeMap;
 /// Where in its thing's life a fact is; `None` where nothing can be said.
 fn place(kind: &str, mark: &str) -> Option<i64> {
     match kind {
-        "ticket" => mark.parse().ok(),
-        _ if kind.contains("branch.") || kind.contains("-tag.") => mark.parse().ok(),
+        _ if kind == "ticket" || kind.contains("branch.") || kind.contains("-tag.") => mark.parse().ok(),
         "dev.cdevents.change.created" | "dev.cdevents.pipelinerun.queued" => Some(0),
         "dev.cdevents.pipelinerun.started" => Some(1),
-        "dev.cdevents.change.merged" | "dev.cdevents.change.abandoned" => Some(i64::MAX),
-        "dev.cdevents.pipelinerun.finished" | "dev.cdevents.build.finished" => Some(i64::MAX),
+        "dev.cdevents.change.merged"
+        | "dev.cdevents.change.abandoned"
+        | "dev.cdevents.pipelinerun.finished"
+        | "dev.cdevents.build.finished" => Some(i64::MAX),
         "dev.cdevents.taskrun.started" => Some(mark.parse::<i64>().ok()? * 2),
         "dev.cdevents.taskrun.finished" => Some(mark.parse::<i64>().ok()? * 2 + 1),
         _ => None,
