@@ -73,7 +73,7 @@ pub mod kind {
     pub const GAP: &str = "gap";
     /// [`crate::domain::Sink`] by id.
     pub const SINK: &str = "sink";
-    /// [`rhythm::Rhythm`]s by subscription key, by connection and the first character of the keys.
+    /// What each subscription is used to, by subscription key, by connection and the first character of the keys.
     pub const RHYTHM: &str = "rhythm";
     /// [`crate::domain::Backfill`] by binding.
     pub const BACKFILL: &str = "backfill";

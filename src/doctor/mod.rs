@@ -1,7 +1,7 @@
 //! What is wrong, and the one thing to do: a connection examined from Azure DevOps to the events, step by step.
 //!
 //! [`reach`] walks the way to our own door, `app::checks` asks Azure DevOps who we are and what we may, `reconcile` looks at
-//! the subscriptions, [`round_trip`] has a test notification sent and waits for it. [`judge`] draws the conclusions (pure),
+//! the subscriptions, [`mod@round_trip`] has a test notification sent and waits for it. [`judge`] draws the conclusions (pure),
 //! [`words`] has the texts. What the others have words for is said in theirs.
 //!
 //! An examination takes at most 60 seconds and changes nothing but what the check of a connection keeps; it leaves one test

@@ -2,7 +2,7 @@
 //! all are one entry, and one event.
 //!
 //! Service hooks are lossy: after 183 seconds of retries a notification is gone, and a restricted subscription says nothing.
-//! So [`look`] asks the history of our subscriptions for what they could not deliver, and [`sweep`] holds Azure's own records
+//! So [`look`] asks the history of our subscriptions for what they could not deliver, and [`fn@sweep`] holds Azure's own records
 //! of a window against the journal. [`worker`] does both: at start, after an outage, after a subscription was healed, when
 //! it is asked, every quarter of an hour, and closely once an hour.
 //!

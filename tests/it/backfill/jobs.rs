@@ -115,6 +115,8 @@ async fn a_credential_that_is_refused_fails_it_with_the_reason_and_a_new_one_let
 async fn jobs_of_one_connection_take_turns_and_a_removed_binding_takes_its_job_along() {
     let real = after_days(4).await;
     let first = bind_builds(&real, "shop").await;
+    // Who is older must be told by the clock.
+    real.gateway.advance(Duration::from_secs(1));
     let second: BindingId =
         real.bind("web", SHOP, json!({ "role": "code_deployment", "repository": "web shop" })).await.parse().unwrap();
     let third: BindingId = real.bind("work", SHOP, json!({ "role": "issue_provider" })).await.parse().unwrap();
