@@ -64,6 +64,9 @@ pub struct Options {
     /// How far back a new binding is filled with what happened before it, in days; 0 is not at all [default: 30, and never more than is kept]
     #[arg(long, env = "HOOKWELL_BACKFILL_DAYS", global = true)]
     pub backfill_days: Option<u32>,
+    /// Calls to Azure DevOps by one identity in 5 minutes after which a backfill waits; a Server without limits bears more [default: 300]
+    #[arg(long, env = "HOOKWELL_AZURE_BULK_CALLS_MAX", global = true)]
+    pub azure_bulk_calls_max: Option<u32>,
     /// How long an event may be held back for what must come before it, in minutes [default: 15]
     #[arg(long, env = "HOOKWELL_ORDER_WAIT_MINUTES", global = true)]
     pub order_wait_minutes: Option<u32>,
@@ -166,6 +169,8 @@ pub struct Settings {
     pub ledger_retention: Duration,
     /// How far back a new binding is filled.
     pub backfill: Duration,
+    /// Calls by one identity in 5 minutes after which what reads in bulk waits.
+    pub azure_bulk_calls_max: u32,
     /// How long an event may be held back for what must come before it.
     pub order_wait: Duration,
     /// How long the previous hook password and signature secret are accepted after a rotation.
@@ -186,6 +191,7 @@ impl Default for Settings {
             retention: DAY * 30,
             ledger_retention: DAY * 400,
             backfill: DAY * 30,
+            azure_bulk_calls_max: 300,
             order_wait: Duration::from_mins(15),
             hook_overlap: DAY * 7,
             sink_timeout: Duration::from_secs(30),
@@ -229,7 +235,7 @@ impl Options {
             ($($key:ident),+ $(,)?) => { Self { $( $key: self.$key.or(file.$key) ),+ } };
         }
         over! {
-            listen, data_dir, public_url, tls_cert, tls_key, master_key_file, retention_days, ledger_days, backfill_days, order_wait_minutes, body_bytes_max,
+            listen, data_dir, public_url, tls_cert, tls_key, master_key_file, retention_days, ledger_days, backfill_days, azure_bulk_calls_max, order_wait_minutes, body_bytes_max,
             hook_overlap_hours, sink_timeout_seconds, sink_dir, connections_max, header_timeout_seconds, store_cache_bytes, store_queue_entries_max,
             store_free_bytes_min, completed_states, log_format, log,
         }
@@ -252,6 +258,7 @@ impl Options {
         let days = bounded("retention_days", self.retention_days, 1, 3_650)?;
         let ledger = bounded("ledger_days", self.ledger_days, 1, 3_650)?;
         let backfill = bounded("backfill_days", self.backfill_days, 0, 3_650)?;
+        let calls = bounded("azure_bulk_calls_max", self.azure_bulk_calls_max, 10, 1_000_000)?;
         let order = bounded("order_wait_minutes", self.order_wait_minutes, 0, 60 * 24)?;
         let hours = bounded("hook_overlap_hours", self.hook_overlap_hours, 0, 24 * 365)?;
         let timeout = bounded("sink_timeout_seconds", self.sink_timeout_seconds, 1, 60)?;
@@ -262,6 +269,7 @@ impl Options {
             retention: days.map_or(defaults.retention, |days| DAY * days),
             ledger_retention: ledger.map_or(defaults.ledger_retention, |days| DAY * days),
             backfill: backfill.map_or(defaults.backfill, |days| DAY * days),
+            azure_bulk_calls_max: calls.unwrap_or(defaults.azure_bulk_calls_max),
             order_wait: order.map_or(defaults.order_wait, |minutes| Duration::from_mins(minutes.into())),
             hook_overlap: hours.map_or(defaults.hook_overlap, |hours| HOUR * hours),
             sink_timeout: timeout.map_or(defaults.sink_timeout, |seconds| Duration::from_secs(seconds.into())),

@@ -76,10 +76,8 @@ impl Gateway {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
         let opened = async {
             let keys = keys(options, environment)?;
-            let app = Arc::new(
-                App::start(settings, Arc::clone(&store), Arc::clone(&clock), keys, Arc::new(Dialer::new(clock)))
-                    .await?,
-            );
+            let dialer = Dialer::pacing(Arc::clone(&clock), settings.azure_bulk_calls_max);
+            let app = Arc::new(App::start(settings, Arc::clone(&store), clock, keys, Arc::new(dialer)).await?);
             let new_token = first_token::ensure(&app, environment.admin_token.as_deref().map(String::as_str)).await?;
             Ok::<_, GatewayError>((app, new_token))
         };

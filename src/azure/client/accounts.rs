@@ -21,14 +21,16 @@ type Fingerprint = [u8; 32];
 /// The budgets and refusals that clients share, as long as one of them lives.
 pub(super) struct Accounts {
     clock: Arc<dyn Clock>,
+    bulk_calls_max: Option<u32>,
     by_credential: Mutex<HashMap<Fingerprint, Weak<Budget>>>,
     by_user: Mutex<HashMap<(Uuid, Uuid), Weak<Budget>>>,
     refusals: Mutex<HashMap<Fingerprint, Weak<Refusal>>>,
 }
 
 impl Accounts {
-    pub(super) fn new(clock: Arc<dyn Clock>) -> Self {
-        Self { clock, by_credential: Mutex::default(), by_user: Mutex::default(), refusals: Mutex::default() }
+    pub(super) fn new(clock: Arc<dyn Clock>, bulk_calls_max: Option<u32>) -> Self {
+        let (by_credential, by_user, refusals) = (Mutex::default(), Mutex::default(), Mutex::default());
+        Self { clock, bulk_calls_max, by_credential, by_user, refusals }
     }
 
     /// The account of a credential. The budget is the credential's at that origin, since one token opens several
@@ -36,7 +38,7 @@ impl Accounts {
     pub(super) fn account(&self, base: &Url, credential: Option<&Credential>) -> Account {
         let origin = base.origin().ascii_serialization();
         let budget = shared(&self.by_credential, fingerprint(&origin, credential), || {
-            Arc::new(Budget::new(Arc::clone(&self.clock)))
+            Arc::new(Budget::new(Arc::clone(&self.clock), self.bulk_calls_max))
         });
         let refusal = shared(&self.refusals, fingerprint(base.as_str(), credential), || {
             Arc::new(Refusal { clock: Arc::clone(&self.clock), last: Mutex::default() })
@@ -132,7 +134,7 @@ mod tests {
 
     fn accounts() -> (Arc<ManualClock>, Accounts) {
         let clock = Arc::new(ManualClock::new("2026-11-22T10:00:00Z".parse().unwrap()));
-        (Arc::clone(&clock), Accounts::new(clock))
+        (Arc::clone(&clock), Accounts::new(clock, None))
     }
 
     fn account(accounts: &Accounts, base: &str, token: &str) -> Account {

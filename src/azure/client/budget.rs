@@ -27,8 +27,10 @@ pub(super) struct Budget {
 }
 
 impl Budget {
-    pub(super) fn new(clock: Arc<dyn Clock>) -> Self {
-        Self { clock, ledger: Mutex::default(), changed: Notify::new() }
+    /// With the usual pace, or with this many calls in 5 minutes before bulk waits.
+    pub(super) fn new(clock: Arc<dyn Clock>, bulk_calls_max: Option<u32>) -> Self {
+        let ledger = bulk_calls_max.map_or_else(Ledger::default, Ledger::pacing);
+        Self { clock, ledger: Mutex::new(ledger), changed: Notify::new() }
     }
 
     fn ledger(&self) -> MutexGuard<'_, Ledger> {
@@ -144,7 +146,7 @@ mod tests {
 
     fn budget() -> (Arc<ManualClock>, Arc<Budget>) {
         let clock = Arc::new(ManualClock::new("2026-11-22T10:00:00Z".parse().unwrap()));
-        (Arc::clone(&clock), Arc::new(Budget::new(clock)))
+        (Arc::clone(&clock), Arc::new(Budget::new(clock, None)))
     }
 
     async fn calls(budget: &Arc<Budget>, number: u32) -> Vec<Pass> {
@@ -208,7 +210,7 @@ mod tests {
     #[tokio::test]
     async fn budgets_of_one_identity_share_what_azure_asked_for() {
         let (clock, one) = budget();
-        let other = Arc::new(Budget::new(clock));
+        let other = Arc::new(Budget::new(clock, None));
         other.enter(Priority::Bulk).await.unwrap().hold(Duration::from_mins(1));
         one.absorb(&other);
         one.absorb(&one);

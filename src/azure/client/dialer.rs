@@ -16,7 +16,12 @@ pub struct Dialer {
 impl Dialer {
     /// With no client made yet.
     pub fn new(clock: Arc<dyn Clock>) -> Self {
-        Self { accounts: Arc::new(Accounts::new(Arc::clone(&clock))), clock }
+        Self { accounts: Arc::new(Accounts::new(Arc::clone(&clock), None)), clock }
+    }
+
+    /// With no client made yet; what reads in bulk waits once its identity made so many calls in 5 minutes.
+    pub fn pacing(clock: Arc<dyn Clock>, bulk_calls_max: u32) -> Self {
+        Self { accounts: Arc::new(Accounts::new(Arc::clone(&clock), Some(bulk_calls_max))), clock }
     }
 }
 

@@ -16,7 +16,8 @@ use std::{
 const WINDOW: Duration = Duration::from_mins(5);
 /// Calls are counted by slots of this many seconds, which bounds what is remembered.
 const SLOT_SECONDS: u64 = 5;
-/// Bulk calls wait once this many calls of any kind were made in the window.
+/// Bulk calls wait once this many calls of any kind were made in the window, unless the gateway's settings say otherwise: at
+/// a tenth of a TSTU for a usual call a sixth of the budget.
 const BULK_CALLS_MAX: u32 = 300;
 /// Calls that wait for their turn.
 const WAITING_CALLS_MAX: usize = 1_000;
@@ -52,8 +53,9 @@ pub(super) enum Verdict {
 }
 
 /// One identity's account. Times are of a monotonic clock.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Ledger {
+    bulk_calls_max: u32,
     /// (slot, calls), oldest first.
     calls: VecDeque<(u64, u32)>,
     waiting: BTreeSet<Place>,
@@ -68,7 +70,29 @@ pub(super) struct Ledger {
     limit_tstu: Option<f64>,
 }
 
+impl Default for Ledger {
+    fn default() -> Self {
+        Self::pacing(BULK_CALLS_MAX)
+    }
+}
+
 impl Ledger {
+    /// Bulk calls wait once so many calls of any kind were made in 5 minutes.
+    pub(super) fn pacing(bulk_calls_max: u32) -> Self {
+        Self {
+            bulk_calls_max,
+            calls: VecDeque::new(),
+            waiting: BTreeSet::new(),
+            places: 0,
+            in_flight: 0,
+            bulk_in_flight: 0,
+            held_until: Duration::ZERO,
+            bulk_held_until: Duration::ZERO,
+            remaining_tstu: None,
+            limit_tstu: None,
+        }
+    }
+
     /// Takes a place in the queue; `None` when it is full.
     pub(super) fn queue(&mut self, priority: Priority) -> Option<Place> {
         if self.waiting.len() >= WAITING_CALLS_MAX {
@@ -108,7 +132,7 @@ impl Ledger {
         let mut until = self.held_until;
         if bulk {
             until = until.max(self.bulk_held_until);
-            if self.spent(now) >= BULK_CALLS_MAX {
+            if self.spent(now) >= self.bulk_calls_max {
                 let oldest = self.calls.front().map_or(0, |(slot, _)| *slot);
                 until = until.max(Duration::from_secs((oldest + 1) * SLOT_SECONDS) + WINDOW);
             }

@@ -132,6 +132,8 @@ async fn jobs_of_one_connection_take_turns_and_a_removed_binding_takes_its_job_a
             break;
         }
         seen.push(states);
+        // Waiting for the translation takes time.
+        real.gateway.advance(Duration::from_millis(200));
         tokio::task::yield_now().await;
     }
     assert!(seen.contains(&[json!("running"), json!("queued")]), "the older goes first: {seen:?}");
