@@ -326,6 +326,10 @@ impl<'a> Draft<'a> {
             merge.publish(self.shared);
         }
         self.shared.mirror_mut().publish(self.overlay);
+        // Before the cursors: who sees one at the tail takes it that nothing is left to do.
+        for view in &self.shared.logs {
+            view.publish_tail();
+        }
         let mut readers = self.shared.readers();
         for (consumer, after) in self.introduced {
             readers.add(consumer, after);
@@ -343,9 +347,6 @@ impl<'a> Draft<'a> {
             readers.forget(consumer);
         }
         drop(readers);
-        for view in &self.shared.logs {
-            view.publish_tail();
-        }
         for answer in self.answers {
             answer.give(None);
         }

@@ -199,13 +199,14 @@ impl Shared {
         for (view, contents) in self.logs.iter().zip(loaded.logs) {
             *view.write() = contents;
         }
+        // Before the cursors, as with every commit.
+        for view in &self.logs {
+            view.publish_tail();
+        }
         let mut readers = self.readers();
         *readers = Readers::new(loaded.consumers, readers.leases());
         drop(readers);
         *self.mirror_mut() = loaded.mirror;
-        for view in &self.logs {
-            view.publish_tail();
-        }
         loaded.leftovers
     }
 

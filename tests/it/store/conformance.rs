@@ -48,6 +48,7 @@ suite! {
     a_leased_batch_is_not_claimed_again_until_the_lease_ends
     a_claim_whose_lease_was_taken_over_cannot_be_settled
     settling_appends_and_moves_the_cursor_together
+    nobody_sees_a_settlement_before_what_it_appended
     a_refused_settlement_leaves_the_batch_to_be_claimed
     retries_come_when_due_and_before_fresh_records
     what_waits_keeps_its_attempt_and_is_listed
@@ -292,6 +293,31 @@ async fn settling_appends_and_moves_the_cursor_together(store: Shared) {
     let nothing = claim(&store, &reader, 0, 10).await;
     assert!(nothing.records.is_empty());
     assert_eq!(store.settle(nothing, vec![], vec![(LOG, entry(1))]).await.unwrap(), [Appended::Duplicate(Position(1))]);
+}
+
+/// Each settlement of the last record appends the next one, so whoever sees a cursor must see a tail ahead of it. Else
+/// "the cursor is at the tail" would say that nothing is left to do.
+async fn nobody_sees_a_settlement_before_what_it_appended(store: Shared) {
+    const SETTLEMENTS: u64 = 5_000;
+    append(&store, 1..=1).await;
+    let reader = consumer("reader");
+    let (watched, name) = (Arc::clone(&store), reader.clone());
+    let watch = std::thread::spawn(move || {
+        let tail = watched.tail(LOG);
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        loop {
+            let cursor = runtime.block_on(watched.cursor(&name)).unwrap();
+            assert!(*tail.borrow() > cursor, "all is settled up to {cursor}, and more was appended with it");
+            if cursor.0 == SETTLEMENTS {
+                break;
+            }
+        }
+    });
+    for number in 1..=SETTLEMENTS {
+        let batch = claim(&store, &reader, 0, 10).await;
+        store.settle(batch, vec![Settlement::Done], vec![(LOG, entry(number + 1))]).await.unwrap();
+    }
+    watch.join().unwrap();
 }
 
 async fn a_refused_settlement_leaves_the_batch_to_be_claimed(store: Shared) {
