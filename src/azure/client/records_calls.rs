@@ -28,8 +28,9 @@ const RELEASES_MAX: u32 = 100;
 const CLOSED_BETWEEN_PAGES: u32 = 10;
 /// From this version on pull requests can be asked for by time.
 const TIME_RANGE_SINCE: ApiVersion = ApiVersion { major: 7, minor: 1 };
-/// Revisions of a page; each has all fields of its work item, and those may be long.
-const REVISIONS_MAX: &str = "200";
+/// Revisions of a page: those of the running hour are read again with each look, so few calls matter. Each has all fields
+/// of its work item, and those may be long, so the page may be a big one.
+const REVISIONS_MAX: &str = "500";
 /// Updates that are asked for at a time, and most that are given.
 const UPDATES_MAX: usize = 200;
 /// Pages of updates that are read for those wanted: an item may have more updates than revisions.

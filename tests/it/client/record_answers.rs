@@ -114,7 +114,7 @@ async fn a_batch_of_revisions_must_say_where_to_go_on_and_whether_it_is_the_last
         assert!(matches!(&failure, Failure::Unexpected { detail, .. } if detail == expected), "{failure:?}");
         let asked = server.asked().pop().unwrap();
         assert_eq!((asked.parameter("continuationToken"), asked.parameter("startDateTime")), ("a b&c", ""));
-        assert_eq!((asked.parameter("includeIdentityRef"), asked.parameter("$maxPageSize")), ("true", "200"));
+        assert_eq!((asked.parameter("includeIdentityRef"), asked.parameter("$maxPageSize")), ("true", "500"));
     }
 }
 

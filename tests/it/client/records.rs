@@ -373,21 +373,23 @@ async fn revisions_are_read_on_from_where_they_ended_also_of_what_was_deleted() 
     let bookmark = RevisionsFrom::Bookmark(told.next);
     let none = kept.client.revisions(PROJECT, &bookmark).await.unwrap();
     assert!(none.values.is_empty() && none.is_last);
-    for n in 0..250 {
+    for n in 0..550 {
         let edit = hookwell::simulator::Edit::Set(n.into());
         simulator.update_work_item(kept_item, "", &[("Custom.Count".to_owned(), edit)]).unwrap();
     }
     let first = kept.client.revisions(PROJECT, &bookmark).await.unwrap();
-    assert_eq!((first.values.len(), first.is_last, first.values[0].rev), (200, false, 4));
+    assert_eq!((first.values.len(), first.is_last, first.values[0].rev), (500, false, 4));
     let rest = kept.client.revisions(PROJECT, &RevisionsFrom::Bookmark(first.next)).await.unwrap();
-    assert_eq!((rest.values.len(), rest.is_last, rest.values[49].rev), (50, true, 253));
+    assert_eq!((rest.values.len(), rest.is_last, rest.values[49].rev), (50, true, 553));
 
     let updates = kept.client.updates(PROJECT, a, 1).await.unwrap();
     assert_eq!((updates.len(), updates[0].rev), (200, 2));
     assert!(updates[0].json.get().contains(r#""System.State":{"newValue":"Active","oldValue":"New"}"#));
     let rest = kept.client.updates(PROJECT, a, updates[199].rev).await.unwrap();
-    assert_eq!((rest.len(), rest.first().unwrap().rev, rest.last().unwrap().rev), (52, 202, 253));
-    assert!(kept.client.updates(PROJECT, a, 253).await.unwrap().is_empty());
+    assert_eq!((rest.len(), rest.first().unwrap().rev, rest.last().unwrap().rev), (200, 202, 401));
+    let rest = kept.client.updates(PROJECT, a, 401).await.unwrap();
+    assert_eq!((rest.len(), rest.first().unwrap().rev, rest.last().unwrap().rev), (152, 402, 553));
+    assert!(kept.client.updates(PROJECT, a, 553).await.unwrap().is_empty());
 }
 
 fn hook(project: Uuid, url: &str) -> SubscriptionDraft {

@@ -23,7 +23,7 @@ const MISSED: u64 = STEPS * (BUILDS * EVENTS_OF_A_BUILD + PUSHES + TICKETS);
 /// One for each missed push (its commits) and each missed build (its timeline), and the listings.
 const CALLS_MAX: u64 = STEPS * (BUILDS + PUSHES) + 100;
 /// When nothing is missing: the listings of the last day, and the open pull requests one by one.
-const IDLE_CALLS_MAX: u64 = 50;
+const IDLE_CALLS_MAX: u64 = 40;
 
 async fn hour(real: &Real) {
     let simulator = real.simulator();
