@@ -236,7 +236,8 @@ mod tests {
     #[test]
     fn a_late_push_does_not_move_a_ref_back() {
         let mut memory = Memory::default();
-        let moved = |push, from, to| Move { reference: id(1), from: id(from), to: id(to), push, time: None };
+        let moved =
+            |push, from, to| Move { reference: id(1), from: id(from), to: id(to), push, time: None, makes: false };
         memory.moved(moved(7, 2, 3));
         memory.moved(moved(5, 1, 2));
         assert_eq!(memory.head(id(1)), Some(Head { at: id(3), push: 7, time: None }));

@@ -102,6 +102,8 @@ pub struct Move {
     pub push: i64,
     /// When.
     pub time: Option<Timestamp>,
+    /// Whether it makes the ref: nothing need be known of it before.
+    pub makes: bool,
 }
 
 impl Move {
@@ -402,6 +404,7 @@ impl Kept<'_> {
             to: fact("object", "", "", to),
             push,
             time: self.time.parse().ok(),
+            makes: from.bytes().all(|digit| digit == b'0'),
         };
         Some((Entity::Ref { repository: repository.to_owned(), name: name.to_owned(), from, push }, moved))
     }

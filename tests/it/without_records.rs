@@ -9,6 +9,7 @@ macro_rules! without_records {
                 &self,
                 _project: &str,
                 _repository: &str,
+                _reference: Option<&str>,
                 _within: hookwell::azure::client::Window,
                 _page: hookwell::azure::client::PageRequest,
             ) -> Result<

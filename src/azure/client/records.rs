@@ -300,12 +300,13 @@ pub struct History {
 /// has all of it.
 #[async_trait]
 pub trait Records: Send + Sync {
-    /// Pushes to a repository, newest first, as Azure lists them; without their commits. Those of the server to
-    /// `refs/pull/…/merge` are among them. Scope Code (Read).
+    /// Pushes to a repository, or to one ref of it by its full name, newest first, as Azure lists them; without their
+    /// commits. Those of the server to `refs/pull/…/merge` are among them. Scope Code (Read).
     async fn pushes(
         &self,
         project: &str,
         repository: &str,
+        reference: Option<&str>,
         within: Window,
         page: PageRequest,
     ) -> Result<Page<PushRecord>, Failure>;

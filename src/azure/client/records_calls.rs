@@ -79,15 +79,14 @@ impl Records for Client {
         &self,
         project: &str,
         repository: &str,
+        reference: Option<&str>,
         window: Window,
         page: PageRequest,
     ) -> Result<Page<PushRecord>, Failure> {
         let (from, to) = window.asked();
-        let call = self
-            .git("pushes", (project, repository), &["pushes"])?
-            .with("searchCriteria.fromDate", &from)
-            .with("searchCriteria.toDate", &to)
-            .with("searchCriteria.includeRefUpdates", "true");
+        let call = self.git("pushes", (project, repository), &["pushes"])?.with("searchCriteria.fromDate", &from);
+        let call = call.with("searchCriteria.toDate", &to).with("searchCriteria.includeRefUpdates", "true");
+        let call = reference.into_iter().fold(call, |call, name| call.with("searchCriteria.refName", name));
         let read = |reply: &Reply| {
             let pushes = wire::records::<shapes::Push<'_>>(reply, "pushes")?;
             Ok(within(pushes, window, true, |push| Some(push.date)))

@@ -1,12 +1,14 @@
 //! What Azure's records tell of one entity, up to the event that waits.
 
 use crate::{
-    app::{App, breaks::Break},
     azure::{
-        client::{AzureDevOps, Failure, PageRequest, PushRecord, RevisionRecord, UpdateRecord, Window},
+        client::{
+            AzureDevOps, Failure, Page, PageRequest, PageToken, PushRecord, RevisionRecord, UpdateRecord, Window,
+        },
         time,
     },
     recover::{
+        breaks::mend::Mender,
         compose::{self, Composed, Home},
         sweep::Stopped,
     },
@@ -36,25 +38,24 @@ pub(super) enum Answer {
     Unknown,
 }
 
-/// Asks for the records of a break's entity, from `beginning` on.
-pub(super) async fn ask(
-    app: &App,
-    azure: &dyn AzureDevOps,
-    home: Home<'_>,
-    found: &Break,
-    beginning: Timestamp,
-) -> Result<Answer, Stopped> {
+/// Asks for the records of the break's entity.
+pub(super) async fn ask(mender: &Mender<'_>, azure: &dyn AzureDevOps) -> Result<Answer, Stopped> {
+    let (app, found, home, beginning) = (mender.app, mender.found, mender.home(), mender.beginning());
     let mut stopping = app.stopping();
     let project = home.project.to_string();
     let to = found.time.unwrap_or_else(|| app.clock.now()).saturating_add(SECOND).unwrap_or(Timestamp::MAX);
     let asking = async {
-        match &found.entity {
+        let answer: Result<Answer, Failure> = match &found.entity {
             Entity::WorkItem { number, rev } => work_item(azure, home, &project, *number, *rev).await,
-            Entity::Ref { repository, push, .. } => {
-                let after = found.head.map_or(0, |head| head.push);
+            Entity::Ref { repository, name, push, .. } => {
+                let Ok(id) = Uuid::parse_str(repository) else { return Ok(Answer::Unknown) };
+                let repository = Repository { azure, home, project: &project, id };
                 let from = found.head.and_then(|head| head.time).map_or(beginning, |time| time.max(beginning));
-                let from = from.saturating_sub(SECOND).unwrap_or(Timestamp::MIN);
-                pushes(azure, home, &project, repository, (after, *push), Window { from, to }).await
+                let window = Window { from: from.saturating_sub(SECOND).unwrap_or(Timestamp::MIN), to };
+                match found.head {
+                    Some(head) => repository.pushes_between(head.push, *push, window).await,
+                    None => return repository.pushes_before(name, *push, window, mender).await,
+                }
             }
             Entity::PullRequest { number, .. } => {
                 let Some(record) = known(azure.pull_request(&project, *number)).await? else {
@@ -72,10 +73,11 @@ pub(super) async fn ask(
                 let to = to.saturating_add(AROUND).unwrap_or(Timestamp::MAX);
                 deployment(azure, home, &project, (*release, *environment, *attempt), Window { from, to }).await
             }
-        }
+        };
+        Ok(answer?)
     };
     tokio::select! {
-        answer = asking => Ok(answer?),
+        answer = asking => answer,
         _ = stopping.wait_for(|stopping| *stopping) => Err(Stopped::Stopping),
     }
 }
@@ -150,42 +152,85 @@ fn revisions(number: i64, updates: impl Iterator<Item = UpdateRecord>) -> Vec<(R
     all
 }
 
-/// All pushes to the repository between two, oldest first: what they did to other refs is missing as likely.
-async fn pushes(
-    azure: &dyn AzureDevOps,
-    home: Home<'_>,
-    project: &str,
-    repository: &str,
-    (after, before): (i64, i64),
-    within: Window,
-) -> Result<Answer, Failure> {
-    let Ok(id) = Uuid::parse_str(repository) else { return Ok(Answer::Unknown) };
-    let (mut found, mut token): (Vec<PushRecord>, _) = (Vec::new(), None);
-    loop {
+/// A repository whose pushes are missing.
+struct Repository<'a> {
+    azure: &'a dyn AzureDevOps,
+    home: Home<'a>,
+    project: &'a str,
+    id: Uuid,
+}
+
+impl Repository<'_> {
+    async fn page(
+        &self,
+        name: Option<&str>,
+        within: Window,
+        token: Option<PageToken>,
+    ) -> Result<Option<Page<PushRecord>>, Failure> {
         let request = PageRequest { items_max: PAGE_ITEMS_MAX, from: token };
-        let Some(page) = known(azure.pushes(project, repository, within, request)).await? else {
-            return Ok(Answer::Unknown);
-        };
-        let is_over = page.items.iter().any(|push| push.id <= after);
-        let between = |push: &PushRecord| push.id > after && (before == 0 || push.id < before);
-        found.extend(page.items.into_iter().filter(|push| between(push) && compose::is_pushed(push)));
-        token = page.next;
-        if is_over || token.is_none() {
-            break;
-        }
-        if found.len() >= PUSHES_LISTED_MAX {
-            let detail = format!("more than {PUSHES_LISTED_MAX} pushes lie between two that are known");
-            return Err(Failure::Unexpected { detail, activity_id: None });
-        }
+        known(self.azure.pushes(self.project, &self.id.to_string(), name, within, request)).await
     }
-    found.sort_by_key(|push| push.id);
-    let mut composed = Vec::new();
-    for push in found {
-        // A listing has no commits.
-        let whole = known(azure.push(project, repository, push.id)).await?;
-        composed.push(compose::push(home, id, &whole.unwrap_or(push)));
+
+    /// All pushes between two, oldest first: what they did to other refs is missing as likely.
+    async fn pushes_between(&self, after: i64, before: i64, within: Window) -> Result<Answer, Failure> {
+        let (mut found, mut token): (Vec<PushRecord>, _) = (Vec::new(), None);
+        loop {
+            let Some(page) = self.page(None, within, token).await? else { return Ok(Answer::Unknown) };
+            let is_over = page.items.iter().any(|push| push.id <= after);
+            let between = |push: &PushRecord| push.id > after && (before == 0 || push.id < before);
+            found.extend(page.items.into_iter().filter(|push| between(push) && compose::is_pushed(push)));
+            token = page.next;
+            if is_over || token.is_none() {
+                break;
+            }
+            if found.len() >= PUSHES_LISTED_MAX {
+                let detail = format!("more than {PUSHES_LISTED_MAX} pushes lie between two that are known");
+                return Err(Failure::Unexpected { detail, activity_id: None });
+            }
+        }
+        self.whole(found).await
     }
-    Ok(Answer::Records(composed))
+
+    /// The pushes to a ref that nobody has heard of yet, oldest first, back to one that is in the log after all. One that
+    /// was pushed to more often than we read is a new binding's: its own filling brings them, in their order.
+    async fn pushes_before(
+        &self,
+        name: &str,
+        before: i64,
+        within: Window,
+        mender: &Mender<'_>,
+    ) -> Result<Answer, Stopped> {
+        let (mut found, mut token): (Vec<PushRecord>, _) = (Vec::new(), None);
+        'listing: loop {
+            let Some(page) = self.page(Some(name), within, token).await? else { return Ok(Answer::Unknown) };
+            for push in page.items.into_iter().filter(|push| before == 0 || push.id < before) {
+                if mender.is_here(compose::push(self.home, self.id, &push)).await? {
+                    break 'listing;
+                }
+                found.push(push);
+            }
+            token = page.next;
+            if token.is_none() {
+                break;
+            }
+            if found.len() >= PUSHES_LISTED_MAX {
+                return Ok(Answer::NothingBefore);
+            }
+        }
+        // It was not moved since we were to hear of it, or what moved it is here.
+        if found.is_empty() { Ok(Answer::NothingBefore) } else { Ok(self.whole(found).await?) }
+    }
+
+    /// With their commits, which a listing does not have.
+    async fn whole(&self, mut found: Vec<PushRecord>) -> Result<Answer, Failure> {
+        found.sort_by_key(|push| push.id);
+        let mut composed = Vec::new();
+        for push in found {
+            let whole = known(self.azure.push(self.project, &self.id.to_string(), push.id)).await?;
+            composed.push(compose::push(self.home, self.id, &whole.unwrap_or(push)));
+        }
+        Ok(Answer::Records(composed))
+    }
 }
 
 async fn run(azure: &dyn AzureDevOps, home: Home<'_>, project: &str, number: i64) -> Result<Answer, Failure> {

@@ -38,8 +38,8 @@ pub(super) enum Mended {
 
 /// One break and what it is mended with.
 pub(super) struct Mender<'a> {
-    app: &'a App,
-    found: &'a Break,
+    pub(super) app: &'a App,
+    pub(super) found: &'a Break,
     connection: Connection,
     directory: Arc<Directory>,
     settings: Settings,
@@ -129,6 +129,20 @@ impl<'a> Mender<'a> {
         Told { composed, events, is_it }
     }
 
+    /// Whether everything that this tells is in the log.
+    ///
+    /// # Errors
+    /// The store's.
+    pub(super) async fn is_here(&self, composed: Composed) -> Result<bool, Stopped> {
+        self.is_kept(&self.told(composed)).await
+    }
+
+    async fn is_kept(&self, told: &Told) -> Result<bool, Stopped> {
+        let ids: Vec<Uuid> = told.events.iter().map(|event| event.id).collect();
+        let kept = self.app.store.contains(Log::Events, &ids).await;
+        kept.map(|kept| !kept.contains(&false)).map_err(|error| Stopped::Store(error.to_string()))
+    }
+
     /// Appends what is missing and ours, oldest first.
     ///
     /// # Errors
@@ -138,12 +152,9 @@ impl<'a> Mender<'a> {
         let until = self.found.time.unwrap_or(Timestamp::MAX);
         let mut mended = Mended::Missing;
         for told in composed.into_iter().map(|composed| self.told(composed)) {
-            let ids: Vec<Uuid> = told.events.iter().map(|event| event.id).collect();
-            let kept = self.app.store.contains(Log::Events, &ids).await;
-            let kept = kept.map_err(|error| Stopped::Store(error.to_string()))?;
             let is_ours =
                 told.composed.at >= beginning && told.events.iter().any(|event| !event.header.projects.is_empty());
-            let became = if !kept.contains(&false) {
+            let became = if self.is_kept(&told).await? {
                 Mended::Here
             } else if !is_ours {
                 Mended::NotOurs
@@ -151,7 +162,7 @@ impl<'a> Mender<'a> {
                 // What comes after the event that waits is its own hook's to deliver, or a sweep's to find.
                 continue;
             } else {
-                self.append(&told, ids).await?
+                self.append(&told).await?
             };
             if told.is_it {
                 mended = became;
@@ -160,13 +171,13 @@ impl<'a> Mender<'a> {
         Ok(mended)
     }
 
-    async fn append(&self, told: &Told, tells: Vec<Uuid>) -> Result<Mended, Stopped> {
+    async fn append(&self, told: &Told) -> Result<Mended, Stopped> {
         let found = Found {
             connection: self.connection.id,
             way: Recovered::Rest,
             subscription_key: String::new(),
             reason: told.composed.reason,
-            tells,
+            tells: told.events.iter().map(|event| event.id).collect(),
             body: told.composed.body.clone(),
         };
         let receipt = match intake::recover(self.app, found).await {

@@ -120,7 +120,7 @@ async fn look(app: &App, found: &Break) -> Result<Looked, Stopped> {
         return Ok(waived(app, found));
     }
     let azure = app.azure(kept, Priority::Repair)?;
-    let outcome = match ask(app, &*azure, mender.home(), found, mender.beginning()).await? {
+    let outcome = match ask(&mender, &*azure).await? {
         Answer::Records(composed) => mender.mend(composed).await?,
         Answer::NothingBefore => Mended::NotOurs,
         Answer::Unknown => Mended::Missing,

@@ -80,7 +80,7 @@ impl Asking<'_> {
     async fn read_pushes(&mut self, scale: &mut Scale<'_>) -> Result<(), Stopped> {
         let mut from = None;
         loop {
-            let listing = self.azure.pushes(&self.project, &self.repository, self.window, page(from));
+            let listing = self.azure.pushes(&self.project, &self.repository, None, self.window, page(from));
             let listed = scale.ask(listing).await?;
             for push in listed.items {
                 for update in push.ref_updates.into_iter().filter(|update| update.name.starts_with("refs/heads/")) {

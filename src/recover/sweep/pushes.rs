@@ -19,7 +19,7 @@ pub(super) async fn sweep(
     let (project, id) = (scale.order.place.project.to_string(), repository.to_string());
     let (mut missing, mut from) = (Vec::new(), None);
     loop {
-        let listed = scale.ask(azure.pushes(&project, &id, window, page(from))).await?;
+        let listed = scale.ask(azure.pushes(&project, &id, None, window, page(from))).await?;
         let told: Vec<&PushRecord> = listed.items.iter().filter(|push| compose::is_pushed(push)).collect();
         let composed = told.iter().map(|push| compose::push(scale.home(), repository, push)).collect();
         let weighed = scale.weigh(composed).await?;

@@ -107,13 +107,19 @@ pub(super) fn asked(candidates: &[Option<&Candidate>], memory: &mut Memory) -> V
                 ids.extend(before);
                 ids.extend(place.root);
             }
-            (Before::Head, Some(moved)) if memory.head(moved.reference).is_some_and(|head| head.at != moved.from) => {
+            (Before::Head, Some(moved)) if !follows(moved, memory.head(moved.reference)) => {
                 ids.insert(place.id);
             }
             _ => {}
         }
     }
     ids.into_iter().collect()
+}
+
+/// Whether the ref is where the move begins. Of a ref that nobody has heard of yet, only its making does: whatever else
+/// happened to it before may have been lost.
+fn follows(moved: Move, head: Option<Head>) -> bool {
+    head.map_or(moved.makes, |head| head.at == moved.from)
 }
 
 /// A candidate and its number.
@@ -143,7 +149,7 @@ pub(super) fn sort(candidates: &[Option<&Candidate>], kept: &HashSet<Uuid>, memo
         if !candidate.has_waited {
             // What the records do not have before it is looked for, or named: a gap in them is one, too.
             for (number, place) in candidate.places.iter().enumerate() {
-                if !batch.has_before(place) && place.root.is_none_or(|root| batch.is_there(root)) {
+                if !batch.has_before(place) && batch.has_beginning(place) {
                     sorted.broken.push((at, number));
                 }
             }
@@ -185,11 +191,19 @@ impl Batch<'_> {
         let is_met = match (&place.before, place.moved) {
             (Before::OneOf(before), _) => before.iter().any(|id| self.is_there(*id)),
             (Before::Head, Some(moved)) => {
-                self.head(moved.reference).is_none_or(|head| head.at == moved.from || is_late(moved, head))
+                let head = self.head(moved.reference);
+                follows(moved, head) || head.is_some_and(|head| is_late(moved, head))
             }
             _ => true,
         };
         is_met || self.is_there(place.id) || self.memory.is_waived(place.need)
+    }
+
+    /// Whether anything of its entity is known to be in the log: else what is before it may be older than what we were to
+    /// hear of, and the sweep that found it goes on to where that begins.
+    fn has_beginning(&mut self, place: &Place) -> bool {
+        let is_known = place.moved.is_none_or(|moved| self.head(moved.reference).is_some());
+        is_known && place.root.is_none_or(|root| self.is_there(root))
     }
 
     /// Whether it goes without what should be there.
@@ -271,7 +285,8 @@ mod tests {
     /// A push that goes from the place before to its own.
     fn push(number: i64) -> Candidate {
         let at = |number: i64| id(&format!("object {number}"));
-        let moved = Move { reference: id("ref"), from: at(number - 1), to: at(number), push: number, time: None };
+        let moved =
+            Move { reference: id("ref"), from: at(number - 1), to: at(number), push: number, time: None, makes: false };
         let entity = Entity::Ref { repository: String::new(), name: String::new(), from: String::new(), push: number };
         let (name, need) = (format!("push {number}"), moved.needs());
         let place = Place {
@@ -355,9 +370,27 @@ mod tests {
     }
 
     #[test]
-    fn a_ref_of_which_nothing_is_known_begins_anywhere() {
-        let mut memory = Memory::default();
-        assert_eq!(delivered(&[push(7), push(9), push(8)], 1, &mut memory), ids(&[push(7), push(8), push(9)]));
+    fn the_first_push_that_is_heard_of_waits_until_it_is_known_that_none_came_before_it() {
+        let order = crate::app::order::Order::default();
+        let arrivals = [push(7), push(9), push(8)];
+        let sorted = sort(&arrivals.each_ref().map(Some), &HashSet::new(), &mut order.memory());
+        assert_eq!((sorted.passing, sorted.broken), (vec![], vec![(0, 0)]), "only the first of a chain is looked for");
+        order.waive([push(7).places[0].need]);
+        assert_eq!(delivered(&arrivals, 1, &mut order.memory()), ids(&[push(7), push(8), push(9)]));
+    }
+
+    #[test]
+    fn a_push_that_makes_its_ref_waits_for_nothing() {
+        let mut made = push(7);
+        made.places[0].moved.as_mut().unwrap().makes = true;
+        assert_eq!(sort(&[Some(&made)], &HashSet::new(), &mut Memory::default()).passing, [0]);
+    }
+
+    #[test]
+    fn what_the_records_tell_of_a_ref_begins_anywhere() {
+        let composed = Candidate { patience: Patience::WaitsForHeld, ..push(7) };
+        let sorted = sort(&[Some(&composed)], &HashSet::new(), &mut Memory::default());
+        assert_eq!((sorted.passing, sorted.broken), (vec![0], vec![]));
     }
 
     #[test]

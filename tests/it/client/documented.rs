@@ -106,7 +106,7 @@ async fn the_documented_records_are_read_whole() {
     let azure = client(&access(&server.origin));
     let count = |name: &str, list: &str| body(name).unwrap()[list].as_array().unwrap().len();
 
-    let pushes = azure.pushes("p", "r", always(), PAGE).await.unwrap().items;
+    let pushes = azure.pushes("p", "r", None, always(), PAGE).await.unwrap().items;
     assert_eq!((pushes.len(), pushes[0].id), (count("spec--pushes-list.json", "value"), 23));
     assert_eq!(pushes[0].date, "2014-06-30T18:11:18.0929091Z".parse().unwrap());
     assert_eq!(azure.push("p", "r", 23).await.unwrap().date, pushes[0].date);

@@ -35,7 +35,7 @@ async fn a_server_that_gives_fewer_than_asked_is_asked_on() {
     let client = client(&access(&server.origin));
     let (mut from, mut found) = (None, Vec::new());
     loop {
-        let page = client.pushes("p", "r", day(), PageRequest { items_max: 1_000, from }).await.unwrap();
+        let page = client.pushes("p", "r", None, day(), PageRequest { items_max: 1_000, from }).await.unwrap();
         found.extend(page.items.into_iter().map(|push| push.id));
         from = page.next;
         if from.is_none() {
@@ -51,13 +51,13 @@ async fn azure_is_asked_for_whole_seconds_around_a_window() {
     let server = Scripted::start(|asked| said(&list(asked, 1, 1))).await;
     let client = client(&access(&server.origin));
     let narrow = window("2026-11-04T08:00:00.123Z", "2026-11-04T08:00:00.124Z");
-    assert_eq!(client.pushes("p", "r", narrow, first(9)).await.unwrap().items.len(), 1);
+    assert_eq!(client.pushes("p", "r", None, narrow, first(9)).await.unwrap().items.len(), 1);
     let asked = server.asked().pop().unwrap();
     assert_eq!(asked.parameter("searchCriteria.fromDate"), "2026-11-04T08:00:00Z");
     assert_eq!(asked.parameter("searchCriteria.toDate"), "2026-11-04T08:00:01Z");
     assert_eq!(asked.parameter("searchCriteria.includeRefUpdates"), "true");
     let after = window("2026-11-04T08:00:00.124Z", "2026-11-04T08:00:01Z");
-    assert_eq!(client.pushes("p", "r", after, first(9)).await.unwrap().items.len(), 0);
+    assert_eq!(client.pushes("p", "r", None, after, first(9)).await.unwrap().items.len(), 0);
 }
 
 #[tokio::test]
@@ -73,7 +73,7 @@ async fn a_record_without_what_is_needed_is_a_failure_that_names_it() {
         second[member] = value;
         let answer = json!({ "count": 2, "value": [push(2), second] });
         let server = Scripted::start(move |_| said(&answer)).await;
-        let failure = client(&access(&server.origin)).pushes("p", "r", day(), first(9)).await.unwrap_err();
+        let failure = client(&access(&server.origin)).pushes("p", "r", None, day(), first(9)).await.unwrap_err();
         assert!(matches!(&failure, Failure::Unexpected { detail, .. } if detail == expected), "{failure:?}");
     }
 }

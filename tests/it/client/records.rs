@@ -123,7 +123,7 @@ fn numbers(found: &[PullRequestRecord]) -> Vec<i64> {
 async fn pushes_come_with_what_they_moved_and_as_azure_wrote_them() {
     let kept = Kept::new().await;
     let made: Vec<(u32, Timestamp)> = (0..5).map(|n| kept.push(&format!("Step {n}"))).collect();
-    let ask = async |page| kept.client.pushes(PROJECT, SHOP, kept.today(), page).await;
+    let ask = async |page| kept.client.pushes(PROJECT, SHOP, None, kept.today(), page).await;
     let (found, pages) = all(2, ask).await;
     assert_eq!(pages, 3);
     let expected: Vec<i64> = made.iter().rev().map(|(push, _)| i64::from(*push)).collect();
@@ -152,7 +152,7 @@ async fn a_window_holds_its_beginning_and_not_its_end() {
         (made[1].1 - second, made[2].1 - second, &made[1..2]),
         (made[1].1, made[1].1, &[]),
     ] {
-        let found = kept.client.pushes(PROJECT, SHOP, Window { from, to }, first(10)).await.unwrap();
+        let found = kept.client.pushes(PROJECT, SHOP, None, Window { from, to }, first(10)).await.unwrap();
         let found: Vec<i64> = found.items.iter().rev().map(|push| push.id).collect();
         assert_eq!(found, expected.iter().map(|(push, _)| i64::from(*push)).collect::<Vec<_>>(), "{from} {to}");
     }
@@ -164,7 +164,7 @@ async fn what_is_pushed_between_two_pages_hides_nothing() {
     let made: Vec<i64> = (0..6).map(|n| i64::from(kept.push(&format!("Step {n}")).0)).collect();
     let window = Window { to: kept.now() + Duration::from_hours(1), ..kept.today() };
     let ask = async |page| {
-        let got = kept.client.pushes(PROJECT, SHOP, window, page).await;
+        let got = kept.client.pushes(PROJECT, SHOP, None, window, page).await;
         kept.push("Meanwhile");
         got
     };
@@ -470,7 +470,7 @@ async fn a_test_notification_is_asked_for_and_followed() {
 async fn no_record_is_taken_from_an_answer_that_is_none() {
     let kept = Kept::new().await;
     kept.push("Step");
-    let pushes = || kept.client.pushes(PROJECT, SHOP, kept.today(), first(10));
+    let pushes = || kept.client.pushes(PROJECT, SHOP, None, kept.today(), first(10));
     for (failing, expected) in [
         (Failing::Html, "web page"),
         (Failing::OtherShape, "value is not a list"),
@@ -484,7 +484,7 @@ async fn no_record_is_taken_from_an_answer_that_is_none() {
         assert!(failure.to_string().contains(expected), "{failing:?}: {failure}");
     }
     let kept = Kept::new().await;
-    kept.client.pushes(PROJECT, SHOP, kept.today(), first(10)).await.unwrap();
+    kept.client.pushes(PROJECT, SHOP, None, kept.today(), first(10)).await.unwrap();
     kept.azure.simulator.fail(|faults| {
         (faults.credentials_dead, faults.suppress_is_ignored) = (true, true);
     });
@@ -500,7 +500,7 @@ async fn every_record_is_read_on_the_oldest_server() {
     let build = i64::from(kept.build("succeeded"));
     let item = i64::from(kept.azure.simulator.create_work_item(kept.project, "Bug", "Old").unwrap());
     let today = kept.today();
-    assert_eq!(kept.client.pushes(PROJECT, SHOP, today, first(9)).await.unwrap().items.len(), 1);
+    assert_eq!(kept.client.pushes(PROJECT, SHOP, None, today, first(9)).await.unwrap().items.len(), 1);
     let builds = kept.client.builds(PROJECT, &[], BuildDate::Finished, today, first(9)).await.unwrap();
     assert_eq!(builds.items.iter().map(|own| own.id).collect::<Vec<_>>(), [build]);
     assert!(!kept.client.timeline(PROJECT, build).await.unwrap().is_empty());

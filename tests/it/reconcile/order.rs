@@ -153,8 +153,6 @@ fn in_order(events: &[Event]) {
 #[tokio::test]
 async fn what_is_delivered_in_any_order_becomes_events_in_order() {
     let shop = Shop::start().await;
-    // Where a ref was is learnt from its first push.
-    shop.push(100).await;
     shop.real.simulator().fail(|faults| {
         faults.hooks.reorder = Odds::probability(0.4);
         faults.hooks.duplicate = Odds::probability(0.2);
@@ -171,7 +169,7 @@ async fn what_is_delivered_in_any_order_becomes_events_in_order() {
     let events = shop.real.events().await;
     in_order(&events);
     assert_eq!(revisions(&events, item).len(), 9);
-    assert_eq!(moves(&events).len(), 9);
+    assert_eq!(moves(&events).len(), 10, "with two that are older than the binding");
     assert_eq!((shop.gaps(), shop.metric("hookwell_order_waits_exceeded_total").await), (vec![], 0));
 }
 
@@ -193,9 +191,29 @@ async fn what_was_lost_in_the_middle_is_found_at_once_and_comes_before_what_foll
     let events = shop.real.events().await;
     in_order(&events);
     assert_eq!(revisions(&events, item), [1, 2, 3, 4, 5]);
-    assert_eq!(moves(&events).len(), 5);
+    assert_eq!(moves(&events).len(), 7, "with two that are older than the binding");
     let recovered = events.iter().filter(|event| event.header.recovered == Some(Recovered::Rest)).count();
-    assert_eq!((recovered, shop.gaps()), (6, vec![]));
+    assert_eq!((recovered, shop.gaps()), (9, vec![]), "with those two and the making of the branch");
+}
+
+#[tokio::test]
+async fn what_was_lost_before_the_first_push_that_is_heard_of_comes_before_it() {
+    let shop = Shop::start().await;
+    shop.lose(1.0);
+    shop.push(1).await;
+    shop.push(2).await;
+    shop.lose(0.0);
+    shop.push(3).await;
+    assert_eq!(moves(&shop.real.events_so_far().await).len(), 0, "it waits");
+    let before = shop.real.simulator().calls().len();
+    shop.look().await;
+    let events = shop.real.events().await;
+    in_order(&events);
+    let recovered = events.iter().filter(|event| event.header.recovered == Some(Recovered::Rest)).count();
+    // The branch was made and pushed to twice within the days that a new binding is filled with.
+    assert_eq!((moves(&events).len(), recovered, shop.gaps()), (5, 5, vec![]));
+    let asked = shop.real.calls_since(before).iter().filter(|call| call.target.contains("/pushes")).count();
+    assert_eq!(asked, 1 + recovered, "the listing of one ref, and each lost one with its commits");
 }
 
 #[tokio::test]
@@ -309,7 +327,6 @@ proptest! {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         runtime.block_on(async {
             let shop = Shop::start().await;
-            shop.push(100).await;
             shop.real.simulator().fail(|faults| faults.hooks.reorder = Odds::probability(late));
             let item = shop.create_item().await;
             for (number, lost) in lost.into_iter().enumerate() {

@@ -46,7 +46,7 @@ async fn swept(
 ) -> Tally {
     let (app, directory) = (&gateway.app, gateway.app.directory());
     let kept = directory.connections[&connection].clone();
-    let azure = app.azure(&kept, Priority::Bulk).unwrap();
+    let azure = app.azure(&kept, Priority::Repair).unwrap();
     let mut tally = Tally::default();
     for (place, bindings) in places(&directory, connection) {
         let window = Window { from, to: app.clock.now() + Duration::from_secs(1) };
