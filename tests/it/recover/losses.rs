@@ -51,8 +51,7 @@ pub(super) async fn made_good(real: &Real, from: jiff::Timestamp) -> Ended {
 
 /// Without what happened before there were bindings.
 pub(super) async fn unfilled() -> Real {
-    // What is counted anew afterwards is asked for on this clock, which nobody waits on.
-    let settings = Settings { backfill: Duration::ZERO, azure_bulk_calls_max: 1_000_000, ..Settings::default() };
+    let settings = Settings { backfill: Duration::ZERO, ..Settings::default() };
     Real::with(settings, Options::services("fabrikam")).await
 }
 
