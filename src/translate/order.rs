@@ -2,9 +2,10 @@
 //! kept: it costs nothing where nobody asks, and says the same of an event of last year.
 //!
 //! Only what the payload itself proves: revision 7 of a work item follows revision 6, an update of a ref begins where the
-//! ref was, what is finished was started. Votes and comments of a pull request follow its creation; among themselves they
-//! have no order that Azure tells. The predecessors of a revision, a run or a pull request are named by their ids, which
-//! are made of nothing but what the event says; a ref's is whatever event left it where this one begins.
+//! ref was (and one that does not make it is not its first), what is finished was started. Votes and comments of a pull
+//! request follow its creation; among themselves they have no order that Azure tells. The predecessors of a revision, a run
+//! or a pull request are named by their ids, which are made of nothing but what the event says; a ref's is whatever event
+//! left it where this one begins.
 
 use super::identity::fact;
 use crate::event::Event;

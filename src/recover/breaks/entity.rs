@@ -188,7 +188,7 @@ impl Repository<'_> {
                 return Err(Failure::Unexpected { detail, activity_id: None });
             }
         }
-        self.whole(found).await
+        Ok(Answer::Records(self.whole(found).await?))
     }
 
     /// The pushes to a ref that nobody has heard of yet, oldest first, back to one that is in the log after all. One that
@@ -201,35 +201,41 @@ impl Repository<'_> {
         mender: &Mender<'_>,
     ) -> Result<Answer, Stopped> {
         let (mut found, mut token): (Vec<PushRecord>, _) = (Vec::new(), None);
-        'listing: loop {
+        let here = 'listing: loop {
             let Some(page) = self.page(Some(name), within, token).await? else { return Ok(Answer::Unknown) };
             for push in page.items.into_iter().filter(|push| before == 0 || push.id < before) {
-                if mender.is_here(compose::push(self.home, self.id, &push)).await? {
-                    break 'listing;
+                let composed = compose::push(self.home, self.id, &push);
+                if mender.is_here(composed.clone()).await? {
+                    break 'listing Some(composed);
                 }
                 found.push(push);
             }
             token = page.next;
             if token.is_none() {
-                break;
+                break None;
             }
             if found.len() >= PUSHES_LISTED_MAX {
                 return Ok(Answer::NothingBefore);
             }
+        };
+        // It was not moved since we were to hear of it.
+        if here.is_none() && found.is_empty() {
+            return Ok(Answer::NothingBefore);
         }
-        // It was not moved since we were to hear of it, or what moved it is here.
-        if found.is_empty() { Ok(Answer::NothingBefore) } else { Ok(self.whole(found).await?) }
+        // What is here comes along: whether the chain holds is seen by where it left the ref.
+        let missing = self.whole(found).await?;
+        Ok(Answer::Records(here.into_iter().chain(missing).collect()))
     }
 
     /// With their commits, which a listing does not have.
-    async fn whole(&self, mut found: Vec<PushRecord>) -> Result<Answer, Failure> {
+    async fn whole(&self, mut found: Vec<PushRecord>) -> Result<Vec<Composed>, Failure> {
         found.sort_by_key(|push| push.id);
         let mut composed = Vec::new();
         for push in found {
             let whole = known(self.azure.push(self.project, &self.id.to_string(), push.id)).await?;
             composed.push(compose::push(self.home, self.id, &whole.unwrap_or(push)));
         }
-        Ok(Answer::Records(composed))
+        Ok(composed)
     }
 }
 

@@ -129,12 +129,13 @@ impl<'a> Mender<'a> {
         Told { composed, events, is_it }
     }
 
-    /// Whether everything that this tells is in the log.
+    /// Whether this tells something, and all of it is in the log.
     ///
     /// # Errors
     /// The store's.
     pub(super) async fn is_here(&self, composed: Composed) -> Result<bool, Stopped> {
-        self.is_kept(&self.told(composed)).await
+        let told = self.told(composed);
+        Ok(!told.events.is_empty() && self.is_kept(&told).await?)
     }
 
     async fn is_kept(&self, told: &Told) -> Result<bool, Stopped> {

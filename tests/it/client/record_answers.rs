@@ -51,11 +51,12 @@ async fn azure_is_asked_for_whole_seconds_around_a_window() {
     let server = Scripted::start(|asked| said(&list(asked, 1, 1))).await;
     let client = client(&access(&server.origin));
     let narrow = window("2026-11-04T08:00:00.123Z", "2026-11-04T08:00:00.124Z");
-    assert_eq!(client.pushes("p", "r", None, narrow, first(9)).await.unwrap().items.len(), 1);
+    assert_eq!(client.pushes("p", "r", Some("refs/heads/a b&c"), narrow, first(9)).await.unwrap().items.len(), 1);
     let asked = server.asked().pop().unwrap();
     assert_eq!(asked.parameter("searchCriteria.fromDate"), "2026-11-04T08:00:00Z");
     assert_eq!(asked.parameter("searchCriteria.toDate"), "2026-11-04T08:00:01Z");
     assert_eq!(asked.parameter("searchCriteria.includeRefUpdates"), "true");
+    assert_eq!(asked.parameter("searchCriteria.refName"), "refs/heads/a b&c");
     let after = window("2026-11-04T08:00:00.124Z", "2026-11-04T08:00:01Z");
     assert_eq!(client.pushes("p", "r", None, after, first(9)).await.unwrap().items.len(), 0);
 }

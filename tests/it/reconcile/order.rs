@@ -5,8 +5,8 @@ use hookwell::{
     app::kind,
     domain::{Gap, Recovered},
     event::Event,
-    recover::{breaks, quiet},
-    simulator::{Failing, Odds, Rule, When},
+    recover::{Request, breaks, quiet, recover},
+    simulator::{Failing, Forget, Odds, Rule, When},
     store::Registry as _,
 };
 use proptest::prelude::*;
@@ -214,6 +214,46 @@ async fn what_was_lost_before_the_first_push_that_is_heard_of_comes_before_it() 
     assert_eq!((moves(&events).len(), recovered, shop.gaps()), (5, 5, vec![]));
     let asked = shop.real.calls_since(before).iter().filter(|call| call.target.contains("/pushes")).count();
     assert_eq!(asked, 1 + recovered, "the listing of one ref, and each lost one with its commits");
+}
+
+#[tokio::test]
+async fn a_ref_of_which_something_came_meanwhile_is_read_back_to_that_and_what_no_record_tells_is_a_gap() {
+    for forgotten in [false, true] {
+        let shop = Shop::start().await;
+        let (app, simulator) = (&shop.real.gateway.app, shop.real.simulator());
+        shop.lose(1.0);
+        shop.push(1).await;
+        shop.pass(60).await;
+        let from = app.clock.now();
+        shop.push(2).await;
+        let to = app.clock.now();
+        shop.pass(60).await;
+        if forgotten {
+            simulator.forget(Forget { from, to, stream: None, of: None });
+        }
+        shop.lose(0.0);
+        shop.push(3).await;
+        // What is young may be on its way, and is not missing yet.
+        shop.pass(600).await;
+        let request = Request { since: None, closely: true };
+        let report = recover(app, shop.real.connection, request).await.unwrap();
+        assert!(!report.failed, "{:?}", report.troubles);
+        shop.real.translate().await;
+        shop.pass(5).await;
+        let before = simulator.calls().len();
+        breaks::step(app).await;
+        let asked = shop.real.calls_since(before).iter().filter(|call| call.target.contains("/pushes")).count();
+        assert_eq!(asked, 1, "what is in the log is not read again");
+        let events = shop.real.events().await;
+        let gaps: Vec<String> = shop.gaps().into_iter().map(|gap| gap.what).collect();
+        let last = moves(&events).pop().unwrap();
+        if forgotten {
+            assert_eq!(gaps, [format!("the push that left refs/heads/main at {}", last.0)]);
+        } else {
+            in_order(&events);
+            assert_eq!(gaps, Vec::<String>::new());
+        }
+    }
 }
 
 #[tokio::test]
