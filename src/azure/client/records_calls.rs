@@ -38,7 +38,12 @@ const UPDATE_PAGES_MAX: usize = 20;
 
 impl Client {
     /// In a repository.
-    fn git(&self, name: &'static str, (project, repository): (&str, &str), segments: &[&str]) -> Result<Call, Failure> {
+    pub(super) fn git(
+        &self,
+        name: &'static str,
+        (project, repository): (&str, &str),
+        segments: &[&str],
+    ) -> Result<Call, Failure> {
         let path: Vec<&str> = ["git", "repositories", repository].into_iter().chain(segments.iter().copied()).collect();
         api(name, self.base(), Some(project), &path)
     }
@@ -69,7 +74,7 @@ fn capped(page: PageRequest) -> PageRequest {
 }
 
 /// A question that is posted: it changes nothing, so it may be sent again.
-fn posted(call: Call, body: &serde_json::Value) -> Call {
+pub(super) fn posted(call: Call, body: &serde_json::Value) -> Call {
     Call { method: Method::POST, body: Some(body.to_string().into()), ..call }
 }
 
