@@ -1,11 +1,12 @@
 //! Every call for what is in a repository, and what is read of its answer.
+#![expect(clippy::struct_field_names, reason = "members are named as Azure names them")]
 
 use super::{
     Code, CommitRecord, Commits, Failure, PageRequest, Paths, Version,
     call::Reply,
+    calls::posted,
     code::{COMMITS_MAX, PATHS_MAX},
     engine::{Client, Paging, Part, SURELY_GIVEN},
-    records_calls::posted,
     records_shapes::{date, needed, raw, text},
     wire::{self, Model},
 };

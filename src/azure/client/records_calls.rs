@@ -8,7 +8,7 @@ use super::{
     Host, Iteration, NotificationRecord, Page, PageRequest, PullRequestDate, PullRequestRecord, PushRecord, Records,
     ReleaseRecord, Revisions, RevisionsFrom, SubscriptionDraft, TimelineRecord, UpdateRecord, Window,
     call::{Call, Reply},
-    calls::api,
+    calls::{api, posted},
     engine::{Client, Paging, Part},
     records_shapes as shapes, wire,
 };
@@ -71,11 +71,6 @@ fn within<T>(
 
 fn capped(page: PageRequest) -> PageRequest {
     PageRequest { items_max: page.items_max.min(RELEASES_MAX), ..page }
-}
-
-/// A question that is posted: it changes nothing, so it may be sent again.
-pub(super) fn posted(call: Call, body: &serde_json::Value) -> Call {
-    Call { method: Method::POST, body: Some(body.to_string().into()), ..call }
 }
 
 #[async_trait]
