@@ -1,8 +1,58 @@
-//! For stand-ins of Azure DevOps that keep no records: every listing is one of nothing that can be seen.
+//! For stand-ins of Azure DevOps that keep no records: every listing is one of nothing that can be seen, and so is every repository.
 
-/// Implements `Records` so.
+/// Implements `Records` and `Code` so.
 macro_rules! without_records {
     ($name:ty) => {
+        #[async_trait::async_trait]
+        impl hookwell::azure::client::Code for $name {
+            async fn commit(
+                &self,
+                _project: &str,
+                _repository: &str,
+                _sha: &str,
+            ) -> Result<Option<hookwell::azure::client::CommitRecord>, hookwell::azure::client::Failure> {
+                Err(hookwell::azure::client::Failure::NotFound { detail: None })
+            }
+
+            async fn resolve(
+                &self,
+                _project: &str,
+                _repository: &str,
+                _version: &hookwell::azure::client::Version,
+            ) -> Result<Option<String>, hookwell::azure::client::Failure> {
+                Err(hookwell::azure::client::Failure::NotFound { detail: None })
+            }
+
+            async fn commits_between(
+                &self,
+                _project: &str,
+                _repository: &str,
+                _base: Option<&str>,
+                _target: &str,
+            ) -> Result<hookwell::azure::client::Commits, hookwell::azure::client::Failure> {
+                Err(hookwell::azure::client::Failure::NotFound { detail: None })
+            }
+
+            async fn changed_paths(
+                &self,
+                _project: &str,
+                _repository: &str,
+                _sha: &str,
+            ) -> Result<hookwell::azure::client::Paths, hookwell::azure::client::Failure> {
+                Err(hookwell::azure::client::Failure::NotFound { detail: None })
+            }
+
+            async fn diff_paths(
+                &self,
+                _project: &str,
+                _repository: &str,
+                _base: &str,
+                _target: &str,
+            ) -> Result<hookwell::azure::client::Paths, hookwell::azure::client::Failure> {
+                Err(hookwell::azure::client::Failure::NotFound { detail: None })
+            }
+        }
+
         #[async_trait::async_trait]
         impl hookwell::azure::client::Records for $name {
             async fn pushes(

@@ -29,6 +29,11 @@ pub(super) fn api(name: &'static str, root: &Url, project: Option<&str>, segment
     Call::get(name, root, &path)
 }
 
+/// A question that is posted: it changes nothing, so it may be sent again.
+pub(super) fn posted(call: Call, body: &serde_json::Value) -> Call {
+    Call { method: Method::POST, body: Some(body.to_string().into()), ..call }
+}
+
 #[async_trait]
 impl AzureDevOps for Client {
     fn at(&self, priority: Priority) -> Arc<dyn AzureDevOps> {

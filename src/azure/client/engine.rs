@@ -42,7 +42,7 @@ pub(super) struct Shared {
 
 /// A page this long is not taken for the last one because it is shorter than what was asked for: no server is known that
 /// gives fewer at a time, but some stop below what they are asked for, and say nothing.
-const SURELY_GIVEN: usize = 100;
+pub(super) const SURELY_GIVEN: usize = 100;
 
 /// How a list is paged where the server gives no token.
 #[derive(Clone, Copy, PartialEq, Eq)]

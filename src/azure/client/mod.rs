@@ -13,6 +13,8 @@ mod budget;
 mod call;
 mod calls;
 mod classify;
+mod code;
+mod code_calls;
 mod dialer;
 mod engine;
 mod entra;
@@ -38,6 +40,7 @@ mod wire;
 pub use self::{
     access::{Access, Credential},
     answer::page_title,
+    code::{COMMITS_MAX, Code, CommitRecord, Commits, PATHS_MAX, Paths, Version},
     dialer::Dialer,
     failure::{Failure, Unreachable},
     limits::ahead,
@@ -101,7 +104,7 @@ pub trait Dial: Send + Sync {
 ///
 /// Projects and repositories are named by GUID or name, as Azure takes both; names may have spaces and any script.
 #[async_trait]
-pub trait AzureDevOps: Records {
+pub trait AzureDevOps: Records + Code {
     /// The same, with its calls made at another priority. A new client is [`Priority::Interactive`].
     fn at(&self, priority: Priority) -> Arc<dyn AzureDevOps>;
 

@@ -8,7 +8,7 @@ use super::{
     Host, Iteration, NotificationRecord, Page, PageRequest, PullRequestDate, PullRequestRecord, PushRecord, Records,
     ReleaseRecord, Revisions, RevisionsFrom, SubscriptionDraft, TimelineRecord, UpdateRecord, Window,
     call::{Call, Reply},
-    calls::api,
+    calls::{api, posted},
     engine::{Client, Paging, Part},
     records_shapes as shapes, wire,
 };
@@ -38,7 +38,12 @@ const UPDATE_PAGES_MAX: usize = 20;
 
 impl Client {
     /// In a repository.
-    fn git(&self, name: &'static str, (project, repository): (&str, &str), segments: &[&str]) -> Result<Call, Failure> {
+    pub(super) fn git(
+        &self,
+        name: &'static str,
+        (project, repository): (&str, &str),
+        segments: &[&str],
+    ) -> Result<Call, Failure> {
         let path: Vec<&str> = ["git", "repositories", repository].into_iter().chain(segments.iter().copied()).collect();
         api(name, self.base(), Some(project), &path)
     }
@@ -66,11 +71,6 @@ fn within<T>(
 
 fn capped(page: PageRequest) -> PageRequest {
     PageRequest { items_max: page.items_max.min(RELEASES_MAX), ..page }
-}
-
-/// A question that is posted: it changes nothing, so it may be sent again.
-fn posted(call: Call, body: &serde_json::Value) -> Call {
-    Call { method: Method::POST, body: Some(body.to_string().into()), ..call }
 }
 
 #[async_trait]

@@ -16,11 +16,11 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
-fn text(text: &Text<'_>) -> Option<String> {
+pub(super) fn text(text: &Text<'_>) -> Option<String> {
     text.as_str().map(str::to_owned)
 }
 
-fn needed(value: &Text<'_>, member: &'static str) -> Result<String, &'static str> {
+pub(super) fn needed(value: &Text<'_>, member: &'static str) -> Result<String, &'static str> {
     text(value).ok_or(member)
 }
 
@@ -29,7 +29,7 @@ fn number(value: Int, member: &'static str) -> Result<i64, &'static str> {
 }
 
 /// The moment; `None` also for Azure's sentinels.
-fn date(text: &Text<'_>) -> Option<Timestamp> {
+pub(super) fn date(text: &Text<'_>) -> Option<Timestamp> {
     time::timestamp(text.as_str()?)
 }
 
@@ -44,6 +44,7 @@ macro_rules! raw {
         pub(super) struct $name<$life> { $($(#[$attribute])* pub(super) $member: $type,)* }
     };
 }
+pub(super) use raw;
 
 /// What something refers to by its number.
 #[derive(Default, Deserialize)]

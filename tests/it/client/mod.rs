@@ -1,6 +1,7 @@
 //! The client for Azure DevOps, over real sockets: against a server that says what a test tells it to, and against the
 //! simulated Azure DevOps.
 
+mod code;
 mod documented;
 mod entra;
 mod failures;
