@@ -6,7 +6,7 @@ use crate::{
     backfill,
     clock::{Clock, SystemClock},
     config::{Environment, Options},
-    dispatch, reconcile, recover,
+    deployments, dispatch, reconcile, recover,
     secrets::{KeyError, Keys},
     serve::{self, Certificates, TlsError},
     store::{self, OpenError, Store, sled::SledStore},
@@ -96,6 +96,7 @@ impl Gateway {
     pub async fn run(self, stop: impl Future<Output = ()>) {
         let mut workers = JoinSet::new();
         workers.spawn(step::run(Arc::clone(&self.app)));
+        workers.spawn(deployments::step::run(Arc::clone(&self.app)));
         workers.spawn(dispatch::run(Arc::clone(&self.app)));
         workers.spawn(retention::run(Arc::clone(&self.app)));
         workers.spawn(reconcile::worker::run(Arc::clone(&self.app)));

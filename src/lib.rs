@@ -19,6 +19,7 @@ pub mod translate;
 // What the program does.
 pub mod app;
 pub mod backfill;
+pub mod deployments;
 pub mod dispatch;
 pub mod doctor;
 pub mod intake;

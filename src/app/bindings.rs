@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     backfill,
-    domain::{Binding, BindingId, ConnectionId, Meaning, Role, Selection, Slug},
+    domain::{Binding, BindingId, ConnectionId, Deploys, Meaning, Reach, Role, Selection, Slug, Tracking},
     store::{Change, Expected},
 };
 
@@ -23,6 +23,8 @@ pub struct NewBinding {
     pub connection: ConnectionId,
     /// What it selects.
     pub selection: Selection,
+    /// Of a code deployment: how its revisions get to environments.
+    pub deploys: Option<Deploys>,
 }
 
 /// Makes a binding. `also` gives a change for the same commit, made from the record.
@@ -40,9 +42,9 @@ pub async fn create(
     if directory.bindings.len() >= BINDINGS_MAX {
         return Err(Refusal::Full { what: "bindings", max: BINDINGS_MAX });
     }
-    let NewBinding { name, connection, selection } = new;
-    let record =
-        Binding { id: BindingId::random(), project, connection, name, selection, created_at: now, updated_at: now };
+    let NewBinding { name, connection, selection, deploys } = new;
+    let (id, created_at, updated_at) = (BindingId::random(), now, now);
+    let record = Binding { id, project, connection, name, selection, deploys, created_at, updated_at };
     check(&directory, &record)?;
     let mut changes = vec![put(kind::BINDING, &record.id, Expected::Absent, &record)];
     changes.extend(backfill::control::first(app, &record));
@@ -57,8 +59,8 @@ pub async fn edit(app: &App, id: BindingId, version: u64, new: NewBinding) -> Re
     let _changing = app.changing.lock().await;
     let directory = app.directory();
     let there = find(&directory, id)?;
-    let NewBinding { name, connection, selection } = new;
-    let record = Binding { name, connection, selection, updated_at: app.clock.now(), ..there.record.clone() };
+    let NewBinding { name, connection, selection, deploys } = new;
+    let record = Binding { name, connection, selection, deploys, updated_at: app.clock.now(), ..there.record.clone() };
     check(&directory, &record)?;
     // The version that the caller built upon: what was changed since must not be undone.
     let mut changes = vec![put(kind::BINDING, &id, Expected::Version(version), &record)];
@@ -125,8 +127,27 @@ fn check(directory: &Directory, binding: &Binding) -> Result<(), Refusal> {
     let same = |other: &&Kept<Binding>| {
         other.record.connection == binding.connection && other.record.selection == binding.selection
     };
-    match others().find(same) {
-        Some(other) => Err(Refusal::Contradicts(format!("binding {} selects the same", other.record.id))),
-        None => Ok(()),
+    if let Some(other) = others().find(same).filter(|other| other.record.deploys == binding.deploys) {
+        return Err(Refusal::Contradicts(format!("binding {} selects the same", other.record.id)));
     }
+    binding.deploys.as_ref().map_or(Ok(()), |deploys| reachable(directory, binding, deploys))
+}
+
+/// Environments are the project's, and the news of builds come by its build provider.
+fn reachable(directory: &Directory, binding: &Binding, deploys: &Deploys) -> Result<(), Refusal> {
+    let known = directory.projects.get(&binding.project).map_or(&[][..], |kept| &kept.record.environments);
+    let unknown = deploys.reaches.iter().find(|reach| !known.iter().any(|known| known.slug == reach.environment));
+    if let Some(Reach { environment, .. }) = unknown {
+        let detail =
+            format!("{environment} is no environment of project {}; PUT the project with it first", binding.project);
+        return Err(Refusal::Invalid(vec![Wrong { pointer: "/deploys/environments", detail }]));
+    }
+    let provides = |other: &Kept<Binding>| other.record.selection.role() == Role::BuildProvider;
+    if deploys.tracking == Tracking::Build && !directory.bindings_in(&binding.project).any(provides) {
+        return Err(Refusal::Contradicts(format!(
+            "project {} has no build provider, so nobody would hear of builds; bind one first",
+            binding.project
+        )));
+    }
+    Ok(())
 }

@@ -36,6 +36,7 @@ use crate::{
     backfill::Backfills,
     clock::Clock,
     config::Settings,
+    deployments::Book as Deployments,
     dispatch::Board,
     ledger::Book,
     metrics::Metrics,
@@ -131,6 +132,8 @@ pub struct App {
     pub backfills: Backfills,
     /// What is remembered of the ledger.
     pub ledger: Book,
+    /// What was deployed where.
+    pub deployments: Deployments,
     /// What is remembered so that events are appended in order.
     pub order: order::Order,
     /// What is missing before something that is here.
@@ -180,6 +183,7 @@ impl App {
             dispatch: Board::default(),
             backfills: Backfills::default(),
             ledger: Book::default(),
+            deployments: Deployments::default(),
             order: order::Order::default(),
             breaks: breaks::Breaks::default(),
             numbers: numbers::Numbers::default(),

@@ -2,12 +2,12 @@
 
 use super::{
     App, Directory,
-    change::{Precondition, Refusal, delete, put},
+    change::{Precondition, Refusal, Wrong, delete, put},
     directory::Kept,
     kind,
 };
 use crate::{
-    domain::{BindingId, Environment, Project, Slug},
+    domain::{Binding, BindingId, Environment, Project, Reach, Slug},
     store::Expected,
 };
 
@@ -58,6 +58,14 @@ pub async fn put_at(
         (None, None) => now,
     };
     let NewProject { name, description, environments } = new;
+    let is_missing = |reach: &&Reach| !environments.iter().any(|environment| environment.slug == reach.environment);
+    for Kept { record: Binding { id, deploys, .. }, .. } in directory.bindings_in(&slug) {
+        if let Some(reach) = deploys.iter().flat_map(|deploys| &deploys.reaches).find(is_missing) {
+            let environment = &reach.environment;
+            let detail = format!("must keep {environment}, which binding {id} deploys to; change that one first");
+            return Err(Refusal::Invalid(vec![Wrong { pointer: "/environments", detail }]));
+        }
+    }
     let record = Project { slug: slug.clone(), name, description, environments, created_at, updated_at: now };
     let expected = there.map_or(Expected::Absent, |there| Expected::Version(there.version));
     let versions = app.change(vec![put(kind::PROJECT, &slug, expected, &record)]).await?;

@@ -19,7 +19,7 @@ pub async fn trim(app: &App) -> Result<u64, Error> {
     for log in Log::ALL {
         let kept = match log {
             Log::Notifications | Log::Events => app.settings.retention,
-            Log::Ledger => app.settings.ledger_retention,
+            Log::Ledger | Log::Deployments => app.settings.ledger_retention,
             Log::Deliveries => DELIVERIES_KEPT_FOR,
         };
         let before = app.clock.now().checked_sub(kept).unwrap_or(jiff::Timestamp::MIN);

@@ -1,6 +1,6 @@
 //! A binding: project + role + connection + what it selects there.
 
-use super::{BindingId, ConnectionId, Slug};
+use super::{BindingId, ConnectionId, Deploys, Slug};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -89,6 +89,9 @@ pub struct Binding {
     pub name: Option<String>,
     /// What it selects.
     pub selection: Selection,
+    /// Of a code deployment: how its revisions get to environments; `None` is that nobody knows of deployments.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deploys: Option<Deploys>,
     /// When it was made.
     pub created_at: Timestamp,
     /// When it was last changed.

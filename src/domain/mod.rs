@@ -4,6 +4,7 @@ mod account;
 mod backfill;
 mod binding;
 mod connection;
+mod deployment;
 mod framing;
 mod health;
 mod id;
@@ -15,12 +16,14 @@ mod sink;
 mod stream;
 mod subscription;
 mod token;
+mod tracking;
 
 pub use self::{
     account::{Account, UNEXPLAINED_NAMED_MAX, hour_after, hour_of},
     backfill::{Backfill, BackfillState, BackfillStream},
     binding::{AzureRef, Binding, BranchRule, Meaning, Role, Selection},
     connection::{Connection, Delivery, Header, HookGeneration, HookMode, Sealed, ServicePrincipal, SignatureCheck},
+    deployment::{Cause, Deployment, Person, Step, Telling},
     framing::{join, split},
     health::{AzureScope, Grant, Health, HealthState, ScopeHealth},
     id::{BindingId, ConnectionId, NotificationId, SinkId, Slug, SlugError, TokenId},
@@ -38,4 +41,5 @@ pub use self::{
         Why, short_hex,
     },
     token::{Scope, Token},
+    tracking::{BuildRule, Deploys, Ignored, Part, Reach, Tracking},
 };

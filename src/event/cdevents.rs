@@ -196,6 +196,22 @@ pub enum Content<'a> {
     TicketUpdated(Ticket<'a>),
     /// A work item, done.
     TicketClosed(Ticket<'a>),
+    /// A revision that reached an environment.
+    #[serde(rename_all = "camelCase")]
+    ServiceDeployed {
+        /// Where to.
+        environment: Reference<'a>,
+        /// What, as a package URL.
+        artifact_id: &'a str,
+    },
+    /// A revision that was there before, and is again.
+    #[serde(rename_all = "camelCase")]
+    ServiceRolledBack {
+        /// Where to.
+        environment: Reference<'a>,
+        /// What, as a package URL.
+        artifact_id: &'a str,
+    },
     /// What the vocabulary has no word for.
     Custom(Custom<'a>),
 }
@@ -223,6 +239,8 @@ impl Content<'_> {
             Self::TicketCreated(_) => "dev.cdevents.ticket.created.0.2.0",
             Self::TicketUpdated(_) => "dev.cdevents.ticket.updated.0.2.0",
             Self::TicketClosed(_) => "dev.cdevents.ticket.closed.0.2.0",
+            Self::ServiceDeployed { .. } => "dev.cdevents.service.deployed.0.3.0",
+            Self::ServiceRolledBack { .. } => "dev.cdevents.service.rolledback.0.3.0",
             Self::Custom(custom) => custom.kind,
         }
     }

@@ -1,5 +1,7 @@
 //! Bindings.
 
+pub mod deploys;
+
 use super::{
     extract::{Call, Segment},
     fields::{AREA_PATH, AZURE_REF, BRANCH, GUID, NAME, WORK_ITEM_TYPE, closed, list as list_of},
@@ -24,7 +26,7 @@ use warp::reply::Response;
 /// Most elements of each of a binding's lists.
 const SELECTED_MAX: usize = 100;
 /// What each role takes besides what all take.
-const CODE: [&str; 3] = ["repository", "branch", "branch_prefix"];
+const CODE: [&str; 4] = ["repository", "branch", "branch_prefix", "deploys"];
 const BUILD: [&str; 1] = ["pipelines"];
 const ISSUE: [&str; 2] = ["area_paths", "work_item_types"];
 
@@ -48,6 +50,7 @@ fn property(name: &str) -> Value {
             BRANCH.nullable("Exactly this branch, by its short name. Without it and branch_prefix: all branches.")
         }
         "branch_prefix" => BRANCH.nullable("Branches whose short name begins so."),
+        "deploys" => deploys::schema(),
         "pipelines" => {
             list_of(&AZURE_REF.schema("By id or name."), SELECTED_MAX, "The pipelines; empty or left out means all.")
         }
@@ -192,6 +195,10 @@ fn read_new(body: &[u8]) -> Result<NewBinding, Problem> {
     let name = members.text("name", &NAME).flatten();
     let given = members.text("azure_project", &AZURE_REF);
     let azure_project = members.required("azure_project", given).map(AzureRef);
+    let deploys = match role {
+        Some(Role::CodeDeployment) => members.object("deploys", deploys::read).flatten().flatten(),
+        _ => None,
+    };
     let selection = if let Some(role) = role {
         // Read also when the project is missing: what is wrong in the rest is worth saying at once.
         select(&mut members, role, azure_project)
@@ -206,7 +213,7 @@ fn read_new(body: &[u8]) -> Result<NewBinding, Problem> {
     let (Some(connection), Some(selection)) = (connection, selection) else {
         unreachable!("what is required and absent is an error")
     };
-    Ok(NewBinding { name, connection, selection })
+    Ok(NewBinding { name, connection, selection, deploys })
 }
 
 fn select(members: &mut Members, role: Role, azure_project: Option<AzureRef>) -> Option<Selection> {
@@ -259,6 +266,15 @@ fn read_change(body: &[u8], there: Binding) -> Result<NewBinding, Problem> {
     let name = members.text("name", &NAME).unwrap_or(there.name);
     let given = members.text("azure_project", &AZURE_REF);
     let moved = members.not_null("azure_project", given).map(AzureRef);
+    let deploys = match there.selection.role() {
+        Role::CodeDeployment => {
+            if let Some(there) = &there.deploys {
+                members.over("deploys", value!(deploys::DeploysView::from(there)));
+            }
+            members.object("deploys", deploys::read).map_or(there.deploys, Option::flatten)
+        }
+        _ => None,
+    };
     let selection = match there.selection {
         Selection::CodeDeployment { azure_project, repository, branch } => {
             let given = members.text("repository", &AZURE_REF);
@@ -283,5 +299,5 @@ fn read_change(body: &[u8], there: Binding) -> Result<NewBinding, Problem> {
         },
     };
     members.finish()?;
-    Ok(NewBinding { name, connection, selection })
+    Ok(NewBinding { name, connection, selection, deploys })
 }

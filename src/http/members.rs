@@ -115,6 +115,13 @@ impl Members {
         }
     }
 
+    /// Lays an object that is given over what is there (RFC 7396), so that it reads as the whole.
+    pub fn over(&mut self, name: &str, there: Value) {
+        if let Some(given) = self.object.get_mut(name).filter(|given| given.is_object()) {
+            *given = merged(there, given.take());
+        }
+    }
+
     /// A list of objects, each read by `read`, which leaves what is wrong in the object it was given.
     pub fn objects<T>(
         &mut self,
@@ -174,6 +181,20 @@ impl Members {
         errors.truncate(200);
         if errors.is_empty() { Ok(()) } else { Err(Problem::listing(Kind::InvalidBody, errors)) }
     }
+}
+
+fn merged(there: Value, given: Value) -> Value {
+    let Value::Object(given) = given else { return given };
+    let mut whole = if let Value::Object(there) = there { there } else { Map::new() };
+    for (name, value) in given {
+        if value.is_null() {
+            whole.remove(&name);
+        } else {
+            let before = whole.remove(&name).unwrap_or_default();
+            whole.insert(name, merged(before, value));
+        }
+    }
+    Value::Object(whole)
 }
 
 fn text(value: Value, bounds: &Text) -> Result<String, String> {

@@ -1,6 +1,6 @@
 //! Resources as the API shows them. Records say what is kept; views say what may be seen: no secret has a member here.
 
-use super::reconcile_views::HookAtAzureView;
+use super::{bindings::deploys::DeploysView, reconcile_views::HookAtAzureView};
 use crate::{
     app::{Kept, connections::Removal},
     domain::{self, Binding, BranchRule, Environment, Project, Scope, Selection, Token},
@@ -153,6 +153,9 @@ pub struct BindingView {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(max_length = 250)]
     pub branch_prefix: Option<String>,
+    /// `code_deployment`: how its revisions get to environments.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub deploys: Option<DeploysView>,
     /// `build_provider`: the pipelines, by id or name; empty means all.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(max_items = 100)]
@@ -188,6 +191,7 @@ impl From<&Binding> for BindingView {
             repository: None,
             branch: None,
             branch_prefix: None,
+            deploys: record.deploys.as_ref().map(DeploysView::from),
             pipelines: None,
             area_paths: None,
             work_item_types: None,

@@ -25,7 +25,7 @@ pub struct MemoryStore {
 
 #[derive(Debug, Default)]
 struct State {
-    logs: [LogState; 4],
+    logs: [LogState; Log::ALL.len()],
     readers: BTreeMap<Consumer, Reader>,
     records: BTreeMap<(String, String), Versioned>,
     revision: u64,

@@ -42,11 +42,14 @@ pub enum Log {
     Ledger = 3,
     /// The attempts to deliver events to sinks.
     Deliveries = 4,
+    /// The events that tell deployments, once more: these are wanted for longer than events are kept.
+    Deployments = 5,
 }
 
 impl Log {
     /// Every log, in the order of its number.
-    pub const ALL: [Self; 4] = [Self::Notifications, Self::Events, Self::Ledger, Self::Deliveries];
+    pub const ALL: [Self; 5] =
+        [Self::Notifications, Self::Events, Self::Ledger, Self::Deliveries, Self::Deployments];
 }
 
 /// A place in one log. Entries are numbered from 1 without reuse, also after trimming; 0 is before all of them.

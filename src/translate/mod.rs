@@ -41,6 +41,16 @@ pub fn revision_id(event: uuid::Uuid, number: u32) -> uuid::Uuid {
     identity::revision(event, number)
 }
 
+/// The id of a fact that is not told by a notification but follows from events; as those of events.
+pub fn fact_id(kind: &str, source: &str, subject: &str, discriminator: &str) -> uuid::Uuid {
+    identity::fact(kind, source, subject, discriminator)
+}
+
+/// The name of a thing in a collection, as links have it; `groups` is the project and, for what is in one, the repository.
+pub fn domain_id(collection: &str, groups: &[&str], thing: &str, id: &str) -> String {
+    identity::domain(collection, groups, thing, id)
+}
+
 /// What is chosen per installation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {

@@ -8,6 +8,7 @@
 mod azure;
 mod backfill;
 mod client;
+mod deployments;
 mod dispatch;
 mod doctor;
 mod engines;

@@ -22,7 +22,7 @@ pub(super) struct Draft<'a> {
     pub(super) shared: &'a Shared,
     pub(super) db: &'a Db,
     pub(super) writes: Vec<Write>,
-    logs: [StagedLog; 4],
+    logs: [StagedLog; Log::ALL.len()],
     overlay: Overlay,
     settled: Vec<(Consumer, u64, Vec<Settled>)>,
     introduced: Vec<(Consumer, u64)>,

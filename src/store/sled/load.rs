@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 
 /// What the tree holds.
 pub(super) struct Loaded {
-    pub(super) logs: [Contents; 4],
+    pub(super) logs: [Contents; Log::ALL.len()],
     pub(super) consumers: BTreeMap<Consumer, Consuming>,
     pub(super) mirror: Mirror,
     /// Keys that nothing refers to: a crash came between a merge and its removals.
@@ -25,7 +25,13 @@ impl Loaded {
     pub(super) fn read(db: &Db) -> Result<Self, Fault> {
         let mut leftovers = Vec::new();
         let mut load = |log| load_log(db, log, &mut leftovers);
-        let logs = [load(Log::Notifications)?, load(Log::Events)?, load(Log::Ledger)?, load(Log::Deliveries)?];
+        let logs = [
+            load(Log::Notifications)?,
+            load(Log::Events)?,
+            load(Log::Ledger)?,
+            load(Log::Deliveries)?,
+            load(Log::Deployments)?,
+        ];
         let consumers = load_consumers(db, &mut leftovers)?;
         Ok(Self { logs, consumers, mirror: load_mirror(db)?, leftovers })
     }

@@ -29,6 +29,7 @@ mod writer;
 
 pub use self::compact::{Compacted, compact};
 
+use super::Log;
 use self::{
     consumers::Readers,
     db::Db,
@@ -95,7 +96,7 @@ struct Shared {
     options: Options,
     path: PathBuf,
     queue: Queue,
-    logs: [LogView; 4],
+    logs: [LogView; Log::ALL.len()],
     readers: Mutex<Readers>,
     mirror: RwLock<Mirror>,
     db: RwLock<Option<Arc<Db>>>,

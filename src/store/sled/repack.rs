@@ -22,7 +22,7 @@ const MERGES_PER_COMMIT: usize = 2;
 #[derive(Debug, Default)]
 pub(super) struct Repacker {
     /// Blocks before these positions need no merging.
-    packed: [u64; 4],
+    packed: [u64; Log::ALL.len()],
     /// Short blocks that a published merge has replaced.
     replaced: Vec<Vec<u8>>,
 }
@@ -38,7 +38,7 @@ pub(super) struct Merge {
 impl Repacker {
     /// Starts with leftovers that opening found.
     pub(super) fn new(replaced: Vec<Vec<u8>>) -> Self {
-        Self { packed: [0; 4], replaced }
+        Self { packed: [0; Log::ALL.len()], replaced }
     }
 
     /// Whether there is a run to merge, so that an idle writer does it.

@@ -93,6 +93,7 @@ fn bindings() -> Vec<Binding> {
         connection: connection(),
         name: None,
         selection,
+        deploys: None,
         created_at: Timestamp::UNIX_EPOCH,
         updated_at: Timestamp::UNIX_EPOCH,
     };

@@ -1,0 +1,132 @@
+//! What was deployed where: read from the log of deployments at start, kept in memory, and always what the log says.
+
+use super::series::Series;
+use crate::{
+    domain::{BindingId, Deployment, Slug, Telling, split},
+    store::{Error, Log, PageLimit, Position, Store},
+};
+use bytes::Bytes;
+use jiff::Timestamp;
+use std::{
+    collections::BTreeMap,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+use uuid::Uuid;
+
+/// Most deployments that are remembered, about 1 KB each; of more, those that are told first are forgotten, until the
+/// next start.
+const TELLINGS_MAX: usize = 200_000;
+const READ: PageLimit = PageLimit { records_max: 1_000, body_bytes_max: 8 << 20 };
+
+/// Where deployments belong together.
+pub type Place = (Slug, BindingId, Slug);
+
+/// What was deployed where.
+#[derive(Debug, Default)]
+pub struct Book {
+    memory: Mutex<Memory>,
+    /// Held while something is told, from looking at what was there until it is in the log.
+    pub(super) telling: tokio::sync::Mutex<()>,
+}
+
+/// What is inside; never held across an await.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub struct Memory {
+    series: BTreeMap<Place, Series>,
+    count: usize,
+    is_read: bool,
+}
+
+impl Book {
+    /// The memory, locked.
+    pub fn memory(&self) -> MutexGuard<'_, Memory> {
+        self.memory.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Reads the log, unless it was read.
+    ///
+    /// # Errors
+    /// The store's; it is tried again with the next look.
+    pub async fn read(&self, store: &dyn Store) -> Result<(), Error> {
+        if self.memory().is_read {
+            return Ok(());
+        }
+        let read = read(store).await?;
+        let mut memory = self.memory();
+        if !memory.is_read {
+            *memory = read;
+        }
+        Ok(())
+    }
+
+    /// What is remembered may be ahead of the log: it is read anew.
+    pub(super) fn forget(&self) {
+        *self.memory() = Memory::default();
+    }
+}
+
+async fn read(store: &dyn Store) -> Result<Memory, Error> {
+    let (mut memory, mut after) = (Memory { is_read: true, ..Memory::default() }, Position(0));
+    loop {
+        let records = store.read(Log::Deployments, after, READ).await?;
+        let Some(last) = records.last() else { return Ok(memory) };
+        after = last.position;
+        for record in &records {
+            let corrupt = || Error::Corrupt { what: format!("deployment at {}", record.position) };
+            let (telling, _): (Telling, Bytes) = split(&record.body).ok_or_else(corrupt)?;
+            memory.put(telling);
+        }
+    }
+}
+
+impl Memory {
+    /// Those of a project.
+    pub fn of<'a>(&'a self, project: &'a Slug) -> impl Iterator<Item = (&'a Place, &'a Series)> {
+        self.series.iter().filter(move |((of, ..), _)| of == project)
+    }
+
+    /// Those of one place.
+    pub fn at(&self, place: &Place) -> Option<&Series> {
+        self.series.get(place)
+    }
+
+    /// The deployment with this id, in its series.
+    pub fn find(&self, project: &Slug, id: Uuid) -> Option<(&Telling, &Series)> {
+        let own = self.series.iter().filter(|((of, ..), _)| of == project);
+        own.map(|(_, series)| series).find_map(|series| Some((series.find(id)?, series)))
+    }
+
+    /// Whether this one was told.
+    pub(super) fn knows(&self, deployment: &Deployment) -> bool {
+        let place = (deployment.project.clone(), deployment.binding, deployment.environment.clone());
+        self.at(&place).is_some_and(|series| series.has(deployment))
+    }
+
+    pub(super) fn put(&mut self, telling: Telling) {
+        let deployment = &telling.deployment;
+        let place = (deployment.project.clone(), deployment.binding, deployment.environment.clone());
+        let series = self.series.entry(place).or_default();
+        let before = series.all().len();
+        series.put(telling);
+        self.count += series.all().len() - before;
+        if self.count > TELLINGS_MAX {
+            self.trim_to(TELLINGS_MAX / 10 * 9);
+        }
+    }
+
+    /// Forgets what is older.
+    pub(super) fn trim(&mut self, before: Timestamp) {
+        self.series.values_mut().for_each(|series| series.trim(before));
+        self.series.retain(|_, series| !series.all().is_empty());
+        self.count = self.series.values().map(|series| series.all().len()).sum();
+    }
+
+    fn trim_to(&mut self, kept: usize) {
+        let mut times: Vec<Timestamp> =
+            self.series.values().flat_map(Series::all).map(|telling| telling.deployment.at).collect();
+        times.sort_unstable();
+        if let Some(before) = times.len().checked_sub(kept).and_then(|surplus| times.get(surplus)).copied() {
+            self.trim(before);
+        }
+    }
+}

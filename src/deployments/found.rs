@@ -1,0 +1,148 @@
+//! What Azure DevOps knows of a deployment: asked once, and kept with it.
+
+use super::{
+    paths::Scope,
+    rules::{Candidate, Origin, allows},
+};
+use crate::{
+    azure::{
+        client::{AzureDevOps, CommitRecord, Failure, Version},
+        resource::build::Build,
+    },
+    domain::Deployment,
+};
+
+/// Most commits that are kept with a deployment; their number is kept beside them.
+pub(super) const COMMITS_MAX: usize = 500;
+/// Most changed files that are kept with a deployment; their number is kept beside them.
+pub(super) const FILES_MAX: usize = 1_000;
+
+/// What came with a deployment, beside the one before it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Found {
+    /// Newest first, at most [`COMMITS_MAX`].
+    pub(super) commits: Vec<CommitRecord>,
+    /// How many there are, as far as they were counted.
+    pub(super) commits_count: usize,
+    /// At most [`FILES_MAX`].
+    pub(super) files: Vec<String>,
+    /// How many there are, as far as they were counted.
+    pub(super) files_count: usize,
+    /// Whether there are more than were counted.
+    pub(super) is_cut: bool,
+    /// Why something is not here.
+    pub(super) missing: Vec<String>,
+}
+
+impl Found {
+    /// Nothing, because nobody could be asked for too long.
+    pub(super) fn nothing(why: &Failure) -> Self {
+        Self { missing: vec![why.to_string()], ..Self::default() }
+    }
+}
+
+/// The candidate with its revision; nothing when it turns out to be none: another repository or branch, or nothing that is
+/// in the repository.
+pub(super) async fn revision(azure: &dyn AzureDevOps, candidate: &Candidate) -> Result<Option<Deployment>, Failure> {
+    let mut deployment = candidate.deployment.clone();
+    match &candidate.origin {
+        Origin::Commit => {}
+        Origin::Build { project, number } => {
+            let record = azure.build(project, *number).await?;
+            let build: Build<'_> = serde_json::from_str(record.json.get()).unwrap_or_default();
+            let elsewhere = |name: &str| !name.eq_ignore_ascii_case(&deployment.repository);
+            let Some(commit) = build.source_version.as_str() else { return Ok(None) };
+            let (id, name) = (build.repository.id.as_str(), build.repository.name.as_str());
+            if [id, name].into_iter().flatten().all(elsewhere) {
+                return Ok(None);
+            }
+            let branch = build.source_branch.as_str().and_then(|name| name.strip_prefix("refs/heads/"));
+            if branch.is_none_or(|branch| !allows(&candidate.branch, branch)) && !is_any(candidate) {
+                return Ok(None);
+            }
+            deployment.revision = commit.to_ascii_lowercase();
+            deployment.branch = branch.map(str::to_owned);
+        }
+        Origin::Tag => {
+            // An annotated tag points to its annotation, which is no commit: then the tag's name says what it marks.
+            let (project, repository) = (&deployment.azure_project, &deployment.repository);
+            if azure.commit(project, repository, &deployment.revision).await?.is_none() {
+                let tag = Version::Tag(deployment.cause.tag.clone().unwrap_or_default());
+                let Some(commit) = azure.resolve(project, repository, &tag).await? else { return Ok(None) };
+                deployment.revision = commit;
+            }
+        }
+    }
+    Ok(Some(deployment))
+}
+
+fn is_any(candidate: &Candidate) -> bool {
+    candidate.branch == crate::domain::BranchRule::Any
+}
+
+/// Whether the revision touches anything that counts: by the push that brought it, else by the commit itself, which of a
+/// merge is all that was merged. Not by what was deployed before: that can turn out to be something else later.
+pub(super) async fn is_in_scope(
+    azure: &dyn AzureDevOps,
+    deployment: &Deployment,
+    base: Option<&str>,
+    scope: &Scope,
+) -> Result<bool, Failure> {
+    if scope.is_all() {
+        return Ok(true);
+    }
+    let (project, repository, revision) = (&deployment.azure_project, &deployment.repository, &deployment.revision);
+    let paths = match base {
+        Some(base) => azure.diff_paths(project, repository, base, revision).await?,
+        None => azure.changed_paths(project, repository, revision).await?,
+    };
+    // More than anybody can look through touches everything.
+    Ok(paths.cut || paths.paths.iter().any(|path| scope.counts(path)))
+}
+
+/// What came with a deployment that follows `previous`. What Azure does not give is noted and left out; only what can be
+/// asked for again later is a failure.
+pub(super) async fn found(
+    azure: &dyn AzureDevOps,
+    deployment: &Deployment,
+    previous: Option<&str>,
+) -> Result<Found, Failure> {
+    let (project, repository, revision) = (&deployment.azure_project, &deployment.repository, &deployment.revision);
+    let mut found = Found::default();
+    if previous == Some(revision) {
+        return Ok(found);
+    }
+    let commits = match previous {
+        Some(base) => azure.commits_between(project, repository, Some(base), revision).await.map(|commits| {
+            found.is_cut |= commits.cut;
+            commits.commits
+        }),
+        None => azure.commit(project, repository, revision).await.map(|commit| commit.into_iter().collect()),
+    };
+    let mut commits = noted(&mut found, "commits", commits)?.unwrap_or_default();
+    found.commits_count = commits.len();
+    commits.truncate(COMMITS_MAX);
+    found.commits = commits;
+    let paths = match previous {
+        Some(base) => azure.diff_paths(project, repository, base, revision).await,
+        None => azure.changed_paths(project, repository, revision).await,
+    };
+    if let Some(mut paths) = noted(&mut found, "files", paths)? {
+        found.is_cut |= paths.cut;
+        found.files_count = paths.paths.len();
+        paths.paths.truncate(FILES_MAX);
+        found.files = paths.paths;
+    }
+    Ok(found)
+}
+
+fn noted<T>(found: &mut Found, what: &str, result: Result<T, Failure>) -> Result<Option<T>, Failure> {
+    match result {
+        Ok(value) => Ok(Some(value)),
+        Err(failure) if failure.is_of_the_thing() => {
+            found.missing.push(format!("{what}: {failure}"));
+            Ok(None)
+        }
+        Err(failure) => Err(failure),
+    }
+}

@@ -1,0 +1,274 @@
+//! Which deployments an event makes, by the rules of the bindings: pure. Everything that Azure DevOps has to be asked for
+//! is left open here; the id is not, so that the same fact is the same deployment whenever and however often it is told.
+
+use super::{
+    paths,
+    seen::{Seen, Which},
+};
+use crate::{
+    domain::{
+        AzureRef, Binding, BranchRule, BuildRule, Cause, Deployment, Deploys, Ignored, Part, Person, Reach, Selection,
+        Tracking,
+    },
+    event::Event,
+    translate::fact_id,
+};
+use jiff::{SignedDuration, Timestamp};
+use uuid::Uuid;
+
+/// Part of every deployment's id: that of its event's type without version, whatever it turns out to be beside others.
+const KIND: &str = "dev.cdevents.service.deployed";
+const HEADS: &str = "refs/heads/";
+const TAGS: &str = "refs/tags/";
+
+/// Where the commit comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Origin {
+    /// It is known.
+    Commit,
+    /// What this build built; the event did not say.
+    Build {
+        /// The project of the build.
+        project: String,
+        /// Its number.
+        number: i64,
+    },
+    /// What the tag marks: its object can be an annotation.
+    Tag,
+}
+
+/// A deployment that is to be, but for what nobody has asked Azure for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Candidate {
+    /// Without a `revision` where `origin` is to be asked.
+    pub(super) deployment: Deployment,
+    pub(super) origin: Origin,
+    /// What the ref pointed to before the push: what it changed is what lies between.
+    pub(super) base: Option<String>,
+    /// Runs of other branches do not count; the branch may be known only once the build was asked for.
+    pub(super) branch: BranchRule,
+}
+
+/// What an event makes of a binding: the same binding may be given by names and by ids, and counts once.
+pub(super) fn candidates(event: &Event, bindings: &[Binding]) -> Vec<Candidate> {
+    let relevant: Vec<(&Binding, &Deploys)> = bindings.iter().filter_map(|own| Some((own, own.deploys.as_ref()?))).collect();
+    if relevant.is_empty() {
+        return Vec::new();
+    }
+    let Some(seen) = Seen::read(event) else { return Vec::new() };
+    let mut found: Vec<Candidate> = Vec::new();
+    for (binding, deploys) in relevant {
+        for candidate in of_binding(event, &seen, binding, deploys) {
+            // By ids it says more than by names, and comes later.
+            found.retain(|other| other.deployment.id != candidate.deployment.id);
+            found.push(candidate);
+        }
+    }
+    found
+}
+
+fn of_binding(event: &Event, seen: &Seen, binding: &Binding, deploys: &Deploys) -> Vec<Candidate> {
+    let Selection::CodeDeployment { azure_project, repository, branch } = &binding.selection else { return Vec::new() };
+    let kind = event.header.kind.as_str();
+    let is = |prefixes: &[&str]| prefixes.iter().any(|prefix| kind.starts_with(prefix));
+    let here = Here { event, seen, binding, deploys, azure_project, repository, followed: branch };
+    match deploys.tracking {
+        Tracking::Build if is(&["dev.cdevents.pipelinerun.finished.", "dev.cdevents.taskrun.finished."]) => here.builds(),
+        Tracking::PullRequest if is(&["dev.cdevents.change.merged."]) => here.pull_requests(),
+        Tracking::Push if is(&["dev.cdevents.branch.created.", "dev.cdeventsx.azuredevops-branch.updated."]) => {
+            here.pushes()
+        }
+        Tracking::Tag if is(&["dev.cdeventsx.azuredevops-tag.created."]) => here.tags(),
+        _ => Vec::new(),
+    }
+}
+
+/// An event beside one binding.
+struct Here<'a> {
+    event: &'a Event,
+    seen: &'a Seen,
+    binding: &'a Binding,
+    deploys: &'a Deploys,
+    azure_project: &'a AzureRef,
+    repository: &'a AzureRef,
+    followed: &'a BranchRule,
+}
+
+impl Here<'_> {
+    fn builds(&self) -> Vec<Candidate> {
+        let finished = self.seen.finished();
+        let succeeded = self.seen.content().outcome.as_deref() == Some("success");
+        // A pipeline of the rule that builds another repository deploys that one.
+        let elsewhere = finished.repository.is_some_and(|id| !self.is_repository([Some(id), None]));
+        let author = self.seen.azure().requested_for.clone().map(Person::from);
+        if !succeeded || elsewhere || self.ignores(author.as_ref(), &[], None) {
+            return Vec::new();
+        }
+        let branch = finished.branch.and_then(|name| name.strip_prefix(HEADS));
+        let origin = match (finished.commit.zip(finished.repository), finished.build) {
+            (Some(_), _) => Origin::Commit,
+            (None, Some((project, number))) => Origin::Build { project: project.to_owned(), number },
+            (None, None) => return Vec::new(),
+        };
+        let named = |rule: &&BuildRule| finished.pipeline.iter().flatten().any(|name| same(&rule.pipeline, name));
+        let ran = |rule: &&BuildRule| match (&rule.part, &finished.part) {
+            (Part::Run, Which::Run) => true,
+            (Part::Stage(wanted), Which::Stage(names)) | (Part::Job(wanted), Which::Job(names)) => {
+                names.iter().any(|name| is_named(wanted, name))
+            }
+            _ => false,
+        };
+        let part = match &finished.part {
+            Which::Run => None,
+            Which::Stage(names) | Which::Job(names) => names.iter().find(|name| !name.is_empty()).cloned(),
+        };
+        let cause = || Cause {
+            build: finished.build.map(|(_, number)| number),
+            build_number: finished.number.map(str::to_owned),
+            pipeline: finished.pipeline[1].or(finished.pipeline[0]).map(str::to_owned),
+            part: part.clone(),
+            ..self.cause("build", author.clone())
+        };
+        let of_reach = |reach: &Reach| {
+            let rule = reach.builds.iter().filter(named).find(ran)?;
+            let rule = if rule.match_branch { reach.branch.clone() } else { BranchRule::Any };
+            // What is not said yet is asked for, and looked at then.
+            if branch.is_some_and(|branch| !allows(&rule, branch)) {
+                return None;
+            }
+            let commit = finished.commit.filter(|_| origin == Origin::Commit);
+            let deployment = self.deployment(reach, commit, branch, cause())?;
+            Some(Candidate { deployment, origin: origin.clone(), base: None, branch: rule })
+        };
+        self.deploys.reaches.iter().filter_map(of_reach).collect()
+    }
+
+    fn pull_requests(&self) -> Vec<Candidate> {
+        let azure = self.seen.azure();
+        let author = azure.created_by.clone().map(Person::from);
+        let branch = azure.target_ref_name.as_deref().and_then(|name| name.strip_prefix(HEADS));
+        let (Some(branch), Some(revision)) = (branch, azure.merge_commit.as_deref()) else { return Vec::new() };
+        let repository = [azure.repository.id.as_deref(), azure.repository.name.as_deref()];
+        if !self.is_repository(repository) || self.ignores(author.as_ref(), &azure.labels, azure.title.as_deref()) {
+            return Vec::new();
+        }
+        let cause = || Cause { pull_request: azure.pull_request_id, ..self.cause("pull_request", author.clone()) };
+        self.on_branch(branch, revision, azure.target_commit.as_deref(), cause)
+    }
+
+    fn pushes(&self) -> Vec<Candidate> {
+        let (azure, moved) = (self.seen.azure(), self.seen.moved());
+        let author = azure.pushed_by.clone().map(Person::from);
+        let branch = moved.name.as_deref().and_then(|name| name.strip_prefix(HEADS));
+        let (Some(branch), Some(revision)) = (branch, moved.new_object_id.as_deref()) else { return Vec::new() };
+        let repository = [azure.repository.id.as_deref(), azure.repository.name.as_deref()];
+        if !self.is_repository(repository) || self.ignores(author.as_ref(), &[], None) {
+            return Vec::new();
+        }
+        let base = moved.old_object_id.as_deref().filter(|id| id.bytes().any(|byte| byte != b'0'));
+        self.on_branch(branch, revision, base, || self.cause("push", author.clone()))
+    }
+
+    fn tags(&self) -> Vec<Candidate> {
+        let (azure, moved) = (self.seen.azure(), self.seen.moved());
+        let author = azure.pushed_by.clone().map(Person::from);
+        let tag = moved.name.as_deref().and_then(|name| name.strip_prefix(TAGS));
+        let repository = [azure.repository.id.as_deref(), azure.repository.name.as_deref()];
+        let (Some(tag), true) = (tag, self.is_repository(repository)) else { return Vec::new() };
+        if self.ignores(author.as_ref(), &[], None) {
+            return Vec::new();
+        }
+        let wants = |reach: &&Reach| reach.tags.as_deref().is_none_or(|pattern| paths::matches(pattern, tag));
+        let of_reach = |reach: &Reach| {
+            let cause = Cause { tag: Some(tag.to_owned()), ..self.cause("tag", author.clone()) };
+            let deployment = self.deployment(reach, moved.new_object_id.as_deref(), None, cause)?;
+            Some(Candidate { deployment, origin: Origin::Tag, base: None, branch: BranchRule::Any })
+        };
+        self.deploys.reaches.iter().filter(wants).filter_map(of_reach).collect()
+    }
+
+    fn on_branch(&self, branch: &str, revision: &str, base: Option<&str>, cause: impl Fn() -> Cause) -> Vec<Candidate> {
+        let reached = |reach: &&Reach| allows(self.followed, branch) && allows(&reach.branch, branch);
+        let of_reach = |reach: &Reach| {
+            let deployment = self.deployment(reach, Some(revision), Some(branch), cause())?;
+            let base = base.map(str::to_owned);
+            Some(Candidate { deployment, origin: Origin::Commit, base, branch: BranchRule::Any })
+        };
+        self.deploys.reaches.iter().filter(reached).filter_map(of_reach).collect()
+    }
+
+    fn cause(&self, kind: &str, by: Option<Person>) -> Cause {
+        Cause { event: Some(self.event.id), kind: kind.to_owned(), by, ..Cause::default() }
+    }
+
+    /// Nothing without a moment: there is no place for it among others.
+    fn deployment(&self, reach: &Reach, revision: Option<&str>, branch: Option<&str>, cause: Cause) -> Option<Deployment> {
+        let delay = SignedDuration::from_mins(self.deploys.delay_minutes.into());
+        let at = self.seen.time?.checked_add(delay).unwrap_or(Timestamp::MAX);
+        let place = format!("{}:{}", reach.environment, self.event.id);
+        Some(Deployment {
+            id: fact_id(KIND, &self.seen.source, &subject(self.binding), &place),
+            project: self.binding.project.clone(),
+            binding: self.binding.id,
+            name: self.binding.name.clone().unwrap_or_else(|| self.repository.0.clone()),
+            connection: self.binding.connection,
+            environment: reach.environment.clone(),
+            revision: revision.unwrap_or_default().to_ascii_lowercase(),
+            branch: branch.map(str::to_owned),
+            at,
+            cause,
+            source: self.seen.source.clone(),
+            azure_project: self.azure_project.0.clone(),
+            repository: self.repository.0.clone(),
+            links: Vec::new(),
+            tags: Vec::new(),
+        })
+    }
+
+    fn is_repository(&self, candidates: [Option<&str>; 2]) -> bool {
+        candidates.iter().flatten().any(|candidate| same(self.repository, candidate))
+    }
+
+    fn ignores(&self, author: Option<&Person>, labels: &[String], title: Option<&str>) -> bool {
+        let Ignored { authors, labels: ignored, titles } = &self.deploys.ignored;
+        let is = |name: &str, known: &str| name.to_lowercase() == known.to_lowercase();
+        let names = |person: &&Person| {
+            let known = [person.name.as_deref(), person.account.as_deref()];
+            known.into_iter().flatten().any(|known| authors.iter().any(|name| is(name, known)))
+        };
+        author.as_ref().is_some_and(names)
+            || labels.iter().any(|label| ignored.iter().any(|name| is(name, label)))
+            || title.is_some_and(|title| titles.iter().any(|pattern| paths::matches(pattern, title)))
+    }
+}
+
+/// What is deployed: a service of a project, named so that renaming either changes no id.
+pub(super) fn subject(binding: &Binding) -> String {
+    format!("{}/{}", binding.project, binding.id)
+}
+
+/// The id of what was registered by hand: the same call again is the same deployment.
+pub(super) fn by_hand(source: &str, binding: &Binding, environment: &str, revision: &str, at: Timestamp) -> Uuid {
+    fact_id(KIND, source, &subject(binding), &format!("{environment}:manual:{revision}:{at}"))
+}
+
+/// Branch names are compared exactly, as Git does.
+pub(super) fn allows(rule: &BranchRule, branch: &str) -> bool {
+    match rule {
+        BranchRule::Any => true,
+        BranchRule::Exact(name) => branch == name,
+        BranchRule::Prefix(prefix) => branch.starts_with(prefix.as_str()),
+    }
+}
+
+fn same(AzureRef(reference): &AzureRef, candidate: &str) -> bool {
+    reference.eq_ignore_ascii_case(candidate) || reference.to_lowercase() == candidate.to_lowercase()
+}
+
+fn is_named(wanted: &str, name: &str) -> bool {
+    let (wanted, name) = (wanted.to_lowercase(), name.to_lowercase());
+    match wanted.strip_suffix('*') {
+        Some(beginning) => !name.is_empty() && name.starts_with(beginning),
+        None => name == wanted,
+    }
+}

@@ -1,0 +1,299 @@
+//! The consumer that turns events into deployments: claim a batch, see which of it the rules call deployed, ask Azure DevOps
+//! what came with each, settle with the events that tell them.
+//!
+//! Connections work beside each other, and each in order. While one cannot be asked, what it deployed waits, at most
+//! [`PATIENCE`]; then it is told with what is known. What is told of an environment out of order is put right by telling
+//! what comes after it once more.
+
+use super::{
+    found::{Found, found, is_in_scope, revision},
+    paths::Scope,
+    rules::{Candidate, candidates},
+    tell::{Beside, told},
+};
+use crate::{
+    app::{App, Kept},
+    azure::client::{AzureDevOps, Failure, Priority},
+    domain::{Connection, ConnectionId, Deployment, NotificationId, Telling, join},
+    event::Event,
+    store::{Appended, Claimed, Consumer, Entry, Error, Log, PageLimit, Position, Settlement},
+};
+use jiff::Timestamp;
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use tokio::task::JoinSet;
+
+/// How much is looked at in one commit.
+const BATCH: PageLimit = PageLimit { records_max: 256, body_bytes_max: 4 << 20 };
+/// How long a batch may take before it is given to somebody else.
+const LEASE: Duration = Duration::from_mins(5);
+/// What was not asked for by then is left for the next batch, so that no connection holds up another for longer.
+const ASKING_MAX: Duration = Duration::from_secs(20);
+/// How long a deployment waits for an Azure DevOps that does not answer, before it is told without what only that knows.
+pub const PATIENCE: Duration = Duration::from_hours(1);
+/// How long to wait before the same is asked again: doubled with each attempt.
+const RETRY_FIRST: Duration = Duration::from_secs(10);
+const RETRY_MAX: Duration = Duration::from_mins(5);
+/// How often to look whether something that waits is due, and how long to wait after the store could not be used.
+const LOOK: Duration = Duration::from_secs(1);
+/// How often to look when nothing waits.
+const IDLE_LOOK: Duration = Duration::from_mins(1);
+
+/// The consumer's name on disk.
+pub fn consumer() -> Consumer {
+    Consumer { name: "deployments".to_owned(), log: Log::Events }
+}
+
+/// An event that deploys something.
+struct Item {
+    /// Where it is in the claim.
+    at: usize,
+    /// From which attempt, and since when.
+    attempt: u32,
+    since: Timestamp,
+    notification: NotificationId,
+    candidates: Vec<Candidate>,
+}
+
+/// What became of some events of one connection.
+#[derive(Default)]
+struct Worked {
+    settlements: Vec<(usize, Settlement)>,
+    made: Vec<(Telling, Event)>,
+}
+
+/// Looks at one batch; answers how many events were settled, 0 when none was due.
+///
+/// # Errors
+/// The store's; the batch will be claimed again.
+pub async fn step(app: &Arc<App>) -> Result<usize, Error> {
+    app.deployments.read(&*app.store).await?;
+    let claim = app.store.claim(&consumer(), app.clock.now(), LEASE, BATCH).await?;
+    let count = claim.records.len();
+    if count == 0 {
+        return Ok(0);
+    }
+    let mut settlements = vec![Settlement::Done; count];
+    let mut queues: BTreeMap<ConnectionId, Vec<Item>> = BTreeMap::new();
+    for (at, claimed) in claim.records.iter().enumerate() {
+        match item(app, at, claimed) {
+            Ok(Some((connection, item))) => queues.entry(connection).or_default().push(item),
+            Ok(None) => {}
+            Err(reason) => settlements[at] = Settlement::Dead { reason },
+        }
+    }
+    // What is told of one environment is told by one at a time: see [`super::register`].
+    let telling = app.deployments.telling.lock().await;
+    let made = work(app, queues, &mut settlements).await;
+    let appended = app.store.settle(claim, settlements, entries(&made, app.clock.now())).await;
+    // What was told is in memory already: without the log it is not so.
+    let appended = appended.inspect_err(|_| app.deployments.forget())?;
+    drop(telling);
+    count_new(app, &appended);
+    Ok(count)
+}
+
+fn item(app: &App, at: usize, claimed: &Claimed) -> Result<Option<(ConnectionId, Item)>, String> {
+    let record = &claimed.record;
+    let event = Event::from_stored(record.key, &record.body).ok_or_else(|| "it is no event of ours".to_owned())?;
+    let connection = event.header.connection;
+    let candidates = candidates(&event, app.directory().selecting(connection));
+    let item = Item {
+        at,
+        attempt: claimed.attempt,
+        since: record.time,
+        notification: event.header.notification,
+        candidates,
+    };
+    Ok((!item.candidates.is_empty()).then_some((connection, item)))
+}
+
+/// Every connection beside the others.
+async fn work(
+    app: &Arc<App>,
+    queues: BTreeMap<ConnectionId, Vec<Item>>,
+    settlements: &mut [Settlement],
+) -> Vec<(Telling, Event)> {
+    let (mut working, mut made) = (JoinSet::new(), Vec::new());
+    for (connection, items) in queues {
+        // Until it says otherwise; a task that panics has said nothing.
+        for item in &items {
+            settlements[item.at] = Settlement::Retry { at: later(app, RETRY_MAX) };
+        }
+        let kept = app.directory().connections.get(&connection).cloned();
+        let app = Arc::clone(app);
+        working.spawn(async move { of_connection(&app, kept, items).await });
+    }
+    while let Some(worked) = working.join_next().await {
+        match worked {
+            Ok(worked) => {
+                worked.settlements.into_iter().for_each(|(at, settlement)| settlements[at] = settlement);
+                made.extend(worked.made);
+            }
+            Err(error) => tracing::error!(%error, "telling the deployments of a connection failed"),
+        }
+    }
+    made
+}
+
+async fn of_connection(app: &App, kept: Option<Kept<Connection>>, items: Vec<Item>) -> Worked {
+    let mut worked = Worked::default();
+    let Some(kept) = kept else {
+        worked.settlements = items.iter().map(|item| (item.at, Settlement::Done)).collect();
+        return worked;
+    };
+    let azure = app.azure(&kept, Priority::Repair);
+    let (began, mut stuck) = (app.clock.monotonic(), None);
+    for item in items {
+        if stuck.is_none() && app.clock.monotonic().saturating_sub(began) > ASKING_MAX {
+            stuck = Some(app.clock.now());
+        }
+        let settlement = match (stuck, &azure) {
+            (Some(at), _) => Settlement::Wait { at },
+            (None, Ok(azure)) => match one(app, &**azure, &item, &mut worked.made).await {
+                Ok(None) => Settlement::Done,
+                Ok(Some(at)) => Settlement::Wait { at },
+                Err(failure) => retry(app, &kept.record, &item, &failure),
+            },
+            (None, Err(failure)) => retry(app, &kept.record, &item, failure),
+        };
+        if let Settlement::Retry { at } = &settlement {
+            stuck = Some(*at);
+        }
+        worked.settlements.push((item.at, settlement));
+    }
+    worked
+}
+
+fn retry(app: &App, connection: &Connection, item: &Item, failure: &Failure) -> Settlement {
+    tracing::debug!(connection = %connection.id, %failure, "a deployment waits for Azure DevOps");
+    let doubled = RETRY_FIRST.saturating_mul(1 << item.attempt.saturating_sub(1).min(8)).min(RETRY_MAX);
+    let wait = if let Failure::Throttled { wait } = failure { doubled.max(*wait) } else { doubled };
+    Settlement::Retry { at: later(app, wait) }
+}
+
+fn later(app: &App, wait: Duration) -> Timestamp {
+    app.clock.now().checked_add(wait).unwrap_or(Timestamp::MAX)
+}
+
+/// Tells what an event deployed; answers when to look again, if something of it is not so yet.
+async fn one(
+    app: &App,
+    azure: &dyn AzureDevOps,
+    item: &Item,
+    made: &mut Vec<(Telling, Event)>,
+) -> Result<Option<Timestamp>, Failure> {
+    let mut wait: Option<Timestamp> = None;
+    for candidate in &item.candidates {
+        let deployment = &candidate.deployment;
+        if app.deployments.memory().knows(deployment) {
+            continue;
+        }
+        if deployment.at > app.clock.now() {
+            wait = Some(wait.map_or(deployment.at, |at| at.min(deployment.at)));
+            continue;
+        }
+        let revised = match revision(azure, candidate).await {
+            Err(failure) if failure.is_of_the_thing() => {
+                tracing::warn!(deployment = %deployment.id, %failure, "nobody knows what was deployed");
+                None
+            }
+            other => other?,
+        };
+        let Some(deployment) = revised else { continue };
+        let scope = scope(app, &deployment);
+        match is_in_scope(azure, &deployment, candidate.base.as_deref(), &scope).await {
+            Ok(false) => continue,
+            // Better told than missed.
+            Err(failure) if !failure.is_of_the_thing() => return Err(failure),
+            Ok(true) | Err(_) => {}
+        }
+        let is_patient = app.clock.now().duration_since(item.since) < PATIENCE.try_into().unwrap_or_default();
+        tell(app, azure, &deployment, item.notification, is_patient, made).await?;
+    }
+    Ok(wait)
+}
+
+fn scope(app: &App, deployment: &Deployment) -> Scope {
+    let directory = app.directory();
+    let deploys = directory.bindings.get(&deployment.binding).and_then(|kept| kept.record.deploys.as_ref());
+    deploys.map_or_else(|| Scope::new(&[], &[]), |own| Scope::new(&own.include_paths, &own.exclude_paths))
+}
+
+/// Tells a deployment, and once more those after it which are something else because of it. With the lock of the telling.
+pub(super) async fn tell(
+    app: &App,
+    azure: &dyn AzureDevOps,
+    deployment: &Deployment,
+    notification: NotificationId,
+    is_patient: bool,
+    made: &mut Vec<(Telling, Event)>,
+) -> Result<(), Failure> {
+    let of = (deployment.project.clone(), deployment.binding, deployment.environment.clone());
+    let place = app.deployments.memory().at(&of).map(|series| series.place(deployment)).unwrap_or_default();
+    let mut fresh = Vec::new();
+    // Found in full before anything is remembered: a failure leaves everything as it was.
+    let mut series = app.deployments.memory().at(&of).cloned().unwrap_or_default();
+    let mut next = Some((deployment.clone(), place, None::<Telling>));
+    while let Some((deployment, place, replaces)) = next.take() {
+        let previous = place.previous.and_then(|id| Some(series.find(id)?.deployment.revision.clone()));
+        let found = match found(azure, &deployment, previous.as_deref()).await {
+            Err(failure) if !is_patient => Found::nothing(&failure),
+            other => other?,
+        };
+        let beside = Beside {
+            place,
+            previous_revision: previous.as_deref(),
+            found: &found,
+            replaces: replaces.as_ref(),
+            notification,
+        };
+        let (telling, event) = told(&deployment, &beside);
+        series.put(telling.clone());
+        fresh.push((telling, event));
+        next = series.outdated().into_iter().next().map(|(old, place)| (old.deployment.clone(), place, Some(old)));
+    }
+    let mut memory = app.deployments.memory();
+    fresh.iter().for_each(|(telling, _)| memory.put(telling.clone()));
+    drop(memory);
+    made.extend(fresh);
+    Ok(())
+}
+
+/// What is appended for tellings: to the log of events, and to the log that remembers deployments.
+pub(super) fn entries(made: &[(Telling, Event)], now: Timestamp) -> Vec<(Log, Entry)> {
+    let both = |(telling, event): &(Telling, Event)| {
+        let entry = |body| Entry { key: event.id, time: now, body };
+        [(Log::Events, entry(event.to_stored())), (Log::Deployments, entry(join(telling, &event.json)))]
+    };
+    made.iter().flat_map(both).collect()
+}
+
+pub(super) fn count_new(app: &App, appended: &[Appended]) {
+    let events = appended.iter().step_by(2).filter(|appended| matches!(appended, Appended::New(_))).count();
+    app.metrics.events.inc_by(events as u64);
+}
+
+/// Steps until the gateway stops.
+pub async fn run(app: Arc<App>) {
+    let (mut tail, mut stopping) = (app.store.tail(Log::Events), app.stopping());
+    while !*stopping.borrow() {
+        tail.borrow_and_update();
+        let pause = match step(&app).await {
+            Ok(0) => match app.store.waiting(&consumer(), Position(0), 1).await {
+                Ok(waiting) if waiting.is_empty() => IDLE_LOOK,
+                _ => LOOK,
+            },
+            Ok(_) => continue,
+            Err(error) => {
+                tracing::warn!(%error, "telling deployments waits for the store");
+                app.clock.sleep(LOOK).await;
+                continue;
+            }
+        };
+        tokio::select! {
+            () = app.clock.sleep(pause) => {}
+            changed = tail.changed() => if changed.is_err() { return },
+            _ = stopping.wait_for(|stopping| *stopping) => {}
+        }
+    }
+}

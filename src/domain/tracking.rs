@@ -1,0 +1,85 @@
+//! How revisions of a code deployment get to the environments of its project.
+
+use super::{AzureRef, BranchRule, Slug};
+use serde::{Deserialize, Serialize};
+
+/// What makes a revision one that was deployed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Tracking {
+    /// A run, or a stage or job of it, that succeeds.
+    Build,
+    /// A pull request that is completed.
+    PullRequest,
+    /// A push.
+    Push,
+    /// A tag that is made.
+    Tag,
+    /// Nothing but a call of the API.
+    Manual,
+}
+
+/// Which part of a run deploys.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Part {
+    /// All of it.
+    Run,
+    /// The stage of this name; of a classic release its environment. With `*` at the end: any that begins so.
+    Stage(String),
+    /// The job of this name, or with `*` at the end any that begins so.
+    Job(String),
+}
+
+/// A part of a pipeline whose success is a deployment.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BuildRule {
+    /// The pipeline, or the classic release pipeline.
+    pub pipeline: AzureRef,
+    /// Which part of it.
+    pub part: Part,
+    /// Only runs of the environment's branch.
+    pub match_branch: bool,
+}
+
+/// An environment that a code deployment reaches, and how.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reach {
+    /// One of the project's.
+    pub environment: Slug,
+    /// The branches whose revisions go there, within those of the binding.
+    pub branch: BranchRule,
+    /// With [`Tracking::Build`]: what deploys there, at least one.
+    pub builds: Vec<BuildRule>,
+    /// With [`Tracking::Tag`]: a glob over the short names of tags; `None` is any tag.
+    pub tags: Option<String>,
+}
+
+/// What does not become a deployment. Texts are compared without regard to case.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ignored {
+    /// Account names or display names of who pushed, made the pull request or started the run.
+    pub authors: Vec<String>,
+    /// Labels of pull requests.
+    pub labels: Vec<String>,
+    /// Globs over titles of pull requests.
+    pub titles: Vec<String>,
+}
+
+/// As a part of a code deployment's binding.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Deploys {
+    /// What makes a revision one that was deployed.
+    pub tracking: Tracking,
+    /// Where to, each environment once.
+    pub reaches: Vec<Reach>,
+    /// Only revisions that touch one of these: folders with all below them, or globs, from the repository's root. Empty is
+    /// all.
+    pub include_paths: Vec<String>,
+    /// Paths that do not count.
+    pub exclude_paths: Vec<String>,
+    /// What does not become a deployment.
+    pub ignored: Ignored,
+    /// How long after what made it the revision counts as deployed.
+    pub delay_minutes: u32,
+}
