@@ -110,6 +110,7 @@ impl Forgotten {
         known.closed = closed;
         known.iterations.retain(|(_, at)| !self.hides(*at, &of));
         known.comments.retain(|comment| !self.hides(comment.at, &of));
+        known.votes.retain(|vote| !self.hides(vote.at, &of));
         Some(Cow::Owned(known))
     }
 

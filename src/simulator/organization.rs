@@ -182,8 +182,8 @@ impl Organization {
             merge_commit: Some(object(2_000_000)),
             reviewers: vec![Reviewer { person: self.person(1), vote: 10, is_required: true }],
             comments: Vec::new(),
+            votes: Vec::new(),
             iterations: Vec::new(),
-            work_items: Vec::new(),
         };
         let view = self.view();
         let of = payload::git::repository(view, &self.repository, &self.project);

@@ -1,6 +1,6 @@
 //! For stand-ins of Azure DevOps that keep no records: every listing is one of nothing that can be seen, and so is every repository.
 
-/// Implements `Records` and `Code` so.
+/// Implements `Records`, `Code` and `Links` so.
 macro_rules! without_records {
     ($name:ty) => {
         #[async_trait::async_trait]
@@ -49,6 +49,69 @@ macro_rules! without_records {
                 _base: &str,
                 _target: &str,
             ) -> Result<hookwell::azure::client::Paths, hookwell::azure::client::Failure> {
+                Err(hookwell::azure::client::Failure::NotFound { detail: None })
+            }
+        }
+
+        #[async_trait::async_trait]
+        impl hookwell::azure::client::Links for $name {
+            async fn pull_requests_of(
+                &self,
+                _project: &str,
+                _repository: &str,
+                _shas: &[String],
+            ) -> Result<std::collections::BTreeMap<String, Vec<hookwell::azure::client::PullRequestDetail>>, hookwell::azure::client::Failure> {
+                Err(hookwell::azure::client::Failure::NotFound { detail: None })
+            }
+
+            async fn pull_request_detail(
+                &self,
+                _project: &str,
+                _number: i64,
+            ) -> Result<Option<hookwell::azure::client::PullRequestDetail>, hookwell::azure::client::Failure> {
+                Err(hookwell::azure::client::Failure::NotFound { detail: None })
+            }
+
+            async fn first_review(
+                &self,
+                _project: &str,
+                _repository: &str,
+                _number: i64,
+            ) -> Result<Option<jiff::Timestamp>, hookwell::azure::client::Failure> {
+                Err(hookwell::azure::client::Failure::NotFound { detail: None })
+            }
+
+            async fn pull_request_work_items(
+                &self,
+                _project: &str,
+                _repository: &str,
+                _number: i64,
+            ) -> Result<Vec<i64>, hookwell::azure::client::Failure> {
+                Err(hookwell::azure::client::Failure::NotFound { detail: None })
+            }
+
+            async fn work_items(
+                &self,
+                _ids: &[i64],
+            ) -> Result<Vec<hookwell::azure::client::WorkItemRecord>, hookwell::azure::client::Failure> {
+                Err(hookwell::azure::client::Failure::NotFound { detail: None })
+            }
+
+            async fn work_item_states(
+                &self,
+                _project: &str,
+                _item_type: &str,
+            ) -> Result<Vec<(String, Option<String>)>, hookwell::azure::client::Failure> {
+                Err(hookwell::azure::client::Failure::NotFound { detail: None })
+            }
+
+            async fn builds_of(
+                &self,
+                _project: &str,
+                _definitions: &[i64],
+                _sha: &str,
+                _within: hookwell::azure::client::Window,
+            ) -> Result<hookwell::azure::client::Builds, hookwell::azure::client::Failure> {
                 Err(hookwell::azure::client::Failure::NotFound { detail: None })
             }
         }

@@ -158,7 +158,8 @@ impl Code for Client {
         let mut commits: Vec<CommitRecord> = Vec::new();
         loop {
             let mut criteria = match base {
-                // Azure lists what the compared version has and the item's has not.
+                // Azure walks from the compared version and leaves out what the item's has: GitQueryCommitsCriteria says
+                // that compareVersion is where the walk starts.
                 Some(base) => json!({"itemVersion": version(base), "compareVersion": version(target)}),
                 None => json!({"itemVersion": version(target)}),
             };
@@ -169,6 +170,9 @@ impl Code for Client {
             let page = wire::list::<Commit<'_>>(&reply, call.name)?;
             if page.first().is_some_and(|first| commits.contains(first)) {
                 return Err(reply.unexpected(call.name, "a page repeats, so the list would never end"));
+            }
+            if page.iter().any(|commit| Some(commit.id.as_str()) == base) {
+                return Err(reply.unexpected(call.name, "what lies after a commit has the commit itself"));
             }
             let is_last = page.len() < SURELY_GIVEN;
             commits.extend(page);

@@ -22,6 +22,8 @@ mod failure;
 mod ledger;
 mod limits;
 mod line;
+mod links;
+mod links_calls;
 mod model;
 mod page;
 mod records;
@@ -44,6 +46,7 @@ pub use self::{
     dialer::Dialer,
     failure::{Failure, Unreachable},
     limits::ahead,
+    links::{BUILDS_SEEN_MAX, Builds, Links, PullRequestDetail, Reviewer, WorkItemRecord},
     model::{
         ApiVersion, BuildDefinition, ConnectionData, Deployment, EventType, GitRef, GitRepository, Host, Identity,
         Permission, ReleaseDefinition, Subscription, SubscriptionDraft, SubscriptionStatus, TeamProject, WorkItemType,
@@ -104,7 +107,7 @@ pub trait Dial: Send + Sync {
 ///
 /// Projects and repositories are named by GUID or name, as Azure takes both; names may have spaces and any script.
 #[async_trait]
-pub trait AzureDevOps: Records + Code {
+pub trait AzureDevOps: Records + Code + Links {
     /// The same, with its calls made at another priority. A new client is [`Priority::Interactive`].
     fn at(&self, priority: Priority) -> Arc<dyn AzureDevOps>;
 

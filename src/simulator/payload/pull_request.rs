@@ -1,7 +1,7 @@
 //! Pull requests and their comments.
 
 use super::{View, git, present};
-use crate::simulator::world::{Comment, PullRequest, Repository, Reviewer, World};
+use crate::simulator::world::{Comment, PullRequest, Repository, Reviewer, Vote, World};
 use serde_json::{Value, json};
 
 /// The pull request of this number, if its repository is still there.
@@ -48,8 +48,13 @@ pub(crate) fn pull_request(view: View<'_>, own: &PullRequest, repository: &Repos
             "statuses": {"href": format!("{url}/statuses")},
         },
         "supportsIterations": true,
-        "artifactId": format!("vstfs:///Git/PullRequestId/{}%2f{}%2f{}", repository.project, repository.id, own.number),
+        "artifactId": artifact(own, repository),
     }))
+}
+
+/// What work items are linked with it by.
+pub(crate) fn artifact(own: &PullRequest, repository: &Repository) -> String {
+    format!("vstfs:///Git/PullRequestId/{}%2f{}%2f{}", repository.project, repository.id, own.number)
 }
 
 fn reviewer(view: View<'_>, reviewer: &Reviewer, url: &str) -> Value {
@@ -105,4 +110,18 @@ pub(crate) fn thread(view: View<'_>, own: &Comment) -> Value {
         "threadContext": null,
         "isDeleted": false,
     })
+}
+
+/// The thread that Azure writes of a vote.
+pub(crate) fn vote_thread(view: View<'_>, own: &Vote) -> Value {
+    let word = |value: String| json!({"$type": "System.String", "$value": value});
+    let said = Comment { thread: own.thread, by: own.by, text: format!("voted {}", own.vote), at: own.at };
+    let mut value = thread(view, &said);
+    value["comments"][0]["commentType"] = "system".into();
+    value["properties"] = json!({
+        "CodeReviewThreadType": word("VoteUpdate".to_owned()),
+        "CodeReviewVotedByTfId": word(own.by.to_string()),
+        "CodeReviewVoteResult": word(own.vote.to_string()),
+    });
+    value
 }

@@ -99,6 +99,12 @@ pub(crate) const ITERATIONS: Location = at(
     "pullRequestIterations",
     "{project}/_apis/{area}/repositories/{repositoryId}/pullRequests/{pullRequestId}/iterations/{iterationId}",
 );
+pub(crate) const PULL_REQUEST_QUERY: Location = at(
+    uuid!("b3a6eebe-9cf0-49ea-b6cb-1a4c5f5007b0"),
+    "git",
+    "pullRequestQuery",
+    "{project}/_apis/{area}/repositories/{repositoryId}/{resource}",
+);
 pub(crate) const PULL_REQUEST_WORK_ITEMS: Location = at(
     uuid!("0a637fcc-5370-4ce8-b0e8-98091f5f9482"),
     "git",

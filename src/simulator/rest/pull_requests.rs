@@ -3,7 +3,8 @@
 use super::{
     Answer, CODE, Call, InProject, Listing, Outcome, Refusal, Route, git,
     locations::{
-        ITERATIONS, PROJECT_PULL_REQUESTS, PULL_REQUEST, PULL_REQUEST_COMMITS, PULL_REQUEST_WORK_ITEMS, PULL_REQUESTS,
+        ITERATIONS, PROJECT_PULL_REQUESTS, PULL_REQUEST, PULL_REQUEST_COMMITS, PULL_REQUEST_QUERY, PULL_REQUEST_WORK_ITEMS,
+        PULL_REQUESTS,
         THREADS,
     },
 };
@@ -11,15 +12,19 @@ use crate::{
     azure::client::ApiVersion,
     simulator::{
         Simulator, payload,
-        world::{PullRequest, World},
+        world::{PullRequest, WorkItem, World},
     },
 };
-use serde_json::json;
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
 use std::borrow::Cow;
 
 /// What a list has where nothing is asked.
 const PAGE: usize = 101;
 const PAGE_MAX: usize = 1_000;
+/// Lists of a question about commits, and commits of all of them.
+const QUERIES_MAX: usize = 10;
+const ASKED_MAX: usize = 1_000;
 /// Before this version nobody asks for a range of time: the parameters are not known, and taken no notice of.
 const TIME_RANGE_SINCE: ApiVersion = ApiVersion { major: 7, minor: 1 };
 
@@ -32,6 +37,15 @@ pub(super) const ROUTES: &[Route] = &[
     row("git/repositories/{repository}/pullrequests/{number}/threads", &THREADS, threads),
     row("git/repositories/{repository}/pullrequests/{number}/iterations", &ITERATIONS, iterations),
     row("git/repositories/{repository}/pullrequests/{number}/workitems", &PULL_REQUEST_WORK_ITEMS, work_items),
+    Route::new(
+        "POST",
+        InProject::Maybe,
+        "git/repositories/{repository}/pullrequestquery",
+        &PULL_REQUEST_QUERY,
+        CODE,
+        of_commits,
+    )
+    .costs(0.1),
 ];
 
 const fn row(path: &'static str, location: &'static super::Location, handler: super::Handler) -> Route {
@@ -109,7 +123,9 @@ fn threads(simulator: &Simulator, call: &Call) -> Outcome {
     let world = simulator.instance.world();
     let own = found(&world, call)?;
     let view = world.view(&call.place);
-    Ok(Answer::list(own.comments.iter().map(|comment| payload::pull_request::thread(view, comment)).collect()))
+    let comments = own.comments.iter().map(|comment| payload::pull_request::thread(view, comment));
+    let votes = own.votes.iter().map(|vote| payload::pull_request::vote_thread(view, vote));
+    Ok(Answer::list(comments.chain(votes).collect()))
 }
 
 fn iterations(simulator: &Simulator, call: &Call) -> Outcome {
@@ -129,10 +145,62 @@ fn iterations(simulator: &Simulator, call: &Call) -> Outcome {
 
 fn work_items(simulator: &Simulator, call: &Call) -> Outcome {
     let world = simulator.instance.world();
-    let own = found(&world, call)?;
-    let item = |number: &u32| {
-        let url = format!("{}/_apis/wit/workItems/{number}", call.place.base);
-        json!({"id": number.to_string(), "url": url})
+    let (own, (repository, _)) = (found(&world, call)?, git::found(&world, call)?);
+    let artifact = payload::pull_request::artifact(&own, repository);
+    let item = |item: &WorkItem| {
+        let url = format!("{}/_apis/wit/workItems/{}", call.place.base, item.number);
+        json!({"id": item.number.to_string(), "url": url})
     };
-    Ok(Answer::list(own.work_items.iter().map(item).collect()))
+    let is_linked = |item: &&WorkItem| {
+        !item.is_deleted && item.last().relations.iter().any(|(_, url)| url.eq_ignore_ascii_case(&artifact))
+    };
+    Ok(Answer::list(world.work_items.values().filter(is_linked).map(item).collect()))
+}
+
+/// What is asked of commits: one kind of question, for some of them.
+#[derive(Deserialize)]
+struct Question {
+    #[serde(rename = "type")]
+    kind: String,
+    items: Vec<String>,
+}
+
+#[derive(Deserialize)]
+struct Questions {
+    queries: Vec<Question>,
+}
+
+/// Which completed pull requests brought each commit, or which one's merge it is.
+fn of_commits(simulator: &Simulator, call: &Call) -> Outcome {
+    let questions: Questions = call.json()?;
+    let asked: usize = questions.queries.iter().map(|question| question.items.len()).sum();
+    if questions.queries.len() > QUERIES_MAX || asked > ASKED_MAX {
+        let message = format!("A query takes at most {QUERIES_MAX} lists and {ASKED_MAX} commits.");
+        return Err(Refusal::bad_request("ArgumentException", &message));
+    }
+    let world = simulator.instance.world();
+    let (repository, _) = git::found(&world, call)?;
+    let view = world.view(&call.place);
+    let known = world.pull_requests.values().filter(|own| own.repository == repository.id);
+    let known: Vec<Cow<'_, PullRequest>> = known.filter_map(|own| call.forgotten.pull_request(own)).collect();
+    let brought = |own: &PullRequest, sha: &str| {
+        own.status == "completed"
+            && (repository.ahead(&own.source_commit, &own.target_commit).iter().any(|commit| commit.id == sha))
+    };
+    let answer = |question: &Question| {
+        let of_commit = |sha: &String| {
+            let is_wanted = |own: &&Cow<'_, PullRequest>| match question.kind.to_ascii_lowercase().as_str() {
+                "lastmergecommit" => own.merge_commit.as_ref() == Some(sha),
+                _ => brought(own, sha),
+            };
+            let shown = known.iter().filter(is_wanted);
+            let shown: Vec<Value> =
+                shown.filter_map(|own| payload::pull_request::shown(view, &world, own)).collect();
+            (!shown.is_empty()).then(|| (sha.clone(), shown.into()))
+        };
+        Value::Object(question.items.iter().filter_map(of_commit).collect::<Map<_, _>>())
+    };
+    let results: Vec<Value> = questions.queries.iter().map(answer).collect();
+    let queries = questions.queries.iter().map(|own| json!({"type": own.kind, "items": own.items}));
+    Ok(Answer::json(json!({"queries": queries.collect::<Vec<_>>(), "results": results})))
 }

@@ -12,7 +12,7 @@ mod work_item;
 pub(crate) use self::{
     build::{Approval, Build, BuildDate, BuildDefinition, Stage},
     git::{Commit, GitRef, NO_OBJECT, Push, RefUpdate, Repository},
-    pull_request::{Comment, PullRequest, Reviewer},
+    pull_request::{Comment, PullRequest, Reviewer, Vote},
     release::{Deployment, Release, ReleaseDefinition, ReleaseEnvironment},
     work_item::{Field, Revision, WorkItem, WorkItemKind, changed_fields, kind_named, kinds},
 };

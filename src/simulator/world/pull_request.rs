@@ -46,15 +46,21 @@ pub(crate) struct PullRequest {
     pub(crate) merge_commit: Option<String>,
     pub(crate) reviewers: Vec<Reviewer>,
     pub(crate) comments: Vec<Comment>,
+    pub(crate) votes: Vec<Vote>,
     /// Each push to the source.
     pub(crate) iterations: Vec<(String, Timestamp)>,
-    pub(crate) work_items: Vec<u32>,
 }
 
 impl PullRequest {
     /// What it belongs to.
     pub(crate) fn of(&self) -> Of {
         Of::new(Stream::PullRequests, &[Entity::PullRequest(self.number), Entity::Repository(self.repository)])
+    }
+
+    /// The number of the next thread.
+    fn next_thread(&self) -> u32 {
+        let threads = self.comments.iter().map(|own| own.thread).chain(self.votes.iter().map(|own| own.thread));
+        threads.max().unwrap_or_default() + 1
     }
 }
 
@@ -74,6 +80,15 @@ pub(crate) struct Comment {
     pub(crate) thread: u32,
     pub(crate) by: Uuid,
     pub(crate) text: String,
+    pub(crate) at: Timestamp,
+}
+
+/// A vote that was cast; Azure tells of it by a thread of its own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Vote {
+    pub(crate) thread: u32,
+    pub(crate) by: Uuid,
+    pub(crate) vote: i8,
     pub(crate) at: Timestamp,
 }
 
@@ -114,7 +129,7 @@ impl World {
             merge_commit: None,
             reviewers: Vec::new(),
             comments: Vec::new(),
-            work_items: Vec::new(),
+            votes: Vec::new(),
         };
         self.pull_requests.insert(number, pull_request);
         self.pull_request_event(CREATED, number, "created", &[]);
@@ -189,7 +204,9 @@ impl World {
     }
 
     pub(crate) fn vote(&mut self, number: u32, person: Uuid, vote: i8) -> Result<(), Impossible> {
+        let at = self.now;
         let own = self.active(number)?;
+        own.votes.push(Vote { thread: own.next_thread(), by: person, vote, at });
         match own.reviewers.iter_mut().find(|reviewer| reviewer.person == person) {
             Some(reviewer) => reviewer.vote = vote,
             None => own.reviewers.push(Reviewer { person, vote, is_required: false }),
@@ -249,7 +266,7 @@ impl World {
         let now = self.now;
         let own = self.pull_requests.get_mut(&number);
         let own = own.ok_or_else(|| Impossible::Absent(format!("pull request {number}")))?;
-        let thread = own.comments.last().map_or(1, |last| last.thread + 1);
+        let thread = own.next_thread();
         own.comments.push(Comment { thread, by, text: text.to_owned(), at: now });
         let (project, facts) = self.facts_of(number);
         let subject = Subject::PullRequestComment { number, comment: thread };

@@ -11,26 +11,28 @@ use hookwell::{
         CollectionUrl,
         client::{Access, AzureDevOps, COMMITS_MAX, Commits, Credential, Failure, Version},
     },
-    clock::ManualClock,
+    clock::{Clock, ManualClock},
     simulator::{Options, RefChange, tokens},
 };
+use jiff::Timestamp;
 use serde_json::{Value, json};
 use std::{sync::Arc, time::Duration};
 use uuid::Uuid;
 
-const PROJECT: &str = "Fiber Café";
-const SHOP: &str = "web shop";
+pub(super) const PROJECT: &str = "Fiber Café";
+pub(super) const SHOP: &str = "web shop";
 const NOBODY: &str = "1234567890123456789012345678901234567890";
 
-struct Repo {
-    azure: Azure,
-    clock: Arc<ManualClock>,
-    client: Arc<dyn AzureDevOps>,
-    repository: Uuid,
+/// A repository, its simulated server, and a client of it.
+pub(super) struct Repo {
+    pub(super) azure: Azure,
+    pub(super) clock: Arc<ManualClock>,
+    pub(super) client: Arc<dyn AzureDevOps>,
+    pub(super) repository: Uuid,
 }
 
 impl Repo {
-    async fn new() -> Self {
+    pub(super) async fn new() -> Self {
         let clock = Arc::new(ManualClock::new("2026-11-04T08:00:00Z".parse().unwrap()));
         let azure = Azure::start(Options::services("fabrikam"), Arc::clone(&clock) as Arc<_>).await;
         let client = client(&Access {
@@ -47,10 +49,20 @@ impl Repo {
     }
 
     /// Commits to a branch; the new commit.
-    async fn commit(&self, branch: &str, comment: &str, paths: &[&str]) -> String {
+    pub(super) async fn commit(&self, branch: &str, comment: &str, paths: &[&str]) -> String {
         self.azure.simulator.push_commit(self.repository, branch, comment, paths).unwrap();
         self.clock.advance(Duration::from_mins(1));
+        self.head(branch).await
+    }
+
+    /// Where a branch is.
+    pub(super) async fn head(&self, branch: &str) -> String {
         self.resolve(Version::Branch(branch.to_owned())).await.unwrap()
+    }
+
+    /// What time it is there.
+    pub(super) fn now(&self) -> Timestamp {
+        self.clock.now()
     }
 
     async fn resolve(&self, version: Version) -> Option<String> {
@@ -146,6 +158,13 @@ async fn changed_files_are_told_of_a_commit_and_of_the_way_between_two() {
     let big = repo.commit("main", "Many", &paths).await;
     assert_eq!(repo.client.changed_paths(PROJECT, SHOP, &big).await.unwrap().paths, many);
     assert_eq!(repo.client.diff_paths(PROJECT, SHOP, &two, &big).await.unwrap().paths, many);
+}
+
+#[tokio::test]
+async fn a_server_that_walks_the_other_way_is_a_failure_and_no_wrong_commits() {
+    let server = Scripted::start(|_| said(&json!({ "value": [{ "commitId": NOBODY }] }))).await;
+    let found = client(&scripted_access(&server.origin)).commits_between("p", "r", Some(NOBODY), "t").await;
+    assert!(matches!(found, Err(Failure::Unexpected { .. })), "{found:?}");
 }
 
 /// A page of so many commits.

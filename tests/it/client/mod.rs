@@ -6,6 +6,7 @@ mod documented;
 mod entra;
 mod failures;
 mod hosts;
+mod links;
 mod network;
 mod paging;
 mod patience;

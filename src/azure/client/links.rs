@@ -1,0 +1,123 @@
+//! What belongs together: pull requests of commits, work items of pull requests, builds of a revision.
+
+use super::{BuildRecord, Failure, Window};
+use async_trait::async_trait;
+use jiff::Timestamp;
+use std::collections::BTreeMap;
+
+/// Most builds of a window that are looked at for those of one revision.
+pub const BUILDS_SEEN_MAX: usize = 10_000;
+
+/// A pull request, with what its reviewers did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PullRequestDetail {
+    /// Its number, unique in the collection.
+    pub number: i64,
+    /// Its title.
+    pub title: String,
+    /// Its description; lists have only its beginning.
+    pub description: Option<String>,
+    /// `active`, `completed`, `abandoned`.
+    pub status: String,
+    /// Whether it is not meant to be merged yet.
+    pub is_draft: bool,
+    /// Who made it: the account's name, else the one for people.
+    pub author: Option<String>,
+    /// Full name of the ref that it comes from.
+    pub source: Option<String>,
+    /// Full name of the ref that it goes to.
+    pub target: Option<String>,
+    /// The commit that its merge made, or the last attempt at it.
+    pub merge_commit: Option<String>,
+    /// When it was made.
+    pub created: Option<Timestamp>,
+    /// When it was completed or abandoned.
+    pub closed: Option<Timestamp>,
+    /// Its labels, in Azure's order.
+    pub labels: Vec<String>,
+    /// Who reviews it, people and groups.
+    pub reviewers: Vec<Reviewer>,
+}
+
+/// A reviewer of a pull request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reviewer {
+    /// The account's name, else the one for people.
+    pub name: String,
+    /// 10 approved, 5 with suggestions, 0 none, -5 waits for the author, -10 rejected.
+    pub vote: i64,
+}
+
+/// A work item as it is now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WorkItemRecord {
+    /// Its number, unique in the collection.
+    pub id: i64,
+    /// Its revision, from 1.
+    pub rev: i64,
+    /// `Bug` and the like.
+    pub item_type: String,
+    /// Its title.
+    pub title: String,
+    /// Its state, as the process names it.
+    pub state: String,
+    /// Whom it is assigned to: the account's name, else the one for people.
+    pub assigned_to: Option<String>,
+    /// Its area.
+    pub area: Option<String>,
+    /// Its tags, in Azure's order.
+    pub tags: Vec<String>,
+    /// When it was made.
+    pub created: Option<Timestamp>,
+    /// When it was last changed.
+    pub changed: Option<Timestamp>,
+}
+
+/// Builds, oldest first.
+#[derive(Debug, Default)]
+pub struct Builds {
+    /// All that were found.
+    pub builds: Vec<BuildRecord>,
+    /// Whether [`BUILDS_SEEN_MAX`] were looked at, and there are others.
+    pub cut: bool,
+}
+
+/// Calls for what belongs together, a part of [`AzureDevOps`](super::AzureDevOps).
+#[async_trait]
+pub trait Links: Send + Sync {
+    /// The completed pull requests that brought each of these commits, and those whose merge made it; a commit without any
+    /// is not named. Scope Code (Read).
+    async fn pull_requests_of(
+        &self,
+        project: &str,
+        repository: &str,
+        shas: &[String],
+    ) -> Result<BTreeMap<String, Vec<PullRequestDetail>>, Failure>;
+
+    /// A pull request by its number; `None` if it is not there. Scope Code (Read).
+    async fn pull_request_detail(&self, project: &str, number: i64) -> Result<Option<PullRequestDetail>, Failure>;
+
+    /// When somebody other than its author first voted on a pull request or wrote a comment. Scope Code (Read).
+    async fn first_review(&self, project: &str, repository: &str, number: i64) -> Result<Option<Timestamp>, Failure>;
+
+    /// Numbers of the work items that are linked with a pull request, as Azure lists them. Scope Code (Read).
+    async fn pull_request_work_items(&self, project: &str, repository: &str, number: i64) -> Result<Vec<i64>, Failure>;
+
+    /// Work items of any project, in the order asked for; those that are not there, or not to be seen, are left out.
+    /// Scope Work items (Read).
+    async fn work_items(&self, ids: &[i64]) -> Result<Vec<WorkItemRecord>, Failure>;
+
+    /// The states of a work item type of a project with their categories (`Proposed`, `InProgress`, `Resolved`,
+    /// `Completed`, `Removed`), in order. Scope Work items (Read).
+    async fn work_item_states(&self, project: &str, item_type: &str) -> Result<Vec<(String, Option<String>)>, Failure>;
+
+    /// Builds of a revision that were queued within, of these pipelines or, where none is named, of all. Azure cannot be
+    /// asked for a revision: the window's builds are listed and picked. Scope Build (Read).
+    async fn builds_of(
+        &self,
+        project: &str,
+        definitions: &[i64],
+        sha: &str,
+        within: Window,
+    ) -> Result<Builds, Failure>;
+}

@@ -1,0 +1,238 @@
+//! Every call for what belongs together. What is read is read as the hooks' payloads are: the shapes are the same.
+
+use super::{
+    BuildDate, Builds, Failure, Links, PageRequest, PullRequestDetail, Records, Reviewer, Window, WorkItemRecord,
+    calls::{api, posted},
+    engine::Client,
+    links::BUILDS_SEEN_MAX,
+    records_shapes::{date, needed, raw, text},
+    shapes::State,
+    wire::{self, Model},
+};
+use crate::azure::{
+    lenient::{Flag, Int, List, Object, Pairs, Text},
+    resource::{
+        Identity,
+        pull_request::{Comment, PullRequest},
+        work_item::WorkItem,
+    },
+};
+use async_trait::async_trait;
+use jiff::Timestamp;
+use serde::Deserialize;
+use serde_json::json;
+use std::collections::BTreeMap;
+
+/// Commits of one question; Azure takes a thousand, in ten lists.
+const COMMITS_ASKED_MAX: usize = 100;
+/// Work items of one question: Azure's limit.
+const WORK_ITEMS_ASKED_MAX: usize = 200;
+/// Builds of a page.
+const BUILDS_MAX: u32 = 1_000;
+/// The kinds of question: what merged a commit, and what a commit is the merge of.
+const KINDS: [&str; 2] = ["commit", "lastMergeCommit"];
+
+fn handle(identity: &Identity<'_>) -> Option<String> {
+    identity.handle().map(str::to_owned)
+}
+
+impl<'a> Model<'a> for PullRequest<'a> {
+    type Into = PullRequestDetail;
+
+    fn model(self) -> Result<PullRequestDetail, &'static str> {
+        let reviewers = self.reviewers.iter().filter_map(|own| {
+            let name = own.unique_name.as_str().or_else(|| own.display_name.as_str())?;
+            Some(Reviewer { name: name.to_owned(), vote: own.vote.0.unwrap_or_default() })
+        });
+        Ok(PullRequestDetail {
+            number: self.pull_request_id.positive().ok_or("pullRequestId")?,
+            title: text(&self.title).unwrap_or_default(),
+            description: text(&self.description),
+            status: needed(&self.status, "status")?,
+            is_draft: self.is_draft.0.unwrap_or_default(),
+            author: handle(&self.created_by),
+            source: text(&self.source_ref_name),
+            target: text(&self.target_ref_name),
+            merge_commit: text(&self.last_merge_commit.commit_id),
+            created: date(&self.creation_date),
+            closed: date(&self.closed_date),
+            labels: self.labels.iter().filter_map(|label| text(&label.name)).collect(),
+            reviewers: reviewers.collect(),
+        })
+    }
+}
+
+raw!(Answers<'a> {
+    #[serde(borrow)] results: Option<List<Pairs<'a, List<Object<PullRequest<'a>>>>>>,
+});
+
+raw!(Value<'a> { #[serde(borrow, rename = "$value")] value: Text<'a>, });
+
+raw!(Thread<'a> {
+    #[serde(borrow)] published_date: Text<'a>,
+    #[serde(borrow)] comments: List<Object<Comment<'a>>>,
+    #[serde(borrow)] properties: Pairs<'a, Object<Value<'a>>>,
+    is_deleted: Flag,
+});
+
+impl<'a> Model<'a> for Thread<'a> {
+    /// Who reviewed by it, and when; a comment's author twice, if need be.
+    type Into = Vec<(Option<String>, Timestamp)>;
+
+    fn model(self) -> Result<Self::Into, &'static str> {
+        let is_vote = self.properties.member("CodeReviewThreadType").is_some_and(|kind| kind.value.is("VoteUpdate"));
+        let reviews = self.comments.iter().filter_map(|comment| {
+            let is_said = comment.comment_type.is("text") && self.is_deleted.0 != Some(true);
+            let at = date(&comment.published_date).or_else(|| date(&self.published_date))?;
+            (is_said || is_vote).then(|| (handle(&comment.author), at))
+        });
+        Ok(reviews.collect())
+    }
+}
+
+raw!(Linked<'a> { id: Int, #[serde(borrow)] url: Text<'a>, });
+
+impl<'a> Model<'a> for Linked<'a> {
+    type Into = i64;
+
+    fn model(self) -> Result<i64, &'static str> {
+        let of_url = || self.url.as_str()?.rsplit('/').next()?.parse().ok().filter(|id| *id > 0);
+        self.id.positive().or_else(of_url).ok_or("id")
+    }
+}
+
+impl<'a> Model<'a> for WorkItem<'a> {
+    /// `None` where Azure writes null for what is not there.
+    type Into = Option<WorkItemRecord>;
+
+    fn model(self) -> Result<Self::Into, &'static str> {
+        let Some(id) = self.id.positive() else { return Ok(None) };
+        let field = |name: &str| self.fields.member(name);
+        let word = |name: &str| field(name).and_then(|value| text(&value.text));
+        let tags = word("System.Tags").unwrap_or_default();
+        Ok(Some(WorkItemRecord {
+            id,
+            rev: self.rev.positive().ok_or("rev")?,
+            item_type: word("System.WorkItemType").ok_or("fields.System.WorkItemType")?,
+            title: word("System.Title").unwrap_or_default(),
+            state: word("System.State").ok_or("fields.System.State")?,
+            assigned_to: field("System.AssignedTo").and_then(handle),
+            area: word("System.AreaPath"),
+            tags: tags.split(';').map(str::trim).filter(|tag| !tag.is_empty()).map(str::to_owned).collect(),
+            created: field("System.CreatedDate").and_then(|value| date(&value.text)),
+            changed: field("System.ChangedDate").and_then(|value| date(&value.text)),
+        }))
+    }
+}
+
+/// The fields that a [`WorkItemRecord`] is made of.
+const FIELDS: [&str; 9] = [
+    "System.Id",
+    "System.WorkItemType",
+    "System.Title",
+    "System.State",
+    "System.AssignedTo",
+    "System.AreaPath",
+    "System.Tags",
+    "System.CreatedDate",
+    "System.ChangedDate",
+];
+
+#[async_trait]
+impl Links for Client {
+    async fn pull_requests_of(
+        &self,
+        project: &str,
+        repository: &str,
+        shas: &[String],
+    ) -> Result<BTreeMap<String, Vec<PullRequestDetail>>, Failure> {
+        let mut found: BTreeMap<String, Vec<PullRequestDetail>> = BTreeMap::new();
+        for shas in shas.chunks(COMMITS_ASKED_MAX) {
+            let queries = KINDS.map(|kind| json!({ "type": kind, "items": shas }));
+            let call = self.git("pull requests of commits", (project, repository), &["pullrequestquery"])?;
+            let call = posted(call, &json!({ "queries": queries }));
+            let reply = self.ask(&call).await?;
+            let answers = wire::object::<Answers<'_>>(&reply, call.name)?.results;
+            let answers = answers.ok_or_else(|| reply.unexpected(call.name, "results is not a list"))?;
+            for (sha, pull_requests) in answers.0.into_iter().flat_map(|answer| answer.0) {
+                let Some(sha) = text(&sha) else { continue };
+                let known = found.entry(sha).or_default();
+                for pull_request in pull_requests.0 {
+                    let member = |member| reply.unexpected(call.name, &format!("results[].{member} is missing"));
+                    let own = pull_request.0.model().map_err(member)?;
+                    if known.iter().all(|other| other.number != own.number) {
+                        known.push(own);
+                    }
+                }
+            }
+        }
+        found.retain(|_, own| !own.is_empty());
+        Ok(found)
+    }
+
+    async fn pull_request_detail(&self, project: &str, number: i64) -> Result<Option<PullRequestDetail>, Failure> {
+        let path = ["git", "pullrequests", &number.to_string()];
+        let call = api("the pull request", self.base(), Some(project), &path)?;
+        match self.ask(&call).await {
+            Ok(reply) => wire::one::<PullRequest<'_>>(&reply, call.name).map(Some),
+            Err(Failure::NotFound { .. }) => Ok(None),
+            Err(failure) => Err(failure),
+        }
+    }
+
+    async fn first_review(&self, project: &str, repository: &str, number: i64) -> Result<Option<Timestamp>, Failure> {
+        let path = ["pullRequests", &number.to_string()];
+        let call = self.git("the pull request", (project, repository), &path)?;
+        let author = wire::one::<PullRequest<'_>>(&self.ask(&call).await?, call.name)?.author;
+        let call = self.git("threads", (project, repository), &[&path[..], &["threads"]].concat())?;
+        let threads = wire::list::<Thread<'_>>(&self.ask(&call).await?, call.name)?;
+        let by_others = threads.into_iter().flatten().filter(|(by, _)| by.is_some() && *by != author);
+        Ok(by_others.map(|(_, at)| at).min())
+    }
+
+    async fn pull_request_work_items(&self, project: &str, repository: &str, number: i64) -> Result<Vec<i64>, Failure> {
+        let path = ["pullRequests", &number.to_string(), "workitems"];
+        let call = self.git("work items of a pull request", (project, repository), &path)?;
+        wire::list::<Linked<'_>>(&self.ask(&call).await?, call.name)
+    }
+
+    async fn work_items(&self, ids: &[i64]) -> Result<Vec<WorkItemRecord>, Failure> {
+        let mut found = Vec::with_capacity(ids.len());
+        for ids in ids.chunks(WORK_ITEMS_ASKED_MAX) {
+            let call = api("work items", self.base(), None, &["wit", "workitemsbatch"])?;
+            let call = posted(call, &json!({ "ids": ids, "fields": FIELDS, "errorPolicy": "omit" }));
+            found.extend(wire::list::<WorkItem<'_>>(&self.ask(&call).await?, call.name)?.into_iter().flatten());
+        }
+        Ok(found)
+    }
+
+    async fn work_item_states(&self, project: &str, item_type: &str) -> Result<Vec<(String, Option<String>)>, Failure> {
+        let path = ["wit", "workitemtypes", item_type, "states"];
+        let call = api("states of work items", self.base(), Some(project), &path)?;
+        wire::list::<State<'_>>(&self.ask(&call).await?, call.name)
+    }
+
+    async fn builds_of(
+        &self,
+        project: &str,
+        definitions: &[i64],
+        sha: &str,
+        within: Window,
+    ) -> Result<Builds, Failure> {
+        let (mut found, mut seen) = (Builds::default(), 0);
+        let mut page = PageRequest { items_max: BUILDS_MAX, from: None };
+        loop {
+            let read = self.builds(project, definitions, BuildDate::Queued, within, page).await?;
+            seen += read.items.len();
+            let of_revision = |own: &super::BuildRecord| {
+                own.source_version.as_deref().is_some_and(|version| version.eq_ignore_ascii_case(sha))
+            };
+            found.builds.extend(read.items.into_iter().filter(of_revision));
+            found.cut = read.next.is_some() && seen >= BUILDS_SEEN_MAX;
+            if read.next.is_none() || found.cut {
+                return Ok(found);
+            }
+            page = PageRequest { items_max: BUILDS_MAX, from: read.next };
+        }
+    }
+}
