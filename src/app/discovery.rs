@@ -136,7 +136,8 @@ pub fn forget(app: &App, id: ConnectionId) {
     app.discovery.forget(id);
 }
 
-fn failed(connection: &Kept<Connection>, wanted: AzureScope, failure: Failure) -> Undiscovered {
+/// With what the failure of a call means for the connection, and what to do.
+pub fn failed(connection: &Kept<Connection>, wanted: AzureScope, failure: Failure) -> Undiscovered {
     let advice = advice::on_listing(&failure, wanted, &connection.record);
     Undiscovered::Failed { failure, advice }
 }

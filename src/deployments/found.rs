@@ -6,16 +6,33 @@ use super::{
 };
 use crate::{
     azure::{
-        client::{AzureDevOps, CommitRecord, Failure, Version},
+        client::{AzureDevOps, CommitRecord, Failure, PullRequestDetail, Version, WorkItemRecord},
         resource::build::Build,
     },
     domain::Deployment,
 };
+use jiff::Timestamp;
+use std::collections::BTreeMap;
 
 /// Most commits that are kept with a deployment; their number is kept beside them.
 pub(super) const COMMITS_MAX: usize = 500;
 /// Most changed files that are kept with a deployment; their number is kept beside them.
 pub(super) const FILES_MAX: usize = 1_000;
+
+/// Most pull requests that are asked about: two calls each.
+pub(super) const PULL_REQUESTS_MAX: usize = 100;
+/// Most work items that are kept with a deployment.
+pub(super) const WORK_ITEMS_MAX: usize = 400;
+
+/// A pull request that came with a deployment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct PullRequest {
+    pub(super) detail: PullRequestDetail,
+    /// When somebody other than its author first said something to it.
+    pub(super) first_review: Option<Timestamp>,
+    /// Numbers of its work items.
+    pub(super) work_items: Vec<i64>,
+}
 
 /// What came with a deployment, beside the one before it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -28,6 +45,10 @@ pub(super) struct Found {
     pub(super) files: Vec<String>,
     /// How many there are, as far as they were counted.
     pub(super) files_count: usize,
+    /// By number, at most [`PULL_REQUESTS_MAX`].
+    pub(super) pull_requests: Vec<PullRequest>,
+    /// By number, at most [`WORK_ITEMS_MAX`].
+    pub(super) work_items: Vec<WorkItemRecord>,
     /// Whether there are more than were counted.
     pub(super) is_cut: bool,
     /// Why something is not here.
@@ -133,14 +154,58 @@ pub(super) async fn found(
         paths.paths.truncate(FILES_MAX);
         found.files = paths.paths;
     }
+    pull_requests(azure, deployment, &mut found).await?;
+    work_items(azure, &mut found).await?;
     Ok(found)
+}
+
+/// Those that brought the commits.
+async fn pull_requests(azure: &dyn AzureDevOps, deployment: &Deployment, found: &mut Found) -> Result<(), Failure> {
+    let (project, repository) = (&deployment.azure_project, &deployment.repository);
+    let mut shas: Vec<String> = found.commits.iter().map(|commit| commit.id.clone()).collect();
+    if shas.is_empty() {
+        shas.push(deployment.revision.clone());
+    }
+    let of_commits = azure.pull_requests_of(project, repository, &shas).await;
+    let of_commits = noted(found, "pull requests", of_commits)?.unwrap_or_default();
+    let mut by_number: BTreeMap<i64, PullRequestDetail> =
+        of_commits.into_values().flatten().map(|detail| (detail.number, detail)).collect();
+    found.is_cut |= by_number.len() > PULL_REQUESTS_MAX;
+    while by_number.len() > PULL_REQUESTS_MAX {
+        by_number.pop_first();
+    }
+    for (number, detail) in by_number {
+        let first_review = azure.first_review(project, repository, number).await;
+        let first_review = noted(found, "first review", first_review)?.flatten();
+        let work_items = azure.pull_request_work_items(project, repository, number).await;
+        let work_items = noted(found, "work items", work_items)?.unwrap_or_default();
+        found.pull_requests.push(PullRequest { detail, first_review, work_items });
+    }
+    Ok(())
+}
+
+/// Those that belong to the pull requests.
+async fn work_items(azure: &dyn AzureDevOps, found: &mut Found) -> Result<(), Failure> {
+    let mut ids: Vec<i64> = found.pull_requests.iter().flat_map(|pull| pull.work_items.iter().copied()).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    found.is_cut |= ids.len() > WORK_ITEMS_MAX;
+    ids.truncate(WORK_ITEMS_MAX);
+    if !ids.is_empty() {
+        let items = azure.work_items(&ids).await;
+        found.work_items = noted(found, "work items", items)?.unwrap_or_default();
+    }
+    Ok(())
 }
 
 fn noted<T>(found: &mut Found, what: &str, result: Result<T, Failure>) -> Result<Option<T>, Failure> {
     match result {
         Ok(value) => Ok(Some(value)),
         Err(failure) if failure.is_of_the_thing() => {
-            found.missing.push(format!("{what}: {failure}"));
+            let note = format!("{what}: {failure}");
+            if !found.missing.contains(&note) {
+                found.missing.push(note);
+            }
             Ok(None)
         }
         Err(failure) => Err(failure),

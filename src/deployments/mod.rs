@@ -16,6 +16,8 @@
 mod book;
 mod found;
 mod paths;
+pub mod query;
+pub mod register;
 mod rules;
 mod seen;
 mod series;

@@ -34,7 +34,11 @@ enum Filter {
 impl Filter {
     fn new(text: &str) -> Option<Self> {
         let text = text.trim_matches('/');
-        if text.contains(['*', '?', '[', '{']) { glob(text).map(Self::Glob) } else { Some(Self::Below(text.to_owned())) }
+        if text.contains(['*', '?', '[', '{']) {
+            glob(text).map(Self::Glob)
+        } else {
+            Some(Self::Below(text.to_owned()))
+        }
     }
 
     fn matches(&self, path: &str) -> bool {

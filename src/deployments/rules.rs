@@ -8,7 +8,7 @@ use super::{
 use crate::{
     domain::{
         AzureRef, Binding, BranchRule, BuildRule, Cause, Deployment, Deploys, Ignored, Part, Person, Reach, Selection,
-        Tracking,
+        Slug, Tracking,
     },
     event::Event,
     translate::fact_id,
@@ -51,7 +51,8 @@ pub(super) struct Candidate {
 
 /// What an event makes of a binding: the same binding may be given by names and by ids, and counts once.
 pub(super) fn candidates(event: &Event, bindings: &[Binding]) -> Vec<Candidate> {
-    let relevant: Vec<(&Binding, &Deploys)> = bindings.iter().filter_map(|own| Some((own, own.deploys.as_ref()?))).collect();
+    let relevant: Vec<(&Binding, &Deploys)> =
+        bindings.iter().filter_map(|own| Some((own, own.deploys.as_ref()?))).collect();
     if relevant.is_empty() {
         return Vec::new();
     }
@@ -73,7 +74,9 @@ fn of_binding(event: &Event, seen: &Seen, binding: &Binding, deploys: &Deploys) 
     let is = |prefixes: &[&str]| prefixes.iter().any(|prefix| kind.starts_with(prefix));
     let here = Here { event, seen, binding, deploys, azure_project, repository, followed: branch };
     match deploys.tracking {
-        Tracking::Build if is(&["dev.cdevents.pipelinerun.finished.", "dev.cdevents.taskrun.finished."]) => here.builds(),
+        Tracking::Build if is(&["dev.cdevents.pipelinerun.finished.", "dev.cdevents.taskrun.finished."]) => {
+            here.builds()
+        }
         Tracking::PullRequest if is(&["dev.cdevents.change.merged."]) => here.pull_requests(),
         Tracking::Push if is(&["dev.cdevents.branch.created.", "dev.cdeventsx.azuredevops-branch.updated."]) => {
             here.pushes()
@@ -202,7 +205,13 @@ impl Here<'_> {
     }
 
     /// Nothing without a moment: there is no place for it among others.
-    fn deployment(&self, reach: &Reach, revision: Option<&str>, branch: Option<&str>, cause: Cause) -> Option<Deployment> {
+    fn deployment(
+        &self,
+        reach: &Reach,
+        revision: Option<&str>,
+        branch: Option<&str>,
+        cause: Cause,
+    ) -> Option<Deployment> {
         let delay = SignedDuration::from_mins(self.deploys.delay_minutes.into());
         let at = self.seen.time?.checked_add(delay).unwrap_or(Timestamp::MAX);
         let place = format!("{}:{}", reach.environment, self.event.id);
@@ -248,7 +257,7 @@ pub(super) fn subject(binding: &Binding) -> String {
 }
 
 /// The id of what was registered by hand: the same call again is the same deployment.
-pub(super) fn by_hand(source: &str, binding: &Binding, environment: &str, revision: &str, at: Timestamp) -> Uuid {
+pub(super) fn by_hand(source: &str, binding: &Binding, environment: &Slug, revision: &str, at: Timestamp) -> Uuid {
     fact_id(KIND, source, &subject(binding), &format!("{environment}:manual:{revision}:{at}"))
 }
 

@@ -12,11 +12,11 @@ pub struct Series(Vec<Telling>);
 
 /// What one is beside the others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Place {
+pub(super) struct Place {
     /// The one before it.
-    pub previous: Option<Uuid>,
+    pub(super) previous: Option<Uuid>,
     /// What it is beside that.
-    pub step: Step,
+    pub(super) step: Step,
 }
 
 impl Default for Place {
@@ -102,4 +102,106 @@ fn place(before: &[Telling], deployment: &Deployment) -> Place {
         () => Step::Forward,
     };
     Place { previous: Some(last.deployment.id), step }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{BindingId, Cause, ConnectionId};
+    use jiff::Timestamp;
+
+    fn deployment(id: u128, second: i64, revision: &str) -> Deployment {
+        Deployment {
+            id: Uuid::from_u128(id),
+            project: "web".parse().unwrap(),
+            binding: BindingId(Uuid::nil()),
+            name: String::new(),
+            connection: ConnectionId(Uuid::nil()),
+            environment: "production".parse().unwrap(),
+            revision: revision.to_owned(),
+            branch: None,
+            at: Timestamp::from_second(second).unwrap(),
+            cause: Cause::default(),
+            source: String::new(),
+            azure_project: String::new(),
+            repository: String::new(),
+            links: Vec::new(),
+            tags: Vec::new(),
+        }
+    }
+
+    /// Tells one, and those after it once more that are something else because of it; how many tellings that took.
+    fn tell(series: &mut Series, deployment: Deployment) -> usize {
+        let place = series.place(&deployment);
+        let telling = |deployment: Deployment, place: Place, number| Telling {
+            event: deployment.id,
+            number,
+            previous: place.previous,
+            step: place.step,
+            commits: 0,
+            deployment,
+        };
+        series.put(telling(deployment, place, 0));
+        let mut told = 1;
+        while let Some((old, place)) = series.outdated().into_iter().next() {
+            series.put(telling(old.deployment, place, old.number + 1));
+            told += 1;
+        }
+        told
+    }
+
+    fn steps(series: &Series) -> Vec<(String, Step, Option<Uuid>)> {
+        let line = |telling: &Telling| (telling.deployment.revision.clone(), telling.step, telling.previous);
+        series.all().iter().map(line).collect()
+    }
+
+    #[test]
+    fn a_revision_that_was_there_before_another_is_a_step_back_and_says_what_it_undid() {
+        let mut series = Series::default();
+        for (at, revision) in [(1, "a"), (2, "b"), (3, "b"), (4, "a"), (5, "c")] {
+            assert_eq!(tell(&mut series, deployment(at, at.try_into().unwrap(), revision)), 1);
+        }
+        let told: Vec<Step> = steps(&series).into_iter().map(|(_, step, _)| step).collect();
+        assert_eq!(told, [Step::First, Step::Forward, Step::Again, Step::Back, Step::Forward]);
+        let undone = |id| series.undone_by(Uuid::from_u128(id));
+        assert_eq!((undone(2), undone(3)), (Some(Uuid::from_u128(4)), Some(Uuid::from_u128(4))));
+        assert_eq!((undone(1), undone(4), undone(5)), (None, None, None));
+    }
+
+    #[test]
+    fn one_that_turns_up_late_is_put_between_and_what_follows_is_told_once_more() {
+        let mut series = Series::default();
+        tell(&mut series, deployment(1, 1, "a"));
+        tell(&mut series, deployment(3, 3, "a"));
+        assert_eq!(steps(&series)[1].1, Step::Again);
+        assert_eq!(tell(&mut series, deployment(2, 2, "b")), 2, "itself, and what is now a step back");
+        assert_eq!(steps(&series)[2], ("a".to_owned(), Step::Back, Some(Uuid::from_u128(2))));
+        assert_eq!(series.find(Uuid::from_u128(3)).unwrap().number, 1);
+        assert!(series.has(&deployment(2, 2, "b")) && !series.has(&deployment(2, 4, "b")));
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn in_whatever_order_they_come_they_end_as_the_same(
+            (sorted, shuffled) in proptest::collection::vec((0_i64..20, 0_u8..4), 1..15).prop_flat_map(|all| {
+                let all: Vec<Deployment> = all
+                    .into_iter()
+                    .enumerate()
+                    .map(|(id, (second, revision))| deployment(id as u128, second, &revision.to_string()))
+                    .collect();
+                (proptest::strategy::Just(all.clone()), proptest::strategy::Just(all).prop_shuffle())
+            })
+        ) {
+            let ended = |all: Vec<Deployment>| {
+                let mut series = Series::default();
+                for deployment in all {
+                    tell(&mut series, deployment);
+                }
+                steps(&series)
+            };
+            proptest::prop_assert_eq!(ended(sorted), ended(shuffled));
+        }
+    }
+
+    use proptest::strategy::Strategy as _;
 }

@@ -97,13 +97,8 @@ fn item(app: &App, at: usize, claimed: &Claimed) -> Result<Option<(ConnectionId,
     let event = Event::from_stored(record.key, &record.body).ok_or_else(|| "it is no event of ours".to_owned())?;
     let connection = event.header.connection;
     let candidates = candidates(&event, app.directory().selecting(connection));
-    let item = Item {
-        at,
-        attempt: claimed.attempt,
-        since: record.time,
-        notification: event.header.notification,
-        candidates,
-    };
+    let item =
+        Item { at, attempt: claimed.attempt, since: record.time, notification: event.header.notification, candidates };
     Ok((!item.candidates.is_empty()).then_some((connection, item)))
 }
 

@@ -1,7 +1,11 @@
 //! A deployment as an event: pure.
 
-use super::{found::Found, series::Place};
+use super::{
+    found::{Found, PullRequest},
+    series::Place,
+};
 use crate::{
+    azure::client::{CommitRecord, WorkItemRecord},
     domain::{Cause, Deployment, NotificationId, Slug, Step, Telling},
     event::{
         Event, Header,
@@ -65,7 +69,7 @@ fn event(deployment: &Deployment, beside: &Beside<'_>) -> Event {
         source: &deployment.source,
         timestamp: deployment.at,
         chain: None,
-        links: &links(deployment),
+        links: &links(deployment, beside.found),
         subject: &subject,
         content: &content,
         custom_data: custom_data(deployment, beside),
@@ -104,13 +108,19 @@ fn artifact(deployment: &Deployment) -> String {
     format!("pkg:generic/{}/{}@{}?vcs_url={}", parts[0], parts[1], parts[2], parts[3])
 }
 
-fn links(deployment: &Deployment) -> Vec<Link> {
+fn links(deployment: &Deployment, found: &Found) -> Vec<Link> {
     let (collection, project) = place(&deployment.source);
     let within = [deployment.azure_project.as_str(), deployment.repository.as_str()];
-    let link = |kind, groups: &[&str], thing, id: &str| Link { kind, domain_id: domain_id(collection, groups, thing, id) };
+    let link =
+        |kind, groups: &[&str], thing, id: &str| Link { kind, domain_id: domain_id(collection, groups, thing, id) };
     let mut links = vec![link(LinkKind::Commit, &within, "commit", &deployment.revision)];
-    let change = deployment.cause.pull_request.map(|number| number.to_string());
-    links.extend(change.map(|number| link(LinkKind::Change, &within, "pr", &number)));
+    let own = found.pull_requests.iter().map(|pull| pull.detail.number);
+    let mut changes: Vec<i64> = deployment.cause.pull_request.into_iter().chain(own).collect();
+    changes.sort_unstable();
+    changes.dedup();
+    links.extend(changes.iter().map(|number| link(LinkKind::Change, &within, "pr", &number.to_string())));
+    let items = found.work_items.iter();
+    links.extend(items.map(|item| link(LinkKind::Issue, &[project], "issue", &item.id.to_string())));
     let run = deployment.cause.build.map(|number| number.to_string());
     links.extend(run.map(|number| link(LinkKind::Run, &[project], "execution", &number)));
     links
@@ -158,6 +168,9 @@ struct Details<'a> {
     size: Size,
     commits: Vec<Commit<'a>>,
     files: Vec<File<'a>>,
+    pull_requests: Vec<Pull<'a>>,
+    work_items: Vec<Item<'a>>,
+    lead_time: LeadTime,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     missing: &'a [String],
 }
@@ -195,6 +208,62 @@ struct Commit<'a> {
 }
 
 #[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Pull<'a> {
+    id: i64,
+    title: &'a str,
+    url: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    author: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    created: Option<Timestamp>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    first_review: Option<Timestamp>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    merged: Option<Timestamp>,
+    work_items: &'a [i64],
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Item<'a> {
+    id: i64,
+    #[serde(rename = "type")]
+    kind: &'a str,
+    title: &'a str,
+    state: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    assigned_to: Option<&'a str>,
+    url: String,
+}
+
+/// The moments that lead time is counted from; the last one is the deployment's own.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct LeadTime {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    first_commit: Option<Timestamp>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    first_pull_request: Option<Timestamp>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    first_review: Option<Timestamp>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_merge: Option<Timestamp>,
+}
+
+impl LeadTime {
+    fn of(found: &Found) -> Self {
+        let pulls = || found.pull_requests.iter();
+        Self {
+            first_commit: found.commits.iter().filter_map(|commit| commit.authored).min(),
+            first_pull_request: pulls().filter_map(|pull| pull.detail.created).min(),
+            first_review: pulls().filter_map(|pull| pull.first_review).min(),
+            last_merge: pulls().filter_map(|pull| pull.detail.closed).max(),
+        }
+    }
+}
+
+#[derive(Serialize)]
 struct File<'a> {
     path: &'a str,
 }
@@ -202,7 +271,26 @@ struct File<'a> {
 fn custom_data<'a>(deployment: &'a Deployment, beside: &Beside<'a>) -> CustomData<'a> {
     let (found, url) = (beside.found, repository_url(deployment));
     let author = deployment.cause.by.as_ref();
-    let commit = |commit: &'a crate::azure::client::CommitRecord| Commit {
+    let (collection, _) = place(&deployment.source);
+    let pull = |pull: &'a PullRequest| Pull {
+        id: pull.detail.number,
+        title: &pull.detail.title,
+        url: format!("{url}/pullrequest/{}", pull.detail.number),
+        author: pull.detail.author.as_deref(),
+        created: pull.detail.created,
+        first_review: pull.first_review,
+        merged: pull.detail.closed,
+        work_items: &pull.work_items,
+    };
+    let item = |item: &'a WorkItemRecord| Item {
+        id: item.id,
+        kind: &item.item_type,
+        title: &item.title,
+        state: &item.state,
+        assigned_to: item.assigned_to.as_deref(),
+        url: format!("{collection}/_workitems/edit/{}", item.id),
+    };
+    let commit = |commit: &'a CommitRecord| Commit {
         revision: &commit.id,
         message: &commit.comment,
         author: Author { name: commit.author.as_deref(), email: commit.author_email.as_deref() },
@@ -234,6 +322,9 @@ fn custom_data<'a>(deployment: &'a Deployment, beside: &Beside<'a>) -> CustomDat
                 size: Size { commits: found.commits_count, files: found.files_count, is_cut: found.is_cut },
                 commits: found.commits.iter().map(commit).collect(),
                 files: found.files.iter().map(|path| File { path }).collect(),
+                pull_requests: found.pull_requests.iter().map(pull).collect(),
+                work_items: found.work_items.iter().map(item).collect(),
+                lead_time: LeadTime::of(found),
                 missing: &found.missing,
             },
         },

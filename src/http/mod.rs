@@ -13,6 +13,7 @@ pub mod completeness;
 pub mod completeness_views;
 pub mod connections;
 pub mod cursor;
+pub mod deployments;
 pub mod discovery;
 pub mod docs;
 pub mod doctor;

@@ -1,7 +1,8 @@
 //! The OpenAPI document: what the rows give, and what all of them share.
 
 use super::{
-    auth::Access, backfill, bindings, connections, links, problem::ProblemBody, projects, replay, routes, sinks, tokens,
+    auth::Access, backfill, bindings, connections, deployments, links, problem::ProblemBody, projects, replay, routes,
+    sinks, tokens,
 };
 use serde_json::{Map, Value, json};
 use std::sync::LazyLock;
@@ -46,6 +47,7 @@ fn document() -> Value {
         ("NewBindingBody", bindings::new_schema()),
         ("BindingChangeBody", bindings::change_schema()),
         ("BackfillBody", backfill::schema()),
+        ("NewDeploymentBody", deployments::schema()),
         ("NewTokenBody", tokens::schema()),
         ("NewSinkBody", sinks::new_schema()),
         ("SinkChangeBody", sinks::change_schema()),
@@ -252,6 +254,7 @@ const TAGS: &[(&str, &str)] = &[
     ("discovery", "What a connection can see, to choose from."),
     ("projects", "Our projects: what connections are bound to."),
     ("bindings", "What a project takes from a connection."),
+    ("deployments", "What was deployed where, and what came with it."),
     ("subscriptions", "Service hooks at Azure DevOps: made from the bindings, and looked after."),
     ("completeness", "Whether anything is missing."),
     ("tokens", "Who may call this API."),

@@ -3,7 +3,7 @@
 use super::{
     Surface,
     auth::{Access, admit},
-    backfill, bindings, completeness, connections, discovery, docs, doctor, events,
+    backfill, bindings, completeness, connections, deployments, discovery, docs, doctor, events,
     extract::{Call, Segment, call},
     health, hooks, integration, notifications,
     problem::{Kind, Problem},
@@ -106,6 +106,10 @@ routes! {
     delete Admin  "v1" / "projects" / Segment                             => projects::remove;
     get    Read   "v1" / "projects" / Segment / "bindings"                => bindings::list;
     post   Admin  "v1" / "projects" / Segment / "bindings"                => bindings::create;
+    get    Read   "v1" / "projects" / Segment / "deployments"             => deployments::list;
+    post   Admin  "v1" / "projects" / Segment / "deployments"             => deployments::create;
+    get    Read   "v1" / "projects" / Segment / "deployments" / Segment   => deployments::show;
+    get    Read   "v1" / "projects" / Segment / "environments"            => deployments::environments;
     get    Read   "v1" / "bindings" / Segment                             => bindings::show;
     patch  Admin  "v1" / "bindings" / Segment                             => bindings::edit;
     delete Admin  "v1" / "bindings" / Segment                             => bindings::remove;

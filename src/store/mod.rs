@@ -48,8 +48,7 @@ pub enum Log {
 
 impl Log {
     /// Every log, in the order of its number.
-    pub const ALL: [Self; 5] =
-        [Self::Notifications, Self::Events, Self::Ledger, Self::Deliveries, Self::Deployments];
+    pub const ALL: [Self; 5] = [Self::Notifications, Self::Events, Self::Ledger, Self::Deliveries, Self::Deployments];
 }
 
 /// A place in one log. Entries are numbered from 1 without reuse, also after trimming; 0 is before all of them.

@@ -31,7 +31,8 @@ pub(super) fn request(event: &Told, settings: &DevLake) -> Result<Option<Request
     match event.kind() {
         "dev.cdevents.service.deployed" | "dev.cdevents.service.upgraded" | "dev.cdevents.service.rolledback" => {
             let environment = event.content("/environment/id").ok_or("the deployment names no environment")?;
-            deployment(event, settings, Deployed { name: event.subject(), environment, result: "SUCCESS" })
+            let name = event.deployment("/name").and_then(text).unwrap_or_else(|| event.subject());
+            deployment(event, settings, Deployed { name, environment, result: "SUCCESS" })
         }
         "dev.cdevents.pipelinerun.finished" | "dev.cdevents.taskrun.finished" => run(event, settings),
         "dev.cdevents.change.created" | "dev.cdevents.change.updated" | "dev.cdevents.change.reviewed" => {
@@ -159,9 +160,12 @@ fn guessed(environment: &str) -> Option<&'static str> {
     }
 }
 
-/// The run that deployed, what and where to, so that a run that is done again is the same row and two services of one run
-/// are two; without a run the event itself.
+/// Ours, which is the same however often it is told; else the run that deployed, what and where to, so that a run that is
+/// done again is the same row and two services of one run are two; without a run the event itself.
 fn deployment_id(event: &Told, name: &str, environment: &str) -> String {
+    if let Some(own) = event.deployment("/id").and_then(text) {
+        return own.to_owned();
+    }
     let run = event.azure_number("/buildId").or_else(|| event.azure_number("/run/id"));
     match run {
         Some(run) => cut(&format!("{}/build/builds/{run}/{environment}/{name}", event.source())),

@@ -29,7 +29,6 @@ mod writer;
 
 pub use self::compact::{Compacted, compact};
 
-use super::Log;
 use self::{
     consumers::Readers,
     db::Db,
@@ -40,6 +39,7 @@ use self::{
     view::LogView,
     writer::{Writer, open_error},
 };
+use super::Log;
 use super::{Error, OpenError, Status};
 use std::{
     path::{Path, PathBuf},

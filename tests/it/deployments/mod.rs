@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use std::time::Duration;
 use uuid::Uuid;
 
+mod api;
 mod tracking;
 
 /// A gateway that fills nothing in of what was before.
@@ -22,7 +23,8 @@ pub(crate) async fn unfilled() -> Real {
 
 /// Binds the web shop's repository and pipelines to project `web`, with two environments.
 pub(crate) async fn deploying(real: &Real, deploys: Value) -> String {
-    let environments = json!([{ "slug": "staging", "name": "Staging" }, { "slug": "production", "name": "Production" }]);
+    let environments =
+        json!([{ "slug": "staging", "name": "Staging" }, { "slug": "production", "name": "Production" }]);
     let body = json!({ "name": "Web", "environments": environments });
     let made = real.gateway.ask("PUT", "/v1/projects/web").json(&body).send().await;
     assert_eq!(made.status, 201, "{made:?}");

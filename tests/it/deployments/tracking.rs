@@ -1,8 +1,17 @@
 //! Each way of tracking, from what Azure DevOps says to the event.
 
-use super::{deploying, deployment, line, told, unfilled};
-use crate::real::{Real, SHOP};
+use super::{bind, deploying, deployment, kept, line, told, unfilled};
+use crate::{
+    real::{Real, SHOP},
+    recover::losses::CLOSELY,
+};
+use hookwell::{
+    deployments::{Book, step::PATIENCE},
+    recover::recover,
+    simulator::{Odds, RefChange, TokenState, tokens},
+};
 use serde_json::json;
+use std::time::Duration;
 use uuid::Uuid;
 
 fn shop(real: &Real) -> (Uuid, u32) {
@@ -54,6 +63,79 @@ async fn a_stage_that_succeeds_deploys_the_revision_that_was_built_and_one_that_
     assert!(last["missing"].is_null(), "{last}");
 }
 
+/// A run of everything, deployed at its end.
+fn deploy(real: &Real, build: u32) {
+    let simulator = real.simulator();
+    simulator.start_build(build).unwrap();
+    for stage in ["Build", "Deploy to production"] {
+        simulator.start_stage(build, stage).unwrap();
+        simulator.finish_stage(build, stage, "succeeded").unwrap();
+    }
+    simulator.finish_build(build, "succeeded").unwrap();
+}
+
+fn to_production() -> serde_json::Value {
+    json!({ "tracking": "build", "environments": [
+        { "environment": "production", "builds": [{ "pipeline": "web shop CI", "stage": "Deploy*" }] },
+    ] })
+}
+
+#[tokio::test]
+async fn one_that_no_hook_told_comes_late_between_the_others_and_the_next_is_told_once_more() {
+    let real = unfilled().await;
+    let binding = deploying(&real, to_production()).await;
+    let (web, ci) = shop(&real);
+    for message in ["one", "two", "three"] {
+        real.simulator().push_commit(web, "main", message, &["/a"]).unwrap();
+        if message == "two" {
+            told(&real).await;
+            real.simulator().fail(|faults| faults.hooks.lose = Odds::probability(1.0));
+        }
+        deploy(&real, real.simulator().queue_build(ci, "main").unwrap());
+        told(&real).await;
+        real.simulator().fail(|faults| faults.hooks.lose = Odds::probability(0.0));
+    }
+    let before = told(&real).await;
+    assert_eq!(before.iter().map(line).collect::<Vec<_>>(), ["production first one 1", "production forward three 2"]);
+    real.pass(Duration::from_mins(10)).await;
+    recover(&real.gateway.app, real.connection, CLOSELY).await.unwrap();
+    let after = told(&real).await;
+    let lines: Vec<String> = after[2..].iter().map(line).collect();
+    assert_eq!(lines, ["production forward two 1", "production forward three 1"]);
+    let again = String::from_utf8_lossy(&after[3].json).into_owned();
+    assert!(again.contains(&format!("\"replaces\":\"{}\"", before[1].id)), "{again}");
+    assert_eq!(deployment(&after[3])["id"], deployment(&before[1])["id"]);
+    assert_eq!(kept(&real, &binding).len(), 3);
+    let live = real.gateway.app.deployments.memory().clone();
+    let book = Book::default();
+    book.read(&*real.gateway.store).await.unwrap();
+    assert_eq!(*book.memory(), live, "read from the log it is what was kept in memory");
+}
+
+#[tokio::test]
+async fn a_stage_that_is_run_again_for_an_older_build_is_a_rollback() {
+    let real = unfilled().await;
+    deploying(&real, to_production()).await;
+    let (web, ci) = shop(&real);
+    let mut builds = Vec::new();
+    for message in ["one", "two"] {
+        real.simulator().push_commit(web, "main", message, &["/a"]).unwrap();
+        builds.push(real.simulator().queue_build(ci, "main").unwrap());
+        deploy(&real, builds[builds.len() - 1]);
+        told(&real).await;
+    }
+    let simulator = real.simulator();
+    simulator.retry_stage(builds[0], "Deploy to production").unwrap();
+    simulator.start_stage(builds[0], "Deploy to production").unwrap();
+    simulator.finish_stage(builds[0], "Deploy to production", "succeeded").unwrap();
+    let events = told(&real).await;
+    let last = events.last().unwrap();
+    assert_eq!(last.header.kind, "dev.cdevents.service.rolledback.0.3.0");
+    let told = deployment(last);
+    assert_eq!((told["step"].as_str(), told["size"]["commits"].as_u64()), (Some("back"), Some(0)), "{told}");
+    assert_eq!(told["previousRevision"], deployment(&events[1])["revision"]);
+}
+
 #[tokio::test]
 async fn a_push_deploys_its_branch_and_going_back_is_told_as_that() {
     let real = unfilled().await;
@@ -72,4 +154,130 @@ async fn a_push_deploys_its_branch_and_going_back_is_told_as_that() {
     simulator.push_commit(web, "main", "two", &["/b"]).unwrap();
     let events = told(&real).await;
     assert_eq!(events.iter().map(line).collect::<Vec<_>>(), ["production first one 1", "production forward two 1"]);
+}
+
+#[tokio::test]
+async fn a_completed_pull_request_deploys_its_merge_with_its_reviews_and_work_items() {
+    let real = unfilled().await;
+    deploying(
+        &real,
+        json!({ "tracking": "pull_request", "environments": [{ "environment": "production", "branch": "main" }],
+            "ignore": { "titles": ["[[]skip]*"] } }),
+    )
+    .await;
+    let (web, _) = shop(&real);
+    let simulator = real.simulator();
+    for title in ["Cart: keep prices", "[skip] typo", "Cart: lose prices"] {
+        let topic = format!("topic/{}", title.len());
+        simulator.push_commit(web, &topic, title, &["/src/cart.rs"]).unwrap();
+        let number = simulator.create_pull_request(web, &topic, "main", title).unwrap();
+        simulator.comment_pull_request(number, "why?").unwrap();
+        if title.contains("lose") {
+            simulator.abandon_pull_request(number).unwrap();
+        } else {
+            simulator.complete_pull_request(number, true).unwrap();
+        }
+        told(&real).await;
+    }
+    let events = told(&real).await;
+    assert_eq!(events.len(), 1, "{:?}", events.iter().map(line).collect::<Vec<_>>());
+    let told = deployment(&events[0]);
+    assert_eq!(told["pullRequests"][0]["title"], "Cart: keep prices", "{told}");
+    assert_eq!(told["pullRequests"].as_array().unwrap().len(), 1, "{told}");
+    assert_eq!(told["cause"]["pull_request"], told["pullRequests"][0]["id"], "{told}");
+    assert!(told["leadTime"]["lastMerge"].is_string() && told["missing"].is_null(), "{told}");
+}
+
+#[tokio::test]
+async fn a_tag_that_fits_deploys_the_commit_that_it_marks() {
+    let real = unfilled().await;
+    deploying(
+        &real,
+        json!({ "tracking": "tag", "environments": [{ "environment": "production", "tags": "v[0-9]*" }] }),
+    )
+    .await;
+    let (web, _) = shop(&real);
+    let simulator = real.simulator();
+    simulator.push_commit(web, "main", "one", &["/a"]).unwrap();
+    for tag in ["v1.0", "nightly"] {
+        simulator.push(web, "", &[RefChange::Tag { tag: tag.to_owned() }]).unwrap();
+    }
+    let events = told(&real).await;
+    assert_eq!(events.iter().map(line).collect::<Vec<_>>(), ["production first one 1"]);
+    assert_eq!(deployment(&events[0])["cause"]["tag"], "v1.0");
+}
+
+#[tokio::test]
+async fn of_a_monorepo_each_deployable_is_deployed_by_what_it_is_made_of() {
+    let real = unfilled().await;
+    let of = |folder: &str| {
+        json!({ "tracking": "push", "environments": [{ "environment": "production", "branch": "main" }],
+            "include_paths": [format!("services/{folder}"), "shared/**"], "exclude_paths": ["**/*.md"] })
+    };
+    let cart = deploying(&real, of("cart")).await;
+    let mut bindings = vec![cart];
+    for folder in ["price", "mail"] {
+        let body =
+            json!({ "role": "code_deployment", "repository": "web shop", "name": folder, "deploys": of(folder) });
+        let (status, made) = bind(&real, body).await;
+        assert_eq!(status, 201, "{made}");
+        bindings.push(made["id"].as_str().unwrap().to_owned());
+    }
+    let (web, _) = shop(&real);
+    for (n, paths) in [
+        &["/services/cart/main.rs"][..],
+        &["/services/cart/README.md"],
+        &["/services/price/main.rs", "/services/mail/main.rs"],
+        &["/shared/log.rs"],
+        &["/elsewhere"],
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        real.simulator().push_commit(web, "main", &n.to_string(), paths).unwrap();
+        told(&real).await;
+    }
+    let counts: Vec<usize> = bindings.iter().map(|binding| kept(&real, binding).len()).collect();
+    assert_eq!(counts, [2, 2, 2]);
+}
+
+#[tokio::test]
+async fn what_is_delayed_is_told_when_it_is_so() {
+    let real = unfilled().await;
+    deploying(
+        &real,
+        json!({ "tracking": "push", "delay_minutes": 30,
+            "environments": [{ "environment": "production", "branch": "main" }] }),
+    )
+    .await;
+    let (web, _) = shop(&real);
+    real.simulator().push_commit(web, "main", "one", &["/a"]).unwrap();
+    let pushed = real.gateway.app.clock.now();
+    assert!(told(&real).await.is_empty());
+    real.gateway.advance(Duration::from_mins(30));
+    let events = told(&real).await;
+    assert_eq!(events.iter().map(line).collect::<Vec<_>>(), ["production first one 1"]);
+    let at: jiff::Timestamp = deployment(&events[0])["finishTime"].as_str().unwrap().parse().unwrap();
+    assert!(at >= pushed + Duration::from_mins(30), "{at} {pushed}");
+}
+
+#[tokio::test]
+async fn while_azure_does_not_answer_a_deployment_waits_an_hour_and_then_says_what_is_missing() {
+    let real = unfilled().await;
+    deploying(
+        &real,
+        json!({ "tracking": "push", "environments": [{ "environment": "production", "branch": "main" }] }),
+    )
+    .await;
+    let (web, _) = shop(&real);
+    real.simulator().push_commit(web, "main", "one", &["/a"]).unwrap();
+    real.simulator().set_token(tokens::FULL, TokenState::Expired);
+    assert!(told(&real).await.is_empty());
+    real.gateway.advance(Duration::from_mins(10));
+    assert!(told(&real).await.is_empty());
+    real.gateway.advance(PATIENCE);
+    let events = told(&real).await;
+    assert_eq!(events.len(), 1);
+    let missing = deployment(&events[0])["missing"].to_string();
+    assert!(missing.contains("does not accept the credential"), "{missing}");
 }

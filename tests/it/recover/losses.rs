@@ -11,7 +11,7 @@ use hookwell::{
 use std::{collections::BTreeMap, time::Duration};
 use uuid::Uuid;
 
-pub(super) const CLOSELY: Request = Request { since: None, closely: true };
+pub(crate) const CLOSELY: Request = Request { since: None, closely: true };
 
 /// What was lost and came back.
 pub(super) struct Ended {

@@ -1,7 +1,7 @@
 //! What hooks lose comes back: once each, whichever way.
 
 mod equal;
-mod losses;
+pub(crate) mod losses;
 mod outage;
 mod polled;
 mod worker;

@@ -1,0 +1,148 @@
+//! Deployments through the API: told by hand, listed, looked at.
+
+use super::{bind, deploying, told, unfilled};
+use crate::real::{Real, SHOP};
+use serde_json::{Value, json};
+use std::time::Duration;
+
+const DEPLOYMENTS: &str = "/v1/projects/web/deployments";
+
+fn by_hand() -> Value {
+    json!({ "tracking": "manual", "environments": [{ "environment": "staging" }, { "environment": "production" }] })
+}
+
+async fn register(real: &Real, body: Value) -> (u16, Value) {
+    let reply = real.gateway.post(DEPLOYMENTS, body).await;
+    (reply.status.as_u16(), reply.json())
+}
+
+/// Pushes to the shop's main branch.
+fn push(real: &Real, message: &str) {
+    let simulator = real.simulator();
+    let web = simulator.repository(simulator.project(SHOP).unwrap(), "web shop").unwrap();
+    simulator.push_commit(web, "main", message, &["/src/prices.rs"]).unwrap();
+}
+
+#[tokio::test]
+async fn a_deployment_is_told_by_hand_with_its_commits_and_the_same_one_is_not_told_twice() {
+    let real = unfilled().await;
+    deploying(&real, by_hand()).await;
+    push(&real, "one");
+    let body = json!({ "branch": "main", "environment": "production", "author": "Ana",
+        "links": [{ "name": "Run 7", "url": "https://ci.example/runs/7" }], "tags": ["cart"] });
+    let (status, made) = register(&real, body.clone()).await;
+    assert_eq!(status, 201, "{made}");
+    assert_eq!((made["step"].as_str(), made["commits"][0]["message"].as_str()), (Some("first"), Some("one")), "{made}");
+    assert_eq!(made["links"]["Run 7"], "https://ci.example/runs/7", "{made}");
+    assert_eq!(made["cause"]["by"]["name"], "Ana", "{made}");
+    assert_eq!(register(&real, body).await.0, 409);
+    let sha = made["revision"].as_str().unwrap();
+    let again = json!({ "sha": sha, "environment": "production", "if_duplicate": "ignore" });
+    let (status, there) = register(&real, again).await;
+    assert_eq!((status, &there["id"]), (200, &made["id"]));
+    let again = json!({ "sha": sha, "environment": "production", "if_duplicate": "again" });
+    real.gateway.advance(Duration::from_secs(1));
+    let (status, told_again) = register(&real, again).await;
+    assert_eq!((status, told_again["step"].as_str()), (201, Some("again")), "{told_again}");
+    assert_eq!(told(&real).await.len(), 2);
+}
+
+#[tokio::test]
+async fn what_does_not_fit_the_project_or_its_repository_is_refused_by_name() {
+    let real = unfilled().await;
+    let wrong = async |body: Value| {
+        let reply = real.gateway.post(DEPLOYMENTS, body).await;
+        (reply.status.as_u16(), reply.wrong())
+    };
+    let only = |pointer: &str| (409, vec![pointer.to_owned()]);
+    assert_eq!(wrong(json!({ "branch": "main", "environment": "production" })).await.0, 404);
+    deploying(&real, by_hand()).await;
+    assert_eq!(wrong(json!({ "branch": "main", "environment": "moon" })).await, only("/environment"));
+    assert_eq!(wrong(json!({ "branch": "nothing", "environment": "production" })).await, only("/branch"));
+    assert_eq!(wrong(json!({ "tag": "nothing", "environment": "production" })).await, only("/tag"));
+    assert_eq!(wrong(json!({ "sha": "0".repeat(40), "environment": "production" })).await, only("/sha"));
+    let future = json!({ "branch": "main", "environment": "production", "date": "2999-01-01T00:00:00Z" });
+    assert_eq!(wrong(future).await, only("/date"));
+    assert_eq!(wrong(json!({ "environment": "production" })).await, (422, vec!["/sha".to_owned()]));
+    assert_eq!(wrong(json!({ "sha": "abc", "tag": "v1", "environment": "production" })).await.0, 422);
+    let other = json!({ "role": "code_deployment", "repository": "web shop", "name": "other", "branch": "main", "deploys": by_hand() });
+    assert_eq!(bind(&real, other).await.0, 201);
+    assert_eq!(wrong(json!({ "branch": "main", "environment": "production" })).await, only("/binding"));
+    assert!(told(&real).await.is_empty());
+}
+
+#[tokio::test]
+async fn environments_say_what_is_there_and_how_far_they_are_behind() {
+    let real = unfilled().await;
+    let binding = deploying(&real, by_hand()).await;
+    for (n, message) in ["one", "two", "three"].into_iter().enumerate() {
+        push(&real, message);
+        let reply = register(&real, json!({ "branch": "main", "environment": "staging" })).await;
+        assert_eq!(reply.0, 201, "{reply:?}");
+        if n == 0 {
+            assert_eq!(register(&real, json!({ "branch": "main", "environment": "production" })).await.0, 201);
+        }
+        real.gateway.advance(Duration::from_hours(12));
+    }
+    let states = real.gateway.get("/v1/projects/web/environments").await.json();
+    let production = &states["data"][1];
+    assert_eq!(
+        (states["data"][0]["environment"].as_str(), production["environment"].as_str()),
+        (Some("staging"), Some("production"))
+    );
+    assert!(states["data"][0]["current"][0]["drift"].is_null(), "{states}");
+    assert_eq!(
+        production["current"][0]["drift"],
+        json!({ "behind": "staging", "commits": 2, "deployments": 2, "days": 1.0 }),
+        "{states}"
+    );
+    let page = real.gateway.get(&format!("{DEPLOYMENTS}?environment=staging&limit=2")).await.json();
+    assert_eq!(page["data"].as_array().unwrap().len(), 2, "{page}");
+    let next = page["next"].as_str().unwrap();
+    let rest = real
+        .gateway
+        .get(&format!("{DEPLOYMENTS}?environment=staging&limit=2&after={next}&binding={binding}"))
+        .await
+        .json();
+    assert_eq!((rest["data"].as_array().unwrap().len(), rest["next"].is_null()), (1, true), "{rest}");
+    let id = page["data"][0]["id"].as_str().unwrap();
+    let shown = real.gateway.get(&format!("{DEPLOYMENTS}/{id}")).await;
+    assert_eq!(shown.json()["files"][0]["path"], "/src/prices.rs", "{shown:?}");
+    assert_eq!(real.gateway.get(&format!("{DEPLOYMENTS}/{}", real.connection)).await.status, 404);
+}
+
+#[tokio::test]
+async fn how_revisions_get_to_environments_is_checked_when_it_is_set_and_changed_in_parts() {
+    let real = unfilled().await;
+    let binding = deploying(&real, by_hand()).await;
+    let new = async |deploys: Value| {
+        let body = json!({ "role": "code_deployment", "repository": "web shop", "branch": "main", "deploys": deploys });
+        bind(&real, body).await
+    };
+    let pointers = |reply: &Value| -> Vec<String> {
+        reply["errors"].as_array().unwrap().iter().map(|error| error["pointer"].as_str().unwrap().to_owned()).collect()
+    };
+    let (status, reply) = new(json!({ "tracking": "push", "environments": [{ "environment": "moon" }] })).await;
+    assert_eq!((status, pointers(&reply)), (409, vec!["/deploys/environments".to_owned()]));
+    let (_, reply) =
+        new(json!({ "tracking": "build", "environments": [{ "environment": "staging", "tags": "v*" }] })).await;
+    assert_eq!(pointers(&reply), ["/deploys/environments/0/builds"]);
+    let (_, reply) = new(json!({ "tracking": "push", "environments": [{ "environment": "staging", "branch": "a", "branch_prefix": "b" }] })).await;
+    assert_eq!(pointers(&reply), ["/deploys/environments/0/branch_prefix"]);
+    let (_, reply) =
+        new(json!({ "tracking": "wish", "environments": [], "include_paths": ["[a"], "delay_minutes": -1 })).await;
+    let expected = ["/deploys/tracking", "/deploys/environments", "/deploys/include_paths/0", "/deploys/delay_minutes"];
+    assert_eq!(pointers(&reply), expected);
+
+    let path = format!("/v1/bindings/{binding}");
+    let change = json!({ "deploys": { "delay_minutes": 5 } });
+    let changed = real.gateway.ask("PATCH", &path).header("if-match", "*").json(&change).send().await.json();
+    assert_eq!(
+        (changed["deploys"]["delay_minutes"].as_u64(), changed["deploys"]["tracking"].as_str()),
+        (Some(5), Some("manual")),
+        "{changed}"
+    );
+    let body = json!({ "name": "Web", "environments": [{ "slug": "staging", "name": "Staging" }] });
+    let reply = real.gateway.ask("PUT", "/v1/projects/web").header("if-match", "*").json(&body).send().await;
+    assert_eq!(reply.wrong(), ["/environments"], "{reply:?}");
+}
