@@ -3,7 +3,7 @@
 mod answers;
 mod api;
 mod life;
-mod receiver;
+pub(crate) mod receiver;
 mod weather;
 
 use self::receiver::Receiver;
