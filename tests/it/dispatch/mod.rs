@@ -4,6 +4,7 @@ mod answers;
 mod api;
 mod life;
 pub(crate) mod receiver;
+mod tls;
 mod weather;
 
 use self::receiver::Receiver;

@@ -14,6 +14,7 @@ use std::{
     sync::{Arc, Mutex},
 };
 use tokio::{net::TcpListener, sync::mpsc, task::JoinHandle};
+use tokio_rustls::TlsAcceptor;
 
 /// How a request is answered.
 #[derive(Debug, Clone)]
@@ -80,6 +81,15 @@ impl Receiver {
     }
 
     pub(crate) async fn deciding(decide: impl Fn(&Got) -> Answer + Send + Sync + 'static) -> Self {
+        Self::listening(None, decide).await
+    }
+
+    /// That takes everything from whoever comes to an end with TLS.
+    pub(crate) async fn with_tls(acceptor: TlsAcceptor) -> Self {
+        Self::listening(Some(acceptor), |_| Answer::status(204)).await
+    }
+
+    async fn listening(tls: Option<TlsAcceptor>, decide: impl Fn(&Got) -> Answer + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (sender, got) = mpsc::unbounded_channel();
@@ -90,9 +100,16 @@ impl Receiver {
                 let (sender, plan, decide) = (sender.clone(), Arc::clone(&plan), Arc::clone(&decide));
                 let service =
                     service_fn(move |request| answer(request, sender.clone(), Arc::clone(&plan), Arc::clone(&decide)));
-                let connection =
-                    hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service);
-                tokio::spawn(async move { drop(connection.await) });
+                let (http, tls) = (hyper::server::conn::http1::Builder::new(), tls.clone());
+                tokio::spawn(async move {
+                    match tls {
+                        None => drop(http.serve_connection(TokioIo::new(stream), service).await),
+                        Some(tls) => {
+                            let Ok(stream) = tls.accept(stream).await else { return };
+                            drop(http.serve_connection(TokioIo::new(stream), service).await);
+                        }
+                    }
+                });
             }
         });
         Self { address, got: tokio::sync::Mutex::new(got), planned, serving }
