@@ -3,7 +3,7 @@
 
 use super::{
     consumer, parcel,
-    record::AttemptRecord,
+    record::{AttemptRecord, Left},
     schedule::{ATTEMPTS_MAX, ATTEMPTS_PER_RUN},
 };
 use crate::{
@@ -71,7 +71,7 @@ pub async fn fate(app: &App, sink: &Sink, record: &Record) -> Result<(Fate, Vec<
     if let Some(dead) = app.store.dead(&consumer, before, 1).await?.pop().filter(|dead| dead.position == position) {
         return Ok((Fate::Dead(dead.reason), attempts));
     }
-    if !attempts.is_empty() {
+    if attempts.iter().any(|attempt| attempt.left == Left::Delivered) {
         return Ok((Fate::Delivered, attempts));
     }
     if position.0 <= sink.start.0 {
@@ -82,6 +82,7 @@ pub async fn fate(app: &App, sink: &Sink, record: &Record) -> Result<(Fate, Vec<
     let fate = match unwanted {
         Some(unwanted) => Fate::Filtered(unwanted),
         None if !passed => Fate::ToCome(to_come(app, sink)),
+        // Also one that had failed and came up again under a filter that did not want it.
         None if position.0 <= sink.filter_since => Fate::OtherFilter,
         None => Fate::Forgotten,
     };

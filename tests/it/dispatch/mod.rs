@@ -2,6 +2,7 @@
 
 mod answers;
 mod api;
+mod books;
 mod life;
 pub(crate) mod receiver;
 mod tls;
