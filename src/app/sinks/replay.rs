@@ -103,11 +103,8 @@ fn without_body(record: Record) -> Record {
     Record { body: bytes::Bytes::new(), ..record }
 }
 
-/// The number of the first attempt of a run that has none yet.
+/// The number of the first attempt of the run after all that are kept.
 async fn next_run(app: &App, sink: SinkId, event: Uuid) -> Result<u32, Error> {
-    let mut first = 1;
-    while app.store.find(Log::Deliveries, AttemptRecord::key(sink, event, first)).await?.is_some() {
-        first += ATTEMPTS_PER_RUN;
-    }
-    Ok(first)
+    let last = dispatch::attempts(app, sink, event).await?.last().map(AttemptRecord::run);
+    Ok(last.map_or(0, |run| run + 1) * ATTEMPTS_PER_RUN + 1)
 }

@@ -2,6 +2,7 @@
 
 use super::{CHANGE, Receiver, Running, append, event, fate, receiver::Answer, sink, until, until_state};
 use crate::harness::{Gateway, Reply};
+use hookwell::app::retention;
 use serde_json::{Value, json};
 use std::time::Duration;
 
@@ -72,4 +73,27 @@ async fn a_state_and_an_event_are_asked_for_together() {
         let reply = gateway.get(&format!("/v1/sinks/{id}/deliveries?event={}&state={state}", event.id)).await;
         assert_eq!(reply.json()["data"].as_array().unwrap().len(), found, "{state}");
     }
+}
+
+#[tokio::test]
+async fn what_a_replay_brought_is_told_when_the_first_attempts_are_kept_no_longer() {
+    let (gateway, receiver) = (Gateway::start().await, Receiver::start().await);
+    let _running = Running::of(&gateway);
+    let id = sink(&gateway, &receiver, json!({})).await.json()["id"].as_str().unwrap().to_owned();
+    let event = event(1, CHANGE, "a");
+    append(&gateway, &event).await;
+    let runs = || async {
+        let told = fate(&gateway, &id, &event).await.1;
+        let runs: Vec<_> = told["attempts"].as_array().unwrap().iter().map(|one| one["replay"].clone()).collect();
+        (told["state"].clone(), runs)
+    };
+    until_state(&gateway, &id, &event, "delivered").await;
+    gateway.advance(Duration::from_hours(24 * 5));
+    replay(&gateway, &id, json!({ "event": event.id })).await;
+    until("it is replayed", || async { runs().await == (json!("delivered"), vec![json!(0), json!(1)]) }).await;
+    gateway.advance(Duration::from_hours(24 * 3));
+    retention::trim(&gateway.app).await.unwrap();
+    assert_eq!(runs().await, (json!("delivered"), vec![json!(1)]));
+    replay(&gateway, &id, json!({ "event": event.id })).await;
+    until("it is replayed again", || async { runs().await == (json!("delivered"), vec![json!(1), json!(2)]) }).await;
 }
