@@ -4,6 +4,7 @@ mod answers;
 mod api;
 mod books;
 mod life;
+mod limits;
 pub(crate) mod receiver;
 mod tls;
 mod weather;
