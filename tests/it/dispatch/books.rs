@@ -5,6 +5,7 @@ use crate::harness::{Gateway, Reply};
 use hookwell::app::retention;
 use serde_json::{Value, json};
 use std::time::Duration;
+use uuid::Uuid;
 
 async fn filter(gateway: &Gateway, sink: &str, types: &[&str]) {
     let patch = gateway.ask("PATCH", &format!("/v1/sinks/{sink}")).header("if-match", "*");
@@ -96,4 +97,49 @@ async fn what_a_replay_brought_is_told_when_the_first_attempts_are_kept_no_longe
     assert_eq!(runs().await, (json!("delivered"), vec![json!(1)]));
     replay(&gateway, &id, json!({ "event": event.id })).await;
     until("it is replayed again", || async { runs().await == (json!("delivered"), vec![json!(1), json!(2)]) }).await;
+}
+
+#[tokio::test]
+async fn a_sink_begins_and_a_replay_ends_where_they_are_told_to() {
+    let (gateway, receiver) = (Gateway::start().await, Receiver::start().await);
+    let mut times = Vec::new();
+    for number in 1..=4 {
+        gateway.advance(Duration::from_mins(10));
+        times.push(gateway.app.clock.now().to_string());
+        append(&gateway, &event(number, CHANGE, "a")).await;
+    }
+    let cursor = gateway.get("/v1/events?limit=2").await.json()["next"].as_str().unwrap().to_owned();
+    let _running = Running::of(&gateway);
+    let mut last = String::new();
+    for (start, numbers) in
+        [("beginning", &[1, 2, 3, 4][..]), (&cursor, &[3, 4]), (&times[1], &[2, 3, 4]), ("now", &[])]
+    {
+        let made = sink(&gateway, &receiver, json!({ "start": start })).await;
+        last = made.json()["id"].as_str().unwrap().to_owned();
+        for number in numbers {
+            assert_eq!(receiver.next().await.number(), *number, "from {start}");
+        }
+        until("it has got all", || async { gateway.get(&format!("/v1/sinks/{last}")).await.json()["lag_events"] == 0 })
+            .await;
+        assert!(receiver.rest().await.is_empty(), "from {start}");
+    }
+    for (from, to, numbers) in [
+        (&*times[1], &*times[3], &[2, 3][..]),
+        ("beginning", &cursor, &[1, 2]),
+        (&cursor, "now", &[3, 4]),
+        (&times[3], &times[3], &[]),
+    ] {
+        let replayed = replay(&gateway, &last, json!({ "from": from, "to": to })).await.json();
+        assert_eq!(replayed, json!({ "replayed": numbers.len(), "next": null }));
+        for number in numbers {
+            assert_eq!(receiver.next().await.number(), *number, "from {from} to {to}");
+        }
+        until("all is sent", || async { gateway.get(&format!("/v1/sinks/{last}")).await.json()["waiting"] == 0 }).await;
+    }
+    for wrong in
+        [json!({ "from": "now" }), json!({ "event": Uuid::nil(), "dead": true }), json!({ "from": "x", "to": "now" })]
+    {
+        assert_eq!(replay(&gateway, &last, wrong.clone()).await.status, 422, "{wrong}");
+    }
+    assert_eq!(replay(&gateway, &last, json!({ "event": Uuid::nil() })).await.status, 404);
 }
