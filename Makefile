@@ -61,7 +61,7 @@ goldens:
 
 # The promise under kill -9, at full length.
 crash:
-	HOOKWELL_CRASH_ROUNDS=20 cargo test --release --test it survives_kill_9 -- --nocapture
+	HOOKWELL_CRASH_ROUNDS=20 cargo test --release --test it kill_9 -- --nocapture
 
 # The promise under a power cut, at full length. Needs root.
 power-cut:

@@ -11,7 +11,7 @@ pub use self::{
 
 use super::{
     App, Directory,
-    change::{Precondition, Refusal, delete, put},
+    change::{Precondition, Refusal, Wrong, delete, put},
     connections::Secret,
     directory::Kept,
     kind,
@@ -20,12 +20,15 @@ use crate::{
     dispatch,
     domain::{Sink, SinkId, SinkState, Target, secret},
     sink::new_secret,
-    store::{Change, Expected},
+    store::{Change, Expected, REGISTRY_VALUE_BYTES_MAX},
 };
 use jiff::Timestamp;
 
 /// Most sinks of one gateway.
 pub const SINKS_MAX: usize = 200;
+
+/// Largest record of a sink. The rest of what the store takes is room for what the gateway puts in itself.
+const SINK_BYTES_MAX: usize = REGISTRY_VALUE_BYTES_MAX - (32 << 10);
 
 /// Makes a sink. `also` gives changes for the same commit, made from the record and its signing secret, which is shown this
 /// once.
@@ -62,8 +65,18 @@ pub async fn edit(
     kept(app, version, record).await
 }
 
-/// What cannot be opened is refused when it is given, and not when the first event is to go there.
+/// What cannot be opened is refused when it is given, and not when the first event is to go there. So is what would be too
+/// large to be kept after the next change of its state.
 fn usable(app: &App, record: &Sink) -> Result<(), Refusal> {
+    let size_bytes = serde_json::to_vec(record).map_or(usize::MAX, |json| json.len());
+    if size_bytes > SINK_BYTES_MAX {
+        let detail = format!(
+            "with its filter must take at most {} KiB as they are kept, and take {}: shorten certificates, headers or filter",
+            SINK_BYTES_MAX >> 10,
+            size_bytes.div_ceil(1 << 10)
+        );
+        return Err(Refusal::Invalid(vec![Wrong { pointer: "/settings", detail }]));
+    }
     dispatch::open(app, record).map(drop).map_err(|unusable| Refusal::Contradicts(unusable.0))
 }
 

@@ -3,7 +3,7 @@
 
 use super::{
     consumer, parcel,
-    record::AttemptRecord,
+    record::{AttemptRecord, Left},
     schedule::{ATTEMPTS_MAX, ATTEMPTS_PER_RUN},
 };
 use crate::{
@@ -16,6 +16,9 @@ use uuid::Uuid;
 
 /// Most attempts that are shown of one delivery.
 const ATTEMPTS_SHOWN_MAX: usize = 100;
+
+/// After so many runs without an attempt none is looked for.
+const EMPTY_RUNS_MAX: u32 = 2;
 
 /// Why an event has not been attempted yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -71,7 +74,7 @@ pub async fn fate(app: &App, sink: &Sink, record: &Record) -> Result<(Fate, Vec<
     if let Some(dead) = app.store.dead(&consumer, before, 1).await?.pop().filter(|dead| dead.position == position) {
         return Ok((Fate::Dead(dead.reason), attempts));
     }
-    if !attempts.is_empty() {
+    if attempts.iter().any(|attempt| attempt.left == Left::Delivered) {
         return Ok((Fate::Delivered, attempts));
     }
     if position.0 <= sink.start.0 {
@@ -82,6 +85,7 @@ pub async fn fate(app: &App, sink: &Sink, record: &Record) -> Result<(Fate, Vec<
     let fate = match unwanted {
         Some(unwanted) => Fate::Filtered(unwanted),
         None if !passed => Fate::ToCome(to_come(app, sink)),
+        // Also one that had failed and came up again under a filter that did not want it.
         None if position.0 <= sink.filter_since => Fate::OtherFilter,
         None => Fate::Forgotten,
     };
@@ -102,21 +106,26 @@ fn to_come(app: &App, sink: &Sink) -> ToCome {
     }
 }
 
-/// The attempts that are kept of one delivery, oldest first.
+/// The attempts that are kept of one delivery, oldest first. Of a run the first ones may be kept no longer, and of several
+/// runs the first one.
 ///
 /// # Errors
 /// The store's.
 pub async fn attempts(app: &App, sink: SinkId, event: Uuid) -> Result<Vec<AttemptRecord>, Error> {
-    let mut attempts = Vec::new();
+    let (mut attempts, mut empty) = (Vec::new(), 0);
     for run in 0.. {
         let before = attempts.len();
         // One more than there may be: a sink that said 410 at the last attempt is asked once more.
         for step in 1..=ATTEMPTS_MAX + 1 {
             let key = AttemptRecord::key(sink, event, run * ATTEMPTS_PER_RUN + step);
-            let Some(record) = app.store.find(Log::Deliveries, key).await? else { break };
-            attempts.extend(AttemptRecord::from_record(&record));
+            match app.store.find(Log::Deliveries, key).await? {
+                Some(record) => attempts.extend(AttemptRecord::from_record(&record)),
+                None if attempts.len() > before => break,
+                None => {}
+            }
         }
-        if attempts.len() == before || attempts.len() >= ATTEMPTS_SHOWN_MAX {
+        empty = if attempts.len() == before { empty + 1 } else { 0 };
+        if empty == EMPTY_RUNS_MAX || attempts.len() >= ATTEMPTS_SHOWN_MAX {
             break;
         }
     }

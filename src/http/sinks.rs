@@ -192,12 +192,13 @@ pub async fn test(id: Segment, call: Result<Call, Problem>) -> Result<Response, 
 
 /// Send events to a sink once more.
 ///
-/// One event, a stretch of the log as far as the filter wants it, or what was given up. At most 10,000 events are looked at;
+/// One event, a stretch of the log or what was given up, as far as the filter wants it. At most 10,000 events are looked at;
 /// `next` says where to go on. What the sink has yet to get, and what waits already, is left as it is.
 #[utoipa::path(post, path = "/v1/sinks/{id}/replay", tag = "sinks", operation_id = "replay_to_sink",
     params(("id" = Uuid, Path, description = "The sink's id.")),
     request_body = SinkReplayBody,
-    responses((status = 200, description = "They wait to be sent.", body = SinkReplayView)))]
+    responses((status = 200, description = "They wait to be sent.", body = SinkReplayView),
+        (status = 409, description = "The filter does not want the event.")))]
 pub async fn replay(id: Segment, call: Result<Call, Problem>) -> Result<Response, Problem> {
     let mut call = call?;
     call.query(&[])?;
@@ -213,7 +214,7 @@ pub async fn replay(id: Segment, call: Result<Call, Problem>) -> Result<Response
 /// List the deliveries of a sink.
 ///
 /// Without `state`, every attempt that is kept (7 days), oldest first; `waiting` and `dead` are by event, with all attempts
-/// of each. With `event`, what became of that one, whatever it is.
+/// of each. With `event`, what became of that one: whatever it is, or only if it is in `state`.
 #[utoipa::path(get, path = "/v1/sinks/{id}/deliveries", tag = "sinks", operation_id = "list_deliveries",
     params(("id" = Uuid, Path, description = "The sink's id."),
         ("state" = Option<String>, Query, description = "Only these: `delivered`, `waiting` or `dead`.", pattern = "^(delivered|waiting|dead)$", example = "dead"),
@@ -244,7 +245,9 @@ pub async fn list_deliveries(id: Segment, call: Result<Call, Problem>) -> Result
     if let Some(event) = event {
         let record = call.app().store.find(Log::Events, event).await?.ok_or_else(|| Problem::not_found("event"))?;
         let delivery = deliveries::of_event(call.app(), &kept.record, &record).await?;
-        return Ok(json(&DeliveryPage { data: vec![DeliveryView::new(&kept.record, delivery)], next: None }));
+        let found = Some(delivery).filter(|delivery| wanted.takes(&delivery.fate));
+        let data = found.into_iter().map(|delivery| DeliveryView::new(&kept.record, delivery)).collect();
+        return Ok(json(&DeliveryPage { data, next: None }));
     }
     let after = cursor::resume(call.app(), wanted.log(), after.as_deref())?;
     let limit = usize::try_from(limit).unwrap_or(usize::MAX);

@@ -31,6 +31,16 @@ impl Wanted {
             Self::Waiting | Self::Dead => Log::Events,
         }
     }
+
+    /// Whether what became of an event is one of these.
+    pub fn takes(self, fate: &Fate) -> bool {
+        match self {
+            Self::Attempts => true,
+            Self::Delivered => matches!(fate, Fate::Delivered),
+            Self::Waiting => matches!(fate, Fate::Waiting(_)),
+            Self::Dead => matches!(fate, Fate::Dead(_)),
+        }
+    }
 }
 
 /// One event at one sink.

@@ -38,6 +38,9 @@ pub async fn replay(app: &App, id: SinkId, what: Replay) -> Result<Replayed, Ref
     let (records, next) = match what {
         Replay::Event(event) => {
             let record = app.store.find(Log::Events, event).await?.ok_or(Refusal::NotFound("event"))?;
+            if let Some(unwanted) = dispatch::event(&record).and_then(|event| dispatch::unwanted(&sink, &event)) {
+                return Err(Refusal::Contradicts(format!("the sink does not want this event: {}", unwanted.words())));
+            }
             (vec![record], None)
         }
         Replay::Range(after, until) => range(app, &sink, after, until).await?,
@@ -70,40 +73,38 @@ async fn range(
                 return Ok((wanted, None));
             }
             (after, looked_at) = (record.position, looked_at + 1);
-            let passes = |event| dispatch::unwanted(sink, &event).is_none();
-            if dispatch::event(&record).is_some_and(passes) {
-                // The body is not needed again, and ten thousand of them are many.
-                wanted.push(Record { body: bytes::Bytes::new(), ..record });
-            }
+            wanted.extend(Some(record).filter(|record| wants(sink, record)).map(without_body));
         }
     }
     Ok((wanted, (after < until).then_some(after)))
 }
 
+/// What the filter does not want any more stays dead.
 async fn dead(app: &App, sink: &Sink) -> Result<(Vec<Record>, Option<Position>), Error> {
-    let (consumer, mut after, mut records) = (dispatch::consumer(sink.id), Position(0), Vec::new());
-    loop {
+    let (consumer, mut after, mut looked_at, mut records) = (dispatch::consumer(sink.id), Position(0), 0, Vec::new());
+    while looked_at < REPLAY_EVENTS_MAX {
         let page = app.store.dead(&consumer, after, PAGE_RECORDS_MAX).await?;
         let Some(last) = page.last() else { return Ok((records, None)) };
-        after = last.position;
-        let record = |dead: &crate::store::Dead| Record {
-            position: dead.position,
-            key: dead.key,
-            time: app.clock.now(),
-            body: bytes::Bytes::new(),
-        };
-        records.extend(page.iter().map(record));
-        if records.len() >= REPLAY_EVENTS_MAX {
-            return Ok((records, Some(after)));
+        (after, looked_at) = (last.position, looked_at + page.len());
+        for dead in page {
+            let record = app.store.find(Log::Events, dead.key).await?;
+            records.extend(record.filter(|record| wants(sink, record)).map(without_body));
         }
     }
+    Ok((records, Some(after)))
 }
 
-/// The number of the first attempt of a run that has none yet.
+fn wants(sink: &Sink, record: &Record) -> bool {
+    dispatch::event(record).is_some_and(|event| dispatch::unwanted(sink, &event).is_none())
+}
+
+/// The body is not needed again, and ten thousand of them are many.
+fn without_body(record: Record) -> Record {
+    Record { body: bytes::Bytes::new(), ..record }
+}
+
+/// The number of the first attempt of the run after all that are kept.
 async fn next_run(app: &App, sink: SinkId, event: Uuid) -> Result<u32, Error> {
-    let mut first = 1;
-    while app.store.find(Log::Deliveries, AttemptRecord::key(sink, event, first)).await?.is_some() {
-        first += ATTEMPTS_PER_RUN;
-    }
-    Ok(first)
+    let last = dispatch::attempts(app, sink, event).await?.last().map(AttemptRecord::run);
+    Ok(last.map_or(0, |run| run + 1) * ATTEMPTS_PER_RUN + 1)
 }

@@ -71,9 +71,29 @@ fn tls<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a rustls::Error> {
 }
 
 fn words_of_tls(error: &rustls::Error) -> String {
-    use rustls::CertificateError;
-    let rustls::Error::InvalidCertificate(reason) = error else { return format!("TLS failed: {error}") };
+    use rustls::{AlertDescription as Alert, CertificateError};
+    let reason = match error {
+        rustls::Error::InvalidCertificate(reason) => reason,
+        rustls::Error::AlertReceived(Alert::CertificateRequired) => {
+            return "it demands a client certificate and was given none".to_owned();
+        }
+        rustls::Error::AlertReceived(
+            alert @ (Alert::BadCertificate
+            | Alert::UnsupportedCertificate
+            | Alert::CertificateRevoked
+            | Alert::CertificateExpired
+            | Alert::CertificateUnknown
+            | Alert::UnknownCA
+            | Alert::AccessDenied
+            | Alert::DecryptError),
+        ) => return format!("it does not accept our client certificate, or the lack of one ({alert:?})"),
+        error => return format!("TLS failed: {error}"),
+    };
     match reason {
+        CertificateError::BadSignature => {
+            "its certificate is not signed by the CA of that name which is trusted here; give its CA as it is now"
+                .to_owned()
+        }
         CertificateError::UnknownIssuer => {
             "nobody that is trusted here issued its certificate; give its CA as well".to_owned()
         }

@@ -33,6 +33,19 @@ pub enum Unwanted {
     AboutItself,
 }
 
+impl Unwanted {
+    /// The member of the sink that says so, or why none does.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Type => "filter.types",
+            Self::Project => "filter.projects",
+            Self::Connection => "filter.connections",
+            Self::Environment => "filter.environments",
+            Self::AboutItself => "it is about a delivery to this very sink",
+        }
+    }
+}
+
 impl SinkFilter {
     /// What an event does not pass, if anything. `environment` is only asked for where the filter has environments.
     pub fn unwanted(

@@ -3,7 +3,7 @@
 use crate::{
     app::sinks::deliveries::{Delivery, Told},
     dispatch::{AttemptRecord, Fate, Left, Sample, ToCome},
-    domain::{Sink, Unwanted},
+    domain::Sink,
 };
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -142,11 +142,7 @@ fn said(fate: Fate) -> (DeliveryState, Option<String>, Option<jiff::Timestamp>) 
         Fate::BeforeStart => because(State::BeforeStart, "the sink begins after it"),
         Fate::OtherFilter => because(State::OtherFilter, "the filter was another one when its turn was"),
         Fate::Forgotten => because(State::Forgotten, "attempts are kept for 7 days"),
-        Fate::Filtered(Unwanted::Type) => because(State::Filtered, "filter.types"),
-        Fate::Filtered(Unwanted::Project) => because(State::Filtered, "filter.projects"),
-        Fate::Filtered(Unwanted::Connection) => because(State::Filtered, "filter.connections"),
-        Fate::Filtered(Unwanted::Environment) => because(State::Filtered, "filter.environments"),
-        Fate::Filtered(Unwanted::AboutItself) => because(State::Filtered, "it is about a delivery to this very sink"),
+        Fate::Filtered(unwanted) => because(State::Filtered, unwanted.words()),
         Fate::ToCome(why) => match why {
             ToCome::Turn => (State::ToCome, None, None),
             ToCome::Paused => because(State::ToCome, "the sink is paused"),

@@ -125,10 +125,24 @@ impl Line {
             Proof::Token(token) => options.token(token.to_string()),
             Proof::Password(user, password) => options.user_and_password(user.clone(), password.to_string()),
         };
-        let client = options.connect(servers).await.map_err(|error| Error::transient(words(error.kind())))?;
+        let client = options.connect(servers).await.map_err(|error| Error::transient(self.words(error.kind())))?;
         let mut stream = async_nats::jetstream::new(client);
         stream.set_timeout(self.timeouts.first_byte);
         Ok(stream)
+    }
+
+    fn words(&self, kind: ConnectErrorKind) -> &'static str {
+        match kind {
+            ConnectErrorKind::AuthorizationViolation | ConnectErrorKind::Authentication => match self.proof {
+                Proof::Nothing => "the server wants to know who we are; give the sink a user with password, or a token",
+                Proof::Token(_) => "the server does not accept the sink's token",
+                Proof::Password(..) => "the server does not accept the sink's user and password",
+            },
+            ConnectErrorKind::TimedOut => "the server did not answer in time",
+            ConnectErrorKind::Tls => "the server's certificate is not accepted",
+            ConnectErrorKind::Dns => "the server's name is not known to the name servers",
+            _ => "the server cannot be reached",
+        }
     }
 
     /// Where to connect to, once all addresses of the name have been looked at.
@@ -146,18 +160,6 @@ impl Line {
         let first = addresses.first().ok_or_else(|| Error::transient("the server's name has no address"))?;
         let place = if server.scheme() == "tls" { server.to_string() } else { format!("nats://{first}") };
         place.parse().map_err(|_| Error::transient("the server's address cannot be used"))
-    }
-}
-
-fn words(kind: ConnectErrorKind) -> &'static str {
-    match kind {
-        ConnectErrorKind::AuthorizationViolation | ConnectErrorKind::Authentication => {
-            "the server does not accept who we are"
-        }
-        ConnectErrorKind::TimedOut => "the server did not answer in time",
-        ConnectErrorKind::Tls => "the server's certificate is not accepted",
-        ConnectErrorKind::Dns => "the server's name is not known to the name servers",
-        _ => "the server cannot be reached",
     }
 }
 

@@ -19,11 +19,15 @@ const ALLOWED_ORIGIN: HeaderName = HeaderName::from_static("webhook-allowed-orig
 const ALLOWED_RATE: HeaderName = HeaderName::from_static("webhook-allowed-rate");
 /// How long an allowance holds before it is asked for again.
 const HOLDS_FOR: Duration = Duration::from_hours(24);
+/// What comes up while it is asked waits so long: an answer is usually there by then.
+const ASKED_WITHIN: Duration = Duration::from_millis(100);
 
 /// What one endpoint has allowed.
 pub(super) struct Handshake {
     origin: String,
     granted: Mutex<Option<Granted>>,
+    /// Held while it is asked: once is enough.
+    asking: tokio::sync::Mutex<()>,
 }
 
 struct Granted {
@@ -37,7 +41,7 @@ struct Granted {
 
 impl Handshake {
     pub(super) fn new(origin: String) -> Self {
-        Self { origin, granted: Mutex::new(None) }
+        Self { origin, granted: Mutex::default(), asking: tokio::sync::Mutex::default() }
     }
 
     /// Whether one delivery may go now; the rate that was allowed is kept by refusing, and the sink waits.
@@ -51,6 +55,9 @@ impl Handshake {
         if let Some(answer) = self.take(clock.monotonic()) {
             return answer;
         }
+        let Ok(_asking) = self.asking.try_lock() else {
+            return Err(Attempt::failed(Error::Held { after: ASKED_WITHIN }, Duration::ZERO));
+        };
         let mut headers = headers.clone();
         let origin = HeaderValue::from_str(&self.origin).expect("a host's name is a header value");
         headers.insert(REQUEST_ORIGIN, origin);
@@ -62,7 +69,8 @@ impl Handshake {
                 "it does not allow events from {} (OPTIONS answered {} without a WebHook-Allowed-Origin for it)",
                 self.origin, answer.status
             );
-            return Err(answer.into_attempt_with(Err(Error::transient(said))));
+            // Without its status: 405 is about the endpoint here, and says nothing about the event.
+            return Err(Attempt::failed(Error::Transient { after: answer.after, said }, answer.took));
         }
         let per_minute = text(ALLOWED_RATE).and_then(|text| text.parse::<u32>().ok()).filter(|rate| *rate > 0);
         let interval = per_minute.map_or(Duration::ZERO, |rate| Duration::from_mins(1) / rate);

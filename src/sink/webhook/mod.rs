@@ -3,6 +3,7 @@
 //! Source: Standard Webhooks 1.0.0; the `CloudEvents` HTTP binding and webhook specification 1.0.
 
 pub(super) mod binary;
+mod halves;
 mod handshake;
 mod signature;
 
@@ -20,13 +21,15 @@ use crate::{
 use async_trait::async_trait;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 use url::Url;
 use uuid::Uuid;
 
 /// Most events in one request, whatever is asked for.
 const BATCH_EVENTS_MAX: usize = 1_000;
 const BATCH_EVENTS_DEFAULT: usize = 100;
+/// A batch that is refused is not taken apart for longer.
+const HALVING_TIMEOUT: Duration = Duration::from_mins(1);
 const STRUCTURED: HeaderValue = HeaderValue::from_static("application/cloudevents+json; charset=utf-8");
 const BATCHED: HeaderValue = HeaderValue::from_static("application/cloudevents-batch+json; charset=utf-8");
 /// Headers that are ours: the signature would not hold, or the message not be what it says.
@@ -102,7 +105,7 @@ impl Engine {
             (Mode::Binary, [event]) => {
                 let Some(body) = binary::parts(&event.json, &mut headers) else {
                     let said = "the event cannot be put into binary mode".to_owned();
-                    return Attempt::failed(Error::Permanent { said }, std::time::Duration::ZERO);
+                    return Attempt::failed(Error::Permanent { said }, Duration::ZERO);
                 };
                 (event.id, body)
             }
@@ -127,8 +130,9 @@ impl Sink for Engine {
 
     async fn deliver(&self, batch: &[Outgoing]) -> Vec<Attempt> {
         if self.mode == Mode::Batch {
-            let attempt = self.send(batch).await;
-            return vec![attempt; batch.len()];
+            let began = self.clock.monotonic();
+            let may_go_on = || self.clock.monotonic().saturating_sub(began) < HALVING_TIMEOUT;
+            return halves::deliver(batch, may_go_on, |part| async move { self.send(&part).await }).await;
         }
         let mut attempts = Vec::with_capacity(batch.len());
         for event in batch {

@@ -2,9 +2,12 @@
 //! name a URL could otherwise ask the gateway's own network questions, and the cloud's metadata service for its keys.
 //!
 //! Source: the IANA special-purpose address registries for IPv4 and IPv6; RFC 6052 (NAT64), RFC 3056 (6to4), RFC 4380
-//! (Teredo), RFC 6598 (shared addresses of carriers).
+//! (Teredo), RFC 6598 (shared addresses of carriers); Microsoft's "What is IP address 168.63.129.16?".
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+/// A public address that is the host's own on every virtual machine of Azure.
+const AZURE_HOST: Ipv4Addr = Ipv4Addr::new(168, 63, 129, 16);
 
 /// What an address is, when it is not of the public Internet.
 pub fn not_public(address: IpAddr) -> Option<&'static str> {
@@ -15,6 +18,9 @@ pub fn not_public(address: IpAddr) -> Option<&'static str> {
 }
 
 fn not_public_v4(v4: Ipv4Addr) -> Option<&'static str> {
+    if v4 == AZURE_HOST {
+        return Some("the host of Azure's virtual machines, which has their settings");
+    }
     let [a, b, c, _] = v4.octets();
     Some(match (a, b, c) {
         (0, ..) => "an unspecified address",
@@ -75,6 +81,8 @@ mod tests {
             "100.127.255.255",
             "127.0.0.1",
             "127.255.255.254",
+            "168.63.129.16",
+            "::ffff:168.63.129.16",
             "169.254.169.254",
             "172.16.0.1",
             "172.31.255.255",
@@ -123,6 +131,7 @@ mod tests {
             "100.128.0.0",
             "172.15.0.1",
             "172.32.0.1",
+            "168.63.129.17",
             "169.253.1.1",
             "192.167.1.1",
             "223.255.255.255",

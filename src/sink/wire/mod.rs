@@ -11,12 +11,13 @@ pub use self::{address::not_public, answer::Answer};
 
 use super::{Attempt, Error, Unusable};
 use crate::{
-    azure::client::{Redaction, retry_after, unreachable_words, use_ring},
+    azure::client::{Redaction, retry_after, tls_error, unreachable_words, use_ring},
     clock::Clock,
 };
 use http::{HeaderMap, Method};
 use reqwest::{Certificate, ClientBuilder, Identity, redirect};
 use resolver::{PublicOnly, Refused, check_literal};
+use rustls::AlertDescription;
 use std::{error::Error as _, sync::Arc, time::Duration};
 use url::Url;
 
@@ -168,8 +169,11 @@ impl Wire {
             refused = error.downcast_ref::<Refused>();
             cause = error.source();
         }
-        let words =
+        let mut words =
             refused.map_or_else(|| unreachable_words(error, url.host_str().unwrap_or_default()), ToString::to_string);
+        if let Some(rustls::Error::AlertReceived(AlertDescription::CertificateRequired)) = tls_error(error) {
+            words.push_str("; give one with its key as the sink's identity");
+        }
         self.redaction.said(&words).unwrap_or_default()
     }
 }

@@ -87,7 +87,7 @@ impl Report {
 /// the figures would say nothing. What is new in a real one (object names, ids, what people wrote) is new here.
 const NEW_DIGIT: char = '^';
 /// New digits in what a person wrote, in words of ten.
-const NEW_WORDS: usize = 24;
+const NEW_WORDS: usize = 20;
 
 /// A payload with the places that make it unique.
 #[derive(Clone)]

@@ -123,6 +123,73 @@ async fn an_endpoint_must_allow_deliveries_where_the_handshake_is_asked_for() {
 }
 
 #[tokio::test]
+async fn a_rate_that_was_allowed_is_kept_from_the_first_delivery_on() {
+    let (gateway, receiver) = (
+        Gateway::start().await,
+        Receiver::deciding(|got| {
+            let allows = vec![("webhook-allowed-origin", "*".to_owned()), ("webhook-allowed-rate", "60".to_owned())];
+            if got.method == http::Method::OPTIONS { Answer::Status(200, allows) } else { Answer::status(200) }
+        })
+        .await,
+    );
+    sink(&gateway, &receiver, json!({ "settings": { "handshake": true } })).await;
+    for number in 1..=4 {
+        append(&gateway, &event(number, CHANGE, &format!("entity {number}"))).await;
+    }
+    let _running = Running::of(&gateway);
+    assert_eq!(receiver.next().await.method, http::Method::OPTIONS);
+    let mut numbers = vec![receiver.next().await.number()];
+    for _ in 2..=4 {
+        gateway.advance(Duration::from_millis(990));
+        tokio::task::yield_now().await;
+        assert!(receiver.rest().await.is_empty(), "one a second is allowed");
+        gateway.advance(Duration::from_millis(20));
+        numbers.push(receiver.next().await.number());
+    }
+    numbers.sort_unstable();
+    assert_eq!(numbers, [1, 2, 3, 4]);
+    assert!(receiver.rest().await.is_empty());
+}
+
+#[tokio::test]
+async fn an_endpoint_that_knows_no_handshake_is_left_alone() {
+    let gateway = Gateway::start().await;
+    let receiver = Receiver::deciding(|_| Answer::status(405)).await;
+    let made = sink(&gateway, &receiver, json!({ "settings": { "handshake": true }, "in_flight_max": 1 })).await;
+    let path = format!("/v1/sinks/{}", made.json()["id"].as_str().unwrap());
+    for number in 1..=20 {
+        append(&gateway, &event(number, CHANGE, &format!("entity {number}"))).await;
+    }
+    let _running = Running::of(&gateway);
+    super::until("it is left alone", || async { gateway.get(&path).await.json()["status"] == "failing" }).await;
+    let detail = gateway.get(&path).await.json()["detail"].to_string();
+    assert!(detail.contains("OPTIONS answered 405"), "{detail}");
+    assert_eq!(receiver.rest().await.len(), 5, "not once for each event");
+}
+
+#[tokio::test]
+async fn one_event_that_a_receiver_does_not_take_holds_up_no_batch() {
+    let gateway = Gateway::start().await;
+    let receiver = Receiver::deciding(|got| {
+        let refused = got.json().as_array().unwrap().iter().any(|event| event["data"]["number"] == "3");
+        Answer::status(if refused { 400 } else { 200 })
+    })
+    .await;
+    let made = sink(&gateway, &receiver, json!({ "settings": { "mode": "batch" }, "start": "beginning" })).await;
+    let id = made.json()["id"].as_str().unwrap().to_owned();
+    let events: Vec<_> = (1..=6).map(|number| event(number, CHANGE, if number == 5 { "3" } else { "other" })).collect();
+    for event in &events {
+        append(&gateway, event).await;
+    }
+    let _running = Running::of(&gateway);
+    until_state(&gateway, &id, &events[2], "waiting").await;
+    for event in [&events[0], &events[1], &events[4]] {
+        assert_eq!(super::fate(&gateway, &id, event).await.0, "delivered");
+    }
+    assert_eq!(super::fate(&gateway, &id, &events[3]).await.0, "waiting", "it is behind the third");
+}
+
+#[tokio::test]
 async fn a_sink_without_events_is_tried_with_one_that_is_about_nothing() {
     let (gateway, receiver) = (Gateway::start().await, Receiver::start().await);
     let id = sink(&gateway, &receiver, json!({})).await.json()["id"].as_str().unwrap().to_owned();

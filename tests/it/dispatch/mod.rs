@@ -2,8 +2,11 @@
 
 mod answers;
 mod api;
+mod books;
 mod life;
-mod receiver;
+mod limits;
+pub(crate) mod receiver;
+mod tls;
 mod weather;
 
 use self::receiver::Receiver;

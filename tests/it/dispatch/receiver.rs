@@ -14,10 +14,11 @@ use std::{
     sync::{Arc, Mutex},
 };
 use tokio::{net::TcpListener, sync::mpsc, task::JoinHandle};
+use tokio_rustls::TlsAcceptor;
 
 /// How a request is answered.
 #[derive(Debug, Clone)]
-pub(super) enum Answer {
+pub(crate) enum Answer {
     /// With this status and these headers.
     Status(u16, Vec<(&'static str, String)>),
     /// Never.
@@ -27,32 +28,32 @@ pub(super) enum Answer {
 }
 
 impl Answer {
-    pub(super) fn status(status: u16) -> Self {
+    pub(crate) fn status(status: u16) -> Self {
         Self::Status(status, Vec::new())
     }
 }
 
 /// A request as it came.
 #[derive(Debug, Clone)]
-pub(super) struct Got {
-    pub(super) method: Method,
-    pub(super) headers: HeaderMap,
-    pub(super) body: Bytes,
+pub(crate) struct Got {
+    pub(crate) method: Method,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
     /// Whether it was answered 2xx.
-    pub(super) taken: bool,
+    pub(crate) taken: bool,
 }
 
 impl Got {
-    pub(super) fn header(&self, name: &str) -> &str {
+    pub(crate) fn header(&self, name: &str) -> &str {
         self.headers.get(name).unwrap_or_else(|| panic!("no {name}: {self:?}")).to_str().unwrap()
     }
 
-    pub(super) fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         serde_json::from_slice(&self.body).unwrap()
     }
 
     /// The number of the event in it.
-    pub(super) fn number(&self) -> u128 {
+    pub(crate) fn number(&self) -> u128 {
         self.json()["data"]["number"].as_str().unwrap().parse().unwrap()
     }
 }
@@ -60,7 +61,7 @@ impl Got {
 type Decide = dyn Fn(&Got) -> Answer + Send + Sync;
 
 /// It listens for as long as it lives.
-pub(super) struct Receiver {
+pub(crate) struct Receiver {
     address: SocketAddr,
     got: tokio::sync::Mutex<mpsc::UnboundedReceiver<Got>>,
     planned: Arc<Mutex<VecDeque<Answer>>>,
@@ -75,11 +76,20 @@ impl Drop for Receiver {
 
 impl Receiver {
     /// That takes everything, but for what is planned.
-    pub(super) async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         Self::deciding(|_| Answer::status(204)).await
     }
 
-    pub(super) async fn deciding(decide: impl Fn(&Got) -> Answer + Send + Sync + 'static) -> Self {
+    pub(crate) async fn deciding(decide: impl Fn(&Got) -> Answer + Send + Sync + 'static) -> Self {
+        Self::listening(None, decide).await
+    }
+
+    /// That takes everything from whoever comes to an end with TLS.
+    pub(crate) async fn with_tls(acceptor: TlsAcceptor) -> Self {
+        Self::listening(Some(acceptor), |_| Answer::status(204)).await
+    }
+
+    async fn listening(tls: Option<TlsAcceptor>, decide: impl Fn(&Got) -> Answer + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (sender, got) = mpsc::unbounded_channel();
@@ -90,35 +100,42 @@ impl Receiver {
                 let (sender, plan, decide) = (sender.clone(), Arc::clone(&plan), Arc::clone(&decide));
                 let service =
                     service_fn(move |request| answer(request, sender.clone(), Arc::clone(&plan), Arc::clone(&decide)));
-                let connection =
-                    hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service);
-                tokio::spawn(async move { drop(connection.await) });
+                let (http, tls) = (hyper::server::conn::http1::Builder::new(), tls.clone());
+                tokio::spawn(async move {
+                    match tls {
+                        None => drop(http.serve_connection(TokioIo::new(stream), service).await),
+                        Some(tls) => {
+                            let Ok(stream) = tls.accept(stream).await else { return };
+                            drop(http.serve_connection(TokioIo::new(stream), service).await);
+                        }
+                    }
+                });
             }
         });
         Self { address, got: tokio::sync::Mutex::new(got), planned, serving }
     }
 
-    pub(super) fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         format!("http://{}/events", self.address)
     }
 
-    pub(super) fn port(&self) -> u16 {
+    pub(crate) fn port(&self) -> u16 {
         self.address.port()
     }
 
     /// The next requests are answered so.
-    pub(super) fn plan(&self, answers: impl IntoIterator<Item = Answer>) {
+    pub(crate) fn plan(&self, answers: impl IntoIterator<Item = Answer>) {
         self.planned.lock().unwrap().extend(answers);
     }
 
     /// The next request.
-    pub(super) async fn next(&self) -> Got {
+    pub(crate) async fn next(&self) -> Got {
         let waiting = async { self.got.lock().await.recv().await.unwrap() };
         tokio::time::timeout(std::time::Duration::from_mins(1), waiting).await.expect("nothing came")
     }
 
     /// Everything that has come and was not asked for.
-    pub(super) async fn rest(&self) -> Vec<Got> {
+    pub(crate) async fn rest(&self) -> Vec<Got> {
         let (mut got, mut all) = (self.got.lock().await, Vec::new());
         while let Ok(one) = got.try_recv() {
             all.push(one);

@@ -3,6 +3,7 @@
 // clippy.toml allows both in test functions; what they call is test code just as well.
 #![allow(clippy::unwrap_used, clippy::print_stderr)]
 
+mod credentials;
 mod devlake;
 mod nats;
 mod oracles;

@@ -19,14 +19,14 @@ const PASSWORD: &str = "a-planted-password-of-nats";
 const BACKSTOP: Duration = Duration::from_secs(30);
 
 /// A server with JetStream on a port of its own, until it is dropped.
-struct Server {
+pub(super) struct Server {
     child: Child,
-    port: u16,
+    pub(super) port: u16,
 }
 
 impl Server {
     /// `None`, said loudly, where there is no server. The folder is its memory over a restart.
-    fn start(folder: &Path, port: u16, more: &str) -> Option<Self> {
+    pub(super) fn start(folder: &Path, port: u16, more: &str) -> Option<Self> {
         let store = folder.join("store");
         let config = folder.join("server.conf");
         let listen = if port == 0 { "-1".to_owned() } else { port.to_string() };
@@ -59,6 +59,14 @@ impl Server {
     /// Somebody who looks into the stream.
     async fn stream(&self, subjects: &[&str]) -> (jetstream::Context, jetstream::stream::Stream) {
         let options = async_nats::ConnectOptions::new().user_and_password("ada".to_owned(), PASSWORD.to_owned());
+        self.stream_as(options, subjects).await
+    }
+
+    pub(super) async fn stream_as(
+        &self,
+        options: async_nats::ConnectOptions,
+        subjects: &[&str],
+    ) -> (jetstream::Context, jetstream::stream::Stream) {
         let client = options.connect(format!("nats://127.0.0.1:{}", self.port)).await.unwrap();
         let context = jetstream::new(client);
         let subjects = subjects.iter().map(|subject| (*subject).to_owned()).collect();
@@ -169,7 +177,7 @@ async fn a_wrong_password_and_a_private_address_are_told_apart() {
     let event = outgoing(&own_events().remove(0).1);
     let wrong = [(secret::PASSWORD, "another-planted-password")];
     let attempt = open(&server.sink("a"), &wrong).unwrap().deliver(std::slice::from_ref(&event)).await.remove(0);
-    assert_eq!(attempt.result, Err(Error::transient("the server does not accept who we are")));
+    assert_eq!(attempt.result, Err(Error::transient("the server does not accept the sink's user and password")));
     for place in ["127.0.0.1", "localhost", "[::1]", "169.254.169.254"] {
         let mut strict = sink(&format!("nats://{place}:{}", server.port), "a");
         strict.allow_private = false;

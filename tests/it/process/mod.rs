@@ -12,6 +12,7 @@ mod resume;
 mod secrets;
 mod simulate;
 mod simulated;
+mod sinks;
 mod tls;
 mod walkthrough;
 
