@@ -22,5 +22,6 @@ mod simulator;
 mod store;
 mod tidy;
 mod translate;
+mod walkthrough;
 mod week;
 mod without_records;

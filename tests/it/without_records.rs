@@ -60,7 +60,10 @@ macro_rules! without_records {
                 _project: &str,
                 _repository: &str,
                 _shas: &[String],
-            ) -> Result<std::collections::BTreeMap<String, Vec<hookwell::azure::client::PullRequestDetail>>, hookwell::azure::client::Failure> {
+            ) -> Result<
+                std::collections::BTreeMap<String, Vec<hookwell::azure::client::PullRequestDetail>>,
+                hookwell::azure::client::Failure,
+            > {
                 Err(hookwell::azure::client::Failure::NotFound { detail: None })
             }
 

@@ -113,11 +113,6 @@ pub trait Links: Send + Sync {
 
     /// Builds of a revision that were queued within, of these pipelines or, where none is named, of all. Azure cannot be
     /// asked for a revision: the window's builds are listed and picked. Scope Build (Read).
-    async fn builds_of(
-        &self,
-        project: &str,
-        definitions: &[i64],
-        sha: &str,
-        within: Window,
-    ) -> Result<Builds, Failure>;
+    async fn builds_of(&self, project: &str, definitions: &[i64], sha: &str, within: Window)
+    -> Result<Builds, Failure>;
 }

@@ -3,9 +3,8 @@
 use super::{
     Answer, CODE, Call, InProject, Listing, Outcome, Refusal, Route, git,
     locations::{
-        ITERATIONS, PROJECT_PULL_REQUESTS, PULL_REQUEST, PULL_REQUEST_COMMITS, PULL_REQUEST_QUERY, PULL_REQUEST_WORK_ITEMS,
-        PULL_REQUESTS,
-        THREADS,
+        ITERATIONS, PROJECT_PULL_REQUESTS, PULL_REQUEST, PULL_REQUEST_COMMITS, PULL_REQUEST_QUERY,
+        PULL_REQUEST_WORK_ITEMS, PULL_REQUESTS, THREADS,
     },
 };
 use crate::{
@@ -194,8 +193,7 @@ fn of_commits(simulator: &Simulator, call: &Call) -> Outcome {
                 _ => brought(own, sha),
             };
             let shown = known.iter().filter(is_wanted);
-            let shown: Vec<Value> =
-                shown.filter_map(|own| payload::pull_request::shown(view, &world, own)).collect();
+            let shown: Vec<Value> = shown.filter_map(|own| payload::pull_request::shown(view, &world, own)).collect();
             (!shown.is_empty()).then(|| (sha.clone(), shown.into()))
         };
         Value::Object(question.items.iter().filter_map(of_commit).collect::<Map<_, _>>())

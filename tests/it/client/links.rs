@@ -56,7 +56,10 @@ async fn the_first_review_is_the_first_word_or_vote_of_somebody_else() {
     let review = || repo.client.first_review(PROJECT, SHOP, i64::from(number));
     assert_eq!(review().await, Ok(None));
     let detail = repo.client.pull_request_detail(PROJECT, i64::from(number)).await.unwrap().unwrap();
-    assert_eq!((detail.source.as_deref(), detail.target.as_deref()), (Some("refs/heads/topic"), Some("refs/heads/main")));
+    assert_eq!(
+        (detail.source.as_deref(), detail.target.as_deref()),
+        (Some("refs/heads/topic"), Some("refs/heads/main"))
+    );
     assert!(detail.reviewers.is_empty() && !detail.is_draft && detail.closed.is_none());
 
     let people = [ANA, MEI].map(str::to_owned);
@@ -118,7 +121,8 @@ async fn work_items_are_asked_for_by_two_hundred_at_a_time() {
         let body: Value = serde_json::from_str(&asked.body).unwrap();
         let ids = body["ids"].as_array().unwrap();
         assert!(ids.len() <= 200 && body["errorPolicy"] == "omit");
-        let item = |id| json!({ "id": id, "rev": 1, "fields": { "System.WorkItemType": "Bug", "System.State": "New" } });
+        let item =
+            |id| json!({ "id": id, "rev": 1, "fields": { "System.WorkItemType": "Bug", "System.State": "New" } });
         said(&json!({ "value": ids.iter().map(item).collect::<Vec<_>>() }))
     })
     .await;
@@ -137,6 +141,7 @@ async fn builds_of_a_revision_are_picked_from_those_of_a_time() {
     let of_first = [(), ()].map(|()| simulator.queue_build(pipeline, "main").unwrap());
     let second = repo.commit("main", "Second", &["/a"]).await;
     let of_second = simulator.queue_build(pipeline, "main").unwrap();
+    repo.clock.advance(Duration::from_mins(1));
     let within = Window { from, to: repo.now() };
     let found = |definitions: Vec<i64>, sha: String| {
         let client = &repo.client;
