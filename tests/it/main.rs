@@ -23,5 +23,6 @@ mod simulator;
 mod store;
 mod tidy;
 mod translate;
+mod walkthrough;
 mod week;
 mod without_records;

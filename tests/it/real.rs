@@ -55,6 +55,15 @@ fn engine() -> (Arc<dyn Store>, Arc<MemoryStore>) {
     (Arc::<MemoryStore>::clone(&store), store)
 }
 
+/// A gateway that has no connection yet, and an Azure DevOps that it reaches, on one clock.
+pub(crate) async fn strangers(options: Options) -> (Gateway, Azure) {
+    let (engine, store) = engine();
+    let public_url = Some("https://hooks.example".parse().unwrap());
+    let gateway = reaching(Settings { public_url, ..Settings::default() }, engine, store).await;
+    let azure = Azure::start(options, Arc::clone(&gateway.clock) as Arc<dyn Clock>).await;
+    (gateway, azure)
+}
+
 /// A connection to it, with these members more.
 async fn connect(gateway: &Gateway, azure: &Azure, more: Value) -> ConnectionId {
     let mut body = json!({ "name": "Fabrikam", "url": azure.url(), "token": tokens::FULL });

@@ -141,6 +141,7 @@ async fn builds_of_a_revision_are_picked_from_those_of_a_time() {
     let of_first = [(), ()].map(|()| simulator.queue_build(pipeline, "main").unwrap());
     let second = repo.commit("main", "Second", &["/a"]).await;
     let of_second = simulator.queue_build(pipeline, "main").unwrap();
+    repo.clock.advance(Duration::from_mins(1));
     let within = Window { from, to: repo.now() };
     let found = |definitions: Vec<i64>, sha: String| {
         let client = &repo.client;
