@@ -27,6 +27,8 @@ pub struct Book {
     memory: Mutex<Memory>,
     /// Held while something is told, from looking at what was there until it is in the log.
     pub(super) telling: tokio::sync::Mutex<()>,
+    /// Wakes the worker: something waits that it does not know of.
+    pub(super) changed: tokio::sync::Notify,
 }
 
 /// What is inside; never held across an await.

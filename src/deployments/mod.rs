@@ -13,6 +13,7 @@
 //!
 //! Not promised: what a rule would have made of events before the rule was there, unless it is asked for.
 
+pub mod again;
 mod book;
 mod found;
 mod paths;

@@ -113,8 +113,8 @@ impl Here<'_> {
             (None, Some((project, number))) => Origin::Build { project: project.to_owned(), number },
             (None, None) => return Vec::new(),
         };
-        let named = |rule: &&BuildRule| finished.pipeline.iter().flatten().any(|name| same(&rule.pipeline, name));
-        let ran = |rule: &&BuildRule| match (&rule.part, &finished.part) {
+        let is_of = |rule: &&BuildRule| finished.pipeline.iter().flatten().any(|name| same(&rule.pipeline, name));
+        let has_run = |rule: &&BuildRule| match (&rule.part, &finished.part) {
             (Part::Run, Which::Run) => true,
             (Part::Stage(wanted), Which::Stage(names)) | (Part::Job(wanted), Which::Job(names)) => {
                 names.iter().any(|name| is_named(wanted, name))
@@ -133,7 +133,7 @@ impl Here<'_> {
             ..self.cause("build", author.clone())
         };
         let of_reach = |reach: &Reach| {
-            let rule = reach.builds.iter().filter(named).find(ran)?;
+            let rule = reach.builds.iter().filter(is_of).find(has_run)?;
             let rule = if rule.match_branch { reach.branch.clone() } else { BranchRule::Any };
             // What is not said yet is asked for, and looked at then.
             if branch.is_some_and(|branch| !allows(&rule, branch)) {

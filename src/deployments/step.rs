@@ -248,7 +248,9 @@ pub(super) async fn tell(
         next = series.outdated().into_iter().next().map(|(old, place)| (old.deployment.clone(), place, Some(old)));
     }
     let mut memory = app.deployments.memory();
-    fresh.iter().for_each(|(telling, _)| memory.put(telling.clone()));
+    for (telling, _) in &fresh {
+        memory.put(telling.clone());
+    }
     drop(memory);
     made.extend(fresh);
     Ok(())
@@ -288,6 +290,7 @@ pub async fn run(app: Arc<App>) {
         tokio::select! {
             () = app.clock.sleep(pause) => {}
             changed = tail.changed() => if changed.is_err() { return },
+            () = app.deployments.changed.notified() => {}
             _ = stopping.wait_for(|stopping| *stopping) => {}
         }
     }

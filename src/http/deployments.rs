@@ -2,10 +2,11 @@
 
 mod view;
 
-pub use self::view::{DeployedView, DeploymentDetailView, DeploymentPage, EnvironmentStates};
+pub use self::view::{DeployedView, DeploymentDetailView, DeploymentPage, EnvironmentStates, LookedView};
 
-use self::view::{CurrentView, DetailsView, EnvironmentStateView};
+use self::view::{CurrentView, DetailsView, EnvironmentStateView, FoundView};
 use super::{
+    cursor,
     extract::{Call, Query, Segment},
     fields::{BRANCH, GUID, NAME, SLUG, TIME, Text, closed, list as list_of},
     members::Members,
@@ -14,13 +15,16 @@ use super::{
 };
 use crate::{
     app::projects,
-    azure::client::Version,
+    azure::client::{Version, Window},
     deployments::{
+        again,
         query::{self, Filter},
         register::{Registered, Registration, register},
     },
     domain::{BindingId, Slug},
+    store::Log,
 };
+use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::{Value, json as value};
 use utoipa::ToSchema;
@@ -32,6 +36,7 @@ const LIMIT_MAX: u64 = 1_000;
 const LIMIT_DEFAULT: u64 = 100;
 const LINKS_MAX: usize = 50;
 const TAGS_MAX: usize = 50;
+const TIME_WORDS: &str = "a time like 2026-11-22T10:00:00Z";
 
 const SHA: Text = Text::new(
     (40, 64),
@@ -96,10 +101,10 @@ pub fn schema() -> Value {
 pub async fn list(slug: Segment, call: Result<Call, Problem>) -> Result<Response, Problem> {
     let call = call?;
     let mut query = call.query(&["environment", "binding", "from", "to", "after", "limit"])?;
-    let slug = known(&call, &slug)?;
     let (filter, after) = (filter(&mut query), query.parsed("after", "what next gave"));
     let limit = usize::try_from(query.number("limit", 1..=LIMIT_MAX, LIMIT_DEFAULT)).unwrap_or(usize::MAX);
     query.finish()?;
+    let slug = known(&call, &slug)?;
     let (shown, next) = query::page(call.app(), &slug, &filter, after, limit).await?;
     let page = json(&DeploymentPage { data: shown.into_iter().map(DeployedView::from).collect(), next });
     Ok(match next {
@@ -167,6 +172,36 @@ pub async fn environments(slug: Segment, call: Result<Call, Problem>) -> Result<
     Ok(json(&EnvironmentStates { data: data.collect() }))
 }
 
+/// Look again for the deployments of a code deployment.
+///
+/// For one that is new or was changed: what its rules make of the events that are kept and is not told yet is told, with the
+/// times at which it happened. `dry_run=true` only shows it. What was told stays told. A look goes through 100000 events at
+/// most: go on after `next`.
+#[utoipa::path(post, path = "/v1/bindings/{id}/deployments", tag = "deployments", operation_id = "look_again_for_deployments",
+    params(("id" = Uuid, Path, description = "The binding's id."),
+        ("from" = Option<String>, Query, description = "Deployed from this time on.", format = DateTime, min_length = 1, max_length = 40, example = "2026-11-22T00:00:00Z"),
+        ("to" = Option<String>, Query, description = "Deployed before this time; now when left out.", format = DateTime, min_length = 1, max_length = 40, example = "2026-11-23T00:00:00Z"),
+        ("after" = Option<String>, Query, description = "As `next` gave it.", min_length = 1, max_length = 64, pattern = "^[A-Za-z0-9_-]+$"),
+        ("dry_run" = Option<bool>, Query, description = "Only show what would be told.")),
+    responses((status = 200, description = "What is told, or would be.", body = LookedView)))]
+pub async fn look_again(id: Segment, call: Result<Call, Problem>) -> Result<Response, Problem> {
+    let call = call?;
+    let mut query = call.query(&["from", "to", "after", "dry_run"])?;
+    let (from, to) = (query.parsed("from", TIME_WORDS), query.parsed("to", TIME_WORDS));
+    let dry_run = query.parsed("dry_run", "true or false").unwrap_or_default();
+    let after = query.text("after").map(str::to_owned);
+    query.finish()?;
+    let after = cursor::resume(call.app(), Log::Events, after.as_deref())?;
+    let window = Window { from: from.unwrap_or(Timestamp::MIN), to: to.unwrap_or_else(|| call.app().clock.now()) };
+    let looked = again::look_again(call.app(), id.names("binding")?, window, after, dry_run).await?;
+    Ok(json(&LookedView {
+        dry_run,
+        data: looked.found.into_iter().map(FoundView::from).collect(),
+        told: looked.told,
+        next: looked.next.map(|next| cursor::encode(Log::Events, next)),
+    }))
+}
+
 fn known(call: &Call, slug: &Segment) -> Result<Slug, Problem> {
     Ok(projects::find(&call.app().directory(), &slug.names("project")?)?.record.slug)
 }
@@ -202,8 +237,8 @@ fn filter(query: &mut Query) -> Filter {
     Filter {
         environment: query.parsed("environment", "an environment's slug"),
         binding: query.parsed("binding", "a binding's id"),
-        from: query.parsed("from", "a time like 2026-11-22T10:00:00Z"),
-        to: query.parsed("to", "a time like 2026-11-22T10:00:00Z"),
+        from: query.parsed("from", TIME_WORDS),
+        to: query.parsed("to", TIME_WORDS),
     }
 }
 

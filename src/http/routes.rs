@@ -113,6 +113,7 @@ routes! {
     get    Read   "v1" / "bindings" / Segment                             => bindings::show;
     patch  Admin  "v1" / "bindings" / Segment                             => bindings::edit;
     delete Admin  "v1" / "bindings" / Segment                             => bindings::remove;
+    post   Admin  "v1" / "bindings" / Segment / "deployments"             => deployments::look_again;
     get    Read   "v1" / "bindings" / Segment / "backfill"                => backfill::show;
     post   Admin  "v1" / "bindings" / Segment / "backfill"                => backfill::begin;
     delete Admin  "v1" / "bindings" / Segment / "backfill"                => backfill::cancel;

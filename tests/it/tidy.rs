@@ -7,7 +7,7 @@ use std::{
 
 /// The floor of each module; imports go down only, and siblings on floor 1 do not import each other.
 /// `translate::step` is a floor above the pure translation beside it.
-const FLOORS: [(&str, u8); 28] = [
+const FLOORS: [(&str, u8); 29] = [
     ("cli", 4),
     ("demo", 4),
     ("gateway", 4),
@@ -18,6 +18,7 @@ const FLOORS: [(&str, u8); 28] = [
     ("app", 2),
     ("dispatch", 2),
     ("backfill", 2),
+    ("deployments", 2),
     ("doctor", 2),
     ("intake", 2),
     ("ledger", 2),

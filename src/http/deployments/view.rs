@@ -366,3 +366,45 @@ impl From<Current> for CurrentView {
         Self { deployment: current.shown.into(), drift }
     }
 }
+
+/// What the rules of a code deployment make of events that are kept, and was not told.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct LookedView {
+    /// Whether nothing is told.
+    pub dry_run: bool,
+    /// What is not told yet, oldest event first. Told in a moment, unless it is a dry run; but not what turns out to be of
+    /// another branch, or to touch no path that counts.
+    #[schema(max_items = 1000)]
+    pub data: Vec<FoundView>,
+    /// How many others are told already.
+    pub told: usize,
+    /// Send it as `after` to go on; absent at the end.
+    #[schema(max_length = 64)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next: Option<String>,
+}
+
+/// A deployment that is not told yet.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct FoundView {
+    /// The id that it will have.
+    pub id: Uuid,
+    /// Where to.
+    #[schema(max_length = 63, example = "production")]
+    pub environment: String,
+    /// The commit; null where Azure DevOps has to be asked for it.
+    #[schema(max_length = 64)]
+    pub revision: Option<String>,
+    /// When.
+    #[schema(value_type = String, format = DateTime, max_length = 40)]
+    pub at: Timestamp,
+    /// The event that makes it one.
+    pub event: Option<Uuid>,
+}
+
+impl From<domain::Deployment> for FoundView {
+    fn from(own: domain::Deployment) -> Self {
+        let revision = Some(own.revision).filter(|revision| !revision.is_empty());
+        Self { id: own.id, environment: own.environment.to_string(), revision, at: own.at, event: own.cause.event }
+    }
+}

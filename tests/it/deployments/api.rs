@@ -1,6 +1,6 @@
 //! Deployments through the API: told by hand, listed, looked at.
 
-use super::{bind, deploying, told, unfilled};
+use super::{bind, deploying, line, told, unfilled};
 use crate::real::{Real, SHOP};
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -145,4 +145,30 @@ async fn how_revisions_get_to_environments_is_checked_when_it_is_set_and_changed
     let body = json!({ "name": "Web", "environments": [{ "slug": "staging", "name": "Staging" }] });
     let reply = real.gateway.ask("PUT", "/v1/projects/web").header("if-match", "*").json(&body).send().await;
     assert_eq!(reply.wrong(), ["/environments"], "{reply:?}");
+}
+
+#[tokio::test]
+async fn a_code_deployment_that_is_new_finds_what_was_deployed_before_it_was_there() {
+    let real = unfilled().await;
+    deploying(&real, by_hand()).await;
+    for message in ["one", "two"] {
+        push(&real, message);
+        told(&real).await;
+    }
+    let deploys = json!({ "tracking": "push", "environments": [{ "environment": "production", "branch": "main" }] });
+    let body = json!({ "role": "code_deployment", "repository": "web shop", "name": "late", "deploys": deploys });
+    let (_, binding) = bind(&real, body).await;
+    assert!(told(&real).await.is_empty());
+    let look = async |dry_run: bool| {
+        let path = format!("/v1/bindings/{}/deployments?dry_run={dry_run}", binding["id"].as_str().unwrap());
+        let found = real.gateway.ask("POST", &path).send().await.json();
+        (found["data"].as_array().unwrap().len(), found["told"].as_u64().unwrap())
+    };
+    assert_eq!(look(true).await, (2, 0));
+    assert!(told(&real).await.is_empty(), "a dry run tells nothing");
+    assert_eq!(look(false).await, (2, 0));
+    let events = told(&real).await;
+    assert_eq!(events.iter().map(line).collect::<Vec<_>>(), ["production first one 1", "production forward two 1"]);
+    assert_eq!(look(false).await, (0, 2));
+    assert_eq!(told(&real).await.len(), 2);
 }
