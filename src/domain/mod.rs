@@ -7,6 +7,7 @@ mod connection;
 mod framing;
 mod health;
 mod id;
+pub mod mentions;
 mod notification;
 mod pattern;
 mod project;
