@@ -41,6 +41,7 @@ use crate::{
     metrics::Metrics,
     reconcile::Upkeep,
     recover::Desk,
+    relations::Relations,
     secrets::{DerivingKey, Keys, Unopenable},
     store::{Change, Error, Expected, Store},
 };
@@ -131,6 +132,8 @@ pub struct App {
     pub backfills: Backfills,
     /// What is remembered of the ledger.
     pub ledger: Book,
+    /// Which events have what in common.
+    pub relations: Relations,
     /// What is remembered so that events are appended in order.
     pub order: order::Order,
     /// What is missing before something that is here.
@@ -180,6 +183,7 @@ impl App {
             dispatch: Board::default(),
             backfills: Backfills::default(),
             ledger: Book::default(),
+            relations: Relations::default(),
             order: order::Order::default(),
             breaks: breaks::Breaks::default(),
             numbers: numbers::Numbers::default(),

@@ -41,6 +41,11 @@ pub fn revision_id(event: uuid::Uuid, number: u32) -> uuid::Uuid {
     identity::revision(event, number)
 }
 
+/// The domain id of a thing of a collection, without its project and repository.
+pub fn domain_id(collection: &str, kind: &str, id: &str) -> String {
+    identity::domain(collection, &[], kind, id)
+}
+
 /// What is chosen per installation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
