@@ -6,7 +6,7 @@ use crate::{
     backfill,
     clock::{Clock, SystemClock},
     config::{Environment, Options},
-    deployments, dispatch, reconcile, recover,
+    deployments, dispatch, reconcile, recover, relations,
     secrets::{KeyError, Keys},
     serve::{self, Certificates, TlsError},
     store::{self, OpenError, Store, sled::SledStore},
@@ -105,6 +105,7 @@ impl Gateway {
         workers.spawn(checks::watch::run(Arc::clone(&self.app)));
         workers.spawn(recover::breaks::run(Arc::clone(&self.app)));
         workers.spawn(recover::quiet::run(Arc::clone(&self.app)));
+        workers.spawn(relations::run(Arc::clone(&self.app)));
         let reloading = self.certificates.clone().map(|certificates| tokio::spawn(certificates.watch()));
         serve::run(Arc::clone(&self.app), self.listener, &self.listen, self.certificates, stop).await;
         if let Some(reloading) = reloading {

@@ -26,6 +26,7 @@ pub mod intake;
 pub mod ledger;
 pub mod reconcile;
 pub mod recover;
+pub mod relations;
 
 // The network's side, and an Azure DevOps to try it with.
 pub mod http;

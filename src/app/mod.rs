@@ -42,6 +42,7 @@ use crate::{
     metrics::Metrics,
     reconcile::Upkeep,
     recover::Desk,
+    relations::Relations,
     secrets::{DerivingKey, Keys, Unopenable},
     store::{Change, Error, Expected, Store},
 };
@@ -134,6 +135,8 @@ pub struct App {
     pub ledger: Book,
     /// What was deployed where.
     pub deployments: Deployments,
+    /// Which events have what in common.
+    pub relations: Relations,
     /// What is remembered so that events are appended in order.
     pub order: order::Order,
     /// What is missing before something that is here.
@@ -184,6 +187,7 @@ impl App {
             backfills: Backfills::default(),
             ledger: Book::default(),
             deployments: Deployments::default(),
+            relations: Relations::default(),
             order: order::Order::default(),
             breaks: breaks::Breaks::default(),
             numbers: numbers::Numbers::default(),

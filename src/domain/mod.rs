@@ -8,6 +8,7 @@ mod deployment;
 mod framing;
 mod health;
 mod id;
+pub mod mentions;
 mod notification;
 mod pattern;
 mod project;

@@ -32,6 +32,7 @@ pub mod openapi;
 pub mod problem;
 pub mod projects;
 pub mod reconcile_views;
+pub mod relations;
 pub mod replay;
 pub mod reply;
 pub mod routes;
@@ -43,6 +44,7 @@ pub mod subscriptions;
 pub mod tokens;
 mod uncut;
 pub mod views;
+pub mod work_items;
 
 pub use self::{extract::Peer, openapi::openapi_json};
 

@@ -7,7 +7,7 @@ use super::{
     extract::{Call, Segment, call},
     health, hooks, integration, notifications,
     problem::{Kind, Problem},
-    projects, replay, sinks, stream, subscriptions, tokens,
+    projects, relations, replay, sinks, stream, subscriptions, tokens, work_items,
 };
 use std::{convert::Infallible, sync::Arc};
 use utoipa::OpenApi;
@@ -110,6 +110,8 @@ routes! {
     post   Admin  "v1" / "projects" / Segment / "deployments"             => deployments::create;
     get    Read   "v1" / "projects" / Segment / "deployments" / Segment   => deployments::show;
     get    Read   "v1" / "projects" / Segment / "environments"            => deployments::environments;
+    get    Read   "v1" / "projects" / Segment / "builds"                  => relations::builds;
+    get    Read   "v1" / "projects" / Segment / "work-items" / Segment    => work_items::show;
     get    Read   "v1" / "bindings" / Segment                             => bindings::show;
     patch  Admin  "v1" / "bindings" / Segment                             => bindings::edit;
     delete Admin  "v1" / "bindings" / Segment                             => bindings::remove;
@@ -129,6 +131,7 @@ routes! {
     get    Read   "v1" / "events" / "stream"                              => stream::follow;
     get    Read   "v1" / "events" / Segment                               => events::show;
     get    Read   "v1" / "events" / Segment / "deliveries"                => sinks::of_event;
+    get    Read   "v1" / "events" / Segment / "related"                   => relations::related;
 
     get    Read   "v1" / "sinks"                                          => sinks::list;
     post   Admin  "v1" / "sinks"                                          => sinks::create;

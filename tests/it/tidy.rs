@@ -24,6 +24,7 @@ const FLOORS: [(&str, u8); 29] = [
     ("ledger", 2),
     ("reconcile", 2),
     ("recover", 2),
+    ("relations", 2),
     ("translate::step", 2),
     ("store", 1),
     ("translate", 1),

@@ -1,7 +1,6 @@
 //! Azure's own records of what happened: what no hook delivered is found by them.
 //!
-//! What is listed comes with its JSON as Azure wrote it, because that is what a hook's payload holds as its resource; only
-//! the members that something is decided by are read.
+//! What is listed comes with its JSON as Azure wrote it, because that is what a hook's payload holds as its resource.
 
 use super::{Failure, Host, Page, PageRequest, SubscriptionDraft};
 use crate::azure::time;
@@ -279,8 +278,7 @@ pub struct NotificationRecord {
     pub created: Timestamp,
     /// What the receiver answered, or why it was not reached, in words.
     pub error: Option<String>,
-    /// `details.event`: the envelope, but for `subscriptionId` and `notificationId`. Absent where it was not asked for, and
-    /// where the server does not keep it.
+    /// `details.event`: the envelope, but for `subscriptionId` and `notificationId`; absent where not asked for or kept.
     pub event: Option<Box<RawValue>>,
 }
 

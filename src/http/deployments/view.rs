@@ -142,7 +142,7 @@ pub struct DetailsView {
     pub pull_requests: Vec<PullRequestView>,
     /// The work items of those.
     #[schema(max_items = 400)]
-    pub work_items: Vec<WorkItemView>,
+    pub work_items: Vec<DeployedWorkItemView>,
     /// The moments that lead time is counted from.
     pub lead_time: LeadTimeView,
     /// Why something is not here.
@@ -271,7 +271,7 @@ pub struct PullRequestView {
 /// A work item, as it was when the deployment was told.
 #[derive(Debug, Default, Serialize, Deserialize, ToSchema)]
 #[serde(default, rename_all(deserialize = "camelCase"))]
-pub struct WorkItemView {
+pub struct DeployedWorkItemView {
     /// Its number.
     pub id: i64,
     /// Such as Bug.

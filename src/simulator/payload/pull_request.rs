@@ -115,13 +115,13 @@ pub(crate) fn thread(view: View<'_>, own: &Comment) -> Value {
 /// The thread that Azure writes of a vote.
 pub(crate) fn vote_thread(view: View<'_>, own: &Vote) -> Value {
     let word = |value: String| json!({"$type": "System.String", "$value": value});
-    let said = Comment { thread: own.thread, by: own.by, text: format!("voted {}", own.vote), at: own.at };
+    let said = Comment { thread: own.thread, by: own.by, text: format!("voted {}", own.value), at: own.at };
     let mut value = thread(view, &said);
     value["comments"][0]["commentType"] = "system".into();
     value["properties"] = json!({
         "CodeReviewThreadType": word("VoteUpdate".to_owned()),
         "CodeReviewVotedByTfId": word(own.by.to_string()),
-        "CodeReviewVoteResult": word(own.vote.to_string()),
+        "CodeReviewVoteResult": word(own.value.to_string()),
     });
     value
 }

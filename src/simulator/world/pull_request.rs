@@ -88,7 +88,7 @@ pub(crate) struct Comment {
 pub(crate) struct Vote {
     pub(crate) thread: u32,
     pub(crate) by: Uuid,
-    pub(crate) vote: i8,
+    pub(crate) value: i8,
     pub(crate) at: Timestamp,
 }
 
@@ -206,7 +206,7 @@ impl World {
     pub(crate) fn vote(&mut self, number: u32, person: Uuid, vote: i8) -> Result<(), Impossible> {
         let at = self.now;
         let own = self.active(number)?;
-        own.votes.push(Vote { thread: own.next_thread(), by: person, vote, at });
+        own.votes.push(Vote { thread: own.next_thread(), by: person, value: vote, at });
         match own.reviewers.iter_mut().find(|reviewer| reviewer.person == person) {
             Some(reviewer) => reviewer.vote = vote,
             None => own.reviewers.push(Reviewer { person, vote, is_required: false }),

@@ -8,11 +8,13 @@ mod faults;
 pub(crate) mod faulty;
 mod hooks;
 mod panics;
+mod relations;
 mod replay;
 mod resources;
 mod scripted;
 mod signatures;
 mod simulated;
 mod stream;
+mod work_items;
 
 pub(crate) use self::signatures::signature;

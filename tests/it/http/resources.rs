@@ -1,6 +1,6 @@
 //! Connections, projects, bindings and tokens.
 
-use super::scripted;
+use super::{relations, scripted};
 use crate::harness::{EXERCISED, Gateway};
 use serde_json::{Value, json};
 use std::{collections::BTreeSet, sync::Arc};
@@ -360,6 +360,7 @@ async fn every_operation_is_exercised() {
     let put = gateway.ask("PUT", "/v1/projects/shop").header("if-match", "*").json(&json!({ "name": "n" }));
     assert_eq!(put.send().await.status, 200);
     sinks_are_exercised(&gateway, event).await;
+    relations::are_exercised(&gateway, &connection).await;
     assert_eq!(gateway.ask("DELETE", &format!("/v1/tokens/{token}")).send().await.status, 204);
     assert_eq!(gateway.ask("DELETE", &format!("/v1/bindings/{binding}")).send().await.status, 204);
     assert_eq!(gateway.ask("DELETE", "/v1/projects/shop").send().await.status, 200);

@@ -1,0 +1,137 @@
+//! What events can have in common: a commit, a pull request, a work item, a run, a release. Pure.
+//!
+//! A thing goes by its domain id without the project and repository in it: numbers of pull requests, work items and runs
+//! are unique in a collection, and a commit is the same commit in a fork. So what tells less of a thing still names it.
+//! Refs and repositories are no things here: through them everything would be related to everything.
+
+use super::told::Told;
+use crate::translate::domain_id;
+use uuid::Uuid;
+
+/// Most things of one event that are looked at.
+pub const THINGS_MAX: usize = 64;
+/// Only for the index's keys, which nobody sees.
+const NAMESPACE: Uuid = Uuid::from_u128(0x1d0e_65b1_8c3f_4a53_a6a4_0b3c_95d7_2f41);
+
+/// The key of a thing in the index.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Key(pub u64);
+
+/// A thing by its domain id, without groups.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Thing(String);
+
+impl Thing {
+    /// What a link names, if it is one of these.
+    pub fn linked(domain_id: &str) -> Option<Self> {
+        let parts: Vec<&str> = domain_id.split(':').collect();
+        let ["cdevents", "v0", provider, host, namespace, _groups, kind, id] = parts[..] else { return None };
+        let id = match kind {
+            "commit" => id.to_ascii_lowercase(),
+            "pr" | "issue" | "execution" => id.to_owned(),
+            _ => return None,
+        };
+        Some(Self(format!("cdevents:v0:{provider}:{host}:{namespace}::{kind}:{id}")))
+    }
+
+    /// A commit of a collection.
+    pub fn commit(collection: &str, sha: &str) -> Self {
+        Self(domain_id(collection, &[], "commit", &sha.to_ascii_lowercase()))
+    }
+
+    /// A work item of a collection.
+    pub fn work_item(collection: &str, number: i64) -> Self {
+        Self(domain_id(collection, &[], "issue", &number.to_string()))
+    }
+
+    /// What a subject is, or is a part of.
+    pub fn of_subject(source: &str, subject: &str) -> Option<Self> {
+        let collection = match source.rsplit_once('/') {
+            Some((collection, project)) if Uuid::try_parse(project).is_ok() => collection,
+            _ => source,
+        };
+        let parts: Vec<&str> = subject.split('/').collect();
+        let (kind, id) = match parts[..] {
+            ["build", "builds", id, ..] => ("execution", id),
+            ["wit", "workItems", id, ..] => ("issue", id),
+            ["git", "repositories", _, "pullRequests", id, ..] => ("pr", id),
+            ["release", "releases", id, ..] => ("release", id),
+            _ => return None,
+        };
+        Some(Self(domain_id(collection, &[], kind, id)))
+    }
+
+    /// Its domain id.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether it is a run.
+    pub fn is_run(&self) -> bool {
+        self.0.contains("::execution:")
+    }
+
+    /// The number or hash that ends it.
+    pub fn id(&self) -> &str {
+        self.0.rsplit(':').next().unwrap_or_default()
+    }
+
+    /// Its key.
+    pub fn key(&self) -> Key {
+        Key(Uuid::new_v5(&NAMESPACE, self.0.as_bytes()).as_u64_pair().0)
+    }
+}
+
+/// The things of an event, each once: what it is about first, then what it links to.
+pub fn things(told: &Told<'_>) -> Vec<Thing> {
+    let own = Thing::of_subject(&told.source, &told.subject);
+    let linked = told.data.context.links.iter().filter_map(|link| Thing::linked(link.target.domain_id.as_str()?));
+    let mut found: Vec<Thing> = Vec::new();
+    for thing in own.into_iter().chain(linked) {
+        if found.len() < THINGS_MAX && !found.contains(&thing) {
+            found.push(thing);
+        }
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SOURCE: &str = "https://dev.azure.com/fabrikam/0f3d2c1b-7a6e-4d5c-8b4a-392817060504";
+
+    #[test]
+    fn a_thing_is_one_whatever_is_told_of_where_it_is() {
+        let at = "cdevents:v0:azure-devops:dev.azure.com:fabrikam";
+        let commit = Thing::linked(&format!("{at}:p/r:commit:ABC1")).unwrap();
+        assert_eq!(Thing::linked(&format!("{at}:p:commit:abc1")), Some(commit.clone()));
+        assert_eq!(Thing::commit("https://dev.azure.com/fabrikam", "aBc1"), commit);
+        assert_ne!(Thing::commit("https://dev.azure.com/contoso", "abc1"), commit);
+        for (subject, kind, id) in [
+            ("build/builds/4711", "execution", "4711"),
+            ("build/builds/4711/stages/5/jobs/6", "execution", "4711"),
+            ("git/repositories/r/pullRequests/77/threads/1", "pr", "77"),
+            ("wit/workItems/42", "issue", "42"),
+        ] {
+            let own = Thing::of_subject(SOURCE, subject).unwrap();
+            assert_eq!(Some(&own), Thing::linked(&format!("{at}:p/r:{kind}:{id}")).as_ref(), "{subject}");
+            assert_eq!((own.id(), own.is_run()), (id, kind == "execution"));
+        }
+        assert_eq!(Thing::of_subject("https://dev.azure.com/fabrikam", "wit/workItems/42"), {
+            Some(Thing::work_item("https://dev.azure.com/fabrikam", 42))
+        });
+    }
+
+    #[test]
+    fn what_everything_has_in_common_relates_nothing() {
+        for subject in ["git/repositories/r", "git/repositories/r/refs/heads/main", "hooks/events/x", ""] {
+            assert_eq!(Thing::of_subject(SOURCE, subject), None, "{subject}");
+        }
+        for link in
+            ["", "cdevents:v0:azure-devops:h:n:p:definition.repository:r", "cdevents:v0:commit:1", "a:b:c:d:e:f:pr:1"]
+        {
+            assert_eq!(Thing::linked(link), None, "{link}");
+        }
+    }
+}
