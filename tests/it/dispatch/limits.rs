@@ -59,8 +59,8 @@ async fn a_sink_is_kept_small_enough_to_be_changed_later() {
     let many = |count: usize, one: &str| -> Vec<String> { (0..count).map(|at| format!("{one}{at}")).collect() };
     let headers: serde_json::Map<_, _> =
         (0..10).map(|at| (format!("X-Header-{at}"), json!("v".repeat(4_000)))).collect();
-    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
-    let (certificate, key) = (made.cert.pem(), made.signing_key.serialize_pem());
+    let certified = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let (certificate, key) = (certified.cert.pem(), certified.signing_key.serialize_pem());
     let make = async |ca_bundle_bytes: usize| {
         let padded = |text: String, bytes: usize| text.clone() + &"\n".repeat(bytes - text.len());
         let body = json!({
