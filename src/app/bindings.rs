@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     backfill,
-    domain::{Binding, BindingId, ConnectionId, Deploys, Meaning, Reach, Role, Selection, Slug, Tracking},
+    domain::{Binding, BindingId, ConnectionId, Deploys, IncidentRule, Meaning, Role, Selection, Slug, Tracking},
     store::{Change, Expected},
 };
 
@@ -25,6 +25,8 @@ pub struct NewBinding {
     pub selection: Selection,
     /// Of a code deployment: how its revisions get to environments.
     pub deploys: Option<Deploys>,
+    /// Of an issue provider: which work items are incidents.
+    pub incidents: Vec<IncidentRule>,
 }
 
 /// Makes a binding. `also` gives a change for the same commit, made from the record.
@@ -42,9 +44,9 @@ pub async fn create(
     if directory.bindings.len() >= BINDINGS_MAX {
         return Err(Refusal::Full { what: "bindings", max: BINDINGS_MAX });
     }
-    let NewBinding { name, connection, selection, deploys } = new;
+    let NewBinding { name, connection, selection, deploys, incidents } = new;
     let (id, created_at, updated_at) = (BindingId::random(), now, now);
-    let record = Binding { id, project, connection, name, selection, deploys, created_at, updated_at };
+    let record = Binding { id, project, connection, name, selection, deploys, incidents, created_at, updated_at };
     check(&directory, &record)?;
     let mut changes = vec![put(kind::BINDING, &record.id, Expected::Absent, &record)];
     changes.extend(backfill::control::first(app, &record));
@@ -59,8 +61,8 @@ pub async fn edit(app: &App, id: BindingId, version: u64, new: NewBinding) -> Re
     let _changing = app.changing.lock().await;
     let directory = app.directory();
     let there = find(&directory, id)?;
-    let NewBinding { name, connection, selection, deploys } = new;
-    let record = Binding { name, connection, selection, deploys, updated_at: app.clock.now(), ..there.record.clone() };
+    let NewBinding { name, connection, selection, deploys, incidents } = new;
+    let record = Binding { name, connection, selection, deploys, incidents, updated_at: app.clock.now(), ..there.record.clone() };
     check(&directory, &record)?;
     // The version that the caller built upon: what was changed since must not be undone.
     let mut changes = vec![put(kind::BINDING, &id, Expected::Version(version), &record)];
@@ -130,20 +132,35 @@ fn check(directory: &Directory, binding: &Binding) -> Result<(), Refusal> {
     if let Some(other) = others().find(same).filter(|other| other.record.deploys == binding.deploys) {
         return Err(Refusal::Contradicts(format!("binding {} selects the same", other.record.id)));
     }
-    binding.deploys.as_ref().map_or(Ok(()), |deploys| reachable(directory, binding, deploys))
+    if let Some(deploys) = &binding.deploys {
+        let reached = deploys.reaches.iter().map(|reach| &reach.environment);
+        known(directory, binding, "/deploys/environments", reached)?;
+        heard_of(directory, binding, deploys.tracking)?;
+    }
+    known(directory, binding, "/incidents", binding.incidents.iter().map(|rule| &rule.environment))
 }
 
-/// Environments are the project's, and the news of builds come by its build provider.
-fn reachable(directory: &Directory, binding: &Binding, deploys: &Deploys) -> Result<(), Refusal> {
-    let known = directory.projects.get(&binding.project).map_or(&[][..], |kept| &kept.record.environments);
-    let unknown = deploys.reaches.iter().find(|reach| !known.iter().any(|known| known.slug == reach.environment));
-    if let Some(Reach { environment, .. }) = unknown {
-        let detail =
-            format!("{environment} is no environment of project {}; PUT the project with it first", binding.project);
-        return Err(Refusal::Invalid(vec![Wrong { pointer: "/deploys/environments", detail }]));
+/// Environments are the project's.
+fn known<'a>(
+    directory: &Directory,
+    binding: &Binding,
+    pointer: &'static str,
+    mut named: impl Iterator<Item = &'a Slug>,
+) -> Result<(), Refusal> {
+    let environments = directory.projects.get(&binding.project).map_or(&[][..], |kept| &kept.record.environments);
+    match named.find(|slug| !environments.iter().any(|known| known.slug == **slug)) {
+        Some(slug) => {
+            let detail = format!("{slug} is no environment of project {}; PUT the project with it first", binding.project);
+            Err(Refusal::Invalid(vec![Wrong { pointer, detail }]))
+        }
+        None => Ok(()),
     }
+}
+
+/// The news of builds come by the project's build provider.
+fn heard_of(directory: &Directory, binding: &Binding, tracking: Tracking) -> Result<(), Refusal> {
     let provides = |other: &Kept<Binding>| other.record.selection.role() == Role::BuildProvider;
-    if deploys.tracking == Tracking::Build && !directory.bindings_in(&binding.project).any(provides) {
+    if tracking == Tracking::Build && !directory.bindings_in(&binding.project).any(provides) {
         return Err(Refusal::Contradicts(format!(
             "project {} has no build provider, so nobody would hear of builds; bind one first",
             binding.project

@@ -7,7 +7,7 @@ use super::{
     kind,
 };
 use crate::{
-    domain::{Binding, BindingId, Environment, Project, Reach, Slug},
+    domain::{Binding, BindingId, Environment, Project, Slug},
     store::Expected,
 };
 
@@ -58,11 +58,12 @@ pub async fn put_at(
         (None, None) => now,
     };
     let NewProject { name, description, environments } = new;
-    let is_missing = |reach: &&Reach| !environments.iter().any(|environment| environment.slug == reach.environment);
-    for Kept { record: Binding { id, deploys, .. }, .. } in directory.bindings_in(&slug) {
-        if let Some(reach) = deploys.iter().flat_map(|deploys| &deploys.reaches).find(is_missing) {
-            let environment = &reach.environment;
-            let detail = format!("must keep {environment}, which binding {id} deploys to; change that one first");
+    let is_missing = |slug: &&Slug| !environments.iter().any(|environment| environment.slug == **slug);
+    for Kept { record: Binding { id, deploys, incidents, .. }, .. } in directory.bindings_in(&slug) {
+        let reached = deploys.iter().flat_map(|deploys| &deploys.reaches).map(|reach| &reach.environment);
+        let named = reached.chain(incidents.iter().map(|rule| &rule.environment));
+        if let Some(environment) = { named }.find(is_missing) {
+            let detail = format!("must keep {environment}, which binding {id} names; change that one first");
             return Err(Refusal::Invalid(vec![Wrong { pointer: "/environments", detail }]));
         }
     }

@@ -5,11 +5,17 @@ use super::{
     rules::{Candidate, Origin, allows},
 };
 use crate::{
+    app::{App, Kept},
     azure::{
         client::{AzureDevOps, CommitRecord, Failure, PullRequestDetail, Version, WorkItemRecord},
-        resource::build::Build,
+        resource::build::Build as Resource,
     },
-    domain::Deployment,
+    domain::{
+        Binding, Deployment, Role,
+        mentions::{Texts, mentioned},
+    },
+    relations,
+    store::Error,
 };
 use jiff::Timestamp;
 use std::collections::BTreeMap;
@@ -34,6 +40,18 @@ pub(super) struct PullRequest {
     pub(super) work_items: Vec<i64>,
 }
 
+/// A build of the revision, as it was when that was deployed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Build {
+    pub(super) number: String,
+    pub(super) pipeline: Option<String>,
+    pub(super) uri: Option<String>,
+    /// `queued`, `running`, `finished`.
+    pub(super) state: &'static str,
+    /// Of a finished one.
+    pub(super) outcome: Option<String>,
+}
+
 /// What came with a deployment, beside the one before it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Found {
@@ -49,6 +67,8 @@ pub(super) struct Found {
     pub(super) pull_requests: Vec<PullRequest>,
     /// By number, at most [`WORK_ITEMS_MAX`].
     pub(super) work_items: Vec<WorkItemRecord>,
+    /// Builds of the revision by then, the newest first.
+    pub(super) builds: Vec<Build>,
     /// Whether there are more than were counted.
     pub(super) is_cut: bool,
     /// Why something is not here.
@@ -70,7 +90,7 @@ pub(super) async fn revision(azure: &dyn AzureDevOps, candidate: &Candidate) -> 
         Origin::Commit => {}
         Origin::Build { project, number } => {
             let record = azure.build(project, *number).await?;
-            let build: Build<'_> = serde_json::from_str(record.json.get()).unwrap_or_default();
+            let build: Resource<'_> = serde_json::from_str(record.json.get()).unwrap_or_default();
             let elsewhere = |name: &str| !name.eq_ignore_ascii_case(&deployment.repository);
             let Some(commit) = build.source_version.as_str() else { return Ok(None) };
             let (id, name) = (build.repository.id.as_str(), build.repository.name.as_str());
@@ -159,6 +179,32 @@ pub(super) async fn found(
     Ok(found)
 }
 
+/// Builds of the revision that the project's build provider has, as they were when it was deployed.
+///
+/// # Errors
+/// The store's.
+pub(super) async fn builds(app: &App, deployment: &Deployment) -> Result<Vec<Build>, Error> {
+    let directory = app.directory();
+    let provides = |kept: &&Kept<Binding>| kept.record.selection.role() == Role::BuildProvider;
+    let Some(provider) = directory.bindings_in(&deployment.project).find(provides) else { return Ok(Vec::new()) };
+    let found = relations::builds(app, &provider.record, &deployment.revision).await?;
+    let then = |run: relations::Run| {
+        let whole = |happening: &&relations::Happening| happening.subject.matches('/').count() == 2;
+        let by_then = run.happenings.iter().filter(whole).filter(|happening| happening.time <= Some(deployment.at));
+        let state = by_then.filter_map(|happening| state(&happening.kind)).max_by_key(|(rank, _)| *rank)?.1;
+        let outcome = run.outcome.filter(|_| state == "finished");
+        Some(Build { number: run.number, pipeline: run.pipeline, uri: run.uri, state, outcome })
+    };
+    Ok(found.runs.into_iter().filter_map(then).collect())
+}
+
+/// How far a run is that an event of this type tells of, with a rank.
+fn state(kind: &str) -> Option<(u8, &'static str)> {
+    let words = [("queued", (0, "queued")), ("started", (1, "running")), ("finished", (2, "finished"))];
+    let word = kind.strip_prefix("dev.cdevents.pipelinerun.")?.split('.').next()?;
+    words.into_iter().find(|(known, _)| *known == word).map(|(_, state)| state)
+}
+
 /// Those that brought the commits.
 async fn pull_requests(azure: &dyn AzureDevOps, deployment: &Deployment, found: &mut Found) -> Result<(), Failure> {
     let (project, repository) = (&deployment.azure_project, &deployment.repository);
@@ -178,15 +224,28 @@ async fn pull_requests(azure: &dyn AzureDevOps, deployment: &Deployment, found: 
         let first_review = azure.first_review(project, repository, number).await;
         let first_review = noted(found, "first review", first_review)?.flatten();
         let work_items = azure.pull_request_work_items(project, repository, number).await;
-        let work_items = noted(found, "work items", work_items)?.unwrap_or_default();
+        let mut work_items = noted(found, "work items", work_items)?.unwrap_or_default();
+        work_items.extend(mentioned(
+            &Texts {
+                title: &detail.title,
+                description: detail.description.as_deref().unwrap_or_default(),
+                branch: detail.source.as_deref().unwrap_or_default(),
+                messages: &[],
+            },
+            false,
+        ));
+        work_items.sort_unstable();
+        work_items.dedup();
         found.pull_requests.push(PullRequest { detail, first_review, work_items });
     }
     Ok(())
 }
 
-/// Those that belong to the pull requests.
+/// Those that belong to the pull requests, or are mentioned by the commits.
 async fn work_items(azure: &dyn AzureDevOps, found: &mut Found) -> Result<(), Failure> {
-    let mut ids: Vec<i64> = found.pull_requests.iter().flat_map(|pull| pull.work_items.iter().copied()).collect();
+    let messages: Vec<&str> = found.commits.iter().map(|commit| commit.comment.as_str()).collect();
+    let mut ids: Vec<i64> = mentioned(&Texts { messages: &messages, ..Texts::default() }, false).into_iter().collect();
+    ids.extend(found.pull_requests.iter().flat_map(|pull| pull.work_items.iter().copied()));
     ids.sort_unstable();
     ids.dedup();
     found.is_cut |= ids.len() > WORK_ITEMS_MAX;

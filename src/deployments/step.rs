@@ -6,7 +6,7 @@
 //! what comes after it once more.
 
 use super::{
-    found::{Found, found, is_in_scope, revision},
+    found::{Found, builds, found, is_in_scope, revision},
     paths::Scope,
     rules::{Candidate, candidates},
     tell::{Beside, told},
@@ -231,10 +231,14 @@ pub(super) async fn tell(
     let mut next = Some((deployment.clone(), place, None::<Telling>));
     while let Some((deployment, place, replaces)) = next.take() {
         let previous = place.previous.and_then(|id| Some(series.find(id)?.deployment.revision.clone()));
-        let found = match found(azure, &deployment, previous.as_deref()).await {
+        let mut found = match found(azure, &deployment, previous.as_deref()).await {
             Err(failure) if !is_patient => Found::nothing(&failure),
             other => other?,
         };
+        match builds(app, &deployment).await {
+            Ok(builds) => found.builds = builds,
+            Err(error) => found.missing.push(format!("builds: {error}")),
+        }
         let beside = Beside {
             place,
             previous_revision: previous.as_deref(),

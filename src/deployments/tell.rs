@@ -1,7 +1,7 @@
 //! A deployment as an event: pure.
 
 use super::{
-    found::{Found, PullRequest},
+    found::{Build, Found, PullRequest},
     series::Place,
 };
 use crate::{
@@ -170,6 +170,7 @@ struct Details<'a> {
     files: Vec<File<'a>>,
     pull_requests: Vec<Pull<'a>>,
     work_items: Vec<Item<'a>>,
+    builds: Vec<Ran<'a>>,
     lead_time: LeadTime,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     missing: &'a [String],
@@ -237,6 +238,18 @@ struct Item<'a> {
     url: String,
 }
 
+#[derive(Serialize)]
+struct Ran<'a> {
+    number: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pipeline: Option<&'a str>,
+    state: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    outcome: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    url: Option<&'a str>,
+}
+
 /// The moments that lead time is counted from; the last one is the deployment's own.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -282,6 +295,13 @@ fn custom_data<'a>(deployment: &'a Deployment, beside: &Beside<'a>) -> CustomDat
         merged: pull.detail.closed,
         work_items: &pull.work_items,
     };
+    let ran = |build: &'a Build| Ran {
+        number: &build.number,
+        pipeline: build.pipeline.as_deref(),
+        state: build.state,
+        outcome: build.outcome.as_deref(),
+        url: build.uri.as_deref(),
+    };
     let item = |item: &'a WorkItemRecord| Item {
         id: item.id,
         kind: &item.item_type,
@@ -324,6 +344,7 @@ fn custom_data<'a>(deployment: &'a Deployment, beside: &Beside<'a>) -> CustomDat
                 files: found.files.iter().map(|path| File { path }).collect(),
                 pull_requests: found.pull_requests.iter().map(pull).collect(),
                 work_items: found.work_items.iter().map(item).collect(),
+                builds: found.builds.iter().map(ran).collect(),
                 lead_time: LeadTime::of(found),
                 missing: &found.missing,
             },

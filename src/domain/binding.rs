@@ -1,6 +1,6 @@
 //! A binding: project + role + connection + what it selects there.
 
-use super::{BindingId, ConnectionId, Deploys, Slug};
+use super::{BindingId, ConnectionId, Deploys, IncidentRule, Slug};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -92,6 +92,9 @@ pub struct Binding {
     /// Of a code deployment: how its revisions get to environments; `None` is that nobody knows of deployments.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deploys: Option<Deploys>,
+    /// Of an issue provider: which work items are incidents.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub incidents: Vec<IncidentRule>,
     /// When it was made.
     pub created_at: Timestamp,
     /// When it was last changed.

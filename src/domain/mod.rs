@@ -42,5 +42,5 @@ pub use self::{
         Why, short_hex,
     },
     token::{Scope, Token},
-    tracking::{BuildRule, Deploys, Ignored, Part, Reach, Tracking},
+    tracking::{BuildRule, Deploys, Ignored, IncidentRule, Part, Reach, Tracking},
 };

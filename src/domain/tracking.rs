@@ -83,3 +83,16 @@ pub struct Deploys {
     /// How long after what made it the revision counts as deployed.
     pub delay_minutes: u32,
 }
+
+/// Which work items are incidents of an environment: those to which everything applies that is named, of each list one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IncidentRule {
+    /// One of the project's.
+    pub environment: Slug,
+    /// Types such as `Bug`; empty means all.
+    pub work_item_types: Vec<String>,
+    /// Tags; empty means all.
+    pub tags: Vec<String>,
+    /// Area paths, each with all below it; empty means all.
+    pub area_paths: Vec<String>,
+}

@@ -114,6 +114,19 @@ pub struct Run<'a> {
     pub errors: Option<Cow<'a, str>>,
 }
 
+/// What an incident event says; `ticket_uri` is required of reported.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Incident<'a> {
+    /// What happened.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub description: Option<&'a str>,
+    /// Where.
+    pub environment: Reference<'a>,
+    /// Where the ticket is.
+    #[serde(rename = "ticketURI", skip_serializing_if = "Option::is_none")]
+    pub ticket_uri: Option<&'a str>,
+}
+
 /// An event of our own, `dev.cdeventsx.azuredevops-…`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Custom<'a> {
@@ -196,6 +209,10 @@ pub enum Content<'a> {
     TicketUpdated(Ticket<'a>),
     /// A work item, done.
     TicketClosed(Ticket<'a>),
+    /// Something is wrong in an environment, and there is a ticket for it.
+    IncidentReported(Incident<'a>),
+    /// It is not any more.
+    IncidentResolved(Incident<'a>),
     /// A revision that reached an environment.
     #[serde(rename_all = "camelCase")]
     ServiceDeployed {
@@ -239,6 +256,8 @@ impl Content<'_> {
             Self::TicketCreated(_) => "dev.cdevents.ticket.created.0.2.0",
             Self::TicketUpdated(_) => "dev.cdevents.ticket.updated.0.2.0",
             Self::TicketClosed(_) => "dev.cdevents.ticket.closed.0.2.0",
+            Self::IncidentReported(_) => "dev.cdevents.incident.reported.0.3.0",
+            Self::IncidentResolved(_) => "dev.cdevents.incident.resolved.0.3.0",
             Self::ServiceDeployed { .. } => "dev.cdevents.service.deployed.0.3.0",
             Self::ServiceRolledBack { .. } => "dev.cdevents.service.rolledback.0.3.0",
             Self::Custom(custom) => custom.kind,

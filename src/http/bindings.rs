@@ -1,6 +1,7 @@
 //! Bindings.
 
 pub mod deploys;
+pub mod incidents;
 
 use super::{
     extract::{Call, Segment},
@@ -28,7 +29,7 @@ const SELECTED_MAX: usize = 100;
 /// What each role takes besides what all take.
 const CODE: [&str; 4] = ["repository", "branch", "branch_prefix", "deploys"];
 const BUILD: [&str; 1] = ["pipelines"];
-const ISSUE: [&str; 2] = ["area_paths", "work_item_types"];
+const ISSUE: [&str; 3] = ["area_paths", "work_item_types", "incidents"];
 
 /// In the document; [`new_schema`] says what it is.
 #[derive(ToSchema)]
@@ -51,6 +52,7 @@ fn property(name: &str) -> Value {
         }
         "branch_prefix" => BRANCH.nullable("Branches whose short name begins so."),
         "deploys" => deploys::schema(),
+        "incidents" => incidents::schema(),
         "pipelines" => {
             list_of(&AZURE_REF.schema("By id or name."), SELECTED_MAX, "The pipelines; empty or left out means all.")
         }
@@ -199,6 +201,10 @@ fn read_new(body: &[u8]) -> Result<NewBinding, Problem> {
         Some(Role::CodeDeployment) => members.object("deploys", deploys::read).flatten().flatten(),
         _ => None,
     };
+    let incidents = match role {
+        Some(Role::IssueProvider) => incidents::read(&mut members),
+        _ => None,
+    };
     let selection = if let Some(role) = role {
         // Read also when the project is missing: what is wrong in the rest is worth saying at once.
         select(&mut members, role, azure_project)
@@ -213,7 +219,7 @@ fn read_new(body: &[u8]) -> Result<NewBinding, Problem> {
     let (Some(connection), Some(selection)) = (connection, selection) else {
         unreachable!("what is required and absent is an error")
     };
-    Ok(NewBinding { name, connection, selection, deploys })
+    Ok(NewBinding { name, connection, selection, deploys, incidents: incidents.unwrap_or_default() })
 }
 
 fn select(members: &mut Members, role: Role, azure_project: Option<AzureRef>) -> Option<Selection> {
@@ -275,6 +281,10 @@ fn read_change(body: &[u8], there: Binding) -> Result<NewBinding, Problem> {
         }
         _ => None,
     };
+    let incidents = match there.selection.role() {
+        Role::IssueProvider => incidents::read(&mut members).unwrap_or(there.incidents),
+        _ => Vec::new(),
+    };
     let selection = match there.selection {
         Selection::CodeDeployment { azure_project, repository, branch } => {
             let given = members.text("repository", &AZURE_REF);
@@ -299,5 +309,5 @@ fn read_change(body: &[u8], there: Binding) -> Result<NewBinding, Problem> {
         },
     };
     members.finish()?;
-    Ok(NewBinding { name, connection, selection, deploys })
+    Ok(NewBinding { name, connection, selection, deploys, incidents })
 }

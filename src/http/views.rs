@@ -1,6 +1,9 @@
 //! Resources as the API shows them. Records say what is kept; views say what may be seen: no secret has a member here.
 
-use super::{bindings::deploys::DeploysView, reconcile_views::HookAtAzureView};
+use super::{
+    bindings::{deploys::DeploysView, incidents::IncidentRuleView},
+    reconcile_views::HookAtAzureView,
+};
 use crate::{
     app::{Kept, connections::Removal},
     domain::{self, Binding, BranchRule, Environment, Project, Scope, Selection, Token},
@@ -168,6 +171,10 @@ pub struct BindingView {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(max_items = 100)]
     pub work_item_types: Option<Vec<String>>,
+    /// `issue_provider`: which work items are incidents.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(max_items = 50)]
+    pub incidents: Option<Vec<IncidentRuleView>>,
 }
 
 impl From<&Binding> for BindingView {
@@ -195,6 +202,7 @@ impl From<&Binding> for BindingView {
             pipelines: None,
             area_paths: None,
             work_item_types: None,
+            incidents: None,
         };
         match &record.selection {
             Selection::CodeDeployment { repository, branch, .. } => {
@@ -211,6 +219,7 @@ impl From<&Binding> for BindingView {
             Selection::IssueProvider { area_paths, work_item_types, .. } => {
                 view.area_paths = Some(area_paths.clone());
                 view.work_item_types = Some(work_item_types.clone());
+                view.incidents = Some(record.incidents.iter().map(IncidentRuleView::from).collect());
             }
         }
         view

@@ -70,7 +70,7 @@ impl<'a> About<'a> {
         slugs
     }
 
-    fn selected_by(&self, selection: &Selection) -> bool {
+    pub(super) fn selected_by(&self, selection: &Selection) -> bool {
         match selection {
             Selection::CodeDeployment { azure_project, repository, branch } => {
                 matches!(self.family, Family::Code | Family::Run)
@@ -111,14 +111,14 @@ impl<'a> About<'a> {
         }
     }
 
-    fn below(&self, area: &str) -> bool {
+    pub(super) fn below(&self, area: &str) -> bool {
         let area = area.trim_end_matches('\\');
         let Some(path) = self.area_path else { return false };
         let Some(head) = path.get(..area.len()) else { return false };
         head.eq_ignore_ascii_case(area) && matches!(path.as_bytes().get(area.len()), None | Some(b'\\'))
     }
 
-    fn of_type(&self, kind: &str) -> bool {
+    pub(super) fn of_type(&self, kind: &str) -> bool {
         self.work_item_type.is_some_and(|own| own.eq_ignore_ascii_case(kind))
     }
 }

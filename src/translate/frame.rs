@@ -7,7 +7,7 @@ use crate::{
         resource::{Identity, git::Repository},
         time,
     },
-    domain::Recovered,
+    domain::{Recovered, Slug},
     event::{
         Event, Header,
         cdevents::{CdEvent, Content, Custom, Link, LinkKind},
@@ -149,11 +149,15 @@ impl<'a> Frame<'a> {
 
     /// The event that tells the fact.
     pub(super) fn event(&self, about: &About<'_>, fact: Fact<'_>) -> Event {
+        self.event_of(about.projects(self.context.bindings), fact)
+    }
+
+    /// The event that tells these projects the fact.
+    pub(super) fn event_of(&self, projects: Vec<Slug>, fact: Fact<'_>) -> Event {
         let kind = fact.content.kind();
         let id = identity::fact(kind, &self.source, fact.subject, fact.discriminator);
-        let projects = about.projects(self.context.bindings);
         let moment = fact.time.or_else(|| self.notification.created());
-        let slugs = projects.iter().map(crate::domain::Slug::as_str).collect();
+        let slugs = projects.iter().map(Slug::as_str).collect();
         let json = CdEvent {
             id,
             source: &self.source,

@@ -11,6 +11,7 @@ mod build;
 mod frame;
 mod git;
 mod identity;
+mod incident;
 pub mod order;
 mod other;
 mod pipeline;

@@ -2,6 +2,7 @@
 
 use super::{
     binding::{About, Family},
+    incident::{self, incidents},
     frame::{Fact, Frame, custom, moment, person},
 };
 use crate::{
@@ -213,7 +214,19 @@ impl<'b> Item<'b> {
         fact.time = time;
         fact.links = self.links();
         fact.extras = self.extras().and(extras);
-        vec![self.frame.event(&self.about, fact)]
+        let is_closed = matches!(fact.content, Content::TicketClosed(_));
+        let mut events = vec![self.frame.event(&self.about, fact)];
+        events.extend(incidents(&incident::Ticket {
+            frame: self.frame,
+            about: &self.about,
+            subject: &self.subject,
+            title: self.text("System.Title"),
+            tags: &labels(self.text("System.Tags")),
+            uri: &self.uri(),
+            time,
+            closed_by: is_closed.then_some(discriminator.as_str()),
+        }));
+        events
     }
 
     /// Deleting and restoring need not make a revision, so the event itself tells two of them apart. Its date too is

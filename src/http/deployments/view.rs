@@ -143,6 +143,9 @@ pub struct DetailsView {
     /// The work items of those.
     #[schema(max_items = 400)]
     pub work_items: Vec<DeployedWorkItemView>,
+    /// The builds of the revision, as they were when it was deployed.
+    #[schema(max_items = 50)]
+    pub builds: Vec<DeployedBuildView>,
     /// The moments that lead time is counted from.
     pub lead_time: LeadTimeView,
     /// Why something is not here.
@@ -289,6 +292,27 @@ pub struct DeployedWorkItemView {
     /// Its page.
     #[schema(max_length = 2000)]
     pub url: String,
+}
+
+/// A build, as it was when its revision was deployed.
+#[derive(Debug, Default, Serialize, Deserialize, ToSchema)]
+#[serde(default)]
+pub struct DeployedBuildView {
+    /// Its number.
+    #[schema(max_length = 40, example = "4711")]
+    pub number: String,
+    /// Its pipeline's name.
+    #[schema(max_length = 1024)]
+    pub pipeline: Option<String>,
+    /// `queued`, `running` or `finished`.
+    #[schema(max_length = 20, example = "finished")]
+    pub state: String,
+    /// How a finished one ended: `success`, `failure`, `cancel`, `error`.
+    #[schema(max_length = 40, example = "success")]
+    pub outcome: Option<String>,
+    /// Where it is.
+    #[schema(max_length = 4096)]
+    pub url: Option<String>,
 }
 
 /// The moments that lead time is counted from; the last is the deployment's own.

@@ -60,6 +60,8 @@ async fn a_stage_that_succeeds_deploys_the_revision_that_was_built_and_one_that_
     let last = deployment(events.last().unwrap());
     assert_eq!(last["files"], json!([{ "path": "/src/prices.rs" }]), "{last}");
     assert_eq!(last["cause"]["part"], "Deploy to production", "{last}");
+    let built = &last["builds"][0];
+    assert_eq!((built["pipeline"].as_str(), built["state"].as_str()), (Some("web shop CI"), Some("finished")), "{last}");
     assert!(last["missing"].is_null(), "{last}");
 }
 
@@ -167,7 +169,7 @@ async fn a_completed_pull_request_deploys_its_merge_with_its_reviews_and_work_it
     .await;
     let (web, _) = shop(&real);
     let simulator = real.simulator();
-    for title in ["Cart: keep prices", "[skip] typo", "Cart: lose prices"] {
+    for title in ["Cart: keep prices, AB#2", "[skip] typo", "Cart: lose prices"] {
         let topic = format!("topic/{}", title.len());
         simulator.push_commit(web, &topic, title, &["/src/cart.rs"]).unwrap();
         let number = simulator.create_pull_request(web, &topic, "main", title).unwrap();
@@ -182,8 +184,9 @@ async fn a_completed_pull_request_deploys_its_merge_with_its_reviews_and_work_it
     let events = told(&real).await;
     assert_eq!(events.len(), 1, "{:?}", events.iter().map(line).collect::<Vec<_>>());
     let told = deployment(&events[0]);
-    assert_eq!(told["pullRequests"][0]["title"], "Cart: keep prices", "{told}");
+    assert_eq!(told["pullRequests"][0]["title"], "Cart: keep prices, AB#2", "{told}");
     assert_eq!(told["pullRequests"].as_array().unwrap().len(), 1, "{told}");
+    assert_eq!(told["workItems"][0]["id"], 2, "{told}");
     assert_eq!(told["cause"]["pull_request"], told["pullRequests"][0]["id"], "{told}");
     assert!(told["leadTime"]["lastMerge"].is_string() && told["missing"].is_null(), "{told}");
 }

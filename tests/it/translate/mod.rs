@@ -9,7 +9,7 @@ mod properties;
 
 use hookwell::{
     azure::CollectionUrl,
-    domain::{AzureRef, Binding, BindingId, BranchRule, ConnectionId, NotificationId, Selection, UpdateReason},
+    domain::{AzureRef, Binding, BindingId, BranchRule, IncidentRule, ConnectionId, NotificationId, Selection, UpdateReason},
     event::Event,
     translate::{Context, Settings, Untranslatable, translate},
 };
@@ -94,10 +94,21 @@ fn bindings() -> Vec<Binding> {
         name: None,
         selection,
         deploys: None,
+        incidents: if project == "board" { vec![incident()] } else { Vec::new() },
         created_at: Timestamp::UNIX_EPOCH,
         updated_at: Timestamp::UNIX_EPOCH,
     };
     selections.into_iter().enumerate().map(binding).collect()
+}
+
+/// What the board calls one.
+fn incident() -> IncidentRule {
+    IncidentRule {
+        environment: "production".parse().unwrap(),
+        work_item_types: vec!["Bug".to_owned()],
+        tags: Vec::new(),
+        area_paths: vec!["Fabrikam\\Shop\\".to_owned()],
+    }
 }
 
 fn connection() -> ConnectionId {
