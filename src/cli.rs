@@ -3,6 +3,7 @@
 mod audit;
 mod backfill;
 mod check;
+mod deployments;
 mod doctor;
 mod remote;
 mod replay;
@@ -63,6 +64,8 @@ enum Command {
     /// Fill a binding with what happened before it was there, or in a stretch of time; without --from and --to one that was
     /// cancelled or failed goes on where it was
     Backfill(backfill::Arguments),
+    /// Deployments that a running gateway is told of from a file
+    Deployments(deployments::Arguments),
     /// Find out what is wrong between Azure DevOps and a running gateway, and the one thing to do
     ///
     /// Walks from the public URL over Azure DevOps to the events, and has a test notification sent. Exit code 0: nothing is
@@ -129,6 +132,7 @@ fn start(cli: Cli, command: &clap::Command) -> Result<(), Failure> {
             Command::Check => check::run(&options, &environment).await,
             Command::Audit(arguments) => audit::run(&arguments, &options, &environment).await,
             Command::Backfill(arguments) => backfill::run(&arguments, &options, &environment).await,
+            Command::Deployments(arguments) => deployments::run(&arguments, &options, &environment).await,
             Command::Doctor(arguments) => doctor::run(&arguments, &options, &environment).await,
             Command::Replay(arguments) => replay::run(&arguments, &options, &environment).await,
             Command::Compact => compact(&options),

@@ -62,7 +62,15 @@ pub async fn edit(app: &App, id: BindingId, version: u64, new: NewBinding) -> Re
     let directory = app.directory();
     let there = find(&directory, id)?;
     let NewBinding { name, connection, selection, deploys, incidents } = new;
-    let record = Binding { name, connection, selection, deploys, incidents, updated_at: app.clock.now(), ..there.record.clone() };
+    let record = Binding {
+        name,
+        connection,
+        selection,
+        deploys,
+        incidents,
+        updated_at: app.clock.now(),
+        ..there.record.clone()
+    };
     check(&directory, &record)?;
     // The version that the caller built upon: what was changed since must not be undone.
     let mut changes = vec![put(kind::BINDING, &id, Expected::Version(version), &record)];
@@ -150,7 +158,8 @@ fn known<'a>(
     let environments = directory.projects.get(&binding.project).map_or(&[][..], |kept| &kept.record.environments);
     match named.find(|slug| !environments.iter().any(|known| known.slug == **slug)) {
         Some(slug) => {
-            let detail = format!("{slug} is no environment of project {}; PUT the project with it first", binding.project);
+            let detail =
+                format!("{slug} is no environment of project {}; PUT the project with it first", binding.project);
             Err(Refusal::Invalid(vec![Wrong { pointer, detail }]))
         }
         None => Ok(()),

@@ -185,8 +185,8 @@ pub(super) async fn found(
 /// The store's.
 pub(super) async fn builds(app: &App, deployment: &Deployment) -> Result<Vec<Build>, Error> {
     let directory = app.directory();
-    let provides = |kept: &&Kept<Binding>| kept.record.selection.role() == Role::BuildProvider;
-    let Some(provider) = directory.bindings_in(&deployment.project).find(provides) else { return Ok(Vec::new()) };
+    let is_provider = |kept: &&Kept<Binding>| kept.record.selection.role() == Role::BuildProvider;
+    let Some(provider) = directory.bindings_in(&deployment.project).find(is_provider) else { return Ok(Vec::new()) };
     let found = relations::builds(app, &provider.record, &deployment.revision).await?;
     let then = |run: relations::Run| {
         let whole = |happening: &&relations::Happening| happening.subject.matches('/').count() == 2;

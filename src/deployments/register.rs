@@ -41,6 +41,8 @@ pub struct Registration {
     pub by: Option<String>,
     /// Whether a revision that is there already is told as another deployment of it.
     pub again: bool,
+    /// Whether it is only looked whether it could be told.
+    pub dry_run: bool,
 }
 
 /// What became of a registration.
@@ -50,6 +52,8 @@ pub enum Registered {
     Made(Uuid),
     /// This revision was there already, by this deployment; nothing was told.
     There(Uuid),
+    /// It could be told: it was a dry run.
+    Fits,
 }
 
 /// Tells a deployment by hand. The revision must be a commit of the code deployment's repository.
@@ -114,6 +118,9 @@ async fn telling(
     let telling = app.deployments.telling.lock().await;
     if let Some(there) = already(app, &deployment, registration.again) {
         return Ok(Ok(Registered::There(there)));
+    }
+    if registration.dry_run {
+        return Ok(Ok(Registered::Fits));
     }
     let mut made = Vec::new();
     // Somebody waits and can be told what is wrong: nothing is told without what came with it.

@@ -1,6 +1,7 @@
 //! What we say: a `CDEvent` inside a structured `CloudEvent`, as exact bytes.
 
 pub mod cdevents;
+mod link;
 pub mod members;
 pub mod uri;
 

@@ -11,7 +11,7 @@ use super::{
     fields::{BRANCH, GUID, NAME, SLUG, TIME, Text, closed, list as list_of},
     members::Members,
     problem::{Kind, Problem},
-    reply::{created, json, linked},
+    reply::{created, json, linked, no_content},
 };
 use crate::{
     app::projects,
@@ -130,17 +130,22 @@ pub async fn show(slug: Segment, id: Segment, call: Result<Call, Problem>) -> Re
 ///
 /// For what pipelines outside Azure DevOps deploy. The revision must be in the code deployment's repository.
 #[utoipa::path(post, path = "/v1/projects/{slug}/deployments", tag = "deployments", operation_id = "register_deployment",
-    params(("slug" = String, Path, description = "The project's slug.", min_length = 1, max_length = 63, pattern = "^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$")),
+    params(("slug" = String, Path, description = "The project's slug.", min_length = 1, max_length = 63, pattern = "^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"),
+        ("dry_run" = Option<bool>, Query, description = "Only check that it could be told.")),
     request_body = NewDeploymentBody,
     responses((status = 200, description = "It was there already.", body = DeploymentDetailView),
+        (status = 204, description = "It could be told: it was a dry run."),
         (status = 201, description = "Told.", body = DeploymentDetailView),
         (status = 409, description = "This revision is there already, and `if_duplicate` is `refuse`.")))]
 pub async fn create(slug: Segment, call: Result<Call, Problem>) -> Result<Response, Problem> {
     let mut call = call?;
-    call.query(&[])?;
+    let mut query = call.query(&["dry_run"])?;
+    let dry_run = query.parsed("dry_run", "true or false").unwrap_or_default();
+    query.finish()?;
     let slug = known(&call, &slug)?;
     let (registration, refuses) = read(&call.json().await?, slug.clone())?;
-    match register(call.app(), &registration).await? {
+    match register(call.app(), &Registration { dry_run, ..registration }).await? {
+        Registered::Fits => Ok(no_content()),
         Registered::Made(id) => {
             let body = serde_json::to_vec(&detailed(&call, &slug, id).await?).expect("a view is plain data");
             Ok(created(&format!("/v1/projects/{slug}/deployments/{id}"), body, None))
@@ -283,5 +288,8 @@ fn read(body: &[u8], project: Slug) -> Result<(Registration, bool), Problem> {
     };
     let links = links.flatten().unwrap_or_default().into_iter().flatten().collect();
     let again = duplicate == "again";
-    Ok((Registration { project, binding, environment, revision, at, links, tags, by, again }, duplicate == "refuse"))
+    Ok((
+        Registration { project, binding, environment, revision, at, links, tags, by, again, dry_run: false },
+        duplicate == "refuse",
+    ))
 }

@@ -46,10 +46,6 @@ impl Thing {
 
     /// What a subject is, or is a part of.
     pub fn of_subject(source: &str, subject: &str) -> Option<Self> {
-        let collection = match source.rsplit_once('/') {
-            Some((collection, project)) if Uuid::try_parse(project).is_ok() => collection,
-            _ => source,
-        };
         let parts: Vec<&str> = subject.split('/').collect();
         let (kind, id) = match parts[..] {
             ["build", "builds", id, ..] => ("execution", id),
@@ -58,7 +54,7 @@ impl Thing {
             ["release", "releases", id, ..] => ("release", id),
             _ => return None,
         };
-        Some(Self(domain_id(collection, &[], kind, id)))
+        Some(Self(domain_id(collection(source), &[], kind, id)))
     }
 
     /// Its domain id.
@@ -82,12 +78,22 @@ impl Thing {
     }
 }
 
-/// The things of an event, each once: what it is about first, then what it links to.
+/// The organization or collection of an event's source.
+fn collection(source: &str) -> &str {
+    match source.rsplit_once('/') {
+        Some((collection, project)) if Uuid::try_parse(project).is_ok() => collection,
+        _ => source,
+    }
+}
+
+/// The things of an event, each once: what it is about first, then what it links to, then the commits that it brought.
 pub fn things(told: &Told<'_>) -> Vec<Thing> {
     let own = Thing::of_subject(&told.source, &told.subject);
     let linked = told.data.context.links.iter().filter_map(|link| Thing::linked(link.target.domain_id.as_str()?));
+    let ids = told.data.subject.content.commits.iter().filter_map(|commit| commit.commit_id.as_str());
+    let brought = ids.map(|id| Thing::commit(collection(&told.source), id));
     let mut found: Vec<Thing> = Vec::new();
-    for thing in own.into_iter().chain(linked) {
+    for thing in own.into_iter().chain(linked).chain(brought) {
         if found.len() < THINGS_MAX && !found.contains(&thing) {
             found.push(thing);
         }
@@ -121,6 +127,27 @@ mod tests {
         assert_eq!(Thing::of_subject("https://dev.azure.com/fabrikam", "wit/workItems/42"), {
             Some(Thing::work_item("https://dev.azure.com/fabrikam", 42))
         });
+    }
+
+    #[test]
+    fn an_event_has_what_it_is_about_what_it_links_to_and_what_it_brought_each_once() {
+        let link = |id: &str| serde_json::json!({ "target": { "domainId": format!("cdevents:v0:azure-devops:dev.azure.com:fabrikam:p/r:{id}") } });
+        let commits: Vec<_> = (1..100).map(|n| serde_json::json!({ "commitId": format!("{n:040}") })).collect();
+        let event = serde_json::json!({
+            "source": SOURCE, "subject": "git/repositories/r/refs/heads/main", "data": {
+                "context": { "links": [link(&format!("commit:{:040}", 2)), { "linkType": "END" }, link("issue:7")] },
+                "subject": { "content": { "commits": commits } },
+            },
+        });
+        let text = event.to_string();
+        let found = things(&Told::read(text.as_bytes()));
+        let names: Vec<String> = found.iter().map(|thing| thing.id().trim_start_matches('0').to_owned()).collect();
+        assert_eq!(names[..4], ["2", "7", "1", "3"].map(str::to_owned));
+        assert_eq!(found.len(), THINGS_MAX);
+        let ticket = format!(
+            r#"{{"source":"{SOURCE}","subject":"wit/workItems/7","data":{{"customData":{{"azuredevops":7}}}}}}"#
+        );
+        assert_eq!(things(&Told::read(ticket.as_bytes())), [found[1].clone()]);
     }
 
     #[test]

@@ -11,9 +11,6 @@ use std::borrow::Cow;
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub struct Told<'a> {
-    /// Its id.
-    #[serde(borrow)]
-    pub id: Cow<'a, str>,
     /// Its type, with version.
     #[serde(borrow, rename = "type")]
     pub kind: Cow<'a, str>,
@@ -95,6 +92,18 @@ pub struct Content<'a> {
     /// The title of a work item.
     #[serde(borrow)]
     pub summary: Text<'a>,
+    /// What a push brought, as far as its hook told.
+    #[serde(borrow)]
+    pub commits: List<Object<Brought<'a>>>,
+}
+
+/// A commit of a push.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct Brought<'a> {
+    /// Its id.
+    #[serde(borrow)]
+    pub commit_id: Text<'a>,
 }
 
 /// `data.customData`.

@@ -2,8 +2,8 @@
 
 use super::{
     binding::{About, Family},
-    incident::{self, incidents},
     frame::{Fact, Frame, custom, moment, person},
+    incident::{self, incidents},
 };
 use crate::{
     azure::resource::{

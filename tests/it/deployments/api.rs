@@ -28,6 +28,10 @@ async fn a_deployment_is_told_by_hand_with_its_commits_and_the_same_one_is_not_t
     let real = unfilled().await;
     deploying(&real, by_hand()).await;
     push(&real, "one");
+    let fits = json!({ "branch": "main", "environment": "production" });
+    let path = format!("{DEPLOYMENTS}?dry_run=true");
+    assert_eq!(real.gateway.post(&path, fits).await.status, 204);
+    assert!(told(&real).await.is_empty(), "a dry run tells nothing");
     let body = json!({ "branch": "main", "environment": "production", "author": "Ana",
         "links": [{ "name": "Run 7", "url": "https://ci.example/runs/7" }], "tags": ["cart"] });
     let (status, made) = register(&real, body.clone()).await;

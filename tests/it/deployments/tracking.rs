@@ -8,7 +8,7 @@ use crate::{
 use hookwell::{
     deployments::{Book, step::PATIENCE},
     recover::recover,
-    simulator::{Odds, RefChange, TokenState, tokens},
+    simulator::{Edit, Odds, RefChange, TokenState, tokens},
 };
 use serde_json::json;
 use std::time::Duration;
@@ -61,7 +61,11 @@ async fn a_stage_that_succeeds_deploys_the_revision_that_was_built_and_one_that_
     assert_eq!(last["files"], json!([{ "path": "/src/prices.rs" }]), "{last}");
     assert_eq!(last["cause"]["part"], "Deploy to production", "{last}");
     let built = &last["builds"][0];
-    assert_eq!((built["pipeline"].as_str(), built["state"].as_str()), (Some("web shop CI"), Some("finished")), "{last}");
+    assert_eq!(
+        (built["pipeline"].as_str(), built["state"].as_str()),
+        (Some("web shop CI"), Some("finished")),
+        "{last}"
+    );
     assert!(last["missing"].is_null(), "{last}");
 }
 
@@ -283,4 +287,39 @@ async fn while_azure_does_not_answer_a_deployment_waits_an_hour_and_then_says_wh
     assert_eq!(events.len(), 1);
     let missing = deployment(&events[0])["missing"].to_string();
     assert!(missing.contains("does not accept the credential"), "{missing}");
+}
+
+#[tokio::test]
+async fn a_work_item_that_a_rule_calls_an_incident_is_reported_once_and_resolved_when_it_is_closed() {
+    let real = unfilled().await;
+    deploying(&real, to_production()).await;
+    let rules = json!([{ "environment": "production", "work_item_types": ["Bug"], "tags": ["outage"] }]);
+    let (status, bound) = bind(&real, json!({ "role": "issue_provider", "incidents": rules })).await;
+    assert_eq!(status, 201, "{bound}");
+    assert_eq!(bound["incidents"][0]["tags"], json!(["outage"]));
+    real.settle().await;
+    let simulator = real.simulator();
+    let project = simulator.project(SHOP).unwrap();
+    let bug = simulator.create_work_item(project, "Bug", "Cart is empty").unwrap();
+    simulator.create_work_item(project, "Task", "Water the plants").unwrap();
+    told(&real).await;
+    let tags = ("System.Tags".to_owned(), Edit::Set("cart; Outage".into()));
+    simulator.update_work_item(bug, "", &[tags]).unwrap();
+    told(&real).await;
+    simulator.comment_work_item(bug, "looking").unwrap();
+    simulator.move_work_item(bug, "Closed").unwrap();
+    told(&real).await;
+    let incidents: Vec<String> = real
+        .events_so_far()
+        .await
+        .iter()
+        .filter(|event| event.header.kind.contains(".incident."))
+        .map(|event| {
+            let json: serde_json::Value = serde_json::from_slice(&event.json).unwrap();
+            let content = &json["data"]["subject"]["content"];
+            format!("{} {} {:?}", event.header.kind, content["environment"]["id"], event.header.projects)
+        })
+        .collect();
+    let line = |kind: &str| format!("dev.cdevents.incident.{kind}.0.3.0 \"production\" [Slug(\"web\")]");
+    assert_eq!(incidents, [line("reported"), line("resolved")]);
 }

@@ -9,7 +9,9 @@ mod properties;
 
 use hookwell::{
     azure::CollectionUrl,
-    domain::{AzureRef, Binding, BindingId, BranchRule, IncidentRule, ConnectionId, NotificationId, Selection, UpdateReason},
+    domain::{
+        AzureRef, Binding, BindingId, BranchRule, ConnectionId, IncidentRule, NotificationId, Selection, UpdateReason,
+    },
     event::Event,
     translate::{Context, Settings, Untranslatable, translate},
 };
