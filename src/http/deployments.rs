@@ -1,10 +1,17 @@
 //! Deployments: what was deployed where, and telling one by hand.
 
+mod states;
 mod view;
 
-pub use self::view::{DeployedView, DeploymentDetailView, DeploymentPage, EnvironmentStates, LookedView};
+pub use self::{
+    states::{EnvironmentStates, LookedView},
+    view::{DeployedView, DeploymentDetailView, DeploymentPage},
+};
 
-use self::view::{CurrentView, DetailsView, EnvironmentStateView, FoundView};
+use self::{
+    states::{CurrentView, EnvironmentStateView, FoundView},
+    view::DetailsView,
+};
 use super::{
     cursor,
     extract::{Call, Query, Segment},

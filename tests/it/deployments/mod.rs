@@ -1,6 +1,9 @@
 //! What was deployed where, told by events: by every way of tracking, in whatever order they come.
 
-use crate::real::{Real, SHOP};
+use crate::{
+    real::{Real, SHOP},
+    translate::corpus::Schemas,
+};
 use hookwell::{
     config::Settings,
     deployments::step,
@@ -13,6 +16,7 @@ use std::time::Duration;
 use uuid::Uuid;
 
 mod api;
+mod story;
 mod tracking;
 
 /// A gateway that fills nothing in of what was before.
@@ -51,7 +55,13 @@ pub(crate) async fn told(real: &Real) -> Vec<Event> {
     real.events().await;
     while step::step(&real.gateway.app).await.unwrap() > 0 {}
     let events = real.events_so_far().await;
-    events.into_iter().filter(|event| event.header.kind.contains(".service.")).collect()
+    let told: Vec<Event> = events.into_iter().filter(|event| event.header.kind.contains(".service.")).collect();
+    if let Some(schemas) = Schemas::of_the_corpus() {
+        for event in told.iter().filter(|event| !event.json.starts_with(b"{\"replaces")) {
+            schemas.check("deployment", &serde_json::from_slice(&event.json).unwrap());
+        }
+    }
+    told
 }
 
 /// What an event says of its deployment.

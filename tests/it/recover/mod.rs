@@ -37,7 +37,7 @@ async fn bind_all(gateway: &Gateway, connection: ConnectionId) {
 }
 
 /// Sweeps all places of a gateway from `from` until now.
-async fn swept(
+pub(crate) async fn swept(
     gateway: &Gateway,
     connection: ConnectionId,
     from: jiff::Timestamp,
