@@ -50,6 +50,7 @@ bench:
 	cargo bench --bench ingest
 	cargo bench --bench ingest -- memory
 	cargo bench --bench deliver
+	cargo bench --bench queries
 
 # Writes openapi/openapi.json anew from the routes.
 openapi:

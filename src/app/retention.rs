@@ -26,6 +26,9 @@ pub async fn trim(app: &App) -> Result<u64, Error> {
         loop {
             let count = app.store.trim(log, before).await?;
             removed += count;
+            if log == Log::Deployments && count > 0 {
+                app.deployments.trimmed().await;
+            }
             if count == 0 || *app.stopping().borrow() {
                 break;
             }

@@ -2,7 +2,7 @@
 
 use super::series::Series;
 use crate::{
-    domain::{BindingId, Deployment, Slug, Telling, split},
+    domain::{BindingId, ConnectionId, Deployment, Slug, Telling, split},
     store::{Error, Log, PageLimit, Position, Store},
 };
 use bytes::Bytes;
@@ -27,6 +27,8 @@ pub struct Book {
     memory: Mutex<Memory>,
     /// Held while something is told, from looking at what was there until it is in the log.
     pub(super) telling: tokio::sync::Mutex<()>,
+    /// Since when connections do not answer.
+    silent: Mutex<BTreeMap<ConnectionId, Timestamp>>,
     /// Wakes the worker: something waits that it does not know of.
     pub(super) changed: tokio::sync::Notify,
 }
@@ -64,6 +66,22 @@ impl Book {
     /// What is remembered may be ahead of the log: it is read anew.
     pub(super) fn forget(&self) {
         *self.memory() = Memory::default();
+    }
+
+    /// The log was trimmed: what is remembered is read anew.
+    pub async fn trimmed(&self) {
+        let _nothing_is_told = self.telling.lock().await;
+        self.forget();
+    }
+
+    /// Since when a connection does not answer: since now, if it answered last.
+    pub(super) fn silent_since(&self, connection: ConnectionId, now: Timestamp) -> Timestamp {
+        *self.silent.lock().unwrap_or_else(PoisonError::into_inner).entry(connection).or_insert(now)
+    }
+
+    /// A connection answers.
+    pub(super) fn answers(&self, connection: ConnectionId) {
+        self.silent.lock().unwrap_or_else(PoisonError::into_inner).remove(&connection);
     }
 }
 

@@ -106,8 +106,9 @@ pub async fn detail(app: &App, project: &Slug, id: Uuid) -> Result<Option<(Shown
     let shown = app.deployments.memory().find(project, id).map(|(telling, series)| Shown::of(telling, series));
     let Some(shown) = shown else { return Ok(None) };
     let record = app.store.find(Log::Deployments, shown.telling.event).await?;
+    // It can have passed its retention a moment ago.
     let json = record.and_then(|record| split::<Telling>(&record.body)).map(|(_, json)| json);
-    Ok(Some((shown, json.unwrap_or_default())))
+    Ok(json.map(|json| (shown, json)))
 }
 
 /// What is deployed to each of a project's environments, in their order.

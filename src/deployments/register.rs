@@ -2,7 +2,7 @@
 
 use super::{
     rules::{by_hand, subject},
-    step::{count_new, entries, tell},
+    step::{Patience, count_new, entries, tell},
 };
 use crate::{
     app::{
@@ -15,6 +15,7 @@ use crate::{
         AzureRef, AzureScope, Binding, BindingId, Cause, Connection, Deployment, NotificationId, Person, Selection,
         Slug,
     },
+    event::uri::escaped,
     store::{Claim, Log},
 };
 use jiff::Timestamp;
@@ -84,7 +85,7 @@ async fn telling(
         Err(failure) => return Ok(Err(failure)),
     };
     let at = registration.at.unwrap_or_else(|| app.clock.now());
-    let source = format!("{}/{azure_project}", connection.record.url);
+    let source = escaped(&format!("{}/{azure_project}", connection.record.url)).into_owned();
     let environment = registration.environment.clone();
     let by = registration.by.clone().map(|name| Person { name: Some(name), account: None });
     let deployment = Deployment {
@@ -123,8 +124,7 @@ async fn telling(
         return Ok(Ok(Registered::Fits));
     }
     let mut made = Vec::new();
-    // Somebody waits and can be told what is wrong: nothing is told without what came with it.
-    let told = tell(app, &*azure, &deployment, NotificationId(deployment.id), true, &mut made).await;
+    let told = tell(app, &*azure, &deployment, NotificationId(deployment.id), Patience::IsTheirs, &mut made).await;
     if let Err(failure) = told {
         return Ok(Err(failure));
     }

@@ -219,7 +219,7 @@ impl Here<'_> {
             id: fact_id(KIND, &self.seen.source, &subject(self.binding), &place),
             project: self.binding.project.clone(),
             binding: self.binding.id,
-            name: self.binding.name.clone().unwrap_or_else(|| self.repository.0.clone()),
+            name: self.name(),
             connection: self.binding.connection,
             environment: reach.environment.clone(),
             revision: revision.unwrap_or_default().to_ascii_lowercase(),
@@ -232,6 +232,12 @@ impl Here<'_> {
             links: Vec::new(),
             tags: Vec::new(),
         })
+    }
+
+    /// What people call it: the binding's name, else the repository's.
+    fn name(&self) -> String {
+        let named = self.binding.name.clone().or_else(|| self.seen.azure().repository.name.clone());
+        named.unwrap_or_else(|| self.repository.0.clone())
     }
 
     fn is_repository(&self, candidates: [Option<&str>; 2]) -> bool {

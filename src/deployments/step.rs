@@ -43,13 +43,20 @@ pub fn consumer() -> Consumer {
     Consumer { name: "deployments".to_owned(), log: Log::Events }
 }
 
+/// What is done while Azure DevOps does not answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Patience {
+    /// After [`PATIENCE`] it is told without what only that knows.
+    Ends,
+    /// Nothing is told: somebody waits, and can be told why.
+    IsTheirs,
+}
+
 /// An event that deploys something.
 struct Item {
     /// Where it is in the claim.
     at: usize,
-    /// From which attempt, and since when.
     attempt: u32,
-    since: Timestamp,
     notification: NotificationId,
     candidates: Vec<Candidate>,
 }
@@ -97,8 +104,7 @@ fn item(app: &App, at: usize, claimed: &Claimed) -> Result<Option<(ConnectionId,
     let event = Event::from_stored(record.key, &record.body).ok_or_else(|| "it is no event of ours".to_owned())?;
     let connection = event.header.connection;
     let candidates = candidates(&event, app.directory().selecting(connection));
-    let item =
-        Item { at, attempt: claimed.attempt, since: record.time, notification: event.header.notification, candidates };
+    let item = Item { at, attempt: claimed.attempt, notification: event.header.notification, candidates };
     Ok((!item.candidates.is_empty()).then_some((connection, item)))
 }
 
@@ -145,8 +151,7 @@ async fn of_connection(app: &App, kept: Option<Kept<Connection>>, items: Vec<Ite
         let settlement = match (stuck, &azure) {
             (Some(at), _) => Settlement::Wait { at },
             (None, Ok(azure)) => match one(app, &**azure, &item, &mut worked.made).await {
-                Ok(None) => Settlement::Done,
-                Ok(Some(at)) => Settlement::Wait { at },
+                Ok(told) => told.map_or(Settlement::Done, |at| Settlement::Wait { at }),
                 Err(failure) => retry(app, &kept.record, &item, &failure),
             },
             (None, Err(failure)) => retry(app, &kept.record, &item, failure),
@@ -160,6 +165,7 @@ async fn of_connection(app: &App, kept: Option<Kept<Connection>>, items: Vec<Ite
 }
 
 fn retry(app: &App, connection: &Connection, item: &Item, failure: &Failure) -> Settlement {
+    app.deployments.silent_since(connection.id, app.clock.now());
     tracing::debug!(connection = %connection.id, %failure, "a deployment waits for Azure DevOps");
     let doubled = RETRY_FIRST.saturating_mul(1 << item.attempt.saturating_sub(1).min(8)).min(RETRY_MAX);
     let wait = if let Failure::Throttled { wait } = failure { doubled.max(*wait) } else { doubled };
@@ -202,10 +208,16 @@ async fn one(
             Err(failure) if !failure.is_of_the_thing() => return Err(failure),
             Ok(true) | Err(_) => {}
         }
-        let is_patient = app.clock.now().duration_since(item.since) < PATIENCE.try_into().unwrap_or_default();
-        tell(app, azure, &deployment, item.notification, is_patient, made).await?;
+        tell(app, azure, &deployment, item.notification, Patience::Ends, made).await?;
     }
     Ok(wait)
+}
+
+/// Whether a connection that does not answer may be waited for. Counted from its silence and not from the event, which can
+/// be old when a rule that is new looks at it.
+fn is_patient(app: &App, connection: ConnectionId) -> bool {
+    let now = app.clock.now();
+    now.duration_since(app.deployments.silent_since(connection, now)) < PATIENCE.try_into().unwrap_or_default()
 }
 
 fn scope(app: &App, deployment: &Deployment) -> Scope {
@@ -220,7 +232,7 @@ pub(super) async fn tell(
     azure: &dyn AzureDevOps,
     deployment: &Deployment,
     notification: NotificationId,
-    is_patient: bool,
+    patience: Patience,
     made: &mut Vec<(Telling, Event)>,
 ) -> Result<(), Failure> {
     let of = (deployment.project.clone(), deployment.binding, deployment.environment.clone());
@@ -232,8 +244,14 @@ pub(super) async fn tell(
     while let Some((deployment, place, replaces)) = next.take() {
         let previous = place.previous.and_then(|id| Some(series.find(id)?.deployment.revision.clone()));
         let mut found = match found(azure, &deployment, previous.as_deref()).await {
-            Err(failure) if !is_patient => Found::nothing(&failure),
-            other => other?,
+            Err(failure) if patience == Patience::Ends && !is_patient(app, deployment.connection) => {
+                Found::nothing(&failure)
+            }
+            Err(failure) => return Err(failure),
+            Ok(found) => {
+                app.deployments.answers(deployment.connection);
+                found
+            }
         };
         match builds(app, &deployment).await {
             Ok(builds) => found.builds = builds,

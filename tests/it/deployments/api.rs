@@ -2,6 +2,10 @@
 
 use super::{bind, deploying, line, told, unfilled};
 use crate::real::{Real, SHOP};
+use hookwell::{
+    app::retention::trim,
+    simulator::{TokenState, tokens},
+};
 use serde_json::{Value, json};
 use std::time::Duration;
 
@@ -175,4 +179,41 @@ async fn a_code_deployment_that_is_new_finds_what_was_deployed_before_it_was_the
     assert_eq!(events.iter().map(line).collect::<Vec<_>>(), ["production first one 1", "production forward two 1"]);
     assert_eq!(look(false).await, (0, 2));
     assert_eq!(told(&real).await.len(), 2);
+}
+
+#[tokio::test]
+async fn what_a_new_rule_finds_in_old_events_waits_for_azure_as_long_as_what_is_new() {
+    let real = unfilled().await;
+    deploying(&real, by_hand()).await;
+    push(&real, "old");
+    told(&real).await;
+    real.gateway.advance(Duration::from_hours(48));
+    let deploys = json!({ "tracking": "push", "environments": [{ "environment": "production", "branch": "main" }] });
+    let body = json!({ "role": "code_deployment", "repository": "web shop", "name": "late", "deploys": deploys });
+    let (_, binding) = bind(&real, body).await;
+    real.simulator().set_token(tokens::FULL, TokenState::Expired);
+    let path = format!("/v1/bindings/{}/deployments", binding["id"].as_str().unwrap());
+    assert_eq!(real.gateway.ask("POST", &path).send().await.status, 200);
+    assert!(told(&real).await.is_empty());
+    real.simulator().set_token(tokens::FULL, TokenState::Live);
+    real.gateway.advance(Duration::from_mins(10));
+    let events = told(&real).await;
+    assert_eq!(events.iter().map(line).collect::<Vec<_>>(), ["production first old 1"]);
+}
+
+#[tokio::test]
+async fn a_deployment_that_has_passed_its_retention_is_gone() {
+    let real = unfilled().await;
+    deploying(&real, by_hand()).await;
+    push(&real, "one");
+    let (_, made) = register(&real, json!({ "branch": "main", "environment": "production" })).await;
+    let path = format!("{DEPLOYMENTS}/{}", made["id"].as_str().unwrap());
+    real.gateway.advance(Duration::from_hours(24 * 399));
+    trim(&real.gateway.app).await.unwrap();
+    assert_eq!(real.gateway.get(&path).await.status, 200, "it is kept longer than events");
+    real.gateway.advance(Duration::from_hours(48));
+    trim(&real.gateway.app).await.unwrap();
+    assert_eq!(real.gateway.get(&path).await.status, 404);
+    let page = real.gateway.get(DEPLOYMENTS).await.json();
+    assert!(page["data"].as_array().unwrap().is_empty(), "{page}");
 }
