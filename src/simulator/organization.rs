@@ -337,6 +337,7 @@ impl Organization {
             finished: result.map(|_| self.now),
             result: result.map(word),
             stages: Vec::new(),
+            earlier: Vec::new(),
             approvals: Vec::new(),
         }
     }

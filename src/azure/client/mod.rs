@@ -34,6 +34,7 @@ mod settings;
 mod shapes;
 mod speech;
 mod target;
+mod timeline;
 mod tls;
 mod unreachable;
 mod version;

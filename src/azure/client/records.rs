@@ -358,7 +358,7 @@ pub trait Records: Send + Sync {
     /// One build.
     async fn build(&self, project: &str, number: i64) -> Result<BuildRecord, Failure>;
 
-    /// Its stages, jobs and tasks, each in its last attempt; none for one that never began.
+    /// Its stages, jobs and tasks in each attempt, up to 20 earlier ones; none for one that never began.
     async fn timeline(&self, project: &str, build: i64) -> Result<Vec<TimelineRecord>, Failure>;
 
     /// Classic releases made within, oldest first. Scope Release (Read).

@@ -212,14 +212,7 @@ impl Records for Client {
     }
 
     async fn timeline(&self, project: &str, build: i64) -> Result<Vec<TimelineRecord>, Failure> {
-        let path = ["build", "builds", &build.to_string(), "timeline"];
-        let call = api("the timeline", self.base(), Some(project), &path)?;
-        let reply = self.ask(&call).await?;
-        if reply.body.is_empty() {
-            return Ok(Vec::new());
-        }
-        let timeline: shapes::Timeline<'_> = wire::object(&reply, call.name)?;
-        wire::records_in::<shapes::Part<'_>>(timeline.records, &reply, call.name, "records")
+        self.timeline_of(project, build).await
     }
 
     async fn releases(&self, project: &str, window: Window, page: PageRequest) -> Result<Page<ReleaseRecord>, Failure> {

@@ -202,6 +202,19 @@ impl<'a> Record<'a> for Build<'a> {
 
 raw!(Timeline<'a> { #[serde(borrow)] records: Option<&'a RawValue>, });
 
+raw!(Earlier<'a> { #[serde(borrow)] timeline_id: Text<'a>, });
+
+raw!(Attempts<'a> { #[serde(borrow)] previous_attempts: List<Object<Earlier<'a>>>, });
+
+impl<'a> Record<'a> for Attempts<'a> {
+    /// The timelines of earlier attempts.
+    type Into = Vec<String>;
+
+    fn record(self, _: &'a RawValue) -> Result<Vec<String>, &'static str> {
+        Ok(self.previous_attempts.iter().filter_map(|earlier| text(&earlier.timeline_id)).collect())
+    }
+}
+
 raw!(Part<'a> {
     #[serde(borrow)] id: Text<'a>,
     #[serde(borrow)] parent_id: Text<'a>,

@@ -87,7 +87,11 @@ fn part_state(
 /// The stage of a job; phases lie between.
 fn stage_of<'t>(job: &TimelineRecord, timeline: &'t [TimelineRecord]) -> Option<&'t TimelineRecord> {
     const LEVELS_MAX: usize = 4;
-    let parent = |part: &TimelineRecord| timeline.iter().find(|own| part.parent_id.as_deref() == Some(&own.id));
+    let parent = |part: &TimelineRecord| {
+        let mut parents = timeline.iter().filter(|own| part.parent_id.as_deref() == Some(&own.id));
+        let any = parents.clone().next();
+        parents.find(|own| own.attempt == part.attempt).or(any)
+    };
     std::iter::successors(parent(job), |part| parent(part)).take(LEVELS_MAX).find(|part| part.kind == "Stage")
 }
 

@@ -183,6 +183,20 @@ pub(crate) fn timeline(view: View<'_>, own: &Build, project: &Project) -> Value 
     })
 }
 
+/// A stage as it was in an earlier attempt, by the timeline that later records name; nothing if there is none.
+pub(crate) fn earlier(view: View<'_>, own: &Build, project: &Project, timeline: Uuid) -> Option<Value> {
+    let stage = own.earlier.iter().find(|stage| attempt(stage.id, stage.attempt) == timeline)?;
+    let then = Build { stages: vec![stage.clone()], approvals: Vec::new(), ..own.clone() };
+    let mut told = self::timeline(view, &then, project);
+    told["id"] = timeline.to_string().into();
+    Some(told)
+}
+
+/// The timeline of an earlier attempt of a stage.
+fn attempt(stage: Uuid, attempt: u32) -> Uuid {
+    Uuid::new_v5(&stage, &attempt.to_be_bytes())
+}
+
 /// One record, as its stage is; earlier attempts are referred to and not told.
 fn record(of: &Stage, order: u32, (id, parent): (Uuid, Option<Uuid>), kind: &str, name: &str) -> Value {
     let state = match of.state {
@@ -190,7 +204,7 @@ fn record(of: &Stage, order: u32, (id, parent): (Uuid, Option<Uuid>), kind: &str
         "completed" => "completed",
         _ => "pending",
     };
-    let earlier = |attempt: u32| json!({"attempt": attempt, "timelineId": Uuid::new_v5(&id, &attempt.to_be_bytes()), "recordId": id});
+    let earlier = |number: u32| json!({"attempt": number, "timelineId": attempt(of.id, number), "recordId": id});
     json!({
         "previousAttempts": (1..of.attempt).map(earlier).collect::<Vec<_>>(),
         "id": id, "parentId": parent, "type": kind, "name": name,

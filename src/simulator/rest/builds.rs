@@ -25,6 +25,7 @@ pub(super) const ROUTES: &[Route] = &[
     row("build/builds", &BUILDS, builds).costs(0.1),
     row("build/builds/{build}", &BUILDS, build),
     row("build/builds/{build}/timeline", &TIMELINE, timeline),
+    row("build/builds/{build}/timeline/{timeline}", &TIMELINE, earlier_timeline),
     row("build/builds/{build}/changes", &BUILD_CHANGES, changes),
 ];
 
@@ -195,6 +196,16 @@ fn timeline(simulator: &Simulator, call: &Call) -> Outcome {
     }
     let project = world.project_of(world.definitions[&own.definition].project);
     Ok(Answer::json(payload::build::timeline(world.view(&call.place), &own, project)))
+}
+
+/// Of an attempt of a stage that was run again later.
+fn earlier_timeline(simulator: &Simulator, call: &Call) -> Outcome {
+    let world = simulator.instance.world();
+    let own = found(&world, call)?;
+    let project = world.project_of(world.definitions[&own.definition].project);
+    let id = call.parameter_as("timeline")?;
+    let told = payload::build::earlier(world.view(&call.place), &own, project, id);
+    Ok(told.map_or_else(|| Answer::empty(StatusCode::NO_CONTENT), Answer::json))
 }
 
 /// Commits that the build before did not have.

@@ -54,6 +54,8 @@ pub(crate) struct Build {
     /// `succeeded`, `partiallySucceeded`, `failed`, `canceled`.
     pub(crate) result: Option<&'static str>,
     pub(crate) stages: Vec<Stage>,
+    /// Stages that were run again, as they were before.
+    pub(crate) earlier: Vec<Stage>,
     pub(crate) approvals: Vec<Approval>,
 }
 
@@ -234,6 +236,7 @@ impl World {
             finished: None,
             result: None,
             stages,
+            earlier: Vec::new(),
             approvals: Vec::new(),
         };
         self.by_date.note(&build);
@@ -352,6 +355,7 @@ impl World {
         let absent = || Impossible::Absent(format!("stage {stage} of build {number} that is over"));
         let found = build.stages.iter_mut().find(|one| one.name == stage && one.state == "completed");
         let again = found.ok_or_else(absent)?;
+        build.earlier.push(again.clone());
         again.attempt += 1;
         (again.started, again.finished) = (None, None);
         let finished = build.finished.take();

@@ -191,6 +191,7 @@ impl World {
             finished: Some(at),
             result: Some(result),
             stages: stages.collect(),
+            earlier: Vec::new(),
             approvals: Vec::new(),
         }
     }
