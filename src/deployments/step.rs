@@ -18,7 +18,7 @@ use crate::{
     event::Event,
     store::{Appended, Claimed, Consumer, Entry, Error, Log, PageLimit, Position, Settlement},
 };
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use tokio::task::JoinSet;
 
@@ -57,6 +57,8 @@ struct Item {
     /// Where it is in the claim.
     at: usize,
     attempt: u32,
+    /// When the event was appended.
+    since: Timestamp,
     notification: NotificationId,
     candidates: Vec<Candidate>,
 }
@@ -104,7 +106,8 @@ fn item(app: &App, at: usize, claimed: &Claimed) -> Result<Option<(ConnectionId,
     let event = Event::from_stored(record.key, &record.body).ok_or_else(|| "it is no event of ours".to_owned())?;
     let connection = event.header.connection;
     let candidates = candidates(&event, app.directory().selecting(connection));
-    let item = Item { at, attempt: claimed.attempt, notification: event.header.notification, candidates };
+    let (attempt, notification) = (claimed.attempt, event.header.notification);
+    let item = Item { at, attempt, since: record.time, notification, candidates };
     Ok((!item.candidates.is_empty()).then_some((connection, item)))
 }
 
@@ -166,6 +169,13 @@ async fn of_connection(app: &App, kept: Option<Kept<Connection>>, items: Vec<Ite
 
 fn retry(app: &App, connection: &Connection, item: &Item, failure: &Failure) -> Settlement {
     app.deployments.silent_since(connection.id, app.clock.now());
+    let waited = app.clock.now().duration_since(item.since);
+    if waited > app.settings.retention.try_into().unwrap_or(SignedDuration::MAX) {
+        // What waits is not trimmed: nothing may wait for ever.
+        let reason = format!("nobody could be asked what it deployed before it passed its retention: {failure}");
+        tracing::warn!(connection = %connection.id, %failure, "a deployment is given up");
+        return Settlement::Dead { reason };
+    }
     tracing::debug!(connection = %connection.id, %failure, "a deployment waits for Azure DevOps");
     let doubled = RETRY_FIRST.saturating_mul(1 << item.attempt.saturating_sub(1).min(8)).min(RETRY_MAX);
     let wait = if let Failure::Throttled { wait } = failure { doubled.max(*wait) } else { doubled };

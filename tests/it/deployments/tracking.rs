@@ -6,9 +6,13 @@ use crate::{
     recover::losses::CLOSELY,
 };
 use hookwell::{
-    deployments::{Book, step::PATIENCE},
+    deployments::{
+        Book,
+        step::{PATIENCE, consumer},
+    },
     recover::recover,
     simulator::{Edit, Odds, RefChange, TokenState, tokens},
+    store::{Consumers as _, Position},
 };
 use serde_json::json;
 use std::time::Duration;
@@ -322,4 +326,23 @@ async fn a_work_item_that_a_rule_calls_an_incident_is_reported_once_and_resolved
         .collect();
     let line = |kind: &str| format!("dev.cdevents.incident.{kind}.0.3.0 \"production\" [Slug(\"web\")]");
     assert_eq!(incidents, [line("reported"), line("resolved")]);
+}
+
+#[tokio::test]
+async fn what_nobody_can_be_asked_about_does_not_keep_the_journal_from_being_trimmed() {
+    let real = unfilled().await;
+    deploying(&real, json!({ "tracking": "tag", "environments": [{ "environment": "production" }] })).await;
+    let (web, _) = shop(&real);
+    real.simulator().push(web, "", &[RefChange::Tag { tag: "v1".to_owned() }]).unwrap();
+    real.simulator().set_token(tokens::FULL, TokenState::Expired);
+    assert!(told(&real).await.is_empty());
+    let store = &real.gateway.store;
+    let waiting = async || store.waiting(&consumer(), Position(0), 9).await.unwrap().len();
+    real.gateway.advance(Duration::from_hours(24 * 29));
+    assert!(told(&real).await.is_empty());
+    assert_eq!(waiting().await, 1, "the tag may still be asked about");
+    real.gateway.advance(Duration::from_hours(48));
+    assert!(told(&real).await.is_empty());
+    assert_eq!(waiting().await, 0);
+    assert_eq!(store.dead(&consumer(), Position(0), 9).await.unwrap().len(), 1);
 }
