@@ -12,6 +12,7 @@ use crate::{
     event::{
         Event,
         cdevents::{Content, Incident, Reference},
+        members::Members,
     },
 };
 use jiff::Timestamp;
@@ -26,6 +27,8 @@ pub(super) struct Ticket<'b> {
     pub(super) tags: &'b [&'b str],
     pub(super) uri: &'b str,
     pub(super) time: Option<Timestamp>,
+    /// What else is said of the work item.
+    pub(super) extras: Members<'b>,
     /// The revision that closed it, if this event did.
     pub(super) closed_by: Option<&'b str>,
 }
@@ -53,6 +56,7 @@ fn of_place(ticket: &Ticket<'_>, project: &Slug, environment: &Slug) -> Vec<Even
     let event = |content: Content<'_>, discriminator: &str| {
         let mut fact = Fact::new(content, ticket.subject, discriminator);
         fact.time = ticket.time;
+        fact.extras = ticket.extras.clone();
         ticket.frame.event_of(vec![project.clone()], fact)
     };
     let place = format!("{project}:{environment}");

@@ -224,6 +224,7 @@ impl<'b> Item<'b> {
             tags: &labels(self.text("System.Tags")),
             uri: &self.uri(),
             time,
+            extras: self.extras(),
             closed_by: is_closed.then_some(discriminator.as_str()),
         }));
         events
