@@ -149,6 +149,30 @@ impl<'b> Item<'b> {
         self.field(name)?.text.as_str()
     }
 
+    /// The field before the event.
+    fn text_before(&self, name: &str) -> Option<&'b str> {
+        match self.update.and_then(|update| update.fields.member(name)) {
+            Some(change) => change.old_value.text.as_str(),
+            None => self.text(name),
+        }
+    }
+
+    /// As rules look at it, by its fields at one moment.
+    fn look(&self, text: impl Fn(&str) -> Option<&'b str>) -> incident::Look<'b> {
+        let (area_path, work_item_type) = (text("System.AreaPath"), text("System.WorkItemType"));
+        incident::Look {
+            about: About { area_path, work_item_type, ..self.about },
+            tags: labels(text("System.Tags")),
+            is_done: self.is_completed(text("System.State")),
+        }
+    }
+
+    /// Whether the state means "done".
+    fn is_completed(&self, state: Option<&str>) -> bool {
+        let states = &self.frame.context.settings.completed_states;
+        state.is_some_and(|state| states.iter().any(|completed| completed.to_lowercase() == state.to_lowercase()))
+    }
+
     fn actor(&self) -> Option<&'b Identity<'b>> {
         let revised = self.update.map(|update| &update.revised_by).filter(|by| by.handle().is_some());
         revised.or_else(|| self.field("System.ChangedBy"))
@@ -185,13 +209,9 @@ impl<'b> Item<'b> {
 
     /// How it was closed, if this update closed it.
     fn resolution(&self, update: &'b WorkItemUpdate<'b>) -> Option<&'b str> {
-        let states = &self.frame.context.settings.completed_states;
-        let completed = |state: Option<&str>| {
-            state.is_some_and(|state| states.iter().any(|completed| completed.to_lowercase() == state.to_lowercase()))
-        };
         let change = update.fields.member("System.State")?;
         let state = change.new_value.text.as_str();
-        if !completed(state) || completed(change.old_value.text.as_str()) {
+        if !self.is_completed(state) || self.is_completed(change.old_value.text.as_str()) {
             return None;
         }
         let reason = self.text("System.Reason");
@@ -214,18 +234,18 @@ impl<'b> Item<'b> {
         fact.time = time;
         fact.links = self.links();
         fact.extras = self.extras().and(extras);
-        let is_closed = matches!(fact.content, Content::TicketClosed(_));
+        let is_new = matches!(fact.content, Content::TicketCreated(_));
         let mut events = vec![self.frame.event(&self.about, fact)];
         events.extend(incidents(&incident::Ticket {
             frame: self.frame,
-            about: &self.about,
             subject: &self.subject,
+            discriminator: &discriminator,
             title: self.text("System.Title"),
-            tags: &labels(self.text("System.Tags")),
             uri: &self.uri(),
             time,
             extras: self.extras(),
-            closed_by: is_closed.then_some(discriminator.as_str()),
+            now: self.look(|name| self.text(name)),
+            before: (!is_new).then(|| self.look(|name| self.text_before(name))),
         }));
         events
     }

@@ -27,7 +27,7 @@ pub(super) fn schema() -> Value {
     );
     json!({
         "type": "array", "items": rule, "maxItems": RULES_MAX,
-        "description": "Which work items are incidents: incident.reported when one is first seen to be, incident.resolved when it is closed. Everything that a rule names must hold, and it must name something.",
+        "description": "Which work items are incidents: incident.reported when one becomes one, incident.resolved when it is closed. Everything that a rule names must hold, and it must name something.",
     })
 }
 

@@ -6,6 +6,7 @@ use crate::{
     recover::losses::CLOSELY,
 };
 use hookwell::{
+    app::retention::trim,
     deployments::{
         Book,
         step::{PATIENCE, consumer},
@@ -293,6 +294,17 @@ async fn while_azure_does_not_answer_a_deployment_waits_an_hour_and_then_says_wh
     assert!(missing.contains("does not accept the credential"), "{missing}");
 }
 
+/// The incidents that are told: type, environment, projects.
+async fn incidents(real: &Real) -> Vec<String> {
+    let line = |event: &hookwell::event::Event| {
+        let json: serde_json::Value = serde_json::from_slice(&event.json).unwrap();
+        let environment = &json["data"]["subject"]["content"]["environment"]["id"];
+        format!("{} {environment} {:?}", event.header.kind, event.header.projects)
+    };
+    let events = real.events_so_far().await;
+    events.iter().filter(|event| event.header.kind.contains(".incident.")).map(line).collect()
+}
+
 #[tokio::test]
 async fn a_work_item_that_a_rule_calls_an_incident_is_reported_once_and_resolved_when_it_is_closed() {
     let real = unfilled().await;
@@ -313,17 +325,7 @@ async fn a_work_item_that_a_rule_calls_an_incident_is_reported_once_and_resolved
     simulator.comment_work_item(bug, "looking").unwrap();
     simulator.move_work_item(bug, "Closed").unwrap();
     told(&real).await;
-    let incidents: Vec<String> = real
-        .events_so_far()
-        .await
-        .iter()
-        .filter(|event| event.header.kind.contains(".incident."))
-        .map(|event| {
-            let json: serde_json::Value = serde_json::from_slice(&event.json).unwrap();
-            let content = &json["data"]["subject"]["content"];
-            format!("{} {} {:?}", event.header.kind, content["environment"]["id"], event.header.projects)
-        })
-        .collect();
+    let incidents = incidents(&real).await;
     let line = |kind: &str| format!("dev.cdevents.incident.{kind}.0.3.0 \"production\" [Slug(\"web\")]");
     assert_eq!(incidents, [line("reported"), line("resolved")]);
 }
@@ -345,4 +347,32 @@ async fn what_nobody_can_be_asked_about_does_not_keep_the_journal_from_being_tri
     assert!(told(&real).await.is_empty());
     assert_eq!(waiting().await, 0);
     assert_eq!(store.dead(&consumer(), Position(0), 9).await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn an_incident_is_reported_when_it_becomes_one_and_by_no_later_edit() {
+    let real = unfilled().await;
+    deploying(&real, to_production()).await;
+    let rules = json!([{ "environment": "production", "work_item_types": ["Bug"] }]);
+    assert_eq!(bind(&real, json!({ "role": "issue_provider", "incidents": rules })).await.0, 201);
+    real.settle().await;
+    let simulator = real.simulator();
+    let bug = simulator.create_work_item(simulator.project(SHOP).unwrap(), "Bug", "Cart is empty").unwrap();
+    told(&real).await;
+    assert_eq!(incidents(&real).await.len(), 1);
+    // Its report has passed its retention: the journal knows its key no more.
+    real.gateway.advance(Duration::from_hours(24 * 31));
+    trim(&real.gateway.app).await.unwrap();
+    assert!(incidents(&real).await.is_empty());
+    let title = ("System.Title".to_owned(), Edit::Set("Cart is really empty".into()));
+    simulator.update_work_item(bug, "", &[title]).unwrap();
+    told(&real).await;
+    assert!(incidents(&real).await.is_empty(), "{:?}", incidents(&real).await);
+    for state in ["Closed", "Active", "Closed"] {
+        simulator.move_work_item(bug, state).unwrap();
+        told(&real).await;
+    }
+    let told: Vec<String> = incidents(&real).await;
+    let words: Vec<&str> = told.iter().map(|line| line.split('.').nth(3).unwrap()).collect();
+    assert_eq!(words, ["resolved", "reported", "resolved"], "{told:?}");
 }
