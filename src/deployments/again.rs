@@ -60,7 +60,7 @@ pub async fn look_again(
             let mut made = of_record(app, binding, record)?;
             made.retain(|deployment| (window.from..window.to).contains(&deployment.at));
             let all = made.len();
-            made.retain(|deployment| !app.deployments.memory().knows(deployment));
+            made.retain(|deployment| !app.deployments.memory().knows(deployment.id));
             looked.told += all - made.len();
             if !made.is_empty() {
                 again.push((record.position, 1));

@@ -2,13 +2,13 @@
 
 use super::series::Series;
 use crate::{
-    domain::{BindingId, ConnectionId, Deployment, Slug, Telling, split},
+    domain::{BindingId, ConnectionId, Slug, Telling, split},
     store::{Error, Log, PageLimit, Position, Store},
 };
 use bytes::Bytes;
 use jiff::Timestamp;
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, HashSet},
     sync::{Mutex, MutexGuard, PoisonError},
 };
 use uuid::Uuid;
@@ -26,7 +26,7 @@ pub type Place = (Slug, BindingId, Slug);
 pub struct Book {
     memory: Mutex<Memory>,
     /// Held while something is told, from looking at what was there until it is in the log.
-    pub(super) telling: tokio::sync::Mutex<()>,
+    telling: tokio::sync::Mutex<()>,
     /// Since when connections do not answer.
     silent: Mutex<BTreeMap<ConnectionId, Timestamp>>,
     /// Wakes the worker: something waits that it does not know of.
@@ -37,7 +37,8 @@ pub struct Book {
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct Memory {
     series: BTreeMap<Place, Series>,
-    count: usize,
+    /// Of all that are in the series.
+    ids: HashSet<Uuid>,
     is_read: bool,
 }
 
@@ -55,12 +56,18 @@ impl Book {
         if self.memory().is_read {
             return Ok(());
         }
-        let read = read(store).await?;
-        let mut memory = self.memory();
-        if !memory.is_read {
-            *memory = read;
+        self.telling(store).await.map(drop)
+    }
+
+    /// Nobody else tells anything while this is held, and what is remembered is what the log says: whoever waited for it may
+    /// have waited for somebody who had it forgotten.
+    pub(super) async fn telling(&self, store: &dyn Store) -> Result<tokio::sync::MutexGuard<'_, ()>, Error> {
+        let alone = self.telling.lock().await;
+        if !self.memory().is_read {
+            let read = read(store).await?;
+            *self.memory() = read;
         }
-        Ok(())
+        Ok(alone)
     }
 
     /// What is remembered may be ahead of the log: it is read anew.
@@ -116,29 +123,26 @@ impl Memory {
         own.map(|(_, series)| series).find_map(|series| Some((series.find(id)?, series)))
     }
 
-    /// Whether this one was told.
-    pub(super) fn knows(&self, deployment: &Deployment) -> bool {
-        let place = (deployment.project.clone(), deployment.binding, deployment.environment.clone());
-        self.at(&place).is_some_and(|series| series.has(deployment))
+    /// Whether this one was told: by its id alone, since its time goes by a delay that can be changed.
+    pub(super) fn knows(&self, id: Uuid) -> bool {
+        self.ids.contains(&id)
     }
 
     pub(super) fn put(&mut self, telling: Telling) {
         let deployment = &telling.deployment;
         let place = (deployment.project.clone(), deployment.binding, deployment.environment.clone());
-        let series = self.series.entry(place).or_default();
-        let before = series.all().len();
-        series.put(telling);
-        self.count += series.all().len() - before;
-        if self.count > TELLINGS_MAX {
+        self.ids.insert(deployment.id);
+        self.series.entry(place).or_default().put(telling);
+        if self.ids.len() > TELLINGS_MAX {
             self.trim_to(TELLINGS_MAX / 10 * 9);
         }
     }
 
     /// Forgets what is older.
-    pub(super) fn trim(&mut self, before: Timestamp) {
+    fn trim(&mut self, before: Timestamp) {
         self.series.values_mut().for_each(|series| series.trim(before));
         self.series.retain(|_, series| !series.all().is_empty());
-        self.count = self.series.values().map(|series| series.all().len()).sum();
+        self.ids = self.series.values().flat_map(Series::all).map(|telling| telling.deployment.id).collect();
     }
 
     fn trim_to(&mut self, kept: usize) {

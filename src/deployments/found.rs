@@ -2,7 +2,7 @@
 
 use super::{
     paths::Scope,
-    rules::{Candidate, Origin, allows},
+    rules::{Candidate, Origin},
 };
 use crate::{
     app::{App, Kept},
@@ -11,7 +11,7 @@ use crate::{
         resource::build::Build as Resource,
     },
     domain::{
-        Binding, Deployment, Role,
+        Binding, BranchRule, Deployment, Role,
         mentions::{Texts, mentioned},
     },
     relations,
@@ -98,7 +98,9 @@ pub(super) async fn revision(azure: &dyn AzureDevOps, candidate: &Candidate) -> 
                 return Ok(None);
             }
             let branch = build.source_branch.as_str().and_then(|name| name.strip_prefix("refs/heads/"));
-            if branch.is_none_or(|branch| !allows(&candidate.branch, branch)) && !is_any(candidate) {
+            // What has no branch is no run of a certain one.
+            let is_taken = branch.map_or(candidate.branch == BranchRule::Any, |branch| candidate.branch.allows(branch));
+            if !is_taken {
                 return Ok(None);
             }
             deployment.revision = commit.to_ascii_lowercase();
@@ -115,10 +117,6 @@ pub(super) async fn revision(azure: &dyn AzureDevOps, candidate: &Candidate) -> 
         }
     }
     Ok(Some(deployment))
-}
-
-fn is_any(candidate: &Candidate) -> bool {
-    candidate.branch == crate::domain::BranchRule::Any
 }
 
 /// Whether the revision touches anything that counts: by the push that brought it, else by the commit itself, which of a
@@ -179,15 +177,18 @@ pub(super) async fn found(
     Ok(found)
 }
 
-/// Builds of the revision that the project's build provider has, as they were when it was deployed.
+/// Adds the builds of the revision that the project's build provider has, as they were when it was deployed.
 ///
 /// # Errors
 /// The store's.
-pub(super) async fn builds(app: &App, deployment: &Deployment) -> Result<Vec<Build>, Error> {
+pub(super) async fn builds(app: &App, deployment: &Deployment, found: &mut Found) -> Result<(), Error> {
     let directory = app.directory();
     let is_provider = |kept: &&Kept<Binding>| kept.record.selection.role() == Role::BuildProvider;
-    let Some(provider) = directory.bindings_in(&deployment.project).find(is_provider) else { return Ok(Vec::new()) };
-    let found = relations::builds(app, &provider.record, &deployment.revision).await?;
+    let Some(provider) = directory.bindings_in(&deployment.project).find(is_provider) else { return Ok(()) };
+    let known = relations::builds(app, &provider.record, &deployment.revision).await?;
+    if known.is_behind {
+        found.missing.push("builds: newer events were not read yet".to_owned());
+    }
     let then = |run: relations::Run| {
         let whole = |happening: &&relations::Happening| happening.subject.matches('/').count() == 2;
         let by_then = run.happenings.iter().filter(whole).filter(|happening| happening.time <= Some(deployment.at));
@@ -195,7 +196,8 @@ pub(super) async fn builds(app: &App, deployment: &Deployment) -> Result<Vec<Bui
         let outcome = run.outcome.filter(|_| state == "finished");
         Some(Build { number: run.number, pipeline: run.pipeline, uri: run.uri, state, outcome })
     };
-    Ok(found.runs.into_iter().filter_map(then).collect())
+    found.builds = known.runs.into_iter().filter_map(then).collect();
+    Ok(())
 }
 
 /// How far a run is that an event of this type tells of, with a rank.

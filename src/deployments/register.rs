@@ -62,7 +62,6 @@ pub enum Registered {
 /// # Errors
 /// What was given does not fit the project or its repository, or Azure DevOps did not answer; nothing was told.
 pub async fn register(app: &App, registration: &Registration) -> Result<Registered, Undiscovered> {
-    app.deployments.read(&*app.store).await.map_err(Refusal::from)?;
     let (binding, connection) = prepared(app, registration)?;
     let told = telling(app, registration, &binding, &connection).await?;
     told.map_err(|failure| discovery::failed(&connection, AzureScope::Code, failure))
@@ -116,7 +115,7 @@ async fn telling(
         links: registration.links.clone(),
         tags: registration.tags.clone(),
     };
-    let telling = app.deployments.telling.lock().await;
+    let telling = app.deployments.telling(&*app.store).await?;
     if let Some(there) = already(app, &deployment, registration.again) {
         return Ok(Ok(Registered::There(there)));
     }
@@ -138,7 +137,7 @@ async fn telling(
 /// The deployment that makes this one needless: itself, or the one that brought the same revision right before it.
 fn already(app: &App, deployment: &Deployment, again: bool) -> Option<Uuid> {
     let memory = app.deployments.memory();
-    if memory.knows(deployment) {
+    if memory.knows(deployment.id) {
         return Some(deployment.id);
     }
     let of = (deployment.project.clone(), deployment.binding, deployment.environment.clone());

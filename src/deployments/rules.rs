@@ -113,7 +113,7 @@ impl Here<'_> {
             (None, Some((project, number))) => Origin::Build { project: project.to_owned(), number },
             (None, None) => return Vec::new(),
         };
-        let is_of = |rule: &&BuildRule| finished.pipeline.iter().flatten().any(|name| same(&rule.pipeline, name));
+        let is_of = |rule: &&BuildRule| finished.pipeline.iter().flatten().any(|name| rule.pipeline.names(name));
         let has_run = |rule: &&BuildRule| match (&rule.part, &finished.part) {
             (Part::Run, Which::Run) => true,
             (Part::Stage(wanted), Which::Stage(names)) | (Part::Job(wanted), Which::Job(names)) => {
@@ -136,7 +136,7 @@ impl Here<'_> {
             let rule = reach.builds.iter().filter(is_of).find(has_run)?;
             let rule = if rule.match_branch { reach.branch.clone() } else { BranchRule::Any };
             // What is not said yet is asked for, and looked at then.
-            if branch.is_some_and(|branch| !allows(&rule, branch)) {
+            if branch.is_some_and(|branch| !rule.allows(branch)) {
                 return None;
             }
             let commit = finished.commit.filter(|_| origin == Origin::Commit);
@@ -191,7 +191,7 @@ impl Here<'_> {
     }
 
     fn on_branch(&self, branch: &str, revision: &str, base: Option<&str>, cause: impl Fn() -> Cause) -> Vec<Candidate> {
-        let reached = |reach: &&Reach| allows(self.followed, branch) && allows(&reach.branch, branch);
+        let reached = |reach: &&Reach| self.followed.allows(branch) && reach.branch.allows(branch);
         let of_reach = |reach: &Reach| {
             let deployment = self.deployment(reach, Some(revision), Some(branch), cause())?;
             let base = base.map(str::to_owned);
@@ -241,7 +241,7 @@ impl Here<'_> {
     }
 
     fn is_repository(&self, candidates: [Option<&str>; 2]) -> bool {
-        candidates.iter().flatten().any(|candidate| same(self.repository, candidate))
+        candidates.iter().flatten().any(|candidate| self.repository.names(candidate))
     }
 
     fn ignores(&self, author: Option<&Person>, labels: &[String], title: Option<&str>) -> bool {
@@ -265,19 +265,6 @@ pub(super) fn subject(binding: &Binding) -> String {
 /// The id of what was registered by hand: the same call again is the same deployment.
 pub(super) fn by_hand(source: &str, binding: &Binding, environment: &Slug, revision: &str, at: Timestamp) -> Uuid {
     fact_id(KIND, source, &subject(binding), &format!("{environment}:manual:{revision}:{at}"))
-}
-
-/// Branch names are compared exactly, as Git does.
-pub(super) fn allows(rule: &BranchRule, branch: &str) -> bool {
-    match rule {
-        BranchRule::Any => true,
-        BranchRule::Exact(name) => branch == name,
-        BranchRule::Prefix(prefix) => branch.starts_with(prefix.as_str()),
-    }
-}
-
-fn same(AzureRef(reference): &AzureRef, candidate: &str) -> bool {
-    reference.eq_ignore_ascii_case(candidate) || reference.to_lowercase() == candidate.to_lowercase()
 }
 
 fn is_named(wanted: &str, name: &str) -> bool {

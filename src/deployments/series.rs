@@ -4,6 +4,7 @@
 //! id alone, and whoever puts one in learns which of those after it have to be told anew.
 
 use crate::domain::{Deployment, Step, Telling};
+use std::collections::HashSet;
 use uuid::Uuid;
 
 /// In order of time.
@@ -25,6 +26,19 @@ impl Default for Place {
     }
 }
 
+impl Place {
+    fn after(last: &Telling, is_again: bool, was_there: impl FnOnce() -> bool) -> Self {
+        let step = if is_again {
+            Step::Again
+        } else if was_there() {
+            Step::Back
+        } else {
+            Step::Forward
+        };
+        Self { previous: Some(last.deployment.id), step }
+    }
+}
+
 impl Series {
     /// All, oldest first.
     pub fn all(&self) -> &[Telling] {
@@ -41,12 +55,6 @@ impl Series {
         self.0.iter().find(|telling| telling.deployment.id == id)
     }
 
-    /// Whether this one is among them: by its place, which is found without looking at all.
-    pub(super) fn has(&self, deployment: &Deployment) -> bool {
-        let found = self.0.binary_search_by(|other| key(&other.deployment).cmp(&key(deployment)));
-        found.is_ok()
-    }
-
     /// The later one that went back to before this one, if any did.
     pub fn undone_by(&self, id: Uuid) -> Option<Uuid> {
         let at = self.0.iter().position(|telling| telling.deployment.id == id)?;
@@ -61,7 +69,9 @@ impl Series {
     /// What a deployment that is not among them would be.
     pub(super) fn place(&self, deployment: &Deployment) -> Place {
         let before = self.0.partition_point(|other| key(&other.deployment) < key(deployment));
-        place(&self.0[..before], deployment)
+        let Some((last, earlier)) = self.0[..before].split_last() else { return Place::default() };
+        let same = |telling: &Telling| telling.deployment.revision == deployment.revision;
+        Place::after(last, same(last), || earlier.iter().any(same))
     }
 
     /// Puts a telling to its place, instead of an older one of the same deployment.
@@ -80,28 +90,28 @@ impl Series {
         self.0.drain(..kept);
     }
 
-    /// Those that are not what they were told to be, with what they are.
-    pub(super) fn outdated(&self) -> Vec<(Telling, Place)> {
-        let now = self.0.iter().enumerate().map(|(at, telling)| (telling, place(&self.0[..at], &telling.deployment)));
-        let changed = now.filter(|(told, place)| (told.previous, told.step) != (place.previous, place.step));
-        // The first that is kept was told beside one that is not any more.
-        changed.filter(|(_, place)| place.previous.is_some()).map(|(told, place)| (told.clone(), place)).collect()
+    /// The first that is not what it was told to be, with what it is. Goes through all once, since every telling asks.
+    pub(super) fn outdated(&self) -> Option<(&Telling, Place)> {
+        let (mut earlier, mut last): (HashSet<&str>, Option<&Telling>) = (HashSet::new(), None);
+        for telling in &self.0 {
+            let revision = telling.deployment.revision.as_str();
+            let place = last.map_or_else(Place::default, |last| {
+                let is_again = last.deployment.revision == revision;
+                Place::after(last, is_again, || earlier.contains(revision))
+            });
+            // The first that is kept was told beside one that is not any more.
+            if place.previous.is_some() && (telling.previous, telling.step) != (place.previous, place.step) {
+                return Some((telling, place));
+            }
+            earlier.insert(revision);
+            last = Some(telling);
+        }
+        None
     }
 }
 
 fn key(deployment: &Deployment) -> (jiff::Timestamp, Uuid) {
     (deployment.at, deployment.id)
-}
-
-fn place(before: &[Telling], deployment: &Deployment) -> Place {
-    let Some((last, earlier)) = before.split_last() else { return Place::default() };
-    let same = |telling: &Telling| telling.deployment.revision == deployment.revision;
-    let step = match () {
-        () if same(last) => Step::Again,
-        () if earlier.iter().any(same) => Step::Back,
-        () => Step::Forward,
-    };
-    Place { previous: Some(last.deployment.id), step }
 }
 
 #[cfg(test)]
@@ -143,7 +153,7 @@ mod tests {
         };
         series.put(telling(deployment, place, 0));
         let mut told = 1;
-        while let Some((old, place)) = series.outdated().into_iter().next() {
+        while let Some((old, place)) = series.outdated().map(|(old, place)| (old.clone(), place)) {
             series.put(telling(old.deployment, place, old.number + 1));
             told += 1;
         }
@@ -177,7 +187,6 @@ mod tests {
         assert_eq!(tell(&mut series, deployment(2, 2, "b")), 2, "itself, and what is now a step back");
         assert_eq!(steps(&series)[2], ("a".to_owned(), Step::Back, Some(Uuid::from_u128(2))));
         assert_eq!(series.find(Uuid::from_u128(3)).unwrap().number, 1);
-        assert!(series.has(&deployment(2, 2, "b")) && !series.has(&deployment(2, 4, "b")));
     }
 
     proptest::proptest! {

@@ -75,7 +75,6 @@ struct Worked {
 /// # Errors
 /// The store's; the batch will be claimed again.
 pub async fn step(app: &Arc<App>) -> Result<usize, Error> {
-    app.deployments.read(&*app.store).await?;
     let claim = app.store.claim(&consumer(), app.clock.now(), LEASE, BATCH).await?;
     let count = claim.records.len();
     if count == 0 {
@@ -91,7 +90,7 @@ pub async fn step(app: &Arc<App>) -> Result<usize, Error> {
         }
     }
     // What is told of one environment is told by one at a time: see [`super::register`].
-    let telling = app.deployments.telling.lock().await;
+    let telling = app.deployments.telling(&*app.store).await?;
     let made = work(app, queues, &mut settlements).await;
     let appended = app.store.settle(claim, settlements, entries(&made, app.clock.now())).await;
     // What was told is in memory already: without the log it is not so.
@@ -196,7 +195,7 @@ async fn one(
     let mut wait: Option<Timestamp> = None;
     for candidate in &item.candidates {
         let deployment = &candidate.deployment;
-        if app.deployments.memory().knows(deployment) {
+        if app.deployments.memory().knows(deployment.id) {
             continue;
         }
         if deployment.at > app.clock.now() {
@@ -263,9 +262,8 @@ pub(super) async fn tell(
                 found
             }
         };
-        match builds(app, &deployment).await {
-            Ok(builds) => found.builds = builds,
-            Err(error) => found.missing.push(format!("builds: {error}")),
+        if let Err(error) = builds(app, &deployment, &mut found).await {
+            found.missing.push(format!("builds: {error}"));
         }
         let beside = Beside {
             place,
@@ -277,7 +275,7 @@ pub(super) async fn tell(
         let (telling, event) = told(&deployment, &beside);
         series.put(telling.clone());
         fresh.push((telling, event));
-        next = series.outdated().into_iter().next().map(|(old, place)| (old.deployment.clone(), place, Some(old)));
+        next = series.outdated().map(|(old, place)| (old.deployment.clone(), place, Some(old.clone())));
     }
     let mut memory = app.deployments.memory();
     for (telling, _) in &fresh {

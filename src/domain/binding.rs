@@ -22,6 +22,15 @@ pub enum Role {
 #[serde(transparent)]
 pub struct AzureRef(pub String);
 
+impl AzureRef {
+    /// Whether this is the id or the name that it is known by.
+    pub fn names(&self, candidate: &str) -> bool {
+        // ASCII first: it is nearly always enough, and ids are nothing else.
+        self.0.eq_ignore_ascii_case(candidate)
+            || (!self.0.is_ascii() && self.0.to_lowercase() == candidate.to_lowercase())
+    }
+}
+
 /// Which branches a code deployment follows, by short name (without `refs/heads/`).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -32,6 +41,17 @@ pub enum BranchRule {
     Exact(String),
     /// All whose name begins so.
     Prefix(String),
+}
+
+impl BranchRule {
+    /// Whether it takes this branch, by its short name; compared exactly, as Git does.
+    pub fn allows(&self, branch: &str) -> bool {
+        match self {
+            Self::Any => true,
+            Self::Exact(name) => branch == name,
+            Self::Prefix(prefix) => branch.starts_with(prefix.as_str()),
+        }
+    }
 }
 
 /// What a binding selects, by role.

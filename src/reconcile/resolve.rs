@@ -138,8 +138,8 @@ impl Names<'_> {
             Err(why) => return Ok(Err(why.clone())),
         };
         // An id before a name: a repository may be called like another one's id.
-        let by_id = all.iter().find(|repository| same(name, &repository.id.to_string()));
-        let found = by_id.or_else(|| all.iter().find(|repository| same(name, &repository.name)));
+        let by_id = all.iter().find(|repository| name.names(&repository.id.to_string()));
+        let found = by_id.or_else(|| all.iter().find(|repository| name.names(&repository.name)));
         self.called.extend(found.map(|found| (("repository", found.id.to_string()), found.name.clone())));
         Ok(found.map(|repository| repository.id).ok_or_else(|| format!("the project has no repository {}", name.0)))
     }
@@ -157,7 +157,7 @@ impl Names<'_> {
         for name in names {
             // Several may have one name, in different folders.
             let fitting = |all: &[Pipeline]| -> Vec<Pipeline> {
-                let fits = |pipeline: &&Pipeline| same(name, &pipeline.id.to_string()) || same(name, &pipeline.name);
+                let fits = |pipeline: &&Pipeline| name.names(&pipeline.id.to_string()) || name.names(&pipeline.name);
                 all.iter().filter(fits).cloned().collect()
             };
             let (build, release) = (fitting(&all.builds), fitting(all.releases.as_deref().unwrap_or_default()));
@@ -216,8 +216,4 @@ where
         }
     }
     Ok(all)
-}
-
-fn same(AzureRef(reference): &AzureRef, candidate: &str) -> bool {
-    reference.eq_ignore_ascii_case(candidate) || reference.to_lowercase() == candidate.to_lowercase()
 }

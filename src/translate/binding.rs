@@ -95,20 +95,14 @@ impl<'a> About<'a> {
     /// one is named by its GUID alone, which is enough: no two repositories share one.
     fn in_repository(&self, azure_project: &AzureRef, repository: &AzureRef) -> bool {
         let [id, _] = self.repository;
-        let by_id = id.is_some_and(|id| same(repository, id));
+        let by_id = id.is_some_and(|id| repository.names(id));
         any(repository, &self.repository)
             && (any(azure_project, &self.project) || (by_id && self.family == Family::Run))
     }
 
     /// What has no branch (a tag, the repository itself, the build of a pull request's merge) is every branch's.
-    /// Branch names are compared exactly, as Git does.
     fn on(&self, rule: &BranchRule) -> bool {
-        let Some(branch) = self.branch else { return true };
-        match rule {
-            BranchRule::Any => true,
-            BranchRule::Exact(name) => branch == name,
-            BranchRule::Prefix(prefix) => branch.starts_with(prefix.as_str()),
-        }
+        self.branch.is_none_or(|branch| rule.allows(branch))
     }
 
     pub(super) fn below(&self, area: &str) -> bool {
@@ -129,13 +123,7 @@ pub(super) fn branch(reference: Option<&str>) -> Option<&str> {
 }
 
 fn any(reference: &AzureRef, candidates: &[Option<&str>]) -> bool {
-    candidates.iter().flatten().any(|candidate| same(reference, candidate))
-}
-
-fn same(AzureRef(reference): &AzureRef, candidate: &str) -> bool {
-    // ASCII first: it is nearly always enough, and ids are nothing else.
-    reference.eq_ignore_ascii_case(candidate)
-        || (!reference.is_ascii() && reference.to_lowercase() == candidate.to_lowercase())
+    candidates.iter().flatten().any(|candidate| reference.names(candidate))
 }
 
 #[cfg(test)]

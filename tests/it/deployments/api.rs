@@ -4,6 +4,7 @@ use super::{bind, deploying, line, told, unfilled};
 use crate::real::{Real, SHOP};
 use hookwell::{
     app::retention::trim,
+    deployments::Book,
     simulator::{TokenState, tokens},
 };
 use serde_json::{Value, json};
@@ -216,4 +217,24 @@ async fn a_deployment_that_has_passed_its_retention_is_gone() {
     assert_eq!(real.gateway.get(&path).await.status, 404);
     let page = real.gateway.get(DEPLOYMENTS).await.json();
     assert!(page["data"].as_array().unwrap().is_empty(), "{page}");
+}
+
+#[tokio::test]
+async fn a_delay_that_is_changed_tells_nothing_twice() {
+    let real = unfilled().await;
+    let deploys = json!({ "tracking": "push", "environments": [{ "environment": "production", "branch": "main" }] });
+    let binding = deploying(&real, deploys).await;
+    push(&real, "one");
+    assert_eq!(told(&real).await.len(), 1);
+    let path = format!("/v1/bindings/{binding}");
+    let change = json!({ "deploys": { "delay_minutes": 5 } });
+    assert_eq!(real.gateway.ask("PATCH", &path).header("if-match", "*").json(&change).send().await.status, 200);
+    real.gateway.advance(Duration::from_hours(1));
+    let found = real.gateway.ask("POST", &format!("{path}/deployments")).send().await.json();
+    assert_eq!((found["data"].as_array().unwrap().len(), found["told"].as_u64()), (0, Some(1)), "{found}");
+    assert_eq!(told(&real).await.len(), 1);
+    let live = real.gateway.app.deployments.memory().clone();
+    let book = Book::default();
+    book.read(&*real.gateway.store).await.unwrap();
+    assert_eq!(*book.memory(), live);
 }
