@@ -223,7 +223,7 @@ async fn pull_requests(azure: &dyn AzureDevOps, deployment: &Deployment, found: 
         by_number.pop_first();
     }
     for (number, detail) in by_number {
-        let first_review = azure.first_review(project, repository, number).await;
+        let first_review = azure.first_review(project, repository, number, detail.author.as_deref()).await;
         let first_review = noted(found, "first review", first_review)?.flatten();
         let work_items = azure.pull_request_work_items(project, repository, number).await;
         let mut work_items = noted(found, "work items", work_items)?.unwrap_or_default();

@@ -67,19 +67,12 @@ macro_rules! without_records {
                 Err(hookwell::azure::client::Failure::NotFound { detail: None })
             }
 
-            async fn pull_request_detail(
-                &self,
-                _project: &str,
-                _number: i64,
-            ) -> Result<Option<hookwell::azure::client::PullRequestDetail>, hookwell::azure::client::Failure> {
-                Err(hookwell::azure::client::Failure::NotFound { detail: None })
-            }
-
             async fn first_review(
                 &self,
                 _project: &str,
                 _repository: &str,
                 _number: i64,
+                _author: Option<&str>,
             ) -> Result<Option<jiff::Timestamp>, hookwell::azure::client::Failure> {
                 Err(hookwell::azure::client::Failure::NotFound { detail: None })
             }
@@ -97,24 +90,6 @@ macro_rules! without_records {
                 &self,
                 _ids: &[i64],
             ) -> Result<Vec<hookwell::azure::client::WorkItemRecord>, hookwell::azure::client::Failure> {
-                Err(hookwell::azure::client::Failure::NotFound { detail: None })
-            }
-
-            async fn work_item_states(
-                &self,
-                _project: &str,
-                _item_type: &str,
-            ) -> Result<Vec<(String, Option<String>)>, hookwell::azure::client::Failure> {
-                Err(hookwell::azure::client::Failure::NotFound { detail: None })
-            }
-
-            async fn builds_of(
-                &self,
-                _project: &str,
-                _definitions: &[i64],
-                _sha: &str,
-                _within: hookwell::azure::client::Window,
-            ) -> Result<hookwell::azure::client::Builds, hookwell::azure::client::Failure> {
                 Err(hookwell::azure::client::Failure::NotFound { detail: None })
             }
         }

@@ -1,12 +1,9 @@
-//! What belongs together: pull requests of commits, work items of pull requests, builds of a revision.
+//! What belongs together: pull requests of commits, work items of pull requests.
 
-use super::{BuildRecord, Failure, Window};
+use super::Failure;
 use async_trait::async_trait;
 use jiff::Timestamp;
 use std::collections::BTreeMap;
-
-/// Most builds of a window that are looked at for those of one revision.
-pub const BUILDS_SEEN_MAX: usize = 10_000;
 
 /// A pull request, with what its reviewers did.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -73,15 +70,6 @@ pub struct WorkItemRecord {
     pub changed: Option<Timestamp>,
 }
 
-/// Builds, oldest first.
-#[derive(Debug, Default)]
-pub struct Builds {
-    /// All that were found.
-    pub builds: Vec<BuildRecord>,
-    /// Whether [`BUILDS_SEEN_MAX`] were looked at, and there are others.
-    pub cut: bool,
-}
-
 /// Calls for what belongs together, a part of [`AzureDevOps`](super::AzureDevOps).
 #[async_trait]
 pub trait Links: Send + Sync {
@@ -94,11 +82,15 @@ pub trait Links: Send + Sync {
         shas: &[String],
     ) -> Result<BTreeMap<String, Vec<PullRequestDetail>>, Failure>;
 
-    /// A pull request by its number; `None` if it is not there. Scope Code (Read).
-    async fn pull_request_detail(&self, project: &str, number: i64) -> Result<Option<PullRequestDetail>, Failure>;
-
-    /// When somebody other than its author first voted on a pull request or wrote a comment. Scope Code (Read).
-    async fn first_review(&self, project: &str, repository: &str, number: i64) -> Result<Option<Timestamp>, Failure>;
+    /// When somebody other than its author first voted on a pull request or wrote a comment; the author as
+    /// [`PullRequestDetail::author`] has it. Scope Code (Read).
+    async fn first_review(
+        &self,
+        project: &str,
+        repository: &str,
+        number: i64,
+        author: Option<&str>,
+    ) -> Result<Option<Timestamp>, Failure>;
 
     /// Numbers of the work items that are linked with a pull request, as Azure lists them. Scope Code (Read).
     async fn pull_request_work_items(&self, project: &str, repository: &str, number: i64) -> Result<Vec<i64>, Failure>;
@@ -106,13 +98,4 @@ pub trait Links: Send + Sync {
     /// Work items of any project, in the order asked for; those that are not there, or not to be seen, are left out.
     /// Scope Work items (Read).
     async fn work_items(&self, ids: &[i64]) -> Result<Vec<WorkItemRecord>, Failure>;
-
-    /// The states of a work item type of a project with their categories (`Proposed`, `InProgress`, `Resolved`,
-    /// `Completed`, `Removed`), in order. Scope Work items (Read).
-    async fn work_item_states(&self, project: &str, item_type: &str) -> Result<Vec<(String, Option<String>)>, Failure>;
-
-    /// Builds of a revision that were queued within, of these pipelines or, where none is named, of all. Azure cannot be
-    /// asked for a revision: the window's builds are listed and picked. Scope Build (Read).
-    async fn builds_of(&self, project: &str, definitions: &[i64], sha: &str, within: Window)
-    -> Result<Builds, Failure>;
 }

@@ -1,12 +1,10 @@
 //! Every call for what belongs together. What is read is read as the hooks' payloads are: the shapes are the same.
 
 use super::{
-    BuildDate, Builds, Failure, Links, PageRequest, PullRequestDetail, Records, Reviewer, Window, WorkItemRecord,
+    Failure, Links, PullRequestDetail, Reviewer, WorkItemRecord,
     calls::{api, posted},
     engine::Client,
-    links::BUILDS_SEEN_MAX,
     records_shapes::{date, needed, raw, text},
-    shapes::State,
     wire::{self, Model},
 };
 use crate::azure::{
@@ -27,8 +25,6 @@ use std::collections::BTreeMap;
 const COMMITS_ASKED_MAX: usize = 100;
 /// Work items of one question: Azure's limit.
 const WORK_ITEMS_ASKED_MAX: usize = 200;
-/// Builds of a page.
-const BUILDS_MAX: u32 = 1_000;
 /// The kinds of question: what merged a commit, and what a commit is the merge of.
 const KINDS: [&str; 2] = ["commit", "lastMergeCommit"];
 
@@ -170,23 +166,17 @@ impl Links for Client {
         Ok(found)
     }
 
-    async fn pull_request_detail(&self, project: &str, number: i64) -> Result<Option<PullRequestDetail>, Failure> {
-        let path = ["git", "pullrequests", &number.to_string()];
-        let call = api("the pull request", self.base(), Some(project), &path)?;
-        match self.ask(&call).await {
-            Ok(reply) => wire::one::<PullRequest<'_>>(&reply, call.name).map(Some),
-            Err(Failure::NotFound { .. }) => Ok(None),
-            Err(failure) => Err(failure),
-        }
-    }
-
-    async fn first_review(&self, project: &str, repository: &str, number: i64) -> Result<Option<Timestamp>, Failure> {
-        let path = ["pullRequests", &number.to_string()];
-        let call = self.git("the pull request", (project, repository), &path)?;
-        let author = wire::one::<PullRequest<'_>>(&self.ask(&call).await?, call.name)?.author;
-        let call = self.git("threads", (project, repository), &[&path[..], &["threads"]].concat())?;
+    async fn first_review(
+        &self,
+        project: &str,
+        repository: &str,
+        number: i64,
+        author: Option<&str>,
+    ) -> Result<Option<Timestamp>, Failure> {
+        let path = ["pullRequests", &number.to_string(), "threads"];
+        let call = self.git("threads", (project, repository), &path)?;
         let threads = wire::list::<Thread<'_>>(&self.ask(&call).await?, call.name)?;
-        let by_others = threads.into_iter().flatten().filter(|(by, _)| by.is_some() && *by != author);
+        let by_others = threads.into_iter().flatten().filter(|(by, _)| by.is_some() && by.as_deref() != author);
         Ok(by_others.map(|(_, at)| at).min())
     }
 
@@ -204,35 +194,5 @@ impl Links for Client {
             found.extend(wire::list::<WorkItem<'_>>(&self.ask(&call).await?, call.name)?.into_iter().flatten());
         }
         Ok(found)
-    }
-
-    async fn work_item_states(&self, project: &str, item_type: &str) -> Result<Vec<(String, Option<String>)>, Failure> {
-        let path = ["wit", "workitemtypes", item_type, "states"];
-        let call = api("states of work items", self.base(), Some(project), &path)?;
-        wire::list::<State<'_>>(&self.ask(&call).await?, call.name)
-    }
-
-    async fn builds_of(
-        &self,
-        project: &str,
-        definitions: &[i64],
-        sha: &str,
-        within: Window,
-    ) -> Result<Builds, Failure> {
-        let (mut found, mut seen) = (Builds::default(), 0);
-        let mut page = PageRequest { items_max: BUILDS_MAX, from: None };
-        loop {
-            let read = self.builds(project, definitions, BuildDate::Queued, within, page).await?;
-            seen += read.items.len();
-            let of_revision = |own: &super::BuildRecord| {
-                own.source_version.as_deref().is_some_and(|version| version.eq_ignore_ascii_case(sha))
-            };
-            found.builds.extend(read.items.into_iter().filter(of_revision));
-            found.cut = read.next.is_some() && seen >= BUILDS_SEEN_MAX;
-            if read.next.is_none() || found.cut {
-                return Ok(found);
-            }
-            page = PageRequest { items_max: BUILDS_MAX, from: read.next };
-        }
     }
 }

@@ -47,7 +47,7 @@ pub use self::{
     dialer::Dialer,
     failure::{Failure, Unreachable},
     limits::ahead,
-    links::{BUILDS_SEEN_MAX, Builds, Links, PullRequestDetail, Reviewer, WorkItemRecord},
+    links::{Links, PullRequestDetail, Reviewer, WorkItemRecord},
     model::{
         ApiVersion, BuildDefinition, ConnectionData, Deployment, EventType, GitRef, GitRepository, Host, Identity,
         Permission, ReleaseDefinition, Subscription, SubscriptionDraft, SubscriptionStatus, TeamProject, WorkItemType,

@@ -129,8 +129,6 @@ pub struct BuildRecord {
     pub definition: i64,
     /// The GUID or name of its repository, whatever kind that is.
     pub repository: Option<String>,
-    /// The commit that it is of.
-    pub source_version: Option<String>,
     /// When it was queued.
     pub queued: Option<Timestamp>,
     /// When it began.

@@ -5,14 +5,10 @@ use super::{
     code::{PROJECT, Repo, SHOP},
     scripted::{Scripted, said},
 };
-use hookwell::{
-    azure::client::{Failure, Window},
-    simulator::Edit,
-};
+use hookwell::{azure::client::Failure, simulator::Edit};
 use serde_json::{Value, json};
 use std::time::Duration;
 
-const NOBODY: &str = "1234567890123456789012345678901234567890";
 const ANA: &str = "ana@fabrikam.example";
 const MEI: &str = "mei@fabrikam.example";
 
@@ -53,30 +49,18 @@ async fn the_first_review_is_the_first_word_or_vote_of_somebody_else() {
     let simulator = &repo.azure.simulator;
     repo.commit("topic", "First", &["/b"]).await;
     let number = simulator.create_pull_request(repo.repository, "topic", "main", "Roast longer").unwrap();
-    let review = || repo.client.first_review(PROJECT, SHOP, i64::from(number));
+    // Whoever calls knows the author from the pull request, as it was found.
+    let review = || repo.client.first_review(PROJECT, SHOP, i64::from(number), Some(ANA));
     assert_eq!(review().await, Ok(None));
-    let detail = repo.client.pull_request_detail(PROJECT, i64::from(number)).await.unwrap().unwrap();
-    assert_eq!(
-        (detail.source.as_deref(), detail.target.as_deref()),
-        (Some("refs/heads/topic"), Some("refs/heads/main"))
-    );
-    assert!(detail.reviewers.is_empty() && !detail.is_draft && detail.closed.is_none());
-
-    let people = [ANA, MEI].map(str::to_owned);
-    let other = people.iter().find(|account| Some(*account) != detail.author.as_ref()).unwrap();
-    simulator.vote(number, detail.author.as_ref().unwrap(), 10).unwrap();
+    simulator.vote(number, ANA, 10).unwrap();
     assert_eq!(review().await, Ok(None), "an author's own vote is no review");
     repo.clock.advance(Duration::from_hours(1));
     let at = repo.now();
-    simulator.vote(number, other, -5).unwrap();
+    simulator.vote(number, MEI, -5).unwrap();
     repo.clock.advance(Duration::from_hours(1));
-    simulator.vote(number, other, 10).unwrap();
+    simulator.vote(number, MEI, 10).unwrap();
     assert_eq!(review().await, Ok(Some(at)));
-    let detail = repo.client.pull_request_detail(PROJECT, i64::from(number)).await.unwrap().unwrap();
-    let vote = |name: &String| detail.reviewers.iter().find(|own| own.name == *name).map(|own| own.vote);
-    assert_eq!(vote(other), Some(10));
-    assert_eq!(repo.client.pull_request_detail(PROJECT, 4_711).await, Ok(None));
-    let nowhere = repo.client.first_review(PROJECT, SHOP, 4_711).await;
+    let nowhere = repo.client.first_review(PROJECT, SHOP, 4_711, None).await;
     assert!(matches!(nowhere, Err(Failure::NotFound { .. })), "{nowhere:?}");
 }
 
@@ -107,12 +91,6 @@ async fn work_items_are_found_by_pull_request_and_by_number_and_those_gone_are_l
     let artifact = format!("vstfs:///Git/PullRequestId/{project}%2F{}%2F{number}", repo.repository);
     simulator.link_work_item(bug, "ArtifactLink", &artifact).unwrap();
     assert_eq!(linked().await, Ok(vec![i64::from(bug)]));
-
-    let states = repo.client.work_item_states(PROJECT, "Bug").await.unwrap();
-    assert_eq!(states.first(), Some(&("New".to_owned(), Some("Proposed".to_owned()))));
-    assert!(states.iter().any(|(_, category)| category.as_deref() == Some("Completed")), "{states:?}");
-    let unknown = repo.client.work_item_states(PROJECT, "No such type").await;
-    assert!(matches!(unknown, Err(Failure::NotFound { .. })), "{unknown:?}");
 }
 
 #[tokio::test]
@@ -129,30 +107,4 @@ async fn work_items_are_asked_for_by_two_hundred_at_a_time() {
     let ids: Vec<i64> = (1..=401).collect();
     let found = client(&scripted_access(&server.origin)).work_items(&ids).await.unwrap();
     assert_eq!(found.iter().map(|item| item.id).collect::<Vec<_>>(), ids);
-}
-
-#[tokio::test]
-async fn builds_of_a_revision_are_picked_from_those_of_a_time() {
-    let repo = Repo::new().await;
-    let simulator = &repo.azure.simulator;
-    let pipeline = simulator.create_definition(repo.repository, "checks", &["Test"]).unwrap();
-    let from = repo.now();
-    let first = repo.commit("main", "First", &["/a"]).await;
-    let of_first = [(), ()].map(|()| simulator.queue_build(pipeline, "main").unwrap());
-    let second = repo.commit("main", "Second", &["/a"]).await;
-    let of_second = simulator.queue_build(pipeline, "main").unwrap();
-    repo.clock.advance(Duration::from_mins(1));
-    let within = Window { from, to: repo.now() };
-    let found = |definitions: Vec<i64>, sha: String| {
-        let client = &repo.client;
-        async move {
-            let found = client.builds_of(PROJECT, &definitions, &sha, within).await.unwrap();
-            assert!(!found.cut);
-            found.builds.iter().map(|own| own.id).collect::<Vec<_>>()
-        }
-    };
-    assert_eq!(found(Vec::new(), first).await, of_first.map(i64::from));
-    assert_eq!(found(vec![i64::from(pipeline)], second.to_uppercase()).await, [i64::from(of_second)]);
-    assert!(found(vec![i64::from(pipeline) + 1_000], second).await.is_empty());
-    assert!(found(Vec::new(), NOBODY.to_owned()).await.is_empty());
 }
