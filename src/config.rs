@@ -97,7 +97,8 @@ pub struct Options {
     /// Disk space that is left alone, in bytes; below it notifications are answered 503 [default: 67108864]
     #[arg(long, env = "HOOKWELL_STORE_FREE_BYTES_MIN", global = true)]
     pub store_free_bytes_min: Option<u64>,
-    /// Work item states that close a ticket, separated by commas [default: Closed,Done,Completed,Removed]
+    /// Work item states that close a ticket, separated by commas [default: those that the process of each project has as
+    /// completed or removed; while that is not known Closed,Done,Completed,Removed]
     #[arg(long, env = "HOOKWELL_COMPLETED_STATES", value_delimiter = ',', global = true)]
     pub completed_states: Option<Vec<String>>,
     /// Log format: text or json [default: text]
@@ -179,8 +180,8 @@ pub struct Settings {
     pub sink_timeout: Duration,
     /// The only directory that sinks of kind file may write to.
     pub sink_dir: Option<PathBuf>,
-    /// Work item states that close a ticket.
-    pub completed_states: Vec<String>,
+    /// Work item states that close a ticket; `None` is what the process of each project says.
+    pub completed_states: Option<Vec<String>>,
 }
 
 impl Default for Settings {
@@ -196,7 +197,7 @@ impl Default for Settings {
             hook_overlap: DAY * 7,
             sink_timeout: Duration::from_secs(30),
             sink_dir: None,
-            completed_states: ["Closed", "Done", "Completed", "Removed"].map(str::to_owned).to_vec(),
+            completed_states: None,
         }
     }
 }
@@ -274,7 +275,7 @@ impl Options {
             hook_overlap: hours.map_or(defaults.hook_overlap, |hours| HOUR * hours),
             sink_timeout: timeout.map_or(defaults.sink_timeout, |seconds| Duration::from_secs(seconds.into())),
             sink_dir: self.sink_dir.clone(),
-            completed_states: self.completed_states.clone().unwrap_or(defaults.completed_states),
+            completed_states: self.completed_states.clone(),
         })
     }
 

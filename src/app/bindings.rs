@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     backfill,
-    domain::{Binding, BindingId, ConnectionId, Deploys, IncidentRule, Meaning, Role, Selection, Slug, Tracking},
+    domain::{Binding, BindingId, ConnectionId, Deploys, Issues, Meaning, Role, Selection, Slug, Tracking},
     store::{Change, Expected},
 };
 
@@ -23,10 +23,12 @@ pub struct NewBinding {
     pub connection: ConnectionId,
     /// What it selects.
     pub selection: Selection,
+    /// Of a build provider: the code deployment that it serves alone.
+    pub code_deployment: Option<BindingId>,
     /// Of a code deployment: how its revisions get to environments.
     pub deploys: Option<Deploys>,
-    /// Of an issue provider: which work items are incidents.
-    pub incidents: Vec<IncidentRule>,
+    /// Of an issue provider: what it makes of its work items.
+    pub issues: Issues,
 }
 
 /// Makes a binding. `also` gives a change for the same commit, made from the record.
@@ -44,9 +46,10 @@ pub async fn create(
     if directory.bindings.len() >= BINDINGS_MAX {
         return Err(Refusal::Full { what: "bindings", max: BINDINGS_MAX });
     }
-    let NewBinding { name, connection, selection, deploys, incidents } = new;
+    let NewBinding { name, connection, selection, code_deployment, deploys, issues } = new;
     let (id, created_at, updated_at) = (BindingId::random(), now, now);
-    let record = Binding { id, project, connection, name, selection, deploys, incidents, created_at, updated_at };
+    let record =
+        Binding { id, project, connection, name, selection, code_deployment, deploys, issues, created_at, updated_at };
     check(&directory, &record)?;
     let mut changes = vec![put(kind::BINDING, &record.id, Expected::Absent, &record)];
     changes.extend(backfill::control::first(app, &record));
@@ -61,13 +64,14 @@ pub async fn edit(app: &App, id: BindingId, version: u64, new: NewBinding) -> Re
     let _changing = app.changing.lock().await;
     let directory = app.directory();
     let there = find(&directory, id)?;
-    let NewBinding { name, connection, selection, deploys, incidents } = new;
+    let NewBinding { name, connection, selection, code_deployment, deploys, issues } = new;
     let record = Binding {
         name,
         connection,
         selection,
+        code_deployment,
         deploys,
-        incidents,
+        issues,
         updated_at: app.clock.now(),
         ..there.record.clone()
     };
@@ -86,15 +90,30 @@ pub async fn edit(app: &App, id: BindingId, version: u64, new: NewBinding) -> Re
 /// Removes a binding.
 pub async fn remove(app: &App, id: BindingId, precondition: &Precondition) -> Result<(), Refusal> {
     let _changing = app.changing.lock().await;
-    let there = find(&app.directory(), id)?;
-    precondition.check(there.version)?;
-    app.change(vec![delete(kind::BINDING, &id, there.version)]).await?;
+    let directory = app.directory();
+    precondition.check(find(&directory, id)?.version)?;
+    let going = with_their_own(&directory, |binding| binding.id == id);
+    app.change(going.map(|kept| delete(kind::BINDING, &kept.record.id, kept.version)).collect()).await?;
     Ok(())
 }
 
+/// The bindings of which this is so, and the build providers that serve those alone.
+pub fn with_their_own(directory: &Directory, is_so: impl Fn(&Binding) -> bool) -> impl Iterator<Item = &Kept<Binding>> {
+    let serves = move |binding: &Binding| {
+        let served = binding.code_deployment.and_then(|id| directory.bindings.get(&id));
+        is_so(binding) || served.is_some_and(|served| is_so(&served.record))
+    };
+    directory.bindings.values().filter(move |kept| serves(&kept.record))
+}
+
 /// Keeps what the names in bindings mean, and forgets what belongs to no binding any more.
-pub async fn keep_meanings(app: &App, meanings: Vec<Meaning>) -> Result<(), Refusal> {
+pub async fn keep_meanings(app: &App, mut meanings: Vec<Meaning>) -> Result<(), Refusal> {
     let directory = app.directory();
+    for meaning in meanings.iter_mut().filter(|meaning| meaning.process.is_empty()) {
+        // What Azure does not say today is what it said before.
+        let before = directory.meanings.get(&meaning.binding).filter(|kept| kept.record.ids == meaning.ids);
+        meaning.process = before.map(|kept| kept.record.process.clone()).unwrap_or_default();
+    }
     let is_new = |meaning: &Meaning| {
         let kept = directory.meanings.get(&meaning.binding);
         directory.bindings.contains_key(&meaning.binding) && kept.is_none_or(|kept| kept.record != *meaning)
@@ -126,13 +145,26 @@ fn check(directory: &Directory, binding: &Binding) -> Result<(), Refusal> {
         Role::BuildProvider => Some("build provider"),
         Role::IssueProvider => Some("issue provider"),
     };
+    let is_rival = |other: &&Kept<Binding>| {
+        other.record.selection.role() == role && other.record.code_deployment == binding.code_deployment
+    };
     if let Some(what) = alone
-        && let Some(other) = others().find(|other| other.record.selection.role() == role)
+        && let Some(other) = others().find(is_rival)
     {
+        let whose = match binding.code_deployment {
+            Some(code) => format!("code deployment {code}"),
+            None => format!("project {}", binding.project),
+        };
         return Err(Refusal::Contradicts(format!(
-            "project {} has its {what} in binding {}; change or delete that one",
-            binding.project, other.record.id
+            "{whose} has its {what} in binding {}; change or delete that one",
+            other.record.id
         )));
+    }
+    if let Some(code) = binding.code_deployment
+        && !others().any(|other| other.record.id == code && other.record.selection.role() == Role::CodeDeployment)
+    {
+        let detail = format!("is no code deployment of project {}; its bindings list them", binding.project);
+        return Err(Refusal::Invalid(vec![Wrong { pointer: "/code_deployment", detail }]));
     }
     let same = |other: &&Kept<Binding>| {
         other.record.connection == binding.connection && other.record.selection == binding.selection
@@ -145,7 +177,7 @@ fn check(directory: &Directory, binding: &Binding) -> Result<(), Refusal> {
         known(directory, binding, "/deploys/environments", reached)?;
         heard_of(directory, binding, deploys.tracking)?;
     }
-    known(directory, binding, "/incidents", binding.incidents.iter().map(|rule| &rule.environment))
+    known(directory, binding, "/incidents", binding.issues.incidents.iter().map(|rule| &rule.environment))
 }
 
 /// Environments are the project's.
@@ -166,10 +198,9 @@ fn known<'a>(
     }
 }
 
-/// The news of builds come by the project's build provider.
+/// The news of builds come by a build provider.
 fn heard_of(directory: &Directory, binding: &Binding, tracking: Tracking) -> Result<(), Refusal> {
-    let provides = |other: &Kept<Binding>| other.record.selection.role() == Role::BuildProvider;
-    if tracking == Tracking::Build && !directory.bindings_in(&binding.project).any(provides) {
+    if tracking == Tracking::Build && directory.build_provider(&binding.project, Some(binding.id)).is_none() {
         return Err(Refusal::Contradicts(format!(
             "project {} has no build provider, so nobody would hear of builds; bind one first",
             binding.project

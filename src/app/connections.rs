@@ -10,7 +10,7 @@ pub use self::{
 
 use self::fields::overlap_end;
 use super::{
-    App, Directory,
+    App, Directory, bindings,
     change::{Precondition, Refusal, Wrong, delete, put},
     checks,
     directory::Kept,
@@ -187,7 +187,7 @@ pub async fn remove(
     }
     let mut changes = vec![delete(kind::CONNECTION, &id, kept.version)];
     changes.push(Change { kind: kind::HEALTH, id: id.to_string(), expected: Expected::Any, value: None });
-    let bindings = directory.bindings.values().filter(|binding| binding.record.connection == id);
+    let bindings = bindings::with_their_own(&directory, |binding| binding.connection == id);
     changes.extend(bindings.map(|binding| delete(kind::BINDING, &binding.record.id, binding.version)));
     changes.extend(directory.subscriptions_of(id).map(subscriptions::removal));
     app.change(changes).await?;
@@ -211,10 +211,11 @@ fn removal_of(directory: &Directory, kept: &Kept<Connection>) -> Removal {
     digest.update(id.0.as_bytes());
     digest.update(kept.version.to_be_bytes());
     let (mut bindings, mut builds, mut issues) = (Vec::new(), BTreeSet::new(), BTreeSet::new());
-    for binding in directory.bindings.values().filter(|binding| binding.record.connection == id) {
+    for binding in bindings::with_their_own(directory, |binding| binding.connection == id) {
         digest.update(binding.record.id.0.as_bytes());
         digest.update(binding.version.to_be_bytes());
         match binding.record.selection.role() {
+            Role::BuildProvider if binding.record.code_deployment.is_some() => {}
             Role::CodeDeployment => {}
             Role::BuildProvider => drop(builds.insert(binding.record.project.clone())),
             Role::IssueProvider => drop(issues.insert(binding.record.project.clone())),

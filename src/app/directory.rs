@@ -3,13 +3,17 @@
 use super::kind;
 use crate::{
     domain::{
-        Binding, BindingId, Connection, ConnectionId, Health, Meaning, Project, Selection, Sink, SinkId, Slug,
-        Subscription, Token, TokenId,
+        Binding, BindingId, Connection, ConnectionId, Health, Meaning, Process, Project, Role, Selection, Sink, SinkId,
+        Slug, Subscription, Token, TokenId,
     },
     store::{Store, Versioned},
 };
 use serde::de::DeserializeOwned;
-use std::{collections::BTreeMap, ops::Bound, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ops::Bound,
+    sync::Arc,
+};
 
 /// A decoded record and the version it was read at.
 #[derive(Debug, Clone)]
@@ -45,6 +49,10 @@ pub struct Directory {
     by_connection: BTreeMap<ConnectionId, Arc<[Binding]>>,
     /// The same, and each once more in ids where they are known, as translation wants them.
     selecting: BTreeMap<ConnectionId, Arc<[Binding]>>,
+    /// The processes of the Azure projects that work items are selected from, by connection.
+    processes: BTreeMap<ConnectionId, Arc<[Process]>>,
+    /// Of those the code deployments, also with the connection that their builds come through.
+    deploying: BTreeMap<ConnectionId, Arc<[Binding]>>,
 }
 
 impl Directory {
@@ -56,20 +64,33 @@ impl Directory {
         let revision = store.revision();
         let bindings: BTreeMap<BindingId, Kept<Binding>> = records(store, kind::BINDING, |b: &Binding| b.id);
         let meanings: BTreeMap<BindingId, Kept<Meaning>> = records(store, kind::MEANING, |m: &Meaning| m.binding);
-        let (mut by_connection, mut selecting) = (BTreeMap::new(), BTreeMap::new());
+        let providing = providing(&bindings);
+        let (mut by_connection, mut selecting, mut deploying) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+        let mut processes = BTreeMap::new();
         for Kept { record: binding, .. } in bindings.values() {
             let of_connection: &mut Vec<Binding> = by_connection.entry(binding.connection).or_default();
             of_connection.push(binding.clone());
-            let selecting: &mut Vec<Binding> = selecting.entry(binding.connection).or_default();
-            selecting.push(binding.clone());
             let meaning = meanings.get(&binding.id).filter(|meaning| meaning.record.of == binding.selection);
-            selecting.extend(
-                meaning.map(|Kept { record, .. }| Binding { selection: record.ids.clone(), ..binding.clone() }),
-            );
+            if let Some(Kept { record, .. }) = meaning.filter(|meaning| !meaning.record.process.is_empty()) {
+                let project = [record.ids.azure_project().clone(), binding.selection.azure_project().clone()];
+                let processes: &mut Vec<Process> = processes.entry(binding.connection).or_default();
+                processes.push(Process { project, types: record.process.clone() });
+            }
+            let in_ids =
+                meaning.map(|Kept { record, .. }| Binding { selection: record.ids.clone(), ..binding.clone() });
+            let both: Vec<Binding> = [binding.clone()].into_iter().chain(in_ids).collect();
+            if binding.deploys.is_some() {
+                let own = providing.get(&(&binding.project, Some(binding.id)));
+                let builds = own.or_else(|| providing.get(&(&binding.project, None)));
+                let through: BTreeSet<ConnectionId> = builds.copied().into_iter().chain([binding.connection]).collect();
+                for connection in through {
+                    let deploying: &mut Vec<Binding> = deploying.entry(connection).or_default();
+                    deploying.extend(both.iter().cloned());
+                }
+            }
+            let selecting: &mut Vec<Binding> = selecting.entry(binding.connection).or_default();
+            selecting.extend(both);
         }
-        let shared = |all: BTreeMap<ConnectionId, Vec<Binding>>| {
-            all.into_iter().map(|(id, bindings)| (id, bindings.into())).collect()
-        };
         Self {
             revision,
             connections: records(store, kind::CONNECTION, |c: &Connection| c.id),
@@ -82,6 +103,8 @@ impl Directory {
             meanings,
             by_connection: shared(by_connection),
             selecting: shared(selecting),
+            deploying: shared(deploying),
+            processes: shared(processes),
         }
     }
 
@@ -95,9 +118,40 @@ impl Directory {
         self.selecting.get(&connection).map_or(&[], |bindings| bindings)
     }
 
+    /// The processes of the Azure projects that work items are selected from through this connection, as far as known.
+    pub fn processes(&self, connection: ConnectionId) -> &[Process] {
+        self.processes.get(&connection).map_or(&[], |processes| processes)
+    }
+
+    /// The code deployments that events of this connection can deploy, each as [`Self::selecting`] gives it: its own, and
+    /// those whose builds come through it.
+    pub fn deploying(&self, connection: ConnectionId) -> &[Binding] {
+        self.deploying.get(&connection).map_or(&[], |bindings| bindings)
+    }
+
     /// The bindings of this project, by id.
-    pub fn bindings_in<'a>(&'a self, project: &'a Slug) -> impl Iterator<Item = &'a Kept<Binding>> {
+    pub fn bindings_in<'a>(&'a self, project: &Slug) -> impl Iterator<Item = &'a Kept<Binding>> {
         self.bindings.values().filter(move |binding| binding.record.project == *project)
+    }
+
+    /// Where the builds of a code deployment come from, or without one those of the project: its own build provider, else
+    /// the project's.
+    pub fn build_provider<'a>(
+        &'a self,
+        project: &Slug,
+        code_deployment: Option<BindingId>,
+    ) -> Option<&'a Kept<Binding>> {
+        let of = |whose: Option<BindingId>| {
+            self.bindings_in(project)
+                .filter(|kept| kept.record.selection.role() == Role::BuildProvider)
+                .find(|kept| kept.record.code_deployment == whose)
+        };
+        code_deployment.and_then(|_| of(code_deployment)).or_else(|| of(None))
+    }
+
+    /// Where the project's work items come from.
+    pub fn issue_provider<'a>(&'a self, project: &Slug) -> Option<&'a Kept<Binding>> {
+        self.bindings_in(project).find(|kept| kept.record.selection.role() == Role::IssueProvider)
     }
 
     /// What a binding selects, in Azure's ids, where that is known.
@@ -134,6 +188,17 @@ impl Directory {
     pub fn token_by_hash(&self, hash: &str) -> Option<&Token> {
         self.tokens.values().map(|token| &token.record).find(|token| token.hash == hash)
     }
+}
+
+fn shared<T>(all: BTreeMap<ConnectionId, Vec<T>>) -> BTreeMap<ConnectionId, Arc<[T]>> {
+    all.into_iter().map(|(id, of)| (id, of.into())).collect()
+}
+
+/// The connections of the build providers, by project and the code deployment that they serve alone.
+fn providing(bindings: &BTreeMap<BindingId, Kept<Binding>>) -> BTreeMap<(&Slug, Option<BindingId>), ConnectionId> {
+    let all = bindings.values().map(|kept| &kept.record);
+    let providers = all.filter(|binding| binding.selection.role() == Role::BuildProvider);
+    providers.map(|binding| ((&binding.project, binding.code_deployment), binding.connection)).collect()
 }
 
 fn subscriptions(

@@ -59,9 +59,9 @@ pub async fn put_at(
     };
     let NewProject { name, description, environments } = new;
     let is_missing = |slug: &&Slug| !environments.iter().any(|environment| environment.slug == **slug);
-    for Kept { record: Binding { id, deploys, incidents, .. }, .. } in directory.bindings_in(&slug) {
+    for Kept { record: Binding { id, deploys, issues, .. }, .. } in directory.bindings_in(&slug) {
         let reached = deploys.iter().flat_map(|deploys| &deploys.reaches).map(|reach| &reach.environment);
-        let named = reached.chain(incidents.iter().map(|rule| &rule.environment));
+        let named = reached.chain(issues.incidents.iter().map(|rule| &rule.environment));
         if let Some(environment) = { named }.find(is_missing) {
             let detail = format!("must keep {environment}, which binding {id} names; change that one first");
             return Err(Refusal::Invalid(vec![Wrong { pointer: "/environments", detail }]));

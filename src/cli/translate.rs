@@ -36,6 +36,7 @@ pub(super) fn run(source: &str, reason: Option<&str>) -> Result<(), Failure> {
         reason,
         recovered: None,
         bindings: &[],
+        processes: &[],
         settings: &settings,
     };
     let events = translate(&body, &context).map_err(Failure::input)?;

@@ -87,6 +87,6 @@ fn of_record(app: &App, binding: BindingId, record: &Record) -> Result<Vec<Deplo
         return Ok(Vec::new());
     }
     let directory = app.directory();
-    let all = candidates(&event, directory.selecting(event.header.connection)).into_iter();
+    let all = candidates(&event, directory.deploying(event.header.connection)).into_iter();
     Ok(all.map(|candidate| candidate.deployment).filter(|deployment| deployment.binding == binding).collect())
 }

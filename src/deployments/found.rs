@@ -5,13 +5,13 @@ use super::{
     rules::{Candidate, Origin},
 };
 use crate::{
-    app::{App, Kept},
+    app::App,
     azure::{
         client::{AzureDevOps, CommitRecord, Failure, PullRequestDetail, Version, WorkItemRecord},
         resource::build::Build as Resource,
     },
     domain::{
-        Binding, BranchRule, Deployment, Role,
+        BranchRule, Deployment,
         mentions::{Texts, mentioned},
     },
     relations,
@@ -67,6 +67,8 @@ pub(super) struct Found {
     pub(super) pull_requests: Vec<PullRequest>,
     /// By number, at most [`WORK_ITEMS_MAX`].
     pub(super) work_items: Vec<WorkItemRecord>,
+    /// When the first of them entered a state that lead time is counted from.
+    pub(super) work_started: Option<Timestamp>,
     /// Builds of the revision by then, the newest first.
     pub(super) builds: Vec<Build>,
     /// Whether there are more than were counted.
@@ -139,12 +141,13 @@ pub(super) async fn is_in_scope(
     Ok(paths.cut || paths.paths.iter().any(|path| scope.counts(path)))
 }
 
-/// What came with a deployment that follows `previous`. What Azure does not give is noted and left out; only what can be
+/// What came with a deployment that follows `previous`; strictly, work items are mentioned only by title and branch. What Azure does not give is noted and left out; only what can be
 /// asked for again later is a failure.
 pub(super) async fn found(
     azure: &dyn AzureDevOps,
     deployment: &Deployment,
     previous: Option<&str>,
+    is_strict: bool,
 ) -> Result<Found, Failure> {
     let (project, repository, revision) = (&deployment.azure_project, &deployment.repository, &deployment.revision);
     let mut found = Found::default();
@@ -172,19 +175,19 @@ pub(super) async fn found(
         paths.paths.truncate(FILES_MAX);
         found.files = paths.paths;
     }
-    pull_requests(azure, deployment, &mut found).await?;
-    work_items(azure, &mut found).await?;
+    pull_requests(azure, deployment, is_strict, &mut found).await?;
+    work_items(azure, is_strict, &mut found).await?;
     Ok(found)
 }
 
-/// Adds the builds of the revision that the project's build provider has, as they were when it was deployed.
+/// Adds the builds of the revision that its build provider has, as they were when it was deployed.
 ///
 /// # Errors
 /// The store's.
 pub(super) async fn builds(app: &App, deployment: &Deployment, found: &mut Found) -> Result<(), Error> {
     let directory = app.directory();
-    let is_provider = |kept: &&Kept<Binding>| kept.record.selection.role() == Role::BuildProvider;
-    let Some(provider) = directory.bindings_in(&deployment.project).find(is_provider) else { return Ok(()) };
+    let provider = directory.build_provider(&deployment.project, Some(deployment.binding));
+    let Some(provider) = provider else { return Ok(()) };
     let known = relations::builds(app, &provider.record, &deployment.revision).await?;
     if known.is_behind {
         found.missing.push("builds: newer events were not read yet".to_owned());
@@ -208,7 +211,12 @@ fn state(kind: &str) -> Option<(u8, &'static str)> {
 }
 
 /// Those that brought the commits.
-async fn pull_requests(azure: &dyn AzureDevOps, deployment: &Deployment, found: &mut Found) -> Result<(), Failure> {
+async fn pull_requests(
+    azure: &dyn AzureDevOps,
+    deployment: &Deployment,
+    is_strict: bool,
+    found: &mut Found,
+) -> Result<(), Failure> {
     let (project, repository) = (&deployment.azure_project, &deployment.repository);
     let mut shas: Vec<String> = found.commits.iter().map(|commit| commit.id.clone()).collect();
     if shas.is_empty() {
@@ -234,7 +242,7 @@ async fn pull_requests(azure: &dyn AzureDevOps, deployment: &Deployment, found: 
                 branch: detail.source.as_deref().unwrap_or_default(),
                 messages: &[],
             },
-            false,
+            is_strict,
         ));
         work_items.sort_unstable();
         work_items.dedup();
@@ -244,9 +252,10 @@ async fn pull_requests(azure: &dyn AzureDevOps, deployment: &Deployment, found: 
 }
 
 /// Those that belong to the pull requests, or are mentioned by the commits.
-async fn work_items(azure: &dyn AzureDevOps, found: &mut Found) -> Result<(), Failure> {
+async fn work_items(azure: &dyn AzureDevOps, is_strict: bool, found: &mut Found) -> Result<(), Failure> {
     let messages: Vec<&str> = found.commits.iter().map(|commit| commit.comment.as_str()).collect();
-    let mut ids: Vec<i64> = mentioned(&Texts { messages: &messages, ..Texts::default() }, false).into_iter().collect();
+    let mut ids: Vec<i64> =
+        mentioned(&Texts { messages: &messages, ..Texts::default() }, is_strict).into_iter().collect();
     ids.extend(found.pull_requests.iter().flat_map(|pull| pull.work_items.iter().copied()));
     ids.sort_unstable();
     ids.dedup();
@@ -259,7 +268,7 @@ async fn work_items(azure: &dyn AzureDevOps, found: &mut Found) -> Result<(), Fa
     Ok(())
 }
 
-fn noted<T>(found: &mut Found, what: &str, result: Result<T, Failure>) -> Result<Option<T>, Failure> {
+pub(super) fn noted<T>(found: &mut Found, what: &str, result: Result<T, Failure>) -> Result<Option<T>, Failure> {
     match result {
         Ok(value) => Ok(Some(value)),
         Err(failure) if failure.is_of_the_thing() => {

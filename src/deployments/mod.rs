@@ -22,6 +22,7 @@ pub mod register;
 mod rules;
 mod seen;
 mod series;
+mod started;
 pub mod step;
 mod tell;
 

@@ -9,6 +9,7 @@ use super::{
     found::{Found, builds, found, is_in_scope, revision},
     paths::Scope,
     rules::{Candidate, candidates},
+    started::work_started,
     tell::{Beside, told},
 };
 use crate::{
@@ -57,6 +58,8 @@ struct Item {
     /// Where it is in the claim.
     at: usize,
     attempt: u32,
+    /// Which told the event.
+    connection: ConnectionId,
     /// When the event was appended.
     since: Timestamp,
     notification: NotificationId,
@@ -104,9 +107,9 @@ fn item(app: &App, at: usize, claimed: &Claimed) -> Result<Option<(ConnectionId,
     let record = &claimed.record;
     let event = Event::from_stored(record.key, &record.body).ok_or_else(|| "it is no event of ours".to_owned())?;
     let connection = event.header.connection;
-    let candidates = candidates(&event, app.directory().selecting(connection));
+    let candidates = candidates(&event, app.directory().deploying(connection));
     let (attempt, notification) = (claimed.attempt, event.header.notification);
-    let item = Item { at, attempt, since: record.time, notification, candidates };
+    let item = Item { at, attempt, connection, since: record.time, notification, candidates };
     Ok((!item.candidates.is_empty()).then_some((connection, item)))
 }
 
@@ -210,6 +213,14 @@ async fn one(
             other => other?,
         };
         let Some(deployment) = revised else { continue };
+        // The code can be seen through another connection than its builds.
+        let of_code =
+            match (deployment.connection == item.connection, app.directory().connections.get(&deployment.connection)) {
+                (true, _) => None,
+                (false, Some(kept)) => Some(app.azure(kept, Priority::Repair)?),
+                (false, None) => continue,
+            };
+        let azure = of_code.as_deref().unwrap_or(azure);
         let scope = scope(app, &deployment);
         match is_in_scope(azure, &deployment, candidate.base.as_deref(), &scope).await {
             Ok(false) => continue,
@@ -246,22 +257,30 @@ pub(super) async fn tell(
 ) -> Result<(), Failure> {
     let of = (deployment.project.clone(), deployment.binding, deployment.environment.clone());
     let place = app.deployments.memory().at(&of).map(|series| series.place(deployment)).unwrap_or_default();
+    let provider = app.directory().issue_provider(&deployment.project).map(|kept| kept.record.clone());
+    let is_strict = provider.as_ref().is_some_and(|provider| provider.issues.strict_mentions);
     let mut fresh = Vec::new();
     // Found in full before anything is remembered: a failure leaves everything as it was.
     let mut series = app.deployments.memory().at(&of).cloned().unwrap_or_default();
     let mut next = Some((deployment.clone(), place, None::<Telling>));
     while let Some((deployment, place, replaces)) = next.take() {
         let previous = place.previous.and_then(|id| Some(series.find(id)?.deployment.revision.clone()));
-        let mut found = match found(azure, &deployment, previous.as_deref()).await {
-            Err(failure) if patience == Patience::Ends && !is_patient(app, deployment.connection) => {
-                Found::nothing(&failure)
-            }
+        let gives_up = |on: ConnectionId| patience == Patience::Ends && !is_patient(app, on);
+        let mut found = match found(azure, &deployment, previous.as_deref(), is_strict).await {
+            Err(failure) if gives_up(deployment.connection) => Found::nothing(&failure),
             Err(failure) => return Err(failure),
             Ok(found) => {
                 app.deployments.answers(deployment.connection);
                 found
             }
         };
+        if let Some(provider) = &provider {
+            match work_started(app, provider, &deployment, &mut found).await {
+                Err(failure) if gives_up(provider.connection) => found.missing.push(format!("work_started: {failure}")),
+                Err(failure) => return Err(failure),
+                Ok(()) => app.deployments.answers(provider.connection),
+            }
+        }
         if let Err(error) = builds(app, &deployment, &mut found).await {
             found.missing.push(format!("builds: {error}"));
         }

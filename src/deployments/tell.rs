@@ -255,6 +255,8 @@ struct Ran<'a> {
 #[serde(rename_all = "camelCase")]
 struct LeadTime {
     #[serde(skip_serializing_if = "Option::is_none")]
+    work_started: Option<Timestamp>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     first_commit: Option<Timestamp>,
     #[serde(skip_serializing_if = "Option::is_none")]
     first_pull_request: Option<Timestamp>,
@@ -268,6 +270,7 @@ impl LeadTime {
     fn of(found: &Found) -> Self {
         let pulls = || found.pull_requests.iter();
         Self {
+            work_started: found.work_started,
             first_commit: found.commits.iter().filter_map(|commit| commit.authored).min(),
             first_pull_request: pulls().filter_map(|pull| pull.detail.created).min(),
             first_review: pulls().filter_map(|pull| pull.first_review).min(),

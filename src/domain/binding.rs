@@ -1,6 +1,6 @@
 //! A binding: project + role + connection + what it selects there.
 
-use super::{BindingId, ConnectionId, Deploys, IncidentRule, Slug};
+use super::{BindingId, ConnectionId, Deploys, Issues, ItemType, Slug};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 pub enum Role {
     /// A repository and branch whose revisions are deployed; several per project.
     CodeDeployment,
-    /// Where the project's builds come from; one per project.
+    /// Where builds come from: one per project, and one per code deployment that has its own.
     BuildProvider,
     /// Where the project's work items come from; one per project.
     IssueProvider,
@@ -86,6 +86,15 @@ pub enum Selection {
 }
 
 impl Selection {
+    /// The Azure project that holds it.
+    pub fn azure_project(&self) -> &AzureRef {
+        match self {
+            Self::CodeDeployment { azure_project, .. }
+            | Self::BuildProvider { azure_project, .. }
+            | Self::IssueProvider { azure_project, .. } => azure_project,
+        }
+    }
+
     /// The role that this selection belongs to.
     pub fn role(&self) -> Role {
         match self {
@@ -109,12 +118,15 @@ pub struct Binding {
     pub name: Option<String>,
     /// What it selects.
     pub selection: Selection,
+    /// Of a build provider: the code deployment that it serves alone; `None` is that it is the project's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code_deployment: Option<BindingId>,
     /// Of a code deployment: how its revisions get to environments; `None` is that nobody knows of deployments.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deploys: Option<Deploys>,
-    /// Of an issue provider: which work items are incidents.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub incidents: Vec<IncidentRule>,
+    /// Of an issue provider: what it makes of its work items.
+    #[serde(flatten)]
+    pub issues: Issues,
     /// When it was made.
     pub created_at: Timestamp,
     /// When it was last changed.
@@ -130,4 +142,7 @@ pub struct Meaning {
     pub of: Selection,
     /// The same in Azure's ids.
     pub ids: Selection,
+    /// Of an issue provider: the types of work items in the project's process; empty while Azure does not say.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub process: Vec<ItemType>,
 }

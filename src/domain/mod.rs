@@ -11,6 +11,7 @@ mod id;
 pub mod mentions;
 mod notification;
 mod pattern;
+mod process;
 mod project;
 mod recovered;
 mod sink;
@@ -30,6 +31,7 @@ pub use self::{
     id::{BindingId, ConnectionId, NotificationId, SinkId, Slug, SlugError, TokenId},
     notification::{Disposition, KeySource, Notification, QuarantineReason, UpdateReason, Verified},
     pattern::TypePattern,
+    process::{ITEM_TYPES_MAX, ItemType, Process, STATES_MAX},
     project::{Environment, Project},
     recovered::Recovered,
     sink::{
@@ -42,5 +44,5 @@ pub use self::{
         Why, short_hex,
     },
     token::{Scope, Token},
-    tracking::{BuildRule, Deploys, Ignored, IncidentRule, Part, Reach, Tracking},
+    tracking::{BuildRule, Deploys, Ignored, IncidentRule, Issues, Part, Reach, Tracking},
 };

@@ -84,6 +84,21 @@ pub struct Deploys {
     pub delay_minutes: u32,
 }
 
+/// What an issue provider makes of its work items, besides selecting them.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Issues {
+    /// Which of them are incidents.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub incidents: Vec<IncidentRule>,
+    /// Whether a work item is mentioned only by the title and the branch of a pull request, and not by its description or
+    /// by messages of commits.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub strict_mentions: bool,
+    /// The states that lead time is counted from: the first time that a work item of a deployment enters one of them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub lead_time_states: Vec<String>,
+}
+
 /// Which work items are incidents of an environment: those to which everything applies that is named, of each list one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct IncidentRule {

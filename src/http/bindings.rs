@@ -1,7 +1,7 @@
 //! Bindings.
 
 pub mod deploys;
-pub mod incidents;
+pub mod issues;
 
 use super::{
     extract::{Call, Segment},
@@ -18,7 +18,7 @@ use crate::{
         change::Precondition,
         projects,
     },
-    domain::{AzureRef, Binding, BindingId, BranchRule, ConnectionId, Role, Selection, Slug},
+    domain::{AzureRef, Binding, BindingId, BranchRule, ConnectionId, Issues, Role, Selection, Slug},
 };
 use serde_json::{Value, json as value};
 use utoipa::ToSchema;
@@ -28,8 +28,8 @@ use warp::reply::Response;
 const SELECTED_MAX: usize = 100;
 /// What each role takes besides what all take.
 const CODE: [&str; 4] = ["repository", "branch", "branch_prefix", "deploys"];
-const BUILD: [&str; 1] = ["pipelines"];
-const ISSUE: [&str; 3] = ["area_paths", "work_item_types", "incidents"];
+const BUILD: [&str; 2] = ["pipelines", "code_deployment"];
+const ISSUE: [&str; 5] = ["area_paths", "work_item_types", "incidents", "strict_mentions", "lead_time_states"];
 
 /// In the document; [`new_schema`] says what it is.
 #[derive(ToSchema)]
@@ -52,7 +52,10 @@ fn property(name: &str) -> Value {
         }
         "branch_prefix" => BRANCH.nullable("Branches whose short name begins so."),
         "deploys" => deploys::schema(),
-        "incidents" => incidents::schema(),
+        "incidents" | "strict_mentions" | "lead_time_states" => issues::schema(name),
+        "code_deployment" => GUID.nullable(
+            "The binding of the code deployment that it serves alone, instead of the project's build provider; left out or null: it is the project's.",
+        ),
         "pipelines" => {
             list_of(&AZURE_REF.schema("By id or name."), SELECTED_MAX, "The pipelines; empty or left out means all.")
         }
@@ -117,7 +120,8 @@ pub async fn list(slug: Segment, call: Result<Call, Problem>) -> Result<Response
 
 /// Create a binding.
 ///
-/// A project has at most one build provider and one issue provider; code deployments as many as it likes.
+/// A project has at most one build provider and one issue provider; code deployments as many as it likes, each with at most
+/// one build provider of its own.
 #[utoipa::path(post, path = "/v1/projects/{slug}/bindings", tag = "bindings", operation_id = "create_binding",
     params(("slug" = String, Path, description = "The project's slug.", min_length = 1, max_length = 63, pattern = "^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"),
         ("Idempotency-Key" = Option<String>, Header, description = "Makes repeating it safe for 24 hours.", pattern = "^([!#-~]{1,255}|\"[!#-~]{1,255}\")$")),
@@ -171,6 +175,8 @@ pub async fn edit(id: Segment, call: Result<Call, Problem>) -> Result<Response, 
 }
 
 /// Remove a binding.
+///
+/// The build provider that serves only this code deployment goes with it.
 #[utoipa::path(delete, path = "/v1/bindings/{id}", tag = "bindings", operation_id = "remove_binding",
     params(("id" = Uuid, Path, description = "The binding's id."),
         ("If-Match" = Option<String>, Header, example = "*", description = "The ETag that reading it gave.", min_length = 1, max_length = 1000)),
@@ -201,8 +207,12 @@ fn read_new(body: &[u8]) -> Result<NewBinding, Problem> {
         Some(Role::CodeDeployment) => members.object("deploys", deploys::read).flatten().flatten(),
         _ => None,
     };
-    let incidents = match role {
-        Some(Role::IssueProvider) => incidents::read(&mut members),
+    let issues = match role {
+        Some(Role::IssueProvider) => issues::read(&mut members, Issues::default()),
+        _ => Issues::default(),
+    };
+    let code_deployment = match role {
+        Some(Role::BuildProvider) => members.guid("code_deployment").flatten().map(BindingId),
         _ => None,
     };
     let selection = if let Some(role) = role {
@@ -219,7 +229,7 @@ fn read_new(body: &[u8]) -> Result<NewBinding, Problem> {
     let (Some(connection), Some(selection)) = (connection, selection) else {
         unreachable!("what is required and absent is an error")
     };
-    Ok(NewBinding { name, connection, selection, deploys, incidents: incidents.unwrap_or_default() })
+    Ok(NewBinding { name, connection, selection, code_deployment, deploys, issues })
 }
 
 fn select(members: &mut Members, role: Role, azure_project: Option<AzureRef>) -> Option<Selection> {
@@ -281,9 +291,15 @@ fn read_change(body: &[u8], there: Binding) -> Result<NewBinding, Problem> {
         }
         _ => None,
     };
-    let incidents = match there.selection.role() {
-        Role::IssueProvider => incidents::read(&mut members).unwrap_or(there.incidents),
-        _ => Vec::new(),
+    let issues = match there.selection.role() {
+        Role::IssueProvider => issues::read(&mut members, there.issues),
+        _ => Issues::default(),
+    };
+    let code_deployment = match there.selection.role() {
+        Role::BuildProvider => {
+            members.guid("code_deployment").map_or(there.code_deployment, |given| given.map(BindingId))
+        }
+        _ => None,
     };
     let selection = match there.selection {
         Selection::CodeDeployment { azure_project, repository, branch } => {
@@ -309,5 +325,5 @@ fn read_change(body: &[u8], there: Binding) -> Result<NewBinding, Problem> {
         },
     };
     members.finish()?;
-    Ok(NewBinding { name, connection, selection, deploys, incidents })
+    Ok(NewBinding { name, connection, selection, code_deployment, deploys, issues })
 }

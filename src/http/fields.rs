@@ -34,6 +34,8 @@ pub const AZURE_REF: Text = plain(1, 256);
 pub const AREA_PATH: Text = plain(1, 400);
 /// A work item type.
 pub const WORK_ITEM_TYPE: Text = plain(1, 128);
+/// A state of work items.
+pub const STATE: Text = plain(1, 128);
 /// What something is for; lines are welcome.
 pub const DESCRIPTION: Text =
     Text { chars_min: 0, chars_max: 2_000, pattern: "", allows: |_| true, words: "any characters" };

@@ -6,7 +6,7 @@ use super::{
     reply::json,
 };
 use crate::{
-    domain::{Role, Slug},
+    domain::{BindingId, Slug},
     relations::{self, Happening, Near, Related, Run, RunState},
 };
 use jiff::Timestamp;
@@ -244,26 +244,27 @@ impl From<Run> for BuildView {
     params(
         ("slug" = String, Path, description = "The project's slug.", min_length = 1, max_length = 63, pattern = "^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"),
         ("sha" = String, Query, description = "The revision: a commit's id in full.", min_length = 40, max_length = 40, pattern = "^[0-9a-fA-F]{40}$"),
+        ("code_deployment" = Option<Uuid>, Query, description = "The binding of a code deployment: if it has a build provider of its own, those that one selects."),
     ),
     responses((status = 200, description = "Its builds.", body = BuildsView),
         (status = 404, description = "There is no such project, or it has no build provider.")))]
 pub async fn builds(slug: Segment, call: Result<Call, Problem>) -> Result<Response, Problem> {
     let call = call?;
-    let mut query = call.query(&["sha"])?;
+    let mut query = call.query(&["sha", "code_deployment"])?;
     let sha = query.text("sha").unwrap_or_default().to_owned();
     if sha.len() != SHA_DIGITS || !sha.bytes().all(|digit| digit.is_ascii_hexdigit()) {
         query.wrong("sha", "must be a commit's id in full: 40 hexadecimal digits");
     }
+    let code_deployment: Option<BindingId> = query.parsed("code_deployment", "a binding's id");
     query.finish()?;
     let slug: Slug = slug.names("project")?;
     let directory = call.app().directory();
     if !directory.projects.contains_key(&slug) {
         return Err(Problem::not_found("project"));
     }
-    let mut bindings = directory.bindings_in(&slug).map(|kept| &kept.record);
-    let provider = bindings.find(|binding| binding.selection.role() == Role::BuildProvider);
+    let provider = directory.build_provider(&slug, code_deployment);
     let provider = provider.ok_or_else(|| Problem::not_found("build provider of this project"))?;
-    let found = relations::builds(call.app(), provider, &sha).await?;
+    let found = relations::builds(call.app(), &provider.record, &sha).await?;
     let cut = found.cut || found.is_behind;
     Ok(json(&BuildsView { data: found.runs.into_iter().map(BuildView::from).collect(), cut }))
 }

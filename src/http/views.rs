@@ -1,7 +1,7 @@
 //! Resources as the API shows them. Records say what is kept; views say what may be seen: no secret has a member here.
 
 use super::{
-    bindings::{deploys::DeploysView, incidents::IncidentRuleView},
+    bindings::{deploys::DeploysView, issues::IncidentRuleView},
     reconcile_views::HookAtAzureView,
 };
 use crate::{
@@ -114,7 +114,7 @@ impl From<&Project> for ProjectView {
 pub enum RoleView {
     /// A repository and branches whose revisions are deployed; several per project.
     CodeDeployment,
-    /// Where the project's builds come from; one per project.
+    /// Where builds come from: one per project, and one per code deployment that has its own.
     BuildProvider,
     /// Where the project's work items come from; one per project.
     IssueProvider,
@@ -163,6 +163,9 @@ pub struct BindingView {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(max_items = 100)]
     pub pipelines: Option<Vec<String>>,
+    /// `build_provider`: the code deployment that it serves alone; without it, it is the project's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub code_deployment: Option<Uuid>,
     /// `issue_provider`: area paths, each with all below it; empty means all.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(max_items = 100)]
@@ -175,6 +178,13 @@ pub struct BindingView {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(max_items = 50)]
     pub incidents: Option<Vec<IncidentRuleView>>,
+    /// `issue_provider`: whether work items are mentioned only by title and branch of a pull request.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub strict_mentions: Option<bool>,
+    /// `issue_provider`: the states that lead time is counted from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(max_items = 50)]
+    pub lead_time_states: Option<Vec<String>>,
 }
 
 impl From<&Binding> for BindingView {
@@ -200,9 +210,12 @@ impl From<&Binding> for BindingView {
             branch_prefix: None,
             deploys: record.deploys.as_ref().map(DeploysView::from),
             pipelines: None,
+            code_deployment: record.code_deployment.map(|id| id.0),
             area_paths: None,
             work_item_types: None,
             incidents: None,
+            strict_mentions: None,
+            lead_time_states: None,
         };
         match &record.selection {
             Selection::CodeDeployment { repository, branch, .. } => {
@@ -219,7 +232,9 @@ impl From<&Binding> for BindingView {
             Selection::IssueProvider { area_paths, work_item_types, .. } => {
                 view.area_paths = Some(area_paths.clone());
                 view.work_item_types = Some(work_item_types.clone());
-                view.incidents = Some(record.incidents.iter().map(IncidentRuleView::from).collect());
+                view.incidents = Some(record.issues.incidents.iter().map(IncidentRuleView::from).collect());
+                view.strict_mentions = Some(record.issues.strict_mentions);
+                view.lead_time_states = Some(record.issues.lead_time_states.clone());
             }
         }
         view

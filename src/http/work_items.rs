@@ -6,7 +6,7 @@ use super::{
     reply::json,
 };
 use crate::{
-    domain::{Role, Slug},
+    domain::Slug,
     relations::{self, Transition, WorkItem},
 };
 use serde::Serialize;
@@ -121,9 +121,8 @@ pub async fn show(slug: Segment, number: Segment, call: Result<Call, Problem>) -
     if !directory.projects.contains_key(&slug) {
         return Err(Problem::not_found("project"));
     }
-    let mut bindings = directory.bindings_in(&slug).map(|kept| &kept.record);
-    let provider = bindings.find(|binding| binding.selection.role() == Role::IssueProvider);
+    let provider = directory.issue_provider(&slug);
     let provider = provider.ok_or_else(|| Problem::not_found("issue provider of this project"))?;
-    let found = relations::work_item(call.app(), provider, number).await?;
+    let found = relations::work_item(call.app(), &provider.record, number).await?;
     Ok(json(&WorkItemView::new(number, found.ok_or_else(|| Problem::not_found("work item"))?)))
 }

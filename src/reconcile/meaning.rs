@@ -1,16 +1,20 @@
 //! What the names in a binding mean: the same selection in ids. Events of runs and stages name their project by id alone,
 //! and a renamed project stays the one that was bound.
 
-use super::desired::Selected;
-use crate::domain::{AzureRef, Binding, BindingId, Meaning, Selection};
+use super::{desired::Selected, resolve::Resolution};
+use crate::domain::{AzureRef, Binding, Meaning, Selection};
 use uuid::Uuid;
 
 /// The meanings of these bindings, as far as they were resolved.
-pub(super) fn meanings(bindings: &[Binding], selected: &[(BindingId, Selected)]) -> Vec<Meaning> {
+pub(super) fn meanings(bindings: &[Binding], resolution: &Resolution) -> Vec<Meaning> {
     let of = |binding: &Binding| {
-        let (_, selected) = selected.iter().find(|(id, _)| *id == binding.id)?;
+        let (_, selected) = resolution.selected.iter().find(|(id, _)| *id == binding.id)?;
         let ids = in_ids(&binding.selection, selected)?;
-        Some(Meaning { binding: binding.id, of: binding.selection.clone(), ids })
+        let process = match selected {
+            Selected::WorkItems { project } => resolution.processes.get(project).cloned().unwrap_or_default(),
+            _ => Vec::new(),
+        };
+        Some(Meaning { binding: binding.id, of: binding.selection.clone(), ids, process })
     };
     bindings.iter().filter_map(of).collect()
 }

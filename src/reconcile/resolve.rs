@@ -2,8 +2,8 @@
 
 use super::desired::{Pipeline, Selected};
 use crate::{
-    azure::client::{AzureDevOps, Failure, GitRepository, Page, PageRequest},
-    domain::{AzureRef, Binding, BindingId, Selection},
+    azure::client::{AzureDevOps, Failure, GitRepository, Page, PageRequest, WorkItemType},
+    domain::{AzureRef, Binding, BindingId, ITEM_TYPES_MAX, ItemType, STATES_MAX, Selection},
 };
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
@@ -25,6 +25,8 @@ pub(super) struct Resolution {
     pub unresolved: BTreeMap<BindingId, String>,
     /// Those of which not everything is known, be it only their releases: what serves them is not taken away.
     pub uncertain: BTreeSet<BindingId>,
+    /// The types of work items in the processes of the projects of issue providers, as far as Azure says.
+    pub processes: BTreeMap<Uuid, Vec<ItemType>>,
     /// What the Azure projects are called.
     pub project_names: BTreeMap<Uuid, String>,
     /// What repositories and pipelines are called, by filter and value.
@@ -43,6 +45,7 @@ pub(super) async fn resolve(azure: &dyn AzureDevOps, bindings: &[Binding]) -> Re
         repositories: HashMap::new(),
         pipelines: HashMap::new(),
         called: BTreeMap::new(),
+        processes: BTreeMap::new(),
     };
     let mut resolution = Resolution::default();
     for binding in bindings {
@@ -57,6 +60,7 @@ pub(super) async fn resolve(azure: &dyn AzureDevOps, bindings: &[Binding]) -> Re
     }
     resolution.uncertain.extend(resolution.unresolved.keys());
     resolution.names = names.called;
+    resolution.processes = names.processes;
     resolution.project_names = names.projects.into_values().filter_map(Result::ok).collect();
     Ok(resolution)
 }
@@ -94,15 +98,13 @@ struct Names<'a> {
     repositories: HashMap<Uuid, Result<Vec<GitRepository>, String>>,
     pipelines: HashMap<Uuid, Result<Definitions, String>>,
     called: BTreeMap<(&'static str, String), String>,
+    processes: BTreeMap<Uuid, Vec<ItemType>>,
 }
 
 impl Names<'_> {
     /// What is selected, and what of it is missing.
     async fn select(&mut self, selection: &Selection) -> Found<(Selected, Gap)> {
-        let (Selection::CodeDeployment { azure_project, .. }
-        | Selection::BuildProvider { azure_project, .. }
-        | Selection::IssueProvider { azure_project, .. }) = selection;
-        let project = match self.project(azure_project).await? {
+        let project = match self.project(selection.azure_project()).await? {
             Ok(project) => project,
             Err(why) => return Ok(Err(why)),
         };
@@ -115,7 +117,10 @@ impl Names<'_> {
                 Ok(Ok((Selected::AllPipelines { project }, Gap::default())))
             }
             Selection::BuildProvider { pipelines, .. } => self.pipelines(project, pipelines).await,
-            Selection::IssueProvider { .. } => Ok(Ok((Selected::WorkItems { project }, Gap::default()))),
+            Selection::IssueProvider { .. } => {
+                self.process(project).await?;
+                Ok(Ok((Selected::WorkItems { project }, Gap::default())))
+            }
         }
     }
 
@@ -126,6 +131,20 @@ impl Names<'_> {
             self.projects.insert(key.clone(), found.map(|project| (project.id, project.name)));
         }
         Ok(self.projects[&key].clone().map(|(id, _)| id))
+    }
+
+    /// Looked up, or left out: without it the usual names of states are taken.
+    async fn process(&mut self, project: Uuid) -> Result<(), Failure> {
+        if !self.processes.contains_key(&project) {
+            let types = own(self.azure.work_item_types(&project.to_string()).await, "the project's process")?;
+            let kept = |kind: WorkItemType| ItemType {
+                name: kind.name,
+                states: kind.states.into_iter().take(STATES_MAX).collect(),
+            };
+            let types = types.unwrap_or_default().into_iter().take(ITEM_TYPES_MAX).map(kept).collect();
+            self.processes.insert(project, types);
+        }
+        Ok(())
     }
 
     async fn repository(&mut self, project: Uuid, name: &AzureRef) -> Found<Uuid> {

@@ -67,7 +67,7 @@ async fn of_connection(app: &App, kept: &Kept<Connection>, mode: Mode, remembere
     };
     if mode != Mode::Look {
         // Before any hook is made: what it delivers is to find its projects.
-        let meanings = meanings(directory.bindings_of(kept.record.id), &known.resolution.selected);
+        let meanings = meanings(directory.bindings_of(kept.record.id), &known.resolution);
         if let Err(error) = bindings::keep_meanings(app, meanings).await {
             tracing::warn!(%error, "what the bindings' names mean could not be kept; the next run tries again");
         }

@@ -47,7 +47,7 @@ pub(super) struct Ticket<'b> {
 pub(super) fn incidents(ticket: &Ticket<'_>) -> Vec<Event> {
     let mut turns: Vec<(&Slug, &Slug, bool)> = Vec::new();
     for binding in ticket.frame.context.bindings {
-        for rule in &binding.incidents {
+        for rule in &binding.issues.incidents {
             let was = ticket.before.as_ref().is_some_and(|look| look.is_incident(&binding.selection, rule));
             let is = ticket.now.is_incident(&binding.selection, rule);
             // One that is none any more without being done was called one by mistake: nothing was resolved.

@@ -8,6 +8,7 @@
 mod approval;
 mod binding;
 mod build;
+pub(crate) mod done;
 mod frame;
 mod git;
 mod identity;
@@ -28,7 +29,7 @@ use crate::{
         envelope::EnvelopeError,
         notification::{Notification, readable},
     },
-    domain::{Binding, ConnectionId, NotificationId, Recovered, UpdateReason},
+    domain::{Binding, ConnectionId, NotificationId, Process, Recovered, UpdateReason},
     event::{Event, cdevents::Outcome},
 };
 
@@ -55,19 +56,16 @@ pub fn domain_id(collection: &str, groups: &[&str], thing: &str, id: &str) -> St
 /// What is chosen per installation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
-    /// The states of work items that mean "done", compared without regard to case. `Resolved` is not among the
-    /// defaults: in Azure's processes it is a category of its own, before `Closed`.
-    pub completed_states: Vec<String>,
+    /// The states of work items that mean "done", compared without regard to case; `None` is those that the process of the
+    /// project has as completed or removed, and the usual names while that is not known.
+    pub completed_states: Option<Vec<String>>,
     /// What a partly succeeded build counts as. Success is what Azure's own badges and `DevLake` make of it.
     pub partially_succeeded_is: Outcome,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self {
-            completed_states: ["Closed", "Done", "Completed", "Removed"].map(String::from).to_vec(),
-            partially_succeeded_is: Outcome::Success,
-        }
+        Self { completed_states: None, partially_succeeded_is: Outcome::Success }
     }
 }
 
@@ -86,6 +84,8 @@ pub struct Context<'a> {
     pub recovered: Option<Recovered>,
     /// The bindings of the connection.
     pub bindings: &'a [Binding],
+    /// The processes of its Azure projects, as far as they are known.
+    pub processes: &'a [Process],
     /// What is chosen.
     pub settings: &'a Settings,
 }

@@ -2,6 +2,7 @@
 
 use super::{
     binding::{About, Family},
+    done::{Done, done},
     frame::{Fact, Frame, custom, moment, person},
     incident::{self, incidents},
 };
@@ -163,14 +164,13 @@ impl<'b> Item<'b> {
         incident::Look {
             about: About { area_path, work_item_type, ..self.about },
             tags: labels(text("System.Tags")),
-            is_done: self.is_completed(text("System.State")),
+            is_done: self.done(text).is_some(),
         }
     }
 
-    /// Whether the state means "done".
-    fn is_completed(&self, state: Option<&str>) -> bool {
-        let states = &self.frame.context.settings.completed_states;
-        state.is_some_and(|state| states.iter().any(|completed| completed.to_lowercase() == state.to_lowercase()))
+    /// Whether it is done, by its fields at one moment.
+    fn done(&self, text: impl Fn(&str) -> Option<&'b str>) -> Option<Done> {
+        done(self.frame.context, &self.about.project, text("System.WorkItemType"), text("System.State"))
     }
 
     fn actor(&self) -> Option<&'b Identity<'b>> {
@@ -209,21 +209,20 @@ impl<'b> Item<'b> {
 
     /// How it was closed, if this update closed it.
     fn resolution(&self, update: &'b WorkItemUpdate<'b>) -> Option<&'b str> {
-        let change = update.fields.member("System.State")?;
-        let state = change.new_value.text.as_str();
-        if !self.is_completed(state) || self.is_completed(change.old_value.text.as_str()) {
+        update.fields.member("System.State")?;
+        let done = self.done(|name| self.text(name))?;
+        if self.done(|name| self.text_before(name)).is_some() {
             return None;
         }
         let reason = self.text("System.Reason");
-        let is = |word: &str| state.is_some_and(|state| state.eq_ignore_ascii_case(word));
         Some(if reason.is_some_and(|reason| reason.to_ascii_lowercase().contains("duplicate")) {
             "duplicate"
-        } else if is("Removed") {
-            "withdrawn"
-        } else if ["Closed", "Done", "Completed"].into_iter().any(is) {
-            "completed"
         } else {
-            reason.unwrap_or("completed")
+            match done {
+                Done::Removed => "withdrawn",
+                Done::Completed => "completed",
+                Done::Chosen => reason.unwrap_or("completed"),
+            }
         })
     }
 

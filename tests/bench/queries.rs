@@ -141,6 +141,7 @@ async fn fill(store: &SledStore, events: usize) {
                 reason: None,
                 recovered: None,
                 bindings: &[],
+                processes: &[],
                 settings: &settings,
             };
             for event in translate(body.as_bytes(), &context).expect("it translates") {

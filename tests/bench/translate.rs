@@ -33,6 +33,7 @@ fn main() {
         reason: None,
         recovered: None,
         bindings: &[],
+        processes: &[],
         settings: &settings,
     };
     for name in CASES {

@@ -65,7 +65,7 @@ pub(crate) async fn strangers(options: Options) -> (Gateway, Azure) {
 }
 
 /// A connection to it, with these members more.
-async fn connect(gateway: &Gateway, azure: &Azure, more: Value) -> ConnectionId {
+pub(crate) async fn connect(gateway: &Gateway, azure: &Azure, more: Value) -> ConnectionId {
     let mut body = json!({ "name": "Fabrikam", "url": azure.url(), "token": tokens::FULL });
     body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
     let reply = gateway.post("/v1/connections", body).await;

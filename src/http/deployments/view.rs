@@ -316,6 +316,9 @@ pub struct DeployedBuildView {
 #[derive(Debug, Default, Serialize, Deserialize, ToSchema)]
 #[serde(default, rename_all(deserialize = "camelCase"))]
 pub struct LeadTimeView {
+    /// The first of its work items entered one of the issue provider's `lead_time_states`.
+    #[schema(value_type = Option<String>, format = DateTime, max_length = 40)]
+    pub work_started: Option<Timestamp>,
     /// The oldest of its commits was written.
     #[schema(value_type = Option<String>, format = DateTime, max_length = 40)]
     pub first_commit: Option<Timestamp>,

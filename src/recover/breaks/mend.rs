@@ -117,6 +117,7 @@ impl<'a> Mender<'a> {
             reason: composed.reason,
             recovered: Some(Recovered::Rest),
             bindings: self.directory.selecting(self.connection.id),
+            processes: self.directory.processes(self.connection.id),
             settings: &self.settings,
         };
         // It is an object, since we made it.

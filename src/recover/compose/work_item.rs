@@ -34,10 +34,8 @@ impl Change {
     }
 
     /// One of each kind of event that an update can become: its id is all that can be told from them.
-    pub(crate) fn candidates(completed_states: &[String]) -> impl Iterator<Item = Self> {
-        let closed =
-            completed_states.first().map(|state| Self(json!({"fields": {"System.State": {"newValue": state}}})));
-        [Self::unknown()].into_iter().chain(closed)
+    pub(crate) fn candidates(done_state: &str) -> [Self; 2] {
+        [Self::unknown(), Self(json!({"fields": {"System.State": {"newValue": done_state}}}))]
     }
 
     /// Whether no field says what it was: links do, which a revision does not show.

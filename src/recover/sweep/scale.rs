@@ -19,7 +19,7 @@ use crate::{
         wait::translated,
     },
     store::{Log, Record},
-    translate::{self, Context, step, translate},
+    translate::{self, Context, done::done_state, step, translate},
 };
 use futures_util::FutureExt as _;
 use jiff::Timestamp;
@@ -52,6 +52,11 @@ impl Weighed {
     /// Whether an event of it is not here, or did not come by a hook: others of the same thing may be missing too.
     pub(super) fn is_suspicious(&self) -> bool {
         self.events.iter().any(|told| told.fate != Some(Fate::Received))
+    }
+
+    /// Whether nothing of it is here.
+    pub(super) fn is_new(&self) -> bool {
+        self.events.iter().all(|told| told.fate.is_none())
     }
 
     /// The ids of its events.
@@ -111,10 +116,17 @@ impl<'a> Scale<'a> {
             reason: composed.reason,
             recovered: Some(Recovered::Rest),
             bindings: self.directory.selecting(self.connection.id),
+            processes: self.directory.processes(self.connection.id),
             settings: &self.settings,
         };
         // It is an object, since we made it.
         translate(&composed.body, &context).unwrap_or_default()
+    }
+
+    /// A state that means "done" for a work item of this type.
+    pub(super) fn done_state(&self, kind: &str) -> &str {
+        let project = self.order.place.project.to_string();
+        done_state(&self.settings, self.directory.processes(self.connection.id), &project, kind)
     }
 
     /// The ids of the events that it becomes.

@@ -85,12 +85,25 @@ async fn batch(
             }
         }
     }
-    let mut composed = Vec::with_capacity(records.len());
+    let (mut composed, mut updates) = (Vec::with_capacity(records.len()), Vec::new());
     for (record, change) in records.iter().zip(changes) {
         let change = said.remove(&(record.id, record.rev)).or(change);
-        composed.extend(of_revision(scale, record, change));
+        let own = of_revision(scale, record, change);
+        if record.rev > 1 && !own.is_empty() {
+            updates.push((composed.len(), *record));
+        }
+        composed.extend(own);
     }
-    scale.take(composed).await
+    let mut weighed = scale.weigh(composed).await?;
+    for (at, record) in updates {
+        let Some(one) = weighed.get_mut(at).filter(|one| one.is_new()) else { continue };
+        // What means "done" can have been something else when it was told: the same revision is not told twice.
+        if let Some(change) = here_as(scale, record).await? {
+            let again = vec![compose::updated(scale.home(), record, &change)];
+            *one = scale.weigh(again).await?.pop().expect("as many are weighed as were given");
+        }
+    }
+    scale.settle(weighed).await
 }
 
 /// The first revision of each item of which Azure has to be asked what changed.
@@ -108,21 +121,29 @@ async fn unknown(
         if change.is_some() && !links_alone {
             continue;
         }
-        let mut here = false;
-        for candidate in Change::candidates(&scale.app.settings.completed_states) {
-            let composed = compose::updated(scale.home(), record, &candidate);
-            if scale.knows_any(&scale.ids(&composed)).await? {
-                // It is what it is here as.
-                *change = Some(candidate);
-                here = true;
-                break;
-            }
-        }
-        if !here && scale.order.mending != Mending::Look {
-            asked.entry(record.id).or_insert(record.rev);
+        // It is what it is here as.
+        match here_as(scale, record).await? {
+            Some(candidate) => *change = Some(candidate),
+            None if scale.order.mending != Mending::Look => drop(asked.entry(record.id).or_insert(record.rev)),
+            None => {}
         }
     }
     Ok(asked)
+}
+
+/// As which kind of change a revision is here, if it is.
+async fn here_as(scale: &Scale<'_>, record: &RevisionRecord) -> Result<Option<Change>, Stopped> {
+    let fields = fields(record);
+    let kind = fields["System.WorkItemType"].as_str().unwrap_or_default();
+    // A comment is told as an update whatever else the revision did.
+    let is_told_besides = compose::work_item_commented(scale.home(), record).is_some();
+    for candidate in Change::candidates(scale.done_state(kind)).into_iter().skip(usize::from(is_told_besides)) {
+        let composed = compose::updated(scale.home(), record, &candidate);
+        if scale.knows_any(&scale.ids(&composed)).await? {
+            return Ok(Some(candidate));
+        }
+    }
+    Ok(None)
 }
 
 /// The notifications of a revision.

@@ -24,7 +24,7 @@ const RESOLVED: (&str, &str, &str) = ("Resolved", "ff9d00", "Resolved");
 const CLOSED: (&str, &str, &str) = ("Closed", "339933", "Completed");
 const REMOVED: (&str, &str, &str) = ("Removed", "ffffff", "Removed");
 
-const KINDS: [WorkItemKind; 4] = [
+const KINDS: [WorkItemKind; 5] = [
     WorkItemKind {
         name: "Bug",
         reference: "Microsoft.VSTS.WorkItemTypes.Bug",
@@ -52,6 +52,19 @@ const KINDS: [WorkItemKind; 4] = [
         color: "B4009E",
         icon: "icon_traffic_cone",
         states: &[ACTIVE, CLOSED],
+    },
+    // As an organization adds to an inherited process, with words of its own.
+    WorkItemKind {
+        name: "Release Note",
+        reference: "Custom.ReleaseNote",
+        color: "E06C00",
+        icon: "icon_megaphone",
+        states: &[
+            ("Draft", "b2b2b2", "Proposed"),
+            ("Closed", "ff9d00", "Resolved"),
+            ("Published", "339933", "Completed"),
+            ("Dropped", "ffffff", "Removed"),
+        ],
     },
 ];
 
@@ -132,6 +145,14 @@ impl Revision {
     }
 }
 
+/// How many comments it has.
+fn comments(fields: &BTreeMap<String, Field>) -> u64 {
+    match fields.get("System.CommentCount") {
+        Some(Field::Plain(count)) => count.as_u64().unwrap_or_default(),
+        _ => 0,
+    }
+}
+
 impl World {
     /// A new work item in the first state of its type; its number.
     pub(crate) fn create_work_item(
@@ -190,7 +211,8 @@ impl World {
         found.filter(|item| !item.is_deleted).ok_or_else(|| Impossible::Absent(format!("work item {number}")))
     }
 
-    /// Changes fields; a state must be one of the type's.
+    /// Changes fields; a state must be one of the type's, which can be changed by the same edit. A `System.History` is a
+    /// comment: Azure tells of that besides.
     pub(crate) fn update_work_item(
         &mut self,
         number: u32,
@@ -199,6 +221,14 @@ impl World {
     ) -> Result<u32, Impossible> {
         let now = Field::Plain(self.now.to_string().into());
         let item = self.work_item_mut(number)?;
+        let retyped = edits.iter().rev().find_map(|(name, edit)| match edit {
+            Edit::Set(Value::String(kind)) if name == "System.WorkItemType" => Some(kind),
+            _ => None,
+        });
+        if let Some(name) = retyped {
+            let kind = kind_named(name).ok_or_else(|| Impossible::Absent(format!("work item type {name}")))?;
+            item.kind = kind.name;
+        }
         let (kind, last) = (item.kind, item.last().clone());
         let mut fields = last.fields;
         // A comment is of one revision only.
@@ -226,26 +256,25 @@ impl World {
                 }
             }
         }
+        let comment = match fields.get("System.History") {
+            Some(Field::Plain(text)) => text.as_str().map(str::to_owned),
+            _ => None,
+        };
+        if comment.is_some() {
+            fields.insert("System.CommentCount".to_owned(), Field::Plain((comments(&fields) + 1).into()));
+        }
         self.revise(number, by, fields, last.relations);
+        if let Some(text) = comment {
+            let facts = Facts::from([("commentPattern", vec![text])]);
+            self.work_item_event("workitem.commented", number, "commented", facts);
+        }
         self.updated_event(number, "updated", false);
         Ok(self.work_items[&number].last().rev)
     }
 
-    /// A comment: Azure tells it as a comment and as an update.
+    /// A comment and nothing else.
     pub(crate) fn comment_work_item(&mut self, number: u32, by: Uuid, text: &str) -> Result<(), Impossible> {
-        let last = self.work_item_mut(number)?.last().clone();
-        let mut fields = last.fields;
-        let count = match fields.get("System.CommentCount") {
-            Some(Field::Plain(count)) => count.as_u64().unwrap_or_default() + 1,
-            _ => 1,
-        };
-        fields.insert("System.CommentCount".to_owned(), Field::Plain(count.into()));
-        fields.insert("System.History".to_owned(), Field::Plain(text.into()));
-        self.revise(number, by, fields, last.relations);
-        let facts = Facts::from([("commentPattern", vec![text.to_owned()])]);
-        self.work_item_event("workitem.commented", number, "commented", facts);
-        self.updated_event(number, "commented", false);
-        Ok(())
+        self.update_work_item(number, by, &[("System.History".to_owned(), Edit::Set(text.into()))]).map(drop)
     }
 
     /// Links it with something, by kind of link and URL: the fields stay as they are.

@@ -83,6 +83,7 @@ impl<'a> Translator<'a> {
             reason: notification.reason,
             recovered: notification.recovered,
             bindings: self.directory.selecting(notification.connection),
+            processes: self.directory.processes(notification.connection),
             settings: &self.settings,
         };
         catch_unwind(AssertUnwindSafe(|| translate(&notification.body, &context)))

@@ -16,6 +16,7 @@ use std::time::Duration;
 use uuid::Uuid;
 
 mod api;
+mod providers;
 mod story;
 mod tracking;
 

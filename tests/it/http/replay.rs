@@ -45,7 +45,7 @@ async fn restarted(gateway: &Gateway, completed_states: &[&str]) -> Gateway {
     // The harness has new master keys each time; what they sealed is made anew.
     let forget = |id: &str| Change { kind: "secret", id: id.to_owned(), expected: Expected::Any, value: None };
     gateway.store.commit(vec![forget("hook"), forget("token")]).await.unwrap();
-    let completed_states = completed_states.iter().map(ToString::to_string).collect();
+    let completed_states = Some(completed_states.iter().map(ToString::to_string).collect());
     let settings = Settings { completed_states, ..Settings::default() };
     let store = Arc::clone(&gateway.store);
     Gateway::on(settings, Arc::<MemoryStore>::clone(&store), store).await

@@ -4,6 +4,7 @@ mod equal;
 pub(crate) mod losses;
 mod outage;
 mod polled;
+mod process;
 mod worker;
 
 use crate::{

@@ -104,6 +104,7 @@ fn translated(envelope: &Value) -> BTreeSet<String> {
         reason: None,
         recovered: None,
         bindings: &[],
+        processes: &[],
         settings: &Settings::default(),
     };
     let events = translate(&serde_json::to_vec(envelope).unwrap(), &context).unwrap();

@@ -10,7 +10,8 @@ mod properties;
 use hookwell::{
     azure::CollectionUrl,
     domain::{
-        AzureRef, Binding, BindingId, BranchRule, ConnectionId, IncidentRule, NotificationId, Selection, UpdateReason,
+        AzureRef, Binding, BindingId, BranchRule, ConnectionId, IncidentRule, Issues, NotificationId, Selection,
+        UpdateReason,
     },
     event::Event,
     translate::{Context, Settings, Untranslatable, translate},
@@ -95,8 +96,12 @@ fn bindings() -> Vec<Binding> {
         connection: connection(),
         name: None,
         selection,
+        code_deployment: None,
         deploys: None,
-        incidents: if project == "board" { vec![incident()] } else { Vec::new() },
+        issues: Issues {
+            incidents: if project == "board" { vec![incident()] } else { Vec::new() },
+            ..Issues::default()
+        },
         created_at: Timestamp::UNIX_EPOCH,
         updated_at: Timestamp::UNIX_EPOCH,
     };
@@ -131,6 +136,7 @@ fn events(name: &str, body: &[u8]) -> Result<Vec<Event>, Untranslatable> {
         reason: reason(name),
         recovered: None,
         bindings: &bindings(),
+        processes: &[],
         settings: &Settings::default(),
     };
     translate(body, &context)

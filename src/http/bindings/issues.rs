@@ -1,10 +1,10 @@
-//! Which work items are incidents: schema, reader and view beside each other.
+//! What an issue provider makes of its work items: schema, reader and view beside each other.
 
 use super::super::{
-    fields::{AREA_PATH, NAME, SLUG, Text, WORK_ITEM_TYPE, closed, list},
+    fields::{AREA_PATH, NAME, SLUG, STATE, Text, WORK_ITEM_TYPE, closed, list},
     members::Members,
 };
-use crate::domain::IncidentRule;
+use crate::domain::{IncidentRule, Issues};
 use serde::Serialize;
 use serde_json::{Value, json};
 use utoipa::ToSchema;
@@ -13,8 +13,24 @@ use utoipa::ToSchema;
 const RULES_MAX: usize = 50;
 const LISTED_MAX: usize = 50;
 
-/// As it is given.
-pub(super) fn schema() -> Value {
+/// As each member is given.
+pub(super) fn schema(member: &str) -> Value {
+    match member {
+        "incidents" => incidents_schema(),
+        "strict_mentions" => json!({
+            "type": "boolean", "default": false,
+            "description": "Whether `#123` and `AB#123` count only in title and branch of a pull request, and not in its description or in messages of commits. Links count always.",
+        }),
+        "lead_time_states" => list(
+            &STATE.schema("Such as Active."),
+            LISTED_MAX,
+            "The states that lead time is counted from: `lead_time.work_started` of a deployment is when the first of its work items first entered one of them.",
+        ),
+        _ => unreachable!("only members of this file are asked for"),
+    }
+}
+
+fn incidents_schema() -> Value {
     let of = |text: &Text, what: &str, description: &str| list(&text.schema(what), LISTED_MAX, description);
     let rule = closed(
         &["environment"],
@@ -31,8 +47,19 @@ pub(super) fn schema() -> Value {
     })
 }
 
-/// Reads them; nothing when they are left out or wrong.
-pub(super) fn read(members: &mut Members) -> Option<Vec<IncidentRule>> {
+/// Reads them over what is there.
+pub(super) fn read(members: &mut Members, there: Issues) -> Issues {
+    let strict = members.read("strict_mentions", |value| value.as_bool().ok_or_else(|| "must be true or false".into()));
+    let states = members.texts("lead_time_states", &STATE, LISTED_MAX);
+    Issues {
+        incidents: incidents(members).unwrap_or(there.incidents),
+        strict_mentions: members.not_null("strict_mentions", strict).unwrap_or(there.strict_mentions),
+        lead_time_states: members.not_null("lead_time_states", states).unwrap_or(there.lead_time_states),
+    }
+}
+
+/// Nothing when they are left out or wrong.
+fn incidents(members: &mut Members) -> Option<Vec<IncidentRule>> {
     let given = members.objects("incidents", RULES_MAX, |rule| {
         let environment = rule.text("environment", &SLUG);
         let environment = rule.required("environment", environment).and_then(|slug| slug.parse().ok());
