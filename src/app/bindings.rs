@@ -64,18 +64,7 @@ pub async fn edit(app: &App, id: BindingId, version: u64, new: NewBinding) -> Re
     let _changing = app.changing.lock().await;
     let directory = app.directory();
     let there = find(&directory, id)?;
-    let NewBinding { name, connection, selection, code_deployment, deploys, issues } = new;
-    let record = Binding {
-        name,
-        connection,
-        selection,
-        code_deployment,
-        deploys,
-        issues,
-        updated_at: app.clock.now(),
-        ..there.record.clone()
-    };
-    check(&directory, &record)?;
+    let record = Binding { updated_at: app.clock.now(), ..changed(&directory, there.record.clone(), new)? };
     // The version that the caller built upon: what was changed since must not be undone.
     let mut changes = vec![put(kind::BINDING, &id, Expected::Version(version), &record)];
     if (record.connection, &record.selection) != (there.record.connection, &there.record.selection) {
@@ -85,6 +74,14 @@ pub async fn edit(app: &App, id: BindingId, version: u64, new: NewBinding) -> Re
     let versions = app.change(changes).await?;
     app.backfills.changed();
     Ok(Kept { version: versions[0], record })
+}
+
+/// What a binding would be, if it may be that.
+pub fn changed(directory: &Directory, there: Binding, new: NewBinding) -> Result<Binding, Refusal> {
+    let NewBinding { name, connection, selection, code_deployment, deploys, issues } = new;
+    let record = Binding { connection, name, selection, code_deployment, deploys, issues, ..there };
+    check(directory, &record)?;
+    Ok(record)
 }
 
 /// Removes a binding.

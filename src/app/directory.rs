@@ -76,9 +76,7 @@ impl Directory {
                 let processes: &mut Vec<Process> = processes.entry(binding.connection).or_default();
                 processes.push(Process { project, types: record.process.clone() });
             }
-            let in_ids =
-                meaning.map(|Kept { record, .. }| Binding { selection: record.ids.clone(), ..binding.clone() });
-            let both: Vec<Binding> = [binding.clone()].into_iter().chain(in_ids).collect();
+            let both = both(binding, meaning.map(|kept| &kept.record.ids));
             if binding.deploys.is_some() {
                 let own = providing.get(&(&binding.project, Some(binding.id)));
                 let builds = own.or_else(|| providing.get(&(&binding.project, None)));
@@ -127,6 +125,15 @@ impl Directory {
     /// those whose builds come through it.
     pub fn deploying(&self, connection: ConnectionId) -> &[Binding] {
         self.deploying.get(&connection).map_or(&[], |bindings| bindings)
+    }
+
+    /// A code deployment as events of this connection meet it, be it kept or not: as [`Self::deploying`] would give it.
+    pub fn would_deploy(&self, binding: &Binding, connection: ConnectionId) -> Vec<Binding> {
+        let builds = self.build_provider(&binding.project, Some(binding.id));
+        if binding.connection != connection && builds.is_none_or(|kept| kept.record.connection != connection) {
+            return Vec::new();
+        }
+        both(binding, self.meaning(binding))
     }
 
     /// The bindings of this project, by id.
@@ -192,6 +199,12 @@ impl Directory {
 
 fn shared<T>(all: BTreeMap<ConnectionId, Vec<T>>) -> BTreeMap<ConnectionId, Arc<[T]>> {
     all.into_iter().map(|(id, of)| (id, of.into())).collect()
+}
+
+/// A binding by what it says, and once more by ids where they are known.
+fn both(binding: &Binding, ids: Option<&Selection>) -> Vec<Binding> {
+    let in_ids = ids.map(|ids| Binding { selection: ids.clone(), ..binding.clone() });
+    [binding.clone()].into_iter().chain(in_ids).collect()
 }
 
 /// The connections of the build providers, by project and the code deployment that they serve alone.

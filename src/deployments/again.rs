@@ -4,16 +4,17 @@
 
 use super::{rules::candidates, seen::can_deploy, step::consumer};
 use crate::{
-    app::{App, bindings, change::Refusal},
+    app::{App, change::Refusal},
     azure::client::Window,
-    domain::{BindingId, Deployment},
+    domain::{Binding, Deployment},
     event::Event,
     store::{Error, Log, PageLimit, Position, Record},
 };
+use uuid::Uuid;
 
 /// Events that one look goes through.
 const SCANNED_MAX: u64 = 100_000;
-/// Deployments that one look finds; the event that reaches it is the last.
+/// Deployments that one look finds, also those that would not be told; the event that reaches it is the last.
 const FOUND_MAX: usize = 500;
 const READ: PageLimit = PageLimit { records_max: 1_000, body_bytes_max: 8 << 20 };
 
@@ -25,26 +26,23 @@ pub struct Looked {
     pub found: Vec<Deployment>,
     /// How many of the others are told already.
     pub told: usize,
+    /// What these events told, and what these rules would not make of them: it stays told.
+    pub untold: Vec<Deployment>,
+    /// The events that tell what was found.
+    events: Vec<Position>,
     /// Where to go on; `None` at the end.
     pub next: Option<Position>,
 }
 
-/// Looks at the events after a position for deployments of a code deployment within a window, and has those told that are
-/// not yet, unless it is a dry run.
+/// Looks at the events after a position for deployments of a code deployment within a window, by its rules as they are
+/// given: those that are kept, or others that would take their place.
 ///
 /// # Errors
-/// There is no such binding; the store's.
-pub async fn look_again(
-    app: &App,
-    binding: BindingId,
-    window: Window,
-    after: Position,
-    dry_run: bool,
-) -> Result<Looked, Refusal> {
-    bindings::find(&app.directory(), binding)?;
+/// The store's.
+pub async fn look(app: &App, binding: &Binding, window: Window, after: Position) -> Result<Looked, Refusal> {
     app.deployments.read(&*app.store).await?;
-    let (mut looked, mut reached, mut again) = (Looked::default(), after, Vec::new());
-    let settled = app.store.cursor(&consumer()).await?;
+    let (mut looked, mut reached) = (Looked::default(), after);
+    let (settled, caused) = (app.store.cursor(&consumer()).await?, app.deployments.memory().caused(binding.id));
     'reading: loop {
         let records = app.store.read(Log::Events, reached, READ).await?;
         if records.is_empty() || reached.0 - after.0 >= SCANNED_MAX {
@@ -57,36 +55,54 @@ pub async fn look_again(
                 break 'reading;
             }
             reached = record.position;
-            let mut made = of_record(app, binding, record)?;
-            made.retain(|deployment| (window.from..window.to).contains(&deployment.at));
-            let all = made.len();
-            made.retain(|deployment| !app.deployments.memory().knows(deployment.id));
-            looked.told += all - made.len();
-            if !made.is_empty() {
-                again.push((record.position, 1));
-                looked.found.append(&mut made);
+            let made = of_record(app, binding, record)?;
+            let is_made = |id: Uuid| made.iter().any(|own| own.id == id);
+            for id in caused.get(&record.key).into_iter().flatten().filter(|id| !is_made(**id)) {
+                let memory = app.deployments.memory();
+                let told = memory.find(&binding.project, *id).map(|(telling, _)| &telling.deployment);
+                looked.untold.extend(told.filter(|own| holds(&window, own)).cloned());
             }
-            if looked.found.len() >= FOUND_MAX {
+            let within: Vec<Deployment> = made.into_iter().filter(|own| holds(&window, own)).collect();
+            let (told, found): (Vec<_>, Vec<_>) =
+                within.into_iter().partition(|own| app.deployments.memory().knows(own.id));
+            looked.told += told.len();
+            if !found.is_empty() {
+                looked.events.push(record.position);
+                looked.found.extend(found);
+            }
+            if looked.found.len() + looked.untold.len() >= FOUND_MAX {
                 looked.next = Some(reached);
                 break 'reading;
             }
         }
     }
-    if !dry_run && !again.is_empty() {
-        app.store.again(&consumer(), again, app.clock.now()).await?;
-        app.deployments.changed.notify_one();
-    }
     Ok(looked)
 }
 
-/// What a kept event makes of the binding now.
-fn of_record(app: &App, binding: BindingId, record: &Record) -> Result<Vec<Deployment>, Error> {
+/// Has those told that a look found.
+///
+/// # Errors
+/// The store's.
+pub async fn tell(app: &App, looked: &Looked) -> Result<(), Refusal> {
+    if !looked.events.is_empty() {
+        let again = looked.events.iter().map(|position| (*position, 1)).collect();
+        app.store.again(&consumer(), again, app.clock.now()).await?;
+        app.deployments.changed.notify_one();
+    }
+    Ok(())
+}
+
+fn holds(window: &Window, deployment: &Deployment) -> bool {
+    (window.from..window.to).contains(&deployment.at)
+}
+
+/// What a kept event makes of the binding.
+fn of_record(app: &App, binding: &Binding, record: &Record) -> Result<Vec<Deployment>, Error> {
     let corrupt = || Error::Corrupt { what: format!("event {} at {}", record.key, record.position) };
     let event = Event::from_stored(record.key, &record.body).ok_or_else(corrupt)?;
     if !can_deploy(&event.header.kind) {
         return Ok(Vec::new());
     }
-    let directory = app.directory();
-    let all = candidates(&event, directory.deploying(event.header.connection)).into_iter();
-    Ok(all.map(|candidate| candidate.deployment).filter(|deployment| deployment.binding == binding).collect())
+    let own = app.directory().would_deploy(binding, event.header.connection);
+    Ok(candidates(&event, &own).into_iter().map(|candidate| candidate.deployment).collect())
 }

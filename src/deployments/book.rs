@@ -8,7 +8,7 @@ use crate::{
 use bytes::Bytes;
 use jiff::Timestamp;
 use std::{
-    collections::{BTreeMap, HashSet},
+    collections::{BTreeMap, HashMap, HashSet},
     sync::{Mutex, MutexGuard, PoisonError},
 };
 use uuid::Uuid;
@@ -121,6 +121,18 @@ impl Memory {
     pub fn find(&self, project: &Slug, id: Uuid) -> Option<(&Telling, &Series)> {
         let own = self.series.iter().filter(|((of, ..), _)| of == project);
         own.map(|(_, series)| series).find_map(|series| Some((series.find(id)?, series)))
+    }
+
+    /// What events made of a code deployment, by event.
+    pub(super) fn caused(&self, binding: BindingId) -> HashMap<Uuid, Vec<Uuid>> {
+        let mut caused: HashMap<Uuid, Vec<Uuid>> = HashMap::new();
+        let own = self.series.iter().filter(|((_, of, _), _)| *of == binding);
+        for deployment in own.flat_map(|(_, series)| series.all()).map(|telling| &telling.deployment) {
+            if let Some(event) = deployment.cause.event {
+                caused.entry(event).or_default().push(deployment.id);
+            }
+        }
+        caused
     }
 
     /// Whether this one was told: by its id alone, since its time goes by a delay that can be changed.

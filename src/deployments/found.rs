@@ -42,14 +42,17 @@ pub(super) struct PullRequest {
 
 /// A build of the revision, as it was when that was deployed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Build {
-    pub(super) number: String,
-    pub(super) pipeline: Option<String>,
-    pub(super) uri: Option<String>,
+pub struct Build {
+    /// Its number.
+    pub number: String,
+    /// Its pipeline's name.
+    pub pipeline: Option<String>,
+    /// Where it is.
+    pub uri: Option<String>,
     /// `queued`, `running`, `finished`.
-    pub(super) state: &'static str,
+    pub state: &'static str,
     /// Of a finished one.
-    pub(super) outcome: Option<String>,
+    pub outcome: Option<String>,
 }
 
 /// What came with a deployment, beside the one before it.
@@ -180,18 +183,16 @@ pub(super) async fn found(
     Ok(found)
 }
 
-/// Adds the builds of the revision that its build provider has, as they were when it was deployed.
+/// The builds of the revision that its build provider has, as they were when it was deployed, as far as events tell of them
+/// by now; and whether there are newer events that were not looked at yet.
 ///
 /// # Errors
 /// The store's.
-pub(super) async fn builds(app: &App, deployment: &Deployment, found: &mut Found) -> Result<(), Error> {
+pub(super) async fn builds(app: &App, deployment: &Deployment) -> Result<(Vec<Build>, bool), Error> {
     let directory = app.directory();
     let provider = directory.build_provider(&deployment.project, Some(deployment.binding));
-    let Some(provider) = provider else { return Ok(()) };
+    let Some(provider) = provider else { return Ok((Vec::new(), false)) };
     let known = relations::builds(app, &provider.record, &deployment.revision).await?;
-    if known.is_behind {
-        found.missing.push("builds: newer events were not read yet".to_owned());
-    }
     let then = |run: relations::Run| {
         let whole = |happening: &&relations::Happening| happening.subject.matches('/').count() == 2;
         let by_then = run.happenings.iter().filter(whole).filter(|happening| happening.time <= Some(deployment.at));
@@ -199,8 +200,7 @@ pub(super) async fn builds(app: &App, deployment: &Deployment, found: &mut Found
         let outcome = run.outcome.filter(|_| state == "finished");
         Some(Build { number: run.number, pipeline: run.pipeline, uri: run.uri, state, outcome })
     };
-    found.builds = known.runs.into_iter().filter_map(then).collect();
-    Ok(())
+    Ok((known.runs.into_iter().filter_map(then).collect(), known.is_behind))
 }
 
 /// How far a run is that an event of this type tells of, with a rank.

@@ -28,6 +28,7 @@ mod tell;
 
 pub use self::{
     book::{Book, Memory, Place as Where},
+    found::Build,
     paths::is_glob,
     series::Series,
 };

@@ -1,6 +1,10 @@
 //! Looking at what was deployed: from memory, and from the log for what came with one.
 
-use super::{book::Place, series::Series};
+use super::{
+    book::Place,
+    found::{Build, builds},
+    series::Series,
+};
 use crate::{
     app::App,
     domain::{BindingId, Environment, Slug, Telling, split},
@@ -97,18 +101,30 @@ pub async fn page(
     Ok((all.iter().take(limit).map(|(telling, series)| Shown::of(telling, series)).collect(), next))
 }
 
-/// A deployment of a project with the event that tells it; nothing when it is not known.
+/// A deployment with what came with it.
+#[derive(Debug, Clone)]
+pub struct Detail {
+    /// The deployment.
+    pub shown: Shown,
+    /// The event that tells it.
+    pub event: Bytes,
+    /// The builds of its revision, as they were when it was deployed, as far as events tell of them by now.
+    pub builds: Vec<Build>,
+}
+
+/// A deployment of a project; nothing when it is not known.
 ///
 /// # Errors
 /// The store's.
-pub async fn detail(app: &App, project: &Slug, id: Uuid) -> Result<Option<(Shown, Bytes)>, Error> {
+pub async fn detail(app: &App, project: &Slug, id: Uuid) -> Result<Option<Detail>, Error> {
     app.deployments.read(&*app.store).await?;
     let shown = app.deployments.memory().find(project, id).map(|(telling, series)| Shown::of(telling, series));
     let Some(shown) = shown else { return Ok(None) };
     let record = app.store.find(Log::Deployments, shown.telling.event).await?;
     // It can have passed its retention a moment ago.
-    let json = record.and_then(|record| split::<Telling>(&record.body)).map(|(_, json)| json);
-    Ok(json.map(|json| (shown, json)))
+    let event = record.and_then(|record| split::<Telling>(&record.body)).map(|(_, json)| json);
+    let (builds, _) = builds(app, &shown.telling.deployment).await?;
+    Ok(event.map(|event| Detail { shown, event, builds }))
 }
 
 /// What is deployed to each of a project's environments, in their order.

@@ -281,8 +281,12 @@ pub(super) async fn tell(
                 Ok(()) => app.deployments.answers(provider.connection),
             }
         }
-        if let Err(error) = builds(app, &deployment, &mut found).await {
-            found.missing.push(format!("builds: {error}"));
+        match builds(app, &deployment).await {
+            Ok((builds, is_behind)) => {
+                found.builds = builds;
+                found.missing.extend(is_behind.then(|| "builds: newer events were not read yet".to_owned()));
+            }
+            Err(error) => found.missing.push(format!("builds: {error}")),
         }
         let beside = Beside {
             place,

@@ -275,7 +275,7 @@ fn branch_rule(members: &mut Members) -> Option<BranchRule> {
     }
 }
 
-fn read_change(body: &[u8], there: Binding) -> Result<NewBinding, Problem> {
+pub(super) fn read_change(body: &[u8], there: Binding) -> Result<NewBinding, Problem> {
     let mut members = Members::parse(body)?;
     let given = members.guid("connection");
     let connection = members.not_null("connection", given).map_or(there.connection, ConnectionId);

@@ -9,10 +9,11 @@ pub use self::{
 };
 
 use self::{
-    states::{CurrentView, EnvironmentStateView, FoundView},
+    states::{CurrentView, EnvironmentStateView},
     view::DetailsView,
 };
 use super::{
+    bindings::{BindingChangeBody, read_change},
     cursor,
     extract::{Call, Query, Segment},
     fields::{BRANCH, GUID, NAME, SLUG, TIME, Text, closed, list as list_of},
@@ -21,11 +22,11 @@ use super::{
     reply::{created, json, linked, no_content},
 };
 use crate::{
-    app::projects,
+    app::{bindings, projects},
     azure::client::{Version, Window},
     deployments::{
         again,
-        query::{self, Filter},
+        query::{self, Detail, Filter},
         register::{Registered, Registration, register},
     },
     domain::{BindingId, Slug},
@@ -122,7 +123,8 @@ pub async fn list(slug: Segment, call: Result<Call, Problem>) -> Result<Response
 
 /// Read a deployment with all that came with it.
 ///
-/// Commits, files, pull requests and work items are as they were when the deployment was told.
+/// Commits, files, pull requests and work items are as they were when the deployment was told; builds are as they were when
+/// it was made, as far as events tell of them by now.
 #[utoipa::path(get, path = "/v1/projects/{slug}/deployments/{id}", tag = "deployments", operation_id = "read_deployment",
     params(("slug" = String, Path, description = "The project's slug.", min_length = 1, max_length = 63, pattern = "^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"),
         ("id" = Uuid, Path, description = "The deployment's id.")),
@@ -199,19 +201,46 @@ pub async fn environments(slug: Segment, call: Result<Call, Problem>) -> Result<
 pub async fn look_again(id: Segment, call: Result<Call, Problem>) -> Result<Response, Problem> {
     let call = call?;
     let mut query = call.query(&["from", "to", "after", "dry_run"])?;
-    let (from, to) = (query.parsed("from", TIME_WORDS), query.parsed("to", TIME_WORDS));
-    let dry_run = query.parsed("dry_run", "true or false").unwrap_or_default();
+    let window = window(&call, &mut query);
+    let dry_run: bool = query.parsed("dry_run", "true or false").unwrap_or_default();
     let after = query.text("after").map(str::to_owned);
     query.finish()?;
     let after = cursor::resume(call.app(), Log::Events, after.as_deref())?;
-    let window = Window { from: from.unwrap_or(Timestamp::MIN), to: to.unwrap_or_else(|| call.app().clock.now()) };
-    let looked = again::look_again(call.app(), id.names("binding")?, window, after, dry_run).await?;
-    Ok(json(&LookedView {
-        dry_run,
-        data: looked.found.into_iter().map(FoundView::from).collect(),
-        told: looked.told,
-        next: looked.next.map(|next| cursor::encode(Log::Events, next)),
-    }))
+    let binding = bindings::find(&call.app().directory(), id.names("binding")?)?.record;
+    let looked = again::look(call.app(), &binding, window, after).await?;
+    if !dry_run {
+        again::tell(call.app(), &looked).await?;
+    }
+    Ok(json(&LookedView::new(looked, dry_run)))
+}
+
+/// Preview the deployments that a change of a code deployment would make.
+///
+/// The body is that of changing the binding; nothing is changed and nothing told. A look goes through 100000 events at most:
+/// go on after `next`.
+#[utoipa::path(post, path = "/v1/bindings/{id}/deployments/preview", tag = "deployments", operation_id = "preview_deployments",
+    params(("id" = Uuid, Path, description = "The binding's id."),
+        ("from" = Option<String>, Query, description = "Deployed from this time on.", format = DateTime, min_length = 1, max_length = 40, example = "2026-11-22T00:00:00Z"),
+        ("to" = Option<String>, Query, description = "Deployed before this time; now when left out.", format = DateTime, min_length = 1, max_length = 40, example = "2026-11-23T00:00:00Z"),
+        ("after" = Option<String>, Query, description = "As `next` gave it.", min_length = 1, max_length = 64, pattern = "^[A-Za-z0-9_-]+$")),
+    request_body(content((BindingChangeBody = "application/json"), (BindingChangeBody = "application/merge-patch+json"))),
+    responses((status = 200, description = "What would be told.", body = LookedView),
+        (status = 409, description = "It contradicts another binding of the project.")))]
+pub async fn preview(id: Segment, call: Result<Call, Problem>) -> Result<Response, Problem> {
+    let mut call = call?;
+    let mut query = call.query(&["from", "to", "after"])?;
+    let (window, after) = (window(&call, &mut query), query.text("after").map(str::to_owned));
+    query.finish()?;
+    let after = cursor::resume(call.app(), Log::Events, after.as_deref())?;
+    let there = bindings::find(&call.app().directory(), id.names("binding")?)?.record;
+    let changed = read_change(&call.json().await?, there.clone())?;
+    let binding = bindings::changed(&call.app().directory(), there, changed)?;
+    Ok(json(&LookedView::new(again::look(call.app(), &binding, window, after).await?, true)))
+}
+
+fn window(call: &Call, query: &mut Query) -> Window {
+    let (from, to) = (query.parsed("from", TIME_WORDS), query.parsed("to", TIME_WORDS));
+    Window { from: from.unwrap_or(Timestamp::MIN), to: to.unwrap_or_else(|| call.app().clock.now()) }
 }
 
 fn known(call: &Call, slug: &Segment) -> Result<Slug, Problem> {
@@ -240,9 +269,11 @@ async fn detailed(call: &Call, slug: &Slug, id: Uuid) -> Result<DeploymentDetail
         deployment: DetailsView,
     }
     let found = query::detail(call.app(), slug, id).await?;
-    let (shown, event) = found.ok_or_else(|| Problem::not_found("deployment"))?;
+    let Detail { shown, event, builds } = found.ok_or_else(|| Problem::not_found("deployment"))?;
     let event: Event = serde_json::from_slice(&event).map_err(|error| Problem::internal(error.to_string()))?;
-    Ok(DeploymentDetailView { deployment: shown.into(), details: event.data.custom_data.hookwell.deployment })
+    let mut details = event.data.custom_data.hookwell.deployment;
+    details.knows(builds);
+    Ok(DeploymentDetailView { deployment: shown.into(), details })
 }
 
 fn filter(query: &mut Query) -> Filter {

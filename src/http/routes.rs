@@ -116,6 +116,7 @@ routes! {
     patch  Admin  "v1" / "bindings" / Segment                             => bindings::edit;
     delete Admin  "v1" / "bindings" / Segment                             => bindings::remove;
     post   Admin  "v1" / "bindings" / Segment / "deployments"             => deployments::look_again;
+    post   Admin  "v1" / "bindings" / Segment / "deployments" / "preview" => deployments::preview;
     get    Read   "v1" / "bindings" / Segment / "backfill"                => backfill::show;
     post   Admin  "v1" / "bindings" / Segment / "backfill"                => backfill::begin;
     delete Admin  "v1" / "bindings" / Segment / "backfill"                => backfill::cancel;

@@ -3,7 +3,7 @@
 use super::{
     Simulator,
     people::{Person, Scope, Token, TokenState, hook_rights},
-    world::{Edit, Fill, Impossible, RefChange},
+    world::{Edit, Fill, Impossible, MergeStrategy, RefChange},
 };
 use jiff::Timestamp;
 use uuid::Uuid;
@@ -36,6 +36,14 @@ impl Simulator {
     /// A new, empty repository.
     pub fn create_repository(&self, project: Uuid, name: &str) -> Uuid {
         self.change(|world| world.create_repository(project, name))
+    }
+
+    /// A fork of a repository in the same project.
+    pub fn fork_repository(&self, of: Uuid, name: &str) -> Done<Uuid> {
+        self.change(|world| {
+            let by = world.person_or_first("");
+            world.fork_repository(of, by, name)
+        })
     }
 
     /// Renames a repository.
@@ -75,7 +83,17 @@ impl Simulator {
     pub fn create_pull_request(&self, repository: Uuid, source: &str, target: &str, title: &str) -> Done<u32> {
         self.change(|world| {
             let by = world.person_or_first("");
-            world.create_pull_request(repository, by, source, target, title)
+            world.create_pull_request(repository, by, (None, source), target, title)
+        })
+    }
+
+    /// A pull request from a branch of a fork to one of what it was forked from; its number.
+    pub fn create_pull_request_of_fork(&self, fork: Uuid, source: &str, target: &str, title: &str) -> Done<u32> {
+        self.change(|world| {
+            let by = world.person_or_first("");
+            let of = world.repository_of(fork).and_then(|own| own.fork_of);
+            let of = of.ok_or_else(|| Impossible::State(format!("the repository {fork} is no fork")))?;
+            world.create_pull_request(of, by, (Some(fork), source), target, title)
         })
     }
 
@@ -105,11 +123,16 @@ impl Simulator {
         self.change(|world| world.edit_pull_request(number, title))
     }
 
-    /// Merges a pull request, and deletes its source branch if that is wanted.
+    /// Merges a pull request without rewriting anything, and deletes its source branch if that is wanted.
     pub fn complete_pull_request(&self, number: u32, deletes_source: bool) -> Done {
+        self.merge_pull_request(number, MergeStrategy::default(), deletes_source)
+    }
+
+    /// Merges a pull request in this way.
+    pub fn merge_pull_request(&self, number: u32, strategy: MergeStrategy, deletes_source: bool) -> Done {
         self.change(|world| {
             let by = world.person_or_first("");
-            world.complete(number, by, deletes_source)
+            world.complete(number, by, strategy, deletes_source)
         })
     }
 
@@ -297,6 +320,11 @@ impl Simulator {
         let id = person.id;
         self.change(|world| world.people.add(person));
         id
+    }
+
+    /// From now on the person of this account does what is done without a name; with an unknown one the first person does.
+    pub fn acts(&self, account: &str) {
+        self.change(|world| world.acting = world.people.named(account).map(|person| person.id));
     }
 
     /// Gives the person of this account bits of the namespace `ServiceHooks` (view 1, edit 2, delete 4), in a project or

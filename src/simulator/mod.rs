@@ -32,7 +32,7 @@ pub use self::{
     organization::{Delivery, Organization},
     people::{Scope, TokenState, tokens},
     rest::{ADMIN_ROUTES, tower_service},
-    world::{Edit, Fill, Impossible, RefChange},
+    world::{Edit, Fill, Impossible, MergeStrategy, RefChange},
 };
 
 use self::instance::Instance;

@@ -46,6 +46,11 @@ pub(crate) enum Subject {
         repository: Uuid,
         change: Value,
     },
+    Fork {
+        fork: Uuid,
+        of: Uuid,
+        change: Value,
+    },
     Build {
         number: u32,
     },

@@ -1,7 +1,11 @@
 //! What is deployed to environments, and what new rules find, as the API shows them.
 
-use super::view::DeployedView;
-use crate::{deployments::query::Current, domain};
+use super::{super::cursor, view::DeployedView};
+use crate::{
+    deployments::{again::Looked, query::Current},
+    domain,
+    store::Log,
+};
 use jiff::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -76,10 +80,26 @@ pub struct LookedView {
     pub data: Vec<FoundView>,
     /// How many others are told already.
     pub told: usize,
+    /// What these events told and these rules do not make of them. It stays told: consumers have it.
+    #[schema(max_items = 1000)]
+    pub untold: Vec<FoundView>,
     /// Send it as `after` to go on; absent at the end.
     #[schema(max_length = 64)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub next: Option<String>,
+}
+
+impl LookedView {
+    /// What a look found.
+    pub fn new(looked: Looked, dry_run: bool) -> Self {
+        Self {
+            dry_run,
+            data: looked.found.into_iter().map(FoundView::from).collect(),
+            told: looked.told,
+            untold: looked.untold.into_iter().map(FoundView::from).collect(),
+            next: looked.next.map(|next| cursor::encode(Log::Events, next)),
+        }
+    }
 }
 
 /// A deployment that is not told yet.

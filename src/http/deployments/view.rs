@@ -1,6 +1,9 @@
 //! Deployments as the API shows them. What came with one is read from its event, whose members have Azure's casing.
 
-use crate::{deployments::query::Shown, domain};
+use crate::{
+    deployments::{Build, query::Shown},
+    domain,
+};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -141,13 +144,29 @@ pub struct DetailsView {
     #[schema(max_items = 400)]
     pub work_items: Vec<DeployedWorkItemView>,
     /// The builds of the revision, as they were when it was deployed.
-    #[schema(max_items = 50)]
+    #[schema(max_items = 100)]
     pub builds: Vec<DeployedBuildView>,
     /// The moments that lead time is counted from.
     pub lead_time: LeadTimeView,
     /// Why something is not here.
     #[schema(max_items = 20)]
     pub missing: Vec<String>,
+}
+
+impl DetailsView {
+    /// Puts what is known of builds by now over what was known when it was told; events of those can be gone.
+    pub fn knows(&mut self, builds: Vec<Build>) {
+        let known: Vec<DeployedBuildView> = builds.into_iter().map(DeployedBuildView::from).collect();
+        self.builds.retain(|own| known.iter().all(|other| other.number != own.number));
+        self.builds.splice(0..0, known);
+    }
+}
+
+impl From<Build> for DeployedBuildView {
+    fn from(build: Build) -> Self {
+        let Build { number, pipeline, uri, state, outcome } = build;
+        Self { number, pipeline, state: state.to_owned(), outcome, url: uri }
+    }
 }
 
 /// What made a revision a deployed one.

@@ -5,6 +5,7 @@ use crate::simulator::{
     options::segment,
     world::{Commit, Project, Push, Repository},
 };
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
 /// Most commits in a hook's payload. What the real limit is, is not documented; that there is one, users report.
@@ -35,6 +36,7 @@ pub(crate) fn repository(view: View<'_>, repository: &Repository, project: &Proj
         "webUrl": web,
         "isDisabled": repository.is_disabled,
         "isInMaintenance": false,
+        "isFork": repository.fork_of.map(|_| true),
     }))
 }
 
@@ -51,15 +53,17 @@ pub(crate) fn commit(view: View<'_>, commit: &Commit, repository: &Repository, p
 /// A commit as pushes and pull requests have it.
 pub(crate) fn short_commit(view: View<'_>, commit: &Commit, repository: &Repository) -> Value {
     let author = view.people.find(commit.author);
-    let signature = json!({
-        "name": author.map(|author| author.name.as_str()),
-        "email": author.map(|author| author.account.as_str()),
-        "date": commit.at.to_string(),
-    });
+    let signature = |at: Timestamp| {
+        json!({
+            "name": author.map(|author| author.name.as_str()),
+            "email": author.map(|author| author.account.as_str()),
+            "date": at.to_string(),
+        })
+    };
     json!({
         "commitId": commit.id,
-        "author": signature,
-        "committer": signature,
+        "author": signature(commit.authored),
+        "committer": signature(commit.at),
         "comment": commit.comment,
         "url": format!("{}/commits/{}", url(view, repository), commit.id),
     })

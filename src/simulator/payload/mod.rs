@@ -104,6 +104,15 @@ pub(super) fn render(
             resource["repository"] = git::repository(view, own, world.project_of(own.project));
             resource
         }
+        Subject::Fork { fork, of, change } => {
+            let shown = |id: Uuid| {
+                let own = world.repository_of(id)?;
+                Some(git::repository(view, own, world.project_of(own.project)))
+            };
+            let mut resource = change.clone();
+            (resource["targetRepository"], resource["sourceRepository"]) = (shown(*fork)?, shown(*of)?);
+            resource
+        }
         Subject::Build { number } if version == Version::Old => build::of_old(view, world, *number)?,
         Subject::Build { number } => build::of(view, world, *number)?,
         Subject::Run { number: run }

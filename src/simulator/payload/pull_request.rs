@@ -14,7 +14,12 @@ pub(crate) fn shown(view: View<'_>, world: &World, own: &PullRequest) -> Option<
     let repository = world.repository_of(own.repository)?;
     let project = world.project_of(repository.project);
     let page = git::web_url(view, repository, project);
-    Some(pull_request(view, own, repository, git::repository(view, repository, project), &page))
+    let mut shown = pull_request(view, own, repository, git::repository(view, repository, project), &page);
+    if let Some(fork) = own.fork.and_then(|fork| world.repository_of(fork)) {
+        let of = git::repository(view, fork, world.project_of(fork.project));
+        shown["forkSource"] = json!({"name": own.source, "objectId": own.source_commit, "repository": of});
+    }
+    Some(shown)
 }
 
 /// A pull request; `of` is its repository's JSON, `page` the repository's page.
@@ -47,6 +52,7 @@ pub(crate) fn pull_request(view: View<'_>, own: &PullRequest, repository: &Repos
             "web": {"href": format!("{page}/pullrequest/{}", own.number)},
             "statuses": {"href": format!("{url}/statuses")},
         },
+        "completionOptions": own.strategy.map(|own| json!({"mergeStrategy": own.word()})),
         "supportsIterations": true,
         "artifactId": artifact(own, repository),
     }))

@@ -10,7 +10,7 @@ use std::time::Duration;
 pub const ADMIN_ROUTES: [(&str, &str); 43] = [
     ("POST /_simulator/push", r#"{"repository":"web shop","branch":"main","message":"…","paths":["/a"]}"#),
     ("POST /_simulator/pull-request", r#"{"repository":"web shop","source":"…","target":"main","title":"…"}"#),
-    ("POST /_simulator/pull-request/{number}/complete", r#"{"delete_source":false}"#),
+    ("POST /_simulator/pull-request/{number}/complete", r#"{"delete_source":false,"strategy":"squash"}"#),
     ("POST /_simulator/pull-request/{number}/abandon", ""),
     ("POST /_simulator/pull-request/{number}/comment", r#"{"text":"…"}"#),
     ("POST /_simulator/build", r#"{"pipeline":"web shop CI","branch":"main","result":"succeeded"}: from queue to end"#),

@@ -19,6 +19,8 @@ pub(crate) struct Repository {
     /// Full name of a ref; an empty repository has none.
     pub(crate) default_branch: Option<String>,
     pub(crate) is_disabled: bool,
+    /// What it was forked from.
+    pub(crate) fork_of: Option<Uuid>,
     /// By full name.
     pub(crate) refs: BTreeMap<String, GitRef>,
     /// By id.
@@ -42,7 +44,11 @@ pub(crate) struct Commit {
     pub(crate) id: String,
     pub(crate) parents: Vec<String>,
     pub(crate) author: Uuid,
+    /// When it was written: earlier than `at` once it was rebased.
+    pub(crate) authored: Timestamp,
     pub(crate) at: Timestamp,
+    /// Of two of one moment the later one has the higher number, so that none comes before its parents.
+    pub(crate) made: u64,
     pub(crate) comment: String,
     /// Paths with `add`, `edit` or `delete`.
     pub(crate) changes: Vec<(String, &'static str)>,
@@ -105,7 +111,7 @@ impl Repository {
             waiting.extend(commit.parents.iter().cloned());
             found.push(commit);
         }
-        found.sort_by(|a, b| b.at.cmp(&a.at).then_with(|| a.id.cmp(&b.id)));
+        found.sort_by_key(|commit| std::cmp::Reverse((commit.at, commit.made)));
         found
     }
 
@@ -123,7 +129,7 @@ impl Repository {
         };
         let new = behind(object, &behind(of, &HashSet::new()));
         let mut found: Vec<&Commit> = new.into_iter().filter_map(|id| self.commits.get(id)).collect();
-        found.sort_by(|a, b| b.at.cmp(&a.at).then_with(|| a.id.cmp(&b.id)));
+        found.sort_by_key(|commit| std::cmp::Reverse((commit.at, commit.made)));
         found
     }
 
@@ -164,6 +170,7 @@ impl World {
             name: name.to_owned(),
             default_branch: None,
             is_disabled: false,
+            fork_of: None,
             refs: BTreeMap::new(),
             commits: BTreeMap::new(),
             pushes: Vec::new(),
@@ -171,6 +178,33 @@ impl World {
         });
         self.repository_changed("git.repo.created", id, format!("repository {name} created"), json!({}));
         id
+    }
+
+    /// A copy with a name of its own, which goes its own way from there on.
+    pub(crate) fn fork_repository(&mut self, of: Uuid, by: Uuid, name: &str) -> Result<Uuid, Impossible> {
+        let origin = self.repository_mut(of)?.clone();
+        let id = self.new_id(&format!("repository {name}"));
+        let fork = Repository { id, name: name.to_owned(), fork_of: Some(of), pushes: Vec::new(), ..origin };
+        let (project, origin) = (fork.project, self.repository_mut(of)?.name.clone());
+        self.repositories.push(fork);
+        self.repository_changed("git.repo.created", id, format!("repository {name} created"), json!({}));
+        let who = self.people.find(by).map(|person| person.name.clone());
+        let change = json!({"initiatedBy": {"id": by, "displayName": who}, "utcTimestamp": self.now.to_string()});
+        let facts = Facts::from([("repository", vec![of.to_string()])]);
+        let title = format!("repository {origin} forked as {name}");
+        self.occur(("tfs", "git.repo.forked"), project, title, facts, Subject::Fork { fork: id, of, change });
+        Ok(id)
+    }
+
+    /// Brings what is behind an object of a fork into the repository that it was forked from.
+    pub(super) fn fetch(&mut self, into: Uuid, from: Uuid, object: &str) -> Result<(), Impossible> {
+        let fetched: Vec<Commit> = self.repository_mut(from)?.history(object).into_iter().cloned().collect();
+        let own = self.repository_mut(into)?;
+        for commit in fetched {
+            own.paths.extend(commit.changes.iter().map(|(path, _)| path.clone()));
+            own.commits.entry(commit.id.clone()).or_insert(commit);
+        }
+        Ok(())
     }
 
     pub(crate) fn rename_repository(&mut self, id: Uuid, name: &str) -> Result<(), Impossible> {
@@ -305,12 +339,22 @@ impl World {
         parents: Vec<String>,
     ) -> Result<String, Impossible> {
         let (name, now) = (self.new_object(), self.now);
+        let made = self.made;
         let own = self.repository_mut(id)?;
         let changes = paths
             .iter()
             .map(|path| (path.clone(), if own.paths.insert(path.clone()) { "add" } else { "edit" }))
             .collect();
-        let commit = Commit { id: name.clone(), parents, author: by, at: now, comment: comment.to_owned(), changes };
+        let commit = Commit {
+            id: name.clone(),
+            parents,
+            author: by,
+            authored: now,
+            at: now,
+            made,
+            comment: comment.to_owned(),
+            changes,
+        };
         own.commits.insert(name.clone(), commit);
         Ok(name)
     }

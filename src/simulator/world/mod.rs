@@ -4,6 +4,7 @@ mod alert;
 mod build;
 mod fill;
 mod git;
+mod merge;
 mod populate;
 mod pull_request;
 mod release;
@@ -16,7 +17,7 @@ pub(crate) use self::{
     release::{Deployment, Release, ReleaseDefinition, ReleaseEnvironment},
     work_item::{Field, Revision, WorkItem, WorkItemKind, changed_fields, kind_named, kinds},
 };
-pub use self::{fill::Fill, git::RefChange, work_item::Edit};
+pub use self::{fill::Fill, git::RefChange, merge::MergeStrategy, work_item::Edit};
 
 use super::{
     forget::{Entity, Of},
@@ -102,6 +103,8 @@ pub(crate) struct World {
     collection: Uuid,
     seed: u64,
     pub(crate) people: People,
+    /// Who does what is done without a name.
+    pub(super) acting: Option<Uuid>,
     /// By the token's text.
     pub(super) tokens: HashMap<String, Token>,
     pub(crate) projects: Vec<Project>,
@@ -134,6 +137,7 @@ impl World {
             collection: options.collection_id(),
             seed: options.seed,
             people: People::default(),
+            acting: None,
             tokens: HashMap::new(),
             projects: Vec::new(),
             repositories: Vec::new(),
@@ -188,9 +192,9 @@ impl World {
         id
     }
 
-    /// The person of this account; whoever is first where there is none of the name.
+    /// The person of this account; where there is none of the name whoever acts, or else is first.
     pub(super) fn person_or_first(&self, account: &str) -> Uuid {
-        self.people.named(account).unwrap_or_else(|| self.people.first()).id
+        self.people.named(account).map(|person| person.id).or(self.acting).unwrap_or_else(|| self.people.first().id)
     }
 
     /// A GUID that is the same in each simulation with this seed, and another one each time.
@@ -244,7 +248,7 @@ impl World {
                 self.releases.get(release).map(Release::of).unwrap_or_default()
             }
             Subject::WorkItem { number, .. } => Of::new(Stream::WorkItems, &[Entity::WorkItem(*number)]),
-            Subject::Repository { .. } | Subject::Frozen { .. } => Of::default(),
+            Subject::Repository { .. } | Subject::Fork { .. } | Subject::Frozen { .. } => Of::default(),
         }
     }
 

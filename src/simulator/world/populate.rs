@@ -1,6 +1,6 @@
 //! What is there from the beginning: a small company's organization, with what makes clients stumble.
 
-use super::{Edit, Impossible, People, RefChange, World};
+use super::{Edit, Impossible, MergeStrategy, People, RefChange, World};
 use crate::simulator::people::{ANA, JUERGEN, MEI, Person, SAM, Scope, Token, TokenState, hook_rights, tokens};
 use jiff::SignedDuration;
 use serde_json::json;
@@ -84,12 +84,12 @@ impl World {
         }
         self.later();
         self.work(shop, juergen)?;
-        let pull_request = self.create_pull_request(web, ana, "feature/1", "main", "Faster checkout")?;
+        let pull_request = self.create_pull_request(web, ana, (None, "feature/1"), "main", "Faster checkout")?;
         self.set_reviewers(pull_request, &[juergen])?;
         self.vote(pull_request, juergen, 10)?;
         self.later();
-        self.complete(pull_request, juergen, true)?;
-        let open = self.create_pull_request(web, juergen, "feature/2", "main", "Second idea")?;
+        self.complete(pull_request, juergen, MergeStrategy::default(), true)?;
+        let open = self.create_pull_request(web, juergen, (None, "feature/2"), "main", "Second idea")?;
         self.comment_pull_request(open, ana, "Why not the third one?")?;
         self.pipelines(shop, web, builder, ana)
     }

@@ -1,8 +1,9 @@
 //! Pull requests.
 
 use super::{
-    Facts, GitRef, Impossible, World,
+    Facts, Impossible, World,
     git::{NO_OBJECT, RefUpdate},
+    merge::MergeStrategy,
     next,
 };
 use crate::{
@@ -17,8 +18,8 @@ use uuid::Uuid;
 
 /// The event types by what happened.
 const CREATED: &str = "git.pullrequest.created";
-const UPDATED: &str = "git.pullrequest.updated";
-const MERGED: &str = "git.pullrequest.merged";
+pub(super) const UPDATED: &str = "git.pullrequest.updated";
+pub(super) const MERGED: &str = "git.pullrequest.merged";
 const COMMENTED: &str = "ms.vss-code.git-pullrequest-comment-event";
 
 /// A pull request.
@@ -34,6 +35,8 @@ pub(crate) struct PullRequest {
     pub(crate) closed: Option<(Timestamp, Uuid)>,
     pub(crate) title: String,
     pub(crate) description: String,
+    /// Where the source is, if it is a fork.
+    pub(crate) fork: Option<Uuid>,
     /// Full name of a ref.
     pub(crate) source: String,
     /// Full name of a ref.
@@ -44,6 +47,8 @@ pub(crate) struct PullRequest {
     pub(crate) source_commit: String,
     pub(crate) target_commit: String,
     pub(crate) merge_commit: Option<String>,
+    /// How it was merged.
+    pub(crate) strategy: Option<MergeStrategy>,
     pub(crate) reviewers: Vec<Reviewer>,
     pub(crate) comments: Vec<Comment>,
     pub(crate) votes: Vec<Vote>,
@@ -98,17 +103,19 @@ impl World {
         &mut self,
         repository: Uuid,
         by: Uuid,
-        source: &str,
+        (fork, source): (Option<Uuid>, &str),
         target: &str,
         title: &str,
     ) -> Result<u32, Impossible> {
-        let own = self.repository_mut(repository)?;
         let full = |short: &str| format!("refs/heads/{short}");
-        let tip = |short: &str| {
-            let found = own.tip(&full(short)).map(str::to_owned);
+        let mut tip = |id: Uuid, short: &str| {
+            let found = self.repository_mut(id)?.tip(&full(short)).map(str::to_owned);
             found.ok_or_else(|| Impossible::Absent(format!("branch {short}")))
         };
-        let (source_commit, target_commit) = (tip(source)?, tip(target)?);
+        let (source_commit, target_commit) = (tip(fork.unwrap_or(repository), source)?, tip(repository, target)?);
+        if let Some(fork) = fork {
+            self.fetch(repository, fork, &source_commit)?;
+        }
         let number = next(&self.pull_requests, 1);
         let pull_request = PullRequest {
             number,
@@ -119,6 +126,7 @@ impl World {
             closed: None,
             title: title.to_owned(),
             description: format!("{title}.\r\n\r\nAs agreed."),
+            fork,
             source: full(source),
             target: full(target),
             merge_status: "queued",
@@ -127,6 +135,7 @@ impl World {
             source_commit,
             target_commit,
             merge_commit: None,
+            strategy: None,
             reviewers: Vec::new(),
             comments: Vec::new(),
             votes: Vec::new(),
@@ -137,7 +146,7 @@ impl World {
         Ok(number)
     }
 
-    fn active(&mut self, number: u32) -> Result<&mut PullRequest, Impossible> {
+    pub(super) fn active(&mut self, number: u32) -> Result<&mut PullRequest, Impossible> {
         let found = self.pull_requests.get_mut(&number);
         let found = found.ok_or_else(|| Impossible::Absent(format!("pull request {number}")))?;
         if found.status == "active" {
@@ -177,7 +186,8 @@ impl World {
             return;
         };
         let concerned = |own: &&mut PullRequest| {
-            own.status == "active" && own.repository == repository && own.source == name && own.source_commit != tip
+            let is_here = own.fork.unwrap_or(own.repository) == repository;
+            own.status == "active" && is_here && own.source == name && own.source_commit != tip
         };
         let now = self.now;
         let mut moved = Vec::new();
@@ -185,9 +195,13 @@ impl World {
             own.source_commit.clone_from(&tip);
             own.iterations.push((tip.clone(), now));
             own.merge_status = "queued";
-            moved.push(own.number);
+            moved.push((own.number, own.repository, own.fork));
         }
-        for number in moved {
+        for (number, repository, fork) in moved {
+            if let Some(fork) = fork {
+                // The fork is there, since its branch moved; and so is what it was forked from, or nobody asks for it.
+                let _ = self.fetch(repository, fork, &tip);
+            }
             let kind = [("notificationType", "PushNotification")];
             self.pull_request_event(UPDATED, number, "source branch updated", &kind);
             // Active, as it was found: the attempt cannot be refused.
@@ -220,37 +234,6 @@ impl World {
     pub(crate) fn edit_pull_request(&mut self, number: u32, title: &str) -> Result<(), Impossible> {
         title.clone_into(&mut self.active(number)?.title);
         self.pull_request_event(UPDATED, number, "edited", &[]);
-        Ok(())
-    }
-
-    /// Merges it: a push to the target, and the pull request is completed.
-    pub(crate) fn complete(&mut self, number: u32, by: Uuid, deletes_source: bool) -> Result<(), Impossible> {
-        let own = self.active(number)?.clone();
-        let now = self.now;
-        let repository = self.repository_mut(own.repository)?;
-        let target = repository.tip(&own.target).map(str::to_owned);
-        let old = target.ok_or_else(|| Impossible::Absent(format!("ref {}", own.target)))?;
-        let paths: Vec<String> = repository
-            .commits
-            .get(&own.source_commit)
-            .map(|commit| commit.changes.iter().map(|(path, _)| path.clone()).collect())
-            .unwrap_or_default();
-        let comment = format!("Merged PR {number}: {}", own.title);
-        let merge = self.commit(own.repository, by, &comment, &paths, vec![old.clone(), own.source_commit.clone()])?;
-        let repository = self.repository_mut(own.repository)?;
-        repository.refs.insert(own.target.clone(), GitRef { object: merge.clone(), creator: by });
-        let brought = repository.ahead(&merge, &old).into_iter().map(|commit| commit.id.clone()).collect();
-        let own = self.active(number)?;
-        (own.status, own.closed) = ("completed", Some((now, by)));
-        (own.merge_status, own.merge_commit) = ("succeeded", Some(merge.clone()));
-        let (id, source, target) = (own.repository, own.source.clone(), own.target.clone());
-        own.target_commit.clone_from(&old);
-        self.pushed(id, by, vec![RefUpdate { name: target, old, new: merge }], brought);
-        self.pull_request_event(MERGED, number, "merged", &[("mergeResult", "Succeeded")]);
-        self.pull_request_event(UPDATED, number, "completed", &[("notificationType", "StatusUpdateNotification")]);
-        if deletes_source {
-            self.push(id, by, &[super::RefChange::Delete { name: source }])?;
-        }
         Ok(())
     }
 
@@ -288,7 +271,7 @@ impl World {
         (project, facts)
     }
 
-    fn pull_request_event(
+    pub(super) fn pull_request_event(
         &mut self,
         event: &'static str,
         number: u32,

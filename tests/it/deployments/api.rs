@@ -238,3 +238,38 @@ async fn a_delay_that_is_changed_tells_nothing_twice() {
     book.read(&*real.gateway.store).await.unwrap();
     assert_eq!(*book.memory(), live);
 }
+
+#[tokio::test]
+async fn before_a_rule_is_changed_it_can_be_seen_what_it_would_tell_and_what_it_would_not() {
+    let real = unfilled().await;
+    let rules = |branch: &str| json!({ "tracking": "push", "environments": [{ "environment": "production", "branch": branch }] });
+    let id = deploying(&real, rules("main")).await;
+    push(&real, "one");
+    told(&real).await;
+    let simulator = real.simulator();
+    let web = simulator.repository(simulator.project(SHOP).unwrap(), "web shop").unwrap();
+    simulator.push_commit(web, "release", "two", &["/src/prices.rs"]).unwrap();
+    let events = told(&real).await;
+    assert_eq!(events.iter().map(line).collect::<Vec<_>>(), ["production first one 1"]);
+    let path = format!("/v1/bindings/{id}/deployments");
+    let preview = async |body: Value| real.gateway.post(&format!("{path}/preview"), body).await;
+    let counts = |looked: &Value| {
+        let len = |name: &str| looked[name].as_array().unwrap().len();
+        (len("data"), looked["told"].as_u64().unwrap(), len("untold"))
+    };
+    assert_eq!(counts(&preview(json!({})).await.json()), (0, 1, 0));
+    let moved = preview(json!({ "deploys": rules("release") })).await.json();
+    assert_eq!((counts(&moved), &moved["dry_run"]), ((1, 0, 1), &json!(true)), "{moved}");
+    assert_eq!(moved["untold"][0]["id"], json!(events[0].id), "{moved}");
+    assert_eq!(counts(&preview(json!({ "deploys": null })).await.json()), (0, 0, 1));
+    let wrong = preview(json!({ "deploys": { "environments": [{ "environment": "moon" }] } })).await;
+    assert_eq!((wrong.status.as_u16(), wrong.wrong()), (409, vec!["/deploys/environments".to_owned()]));
+    assert_eq!(told(&real).await.len(), 1, "nothing was told");
+
+    let change = real.gateway.ask("PATCH", &format!("/v1/bindings/{id}")).header("if-match", "*");
+    assert_eq!(change.json(&json!({ "deploys": rules("release") })).send().await.status, 200);
+    let looked = real.gateway.post(&path, json!({})).await.json();
+    assert_eq!(counts(&looked), (1, 0, 1), "{looked}");
+    let events = told(&real).await;
+    assert_eq!(events.iter().map(line).collect::<Vec<_>>(), ["production first one 1", "production forward two 1"]);
+}

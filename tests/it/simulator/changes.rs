@@ -6,7 +6,7 @@ use serde_json::json;
 use std::time::Duration;
 use uuid::Uuid;
 
-async fn shop() -> (Asker, Uuid, Uuid) {
+pub(super) async fn shop() -> (Asker, Uuid, Uuid) {
     let asker = Asker::new().await;
     let project = asker.azure.simulator.project("Fiber Café").unwrap();
     let web = asker.azure.simulator.repository(project, "web shop").unwrap();

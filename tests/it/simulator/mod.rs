@@ -6,6 +6,7 @@ mod credentials;
 mod hooks;
 mod leftovers;
 mod levers;
+mod merges;
 mod paging;
 mod past;
 mod renderings;

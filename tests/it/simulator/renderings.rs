@@ -74,6 +74,7 @@ fn happen(simulator: &Simulator) {
     let tea = simulator.create_repository(project, "tea");
     simulator.rename_repository(tea, "té").unwrap();
     simulator.disable_repository(tea, true).unwrap();
+    simulator.fork_repository(web, "web shop of Mei").unwrap();
     let build = simulator.queue_build(ci, "main").unwrap();
     simulator.start_build(build).unwrap();
     simulator.start_stage(build, "Build").unwrap();

@@ -12,7 +12,8 @@ pub(super) fn pull(simulator: &Simulator, lever: &str, rest: &[&str], wish: &Wis
         ("push", []) => push(simulator, wish),
         ("pull-request", []) => pull_request(simulator, wish),
         ("pull-request", [n, "complete"]) => {
-            done(number(n)?, simulator.complete_pull_request(number(n)?, wish.delete_source))
+            let strategy = wish.strategy.unwrap_or_default();
+            done(number(n)?, simulator.merge_pull_request(number(n)?, strategy, wish.delete_source))
         }
         ("pull-request", [n, "abandon"]) => done(number(n)?, simulator.abandon_pull_request(number(n)?)),
         ("pull-request", [n, "comment"]) => {

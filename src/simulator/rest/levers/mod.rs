@@ -9,7 +9,7 @@ mod runs;
 pub(super) use self::hooks::all as hooks;
 
 use super::{Answer, Outcome, Refusal, admin::no_lever};
-use crate::simulator::{Impossible, Scope, Simulator};
+use crate::simulator::{Impossible, MergeStrategy, Scope, Simulator};
 use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::json;
@@ -28,6 +28,7 @@ pub(super) struct Wish {
     target: Option<String>,
     title: Option<String>,
     delete_source: bool,
+    strategy: Option<MergeStrategy>,
     text: Option<String>,
     pipeline: Option<String>,
     result: Option<String>,
