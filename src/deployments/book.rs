@@ -1,6 +1,6 @@
 //! What was deployed where: read from the log of deployments at start, kept in memory, and always what the log says.
 
-use super::series::Series;
+use super::{code::Remembered, series::Series};
 use crate::{
     domain::{BindingId, ConnectionId, Slug, Telling, split},
     store::{Error, Log, PageLimit, Position, Store},
@@ -29,6 +29,8 @@ pub struct Book {
     telling: tokio::sync::Mutex<()>,
     /// Since when connections do not answer.
     silent: Mutex<BTreeMap<ConnectionId, Timestamp>>,
+    /// What was asked of the repositories.
+    pub(super) code: Remembered,
     /// Wakes the worker: something waits that it does not know of.
     pub(super) changed: tokio::sync::Notify,
 }

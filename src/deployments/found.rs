@@ -1,6 +1,7 @@
 //! What Azure DevOps knows of a deployment: asked once, and kept with it.
 
 use super::{
+    code::Code,
     paths::Scope,
     rules::{Candidate, Origin},
 };
@@ -126,20 +127,11 @@ pub(super) async fn revision(azure: &dyn AzureDevOps, candidate: &Candidate) -> 
 
 /// Whether the revision touches anything that counts: by the push that brought it, else by the commit itself, which of a
 /// merge is all that was merged. Not by what was deployed before: that can turn out to be something else later.
-pub(super) async fn is_in_scope(
-    azure: &dyn AzureDevOps,
-    deployment: &Deployment,
-    base: Option<&str>,
-    scope: &Scope,
-) -> Result<bool, Failure> {
+pub(super) async fn is_in_scope(code: &Code<'_>, base: Option<&str>, scope: &Scope) -> Result<bool, Failure> {
     if scope.is_all() {
         return Ok(true);
     }
-    let (project, repository, revision) = (&deployment.azure_project, &deployment.repository, &deployment.revision);
-    let paths = match base {
-        Some(base) => azure.diff_paths(project, repository, base, revision).await?,
-        None => azure.changed_paths(project, repository, revision).await?,
-    };
+    let paths = code.paths(base).await?;
     // More than anybody can look through touches everything.
     Ok(paths.cut || paths.paths.iter().any(|path| scope.counts(path)))
 }
@@ -148,35 +140,25 @@ pub(super) async fn is_in_scope(
 /// asked for again later is a failure.
 pub(super) async fn found(
     azure: &dyn AzureDevOps,
+    code: &Code<'_>,
     deployment: &Deployment,
     previous: Option<&str>,
     is_strict: bool,
 ) -> Result<Found, Failure> {
-    let (project, repository, revision) = (&deployment.azure_project, &deployment.repository, &deployment.revision);
     let mut found = Found::default();
-    if previous == Some(revision) {
+    if previous == Some(&deployment.revision) {
         return Ok(found);
     }
-    let commits = match previous {
-        Some(base) => azure.commits_between(project, repository, Some(base), revision).await.map(|commits| {
-            found.is_cut |= commits.cut;
-            commits.commits
-        }),
-        None => azure.commit(project, repository, revision).await.map(|commit| commit.into_iter().collect()),
-    };
-    let mut commits = noted(&mut found, "commits", commits)?.unwrap_or_default();
-    found.commits_count = commits.len();
-    commits.truncate(COMMITS_MAX);
-    found.commits = commits;
-    let paths = match previous {
-        Some(base) => azure.diff_paths(project, repository, base, revision).await,
-        None => azure.changed_paths(project, repository, revision).await,
-    };
-    if let Some(mut paths) = noted(&mut found, "files", paths)? {
+    let commits = code.commits(previous).await;
+    let commits = noted(&mut found, "commits", commits)?.unwrap_or_default();
+    found.is_cut |= commits.cut;
+    found.commits_count = commits.commits.len();
+    found.commits = commits.commits.iter().take(COMMITS_MAX).cloned().collect();
+    let paths = code.paths(previous).await;
+    if let Some(paths) = noted(&mut found, "files", paths)? {
         found.is_cut |= paths.cut;
         found.files_count = paths.paths.len();
-        paths.paths.truncate(FILES_MAX);
-        found.files = paths.paths;
+        found.files = paths.paths.iter().take(FILES_MAX).cloned().collect();
     }
     pull_requests(azure, deployment, is_strict, &mut found).await?;
     work_items(azure, is_strict, &mut found).await?;

@@ -15,6 +15,7 @@
 
 pub mod again;
 mod book;
+mod code;
 mod found;
 mod paths;
 pub mod query;

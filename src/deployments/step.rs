@@ -6,6 +6,7 @@
 //! what comes after it once more.
 
 use super::{
+    code::Code,
     found::{Found, builds, found, is_in_scope, revision},
     paths::Scope,
     rules::{Candidate, candidates},
@@ -222,7 +223,8 @@ async fn one(
             };
         let azure = of_code.as_deref().unwrap_or(azure);
         let scope = scope(app, &deployment);
-        match is_in_scope(azure, &deployment, candidate.base.as_deref(), &scope).await {
+        let code = Code::new(azure, &app.deployments.code, &deployment);
+        match is_in_scope(&code, candidate.base.as_deref(), &scope).await {
             Ok(false) => continue,
             // Better told than missed.
             Err(failure) if !failure.is_of_the_thing() => return Err(failure),
@@ -266,7 +268,8 @@ pub(super) async fn tell(
     while let Some((deployment, place, replaces)) = next.take() {
         let previous = place.previous.and_then(|id| Some(series.find(id)?.deployment.revision.clone()));
         let gives_up = |on: ConnectionId| patience == Patience::Ends && !is_patient(app, on);
-        let mut found = match found(azure, &deployment, previous.as_deref(), is_strict).await {
+        let code = Code::new(azure, &app.deployments.code, &deployment);
+        let mut found = match found(azure, &code, &deployment, previous.as_deref(), is_strict).await {
             Err(failure) if gives_up(deployment.connection) => Found::nothing(&failure),
             Err(failure) => return Err(failure),
             Ok(found) => {

@@ -202,3 +202,26 @@ async fn builds_can_come_through_another_connection_than_the_code() {
     let first = deployment(&events[0]);
     assert_eq!((&first["commits"][0]["message"], pipelines(&first)), (&json!("one"), vec!["web shop CI"]), "{first}");
 }
+
+#[tokio::test]
+async fn what_lies_between_two_commits_is_asked_once_however_many_deployments_it_is_in() {
+    let real = unfilled().await;
+    let by_push = || json!({ "tracking": "push", "environments": [{ "environment": "production", "branch": "main" }] });
+    deploying(&real, by_push()).await;
+    for name in ["cart", "mail"] {
+        let mut deploys = by_push();
+        deploys["include_paths"] = json!(["src"]);
+        let body = json!({ "role": "code_deployment", "repository": "web shop", "name": name, "deploys": deploys });
+        assert_eq!(bind(&real, body).await.0, 201);
+    }
+    real.settle().await;
+    let (_, web) = web_shop(&real);
+    real.simulator().push_commit(web, "main", "one", &["/src/a"]).unwrap();
+    assert_eq!(told(&real).await.len(), 3);
+    let before = real.simulator().calls().len();
+    real.simulator().push_commit(web, "main", "two", &["/src/b"]).unwrap();
+    assert_eq!(told(&real).await.len(), 6);
+    let calls = real.calls_since(before);
+    let asked = |part: &str| calls.iter().filter(|call| call.target.contains(part)).count();
+    assert_eq!((asked("/diffs/commits"), asked("/commitsbatch")), (1, 1), "{calls:?}");
+}

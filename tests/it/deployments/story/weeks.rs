@@ -16,6 +16,11 @@ pub(super) struct Story<'a> {
     project: Uuid,
     web: Uuid,
     ci: u32,
+    first: u32,
+    prices: u32,
+    mail: u32,
+    cart: u32,
+    gifts: u32,
 }
 
 impl<'a> Story<'a> {
@@ -23,11 +28,19 @@ impl<'a> Story<'a> {
         simulator.hire("Lena Lindqvist", LENA, false);
         let project = simulator.project(SHOP).unwrap();
         let web = simulator.repository(project, "web shop").unwrap();
-        Self { simulator, project, web, ci: simulator.definition(project, "web shop CI").unwrap() }
-    }
-
-    fn item(&self, kind: &str, title: &str) -> u32 {
-        self.simulator.create_work_item(self.project, kind, title).unwrap()
+        let ci = simulator.definition(project, "web shop CI").unwrap();
+        let item = |kind: &str, title: &str| simulator.create_work_item(project, kind, title).unwrap();
+        Self {
+            simulator,
+            project,
+            web,
+            ci,
+            first: 0,
+            prices: item("User Story", "Prices"),
+            mail: item("Task", "Mail"),
+            cart: item("Bug", "Empty cart"),
+            gifts: item("User Story", "Gifts"),
+        }
     }
 
     fn push(&self, who: &str, branch: &str, message: &str, path: &str) {
@@ -70,17 +83,19 @@ impl<'a> Story<'a> {
 
 /// All of it; `until` lets time pass until so many hours are over.
 pub(super) async fn two_weeks(story: &mut Story<'_>, mut until: impl AsyncFnMut(u64)) {
-    let simulator = story.simulator;
     let mut at = async |day: u64, hour: u64| until(day * 24 + hour).await;
+    first_week(story, &mut at).await;
+    second_week(story, &mut at).await;
+}
 
-    // Monday: the cart, deployed at once.
-    let [prices, mail, cart, gifts] =
-        [("User Story", "Prices"), ("Task", "Mail"), ("Bug", "Empty cart"), ("User Story", "Gifts")]
-            .map(|(kind, title)| story.item(kind, title));
+async fn first_week(story: &mut Story<'_>, at: &mut impl AsyncFnMut(u64, u64)) {
+    let (simulator, prices, mail) = (story.simulator, story.prices, story.mail);
+    // The cart, deployed at once.
     at(0, 1).await;
     story.push(ANA, "main", "cart begins", "/services/cart/main.rs");
     at(0, 2).await;
     let first = story.start(JUERGEN);
+    story.first = first;
     story.stage(first, "Build", "succeeded");
     at(0, 3).await;
     story.deploy(first, "succeeded");
@@ -127,7 +142,10 @@ pub(super) async fn two_weeks(story: &mut Story<'_>, mut until: impl AsyncFnMut(
     story.deploy(build, "succeeded");
     at(4, 5).await;
     story.tag("rc1");
+}
 
+async fn second_week(story: &Story<'_>, at: &mut impl AsyncFnMut(u64, u64)) {
+    let Story { simulator, first, prices, mail, cart, gifts, .. } = *story;
     // It was not good: back to the first.
     at(5, 1).await;
     simulator.retry_stage(first, "Deploy to production").unwrap();
