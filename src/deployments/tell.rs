@@ -111,8 +111,14 @@ fn artifact(deployment: &Deployment) -> String {
 fn links(deployment: &Deployment, found: &Found) -> Vec<Link> {
     let (collection, project) = place(&deployment.source);
     let within = [deployment.azure_project.as_str(), deployment.repository.as_str()];
-    let link =
-        |kind, groups: &[&str], thing, id: &str| Link { kind, domain_id: domain_id(collection, groups, thing, id) };
+    let link = |kind, groups: &[&str], thing, id: &str| {
+        let event = deployment.cause.event.filter(|_| match kind {
+            LinkKind::Run => deployment.cause.build.is_some(),
+            LinkKind::Change => deployment.cause.pull_request.is_some_and(|number| number.to_string() == id),
+            _ => false,
+        });
+        Link { kind, domain_id: domain_id(collection, groups, thing, id), event }
+    };
     let mut links = vec![link(LinkKind::Commit, &within, "commit", &deployment.revision)];
     let own = found.pull_requests.iter().map(|pull| pull.detail.number);
     let mut changes: Vec<i64> = deployment.cause.pull_request.into_iter().chain(own).collect();

@@ -384,11 +384,17 @@ struct LinkOut<'a> {
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct TargetOut<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    context_id: Option<Uuid>,
     domain_id: &'a str,
 }
 
 impl<'a> LinkOut<'a> {
     fn new(link: &'a Link) -> Self {
-        Self { link_type: "RELATION", link_kind: link.kind, target: TargetOut { domain_id: &link.domain_id } }
+        Self {
+            link_type: "RELATION",
+            link_kind: link.kind,
+            target: TargetOut { context_id: link.event, domain_id: &link.domain_id },
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! Relations of an event to things that it is not about, by their domain ids.
 
 use serde::Serialize;
+use uuid::Uuid;
 
 /// What a link says, from the fixed list of kinds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -33,4 +34,6 @@ pub struct Link {
     pub kind: LinkKind,
     /// `cdevents:v0:…`, see the identity of the translation.
     pub domain_id: String,
+    /// The event that told of it, where that is known: a translated notification knows of no other event.
+    pub event: Option<Uuid>,
 }

@@ -130,7 +130,7 @@ impl<'a> Frame<'a> {
 
     /// A relation to something in this collection; `groups` is the project and, for what is in one, the repository.
     pub(super) fn link(&self, kind: LinkKind, groups: &[&str], thing: &str, id: &str) -> Link {
-        Link { kind, domain_id: identity::domain(self.context.source.as_str(), groups, thing, id) }
+        Link { kind, domain_id: identity::domain(self.context.source.as_str(), groups, thing, id), event: None }
     }
 
     /// A relation to something in this project, and in this repository if one is named.

@@ -6,6 +6,7 @@
 #![expect(clippy::cast_precision_loss, reason = "figures for people")]
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use hookwell::{
     app::{App, tokens},
     azure::{
@@ -14,7 +15,7 @@ use hookwell::{
     },
     clock::SystemClock,
     config::Settings,
-    domain::{BindingId, Cause, ConnectionId, Deployment, Environment, NotificationId, Scope, Step, Telling, join},
+    domain::{BindingId, Cause, ConnectionId, Deployment, NotificationId, Scope, Step, Telling, join},
     http::tower_service,
     secrets::Keys,
     store::{
@@ -23,9 +24,9 @@ use hookwell::{
     },
     translate::{self, Context, translate},
 };
-use http_body_util::{BodyExt as _, Empty};
+use http_body_util::{BodyExt as _, Full};
 use jiff::Timestamp;
-use serde_json::json;
+use serde_json::{Value, json};
 use std::{
     path::Path,
     sync::Arc,
@@ -38,6 +39,8 @@ const EVENTS: usize = 1_000_000;
 const BATCH: usize = 1_000;
 const DEPLOYMENTS: u128 = 5_000;
 const ASKED: u32 = 300;
+/// Of the fixture.
+const PROJECT: &str = "0f3d2c1b-7a6e-4d5c-8b4a-392817060504";
 
 struct Nowhere;
 
@@ -78,20 +81,29 @@ async fn run(events: usize) {
         store.find(Log::Deployments, big).await.expect("it is read").expect("it is there");
     })
     .await;
-    let environments = vec![Environment { slug: "production".parse().expect("a slug"), name: "Production".to_owned() }];
-    let new = hookwell::app::projects::NewProject { name: "Web".to_owned(), description: None, environments };
-    let slug = "web".parse().expect("a slug");
-    hookwell::app::projects::put_at(&app, slug, None, true, new).await.expect("it is made");
-    let made = tokens::create(&app, "bench".into(), Scope::Read, |_, _| Vec::new()).await.expect("a token");
+    let made = tokens::create(&app, "bench".into(), Scope::Admin, |_, _| Vec::new()).await.expect("a token");
     let (token, mut service) = (made.1.to_string(), tower_service(Arc::clone(&app)));
-    let page = timed(async || {
-        let path = format!("/v1/projects/web/deployments/{big}");
-        let request = http::Request::get(path).header("authorization", format!("Bearer {token}"));
-        let reply =
-            service.call(request.body(Empty::<bytes::Bytes>::new()).expect("a request")).await.expect("a reply");
-        assert_eq!(reply.status(), 200);
+    let mut ask = async |method: &str, path: &str, body: Value| {
+        let request =
+            http::Request::builder().method(method).uri(path).header("authorization", format!("Bearer {token}"));
+        let request = request.header("content-type", "application/json");
+        let body = if body.is_null() { Bytes::new() } else { body.to_string().into() };
+        let reply = service.call(request.body(Full::new(body)).expect("a request")).await.expect("a reply");
+        let status = reply.status();
         let body = reply.into_body().collect().await.expect("a body").to_bytes();
-        assert!(body.len() > 50_000, "{}", body.len());
+        assert!(status.is_success(), "{status} {}", String::from_utf8_lossy(&body));
+        body
+    };
+    let environments = json!([{ "slug": "production", "name": "Production" }]);
+    ask("PUT", "/v1/projects/web", json!({ "name": "Web", "environments": environments })).await;
+    let body = json!({ "name": "Fabrikam", "url": "https://dev.azure.com/fabrikam", "token": "a-token-of-the-bench" });
+    let made: Value = serde_json::from_slice(&ask("POST", "/v1/connections?check=false", body).await).expect("JSON");
+    let body = json!({ "role": "build_provider", "connection": made["id"], "azure_project": PROJECT });
+    ask("POST", "/v1/projects/web/bindings", body).await;
+    let page = timed(async || {
+        let body = ask("GET", &format!("/v1/projects/web/deployments/{big}"), Value::Null).await;
+        let builds = body.windows(12).any(|part| part == b"\"builds\":[{\"");
+        assert!(body.len() > 50_000 && builds, "{}", body.len());
     })
     .await;
     println!(

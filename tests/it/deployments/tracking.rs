@@ -65,6 +65,11 @@ async fn a_stage_that_succeeds_deploys_the_revision_that_was_built_and_one_that_
     let last = deployment(events.last().unwrap());
     assert_eq!(last["files"], json!([{ "path": "/src/prices.rs" }]), "{last}");
     assert_eq!(last["cause"]["part"], "Deploy to production", "{last}");
+    let json: serde_json::Value = serde_json::from_slice(&events.last().unwrap().json).unwrap();
+    let related = json["data"]["context"]["links"].as_array().unwrap();
+    let run = related.iter().find(|link| link["linkKind"] == "RUN").unwrap();
+    assert_eq!(run["target"]["contextId"], last["cause"]["event"], "the event that made it a deployment");
+    assert!(related.iter().all(|link| link["target"]["domainId"].is_string()), "{related:?}");
     let built = &last["builds"][0];
     assert_eq!(
         (built["pipeline"].as_str(), built["state"].as_str()),

@@ -18,7 +18,7 @@ use crate::{
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use hookwell::{
     app::connections::hook_credentials,
-    deployments::step,
+    deployments::{Book, step},
     domain::{ConnectionId, Notification},
     reconcile::{Mode, reconcile},
     recover::{Depth, Mending},
@@ -167,5 +167,8 @@ async fn two_weeks_told_twice_and_in_any_order_are_the_same_table() {
         settle(&beside).await;
         let shuffled = table(&beside, began).await;
         assert_eq!(shuffled, TABLE, "seed {seed}\n{}", shuffled.join("\n"));
+        let (live, book) = (beside.app.deployments.memory().clone(), Book::default());
+        book.read(&*beside.store).await.unwrap();
+        assert_eq!(*book.memory(), live, "read from the log it is what was kept in memory, seed {seed}");
     }
 }
