@@ -103,7 +103,7 @@ async fn run(events: usize) {
     let page = timed(async || {
         let body = ask("GET", &format!("/v1/projects/web/deployments/{big}"), Value::Null).await;
         let builds = body.windows(12).any(|part| part == b"\"builds\":[{\"");
-        assert!(body.len() > 50_000 && builds, "{}", body.len());
+        assert!(body.len() > 50_000 && builds, "{} bytes, builds: {builds}", body.len());
     })
     .await;
     println!(
@@ -202,7 +202,7 @@ fn telling(id: Uuid, number: u128) -> Telling {
         environment: "production".parse().expect("a slug"),
         revision: format!("{number:040x}"),
         branch: Some("main".to_owned()),
-        at: Timestamp::from_second(1_700_000_000 + i64::try_from(number).expect("a small number")).expect("a time"),
+        at: Timestamp::from_second(1_750_000_000 + i64::try_from(number).expect("a small number")).expect("a time"),
         cause: Cause { kind: "push".to_owned(), ..Cause::default() },
         source: "https://dev.azure.com/o/p".to_owned(),
         azure_project: "p".to_owned(),
