@@ -164,9 +164,10 @@ fn check(directory: &Directory, binding: &Binding) -> Result<(), Refusal> {
         return Err(Refusal::Invalid(vec![Wrong { pointer: "/code_deployment", detail }]));
     }
     let same = |other: &&Kept<Binding>| {
-        other.record.connection == binding.connection && other.record.selection == binding.selection
+        let Binding { connection, selection, deploys, .. } = &other.record;
+        (connection, selection, deploys) == (&binding.connection, &binding.selection, &binding.deploys)
     };
-    if let Some(other) = others().find(same).filter(|other| other.record.deploys == binding.deploys) {
+    if let Some(other) = others().find(same) {
         return Err(Refusal::Contradicts(format!("binding {} selects the same", other.record.id)));
     }
     if let Some(deploys) = &binding.deploys {

@@ -4,9 +4,13 @@ pub mod client;
 pub mod envelope;
 pub mod lenient;
 pub mod notification;
+mod repository_url;
 pub mod resource;
 mod surrogate;
 pub mod time;
 mod url;
 
-pub use self::url::{CollectionUrl, UrlError};
+pub use self::{
+    repository_url::RepositoryUrl,
+    url::{CollectionUrl, UrlError},
+};

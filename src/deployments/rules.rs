@@ -155,6 +155,9 @@ impl Here<'_> {
         if !self.is_repository(repository) || self.ignores(author.as_ref(), &azure.labels, azure.title.as_deref()) {
             return Vec::new();
         }
+        if azure.is_draft && self.deploys.ignored.drafts {
+            return Vec::new();
+        }
         let cause = || Cause { pull_request: azure.pull_request_id, ..self.cause("pull_request", author.clone()) };
         self.on_branch(branch, revision, azure.target_commit.as_deref(), cause)
     }
@@ -245,7 +248,7 @@ impl Here<'_> {
     }
 
     fn ignores(&self, author: Option<&Person>, labels: &[String], title: Option<&str>) -> bool {
-        let Ignored { authors, labels: ignored, titles } = &self.deploys.ignored;
+        let Ignored { authors, labels: ignored, titles, .. } = &self.deploys.ignored;
         let is = |name: &str, known: &str| name.to_lowercase() == known.to_lowercase();
         let names = |person: &&Person| {
             let known = [person.name.as_deref(), person.account.as_deref()];

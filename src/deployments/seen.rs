@@ -101,6 +101,7 @@ pub(super) struct Azure {
     pub(super) merge_commit: Option<String>,
     pub(super) created_by: Option<Identity>,
     pub(super) labels: Vec<String>,
+    pub(super) is_draft: bool,
     pub(super) build_id: Option<i64>,
     pub(super) build_number: Option<String>,
     definition: Named,

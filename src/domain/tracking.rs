@@ -64,6 +64,9 @@ pub struct Ignored {
     pub labels: Vec<String>,
     /// Globs over titles of pull requests.
     pub titles: Vec<String>,
+    /// Pull requests that were drafts to the end.
+    #[serde(default)]
+    pub drafts: bool,
 }
 
 /// As a part of a code deployment's binding.

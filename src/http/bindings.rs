@@ -5,7 +5,7 @@ pub mod issues;
 
 use super::{
     extract::{Call, Segment},
-    fields::{AREA_PATH, AZURE_REF, BRANCH, GUID, NAME, WORK_ITEM_TYPE, closed, list as list_of},
+    fields::{AREA_PATH, AZURE_REF, BRANCH, GUID, NAME, REPOSITORY, WORK_ITEM_TYPE, closed, list as list_of},
     idempotency::{Creation, begin},
     members::{Given, Members},
     problem::Problem,
@@ -14,14 +14,17 @@ use super::{
 };
 use crate::{
     app::{
+        Directory,
         bindings::{self, NewBinding},
         change::Precondition,
         projects,
     },
+    azure::RepositoryUrl,
     domain::{AzureRef, Binding, BindingId, BranchRule, ConnectionId, Issues, Role, Selection, Slug},
 };
 use serde_json::{Value, json as value};
 use utoipa::ToSchema;
+use uuid::Uuid;
 use warp::reply::Response;
 
 /// Most elements of each of a binding's lists.
@@ -44,9 +47,11 @@ fn property(name: &str) -> Value {
         "connection" => GUID.schema("The connection's id."),
         "name" => NAME.nullable("What people call it."),
         "azure_project" => {
-            AZURE_REF.schema("The Azure DevOps project that holds it, by id (survives renames) or name.")
+            AZURE_REF.schema("The Azure DevOps project that holds it, by id (survives renames) or name; of a code deployment it can be left out where the repository is given by an address.")
         }
-        "repository" => AZURE_REF.schema("The repository, by id (survives renames) or name."),
+        "repository" => REPOSITORY.schema(
+            "The repository, by id (survives renames), name, or any address that it is cloned or looked at by.",
+        ),
         "branch" => {
             BRANCH.nullable("Exactly this branch, by its short name. Without it and branch_prefix: all branches.")
         }
@@ -82,7 +87,7 @@ pub fn new_schema() -> Value {
         for name in ["connection", "name", "azure_project"].iter().chain(own) {
             properties[*name] = property(name);
         }
-        let mut schema = closed(&[&["role", "connection", "azure_project"], required].concat(), &properties);
+        let mut schema = closed(&[&["role", "connection"], required].concat(), &properties);
         schema["title"] = role.into();
         schema
     };
@@ -90,7 +95,7 @@ pub fn new_schema() -> Value {
     code["not"] = both_branches();
     value!({
         "description": "What the project takes from a connection, by role. branch and branch_prefix exclude each other.",
-        "oneOf": [code, form("build_provider", &BUILD, &[]), form("issue_provider", &ISSUE, &[])],
+        "oneOf": [code, form("build_provider", &BUILD, &["azure_project"]), form("issue_provider", &ISSUE, &["azure_project"])],
     })
 }
 
@@ -138,7 +143,8 @@ pub async fn create(slug: Segment, call: Result<Call, Problem>) -> Result<Respon
         Creation::New(making) => making,
     };
     let show = |record: &Binding| making.made(format!("/v1/bindings/{}", record.id), &BindingView::from(record));
-    let kept = bindings::create(call.app(), slug, read_new(&body)?, show).await?;
+    let new = read_new(&body, &call.app().directory())?;
+    let kept = bindings::create(call.app(), slug, new, show).await?;
     Ok(making.reply(Some(kept.version.into())))
 }
 
@@ -169,7 +175,7 @@ pub async fn edit(id: Segment, call: Result<Call, Problem>) -> Result<Response, 
     let id: BindingId = id.names("binding")?;
     let there = bindings::find(&call.app().directory(), id)?;
     if_match_required(&call)?.check(there.version)?;
-    let changed = read_change(&call.json().await?, there.record)?;
+    let changed = read_change(&call.json().await?, there.record, &call.app().directory())?;
     let kept = bindings::edit(call.app(), id, there.version, changed).await?;
     Ok(tagged(kept.version, json(&BindingView::from(&kept.record))))
 }
@@ -189,7 +195,7 @@ pub async fn remove(id: Segment, call: Result<Call, Problem>) -> Result<Response
     Ok(no_content())
 }
 
-fn read_new(body: &[u8]) -> Result<NewBinding, Problem> {
+fn read_new(body: &[u8], directory: &Directory) -> Result<NewBinding, Problem> {
     let mut members = Members::parse(body)?;
     let role = members.read("role", |role| match role.as_str() {
         Some("code_deployment") => Ok(Role::CodeDeployment),
@@ -202,7 +208,16 @@ fn read_new(body: &[u8]) -> Result<NewBinding, Problem> {
     let connection = members.required("connection", given).map(ConnectionId);
     let name = members.text("name", &NAME).flatten();
     let given = members.text("azure_project", &AZURE_REF);
-    let azure_project = members.required("azure_project", given).map(AzureRef);
+    let (mut azure_project, mut repository) = (None, None);
+    if role == Some(Role::CodeDeployment) {
+        let named = members.text("repository", &REPOSITORY);
+        let named = members.required("repository", named);
+        let code = named.and_then(|named| at(&mut members, named, connection, directory, given.clone().flatten()));
+        (azure_project, repository) = code.map_or((None, None), |(project, repository)| (project, Some(repository)));
+    }
+    if azure_project.is_none() {
+        azure_project = members.required("azure_project", given).map(AzureRef);
+    }
     let deploys = match role {
         Some(Role::CodeDeployment) => members.object("deploys", deploys::read).flatten().flatten(),
         _ => None,
@@ -217,7 +232,7 @@ fn read_new(body: &[u8]) -> Result<NewBinding, Problem> {
     };
     let selection = if let Some(role) = role {
         // Read also when the project is missing: what is wrong in the rest is worth saying at once.
-        select(&mut members, role, azure_project)
+        select(&mut members, role, azure_project, repository)
     } else {
         // Without the role nobody knows which of these belong there: only the role is wrong.
         for name in CODE.iter().chain(&BUILD).chain(&ISSUE) {
@@ -232,11 +247,44 @@ fn read_new(body: &[u8]) -> Result<NewBinding, Problem> {
     Ok(NewBinding { name, connection, selection, code_deployment, deploys, issues })
 }
 
-fn select(members: &mut Members, role: Role, azure_project: Option<AzureRef>) -> Option<Selection> {
+/// The repository that is given, and the project if its address says which: that must not be another one than is given.
+fn at(
+    members: &mut Members,
+    text: String,
+    connection: Option<ConnectionId>,
+    directory: &Directory,
+    project: Option<String>,
+) -> Option<(Option<AzureRef>, AzureRef)> {
+    if !RepositoryUrl::is_address(&text) {
+        if let Err(detail) = AZURE_REF.check(&text) {
+            members.wrong("repository", detail);
+        }
+        return Some((None, AzureRef(text)));
+    }
+    let Some(address) = RepositoryUrl::parse(&text) else {
+        members.wrong("repository", "names no repository; give an id, a name, or an address like https://dev.azure.com/organization/project/_git/repository");
+        return None;
+    };
+    let connection = connection.and_then(|id| directory.connections.get(&id));
+    if connection.is_some_and(|kept| !address.is_in(&kept.record.url)) {
+        members.wrong("repository", "is in another organization or collection than the connection's");
+    }
+    // By an id nobody can tell here whether it is that one.
+    let is_other = |given: &String| Uuid::parse_str(given).is_err() && !AzureRef(given.clone()).names(&address.project);
+    if project.as_ref().is_some_and(is_other) {
+        members.wrong("azure_project", "is another one than in the repository's address; it can be left out");
+    }
+    Some((Some(AzureRef(project.unwrap_or(address.project))), AzureRef(address.repository)))
+}
+
+fn select(
+    members: &mut Members,
+    role: Role,
+    azure_project: Option<AzureRef>,
+    repository: Option<AzureRef>,
+) -> Option<Selection> {
     match role {
         Role::CodeDeployment => {
-            let given = members.text("repository", &AZURE_REF);
-            let repository = members.required("repository", given).map(AzureRef);
             let branch = branch_rule(members).unwrap_or(BranchRule::Any);
             Some(Selection::CodeDeployment { azure_project: azure_project?, repository: repository?, branch })
         }
@@ -275,7 +323,7 @@ fn branch_rule(members: &mut Members) -> Option<BranchRule> {
     }
 }
 
-pub(super) fn read_change(body: &[u8], there: Binding) -> Result<NewBinding, Problem> {
+pub(super) fn read_change(body: &[u8], there: Binding, directory: &Directory) -> Result<NewBinding, Problem> {
     let mut members = Members::parse(body)?;
     let given = members.guid("connection");
     let connection = members.not_null("connection", given).map_or(there.connection, ConnectionId);
@@ -303,10 +351,15 @@ pub(super) fn read_change(body: &[u8], there: Binding) -> Result<NewBinding, Pro
     };
     let selection = match there.selection {
         Selection::CodeDeployment { azure_project, repository, branch } => {
-            let given = members.text("repository", &AZURE_REF);
+            let given = moved.as_ref().map(|project| project.0.clone());
+            let named = members.text("repository", &REPOSITORY);
+            let named = members.not_null("repository", named);
+            let code = named.and_then(|named| at(&mut members, named, Some(connection), directory, given));
+            let (project, named) = code.map_or((None, None), |(project, named)| (project, Some(named)));
+            let project = project.or(moved);
             Selection::CodeDeployment {
-                azure_project: moved.unwrap_or(azure_project),
-                repository: members.not_null("repository", given).map_or(repository, AzureRef),
+                azure_project: project.unwrap_or(azure_project),
+                repository: named.unwrap_or(repository),
                 branch: branch_rule(&mut members).unwrap_or(branch),
             }
         }

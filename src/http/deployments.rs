@@ -233,7 +233,7 @@ pub async fn preview(id: Segment, call: Result<Call, Problem>) -> Result<Respons
     query.finish()?;
     let after = cursor::resume(call.app(), Log::Events, after.as_deref())?;
     let there = bindings::find(&call.app().directory(), id.names("binding")?)?.record;
-    let changed = read_change(&call.json().await?, there.clone())?;
+    let changed = read_change(&call.json().await?, there.clone(), &call.app().directory())?;
     let binding = bindings::changed(&call.app().directory(), there, changed)?;
     Ok(json(&LookedView::new(again::look(call.app(), &binding, window, after).await?, true)))
 }
@@ -273,6 +273,7 @@ async fn detailed(call: &Call, slug: &Slug, id: Uuid) -> Result<DeploymentDetail
     let event: Event = serde_json::from_slice(&event).map_err(|error| Problem::internal(error.to_string()))?;
     let mut details = event.data.custom_data.hookwell.deployment;
     details.knows(builds);
+    details.names_authors();
     Ok(DeploymentDetailView { deployment: shown.into(), details })
 }
 

@@ -30,6 +30,8 @@ const NO_CONTROL: &str = r"^[^\x00-\x1f\x7f-\x9f]*$";
 pub const NAME: Text = plain(1, 100);
 /// A project, repository or pipeline of Azure DevOps, by id or name.
 pub const AZURE_REF: Text = plain(1, 256);
+/// A repository of Azure DevOps, by id, name or address.
+pub const REPOSITORY: Text = plain(1, 2_048);
 /// An area path.
 pub const AREA_PATH: Text = plain(1, 400);
 /// A work item type.
@@ -77,7 +79,7 @@ pub const CA_BUNDLE: Text = Text {
     words: "certificates in PEM",
 };
 /// A part of a name to look for.
-pub const SEARCH: Text = plain(1, 200);
+pub const SEARCH: Text = plain(1, 2_048);
 /// A relay's signature secret.
 pub const SIGNATURE_SECRET: Text = visible(16, 256);
 /// A branch or the beginning of one, by the rules of git.

@@ -60,6 +60,7 @@ pub(super) fn schema() -> Value {
             "authors": list(&text(&NAME, "An account or a name."), LISTED_MAX, "Who pushed, made the pull request or started the run."),
             "labels": list(&text(&NAME, "A label."), LISTED_MAX, "Labels of pull requests."),
             "titles": list(&text(&GLOB, "A glob."), LISTED_MAX, "Titles of pull requests."),
+            "drafts": { "type": "boolean", "default": false, "description": "Pull requests that were drafts to the end." },
         }),
     );
     let mut schema = closed(
@@ -104,6 +105,7 @@ pub(super) fn read(members: &mut Members) -> Option<Deploys> {
         authors: listed(ignore, "authors", &NAME),
         labels: listed(ignore, "labels", &NAME),
         titles: listed(ignore, "titles", &GLOB),
+        drafts: flag(ignore, "drafts"),
     });
     let delay = members.read("delay_minutes", |value| {
         let fits = value.as_u64().filter(|minutes| *minutes <= DELAY_MINUTES_MAX);
@@ -146,8 +148,7 @@ fn build_rule(members: &mut Members) -> Option<BuildRule> {
     let given = members.text("pipeline", &AZURE_REF);
     let pipeline = members.required("pipeline", given).map(AzureRef);
     let (stage, job) = (members.text("stage", &NAME).flatten(), members.text("job", &NAME).flatten());
-    let flag = members.read("match_branch", |value| value.as_bool().ok_or_else(|| "must be true or false".to_owned()));
-    let match_branch = members.not_null("match_branch", flag).unwrap_or_default();
+    let match_branch = flag(members, "match_branch");
     let part = match (stage, job) {
         (Some(_), Some(_)) => {
             members.wrong("job", "cannot be given together with stage");
@@ -158,6 +159,11 @@ fn build_rule(members: &mut Members) -> Option<BuildRule> {
         (None, None) => Part::Run,
     };
     Some(BuildRule { pipeline: pipeline?, part, match_branch })
+}
+
+fn flag(members: &mut Members, name: &'static str) -> bool {
+    let given = members.read(name, |value| value.as_bool().ok_or_else(|| "must be true or false".to_owned()));
+    members.not_null(name, given).unwrap_or_default()
 }
 
 fn listed(members: &mut Members, name: &'static str, bounds: &Text) -> Vec<String> {
@@ -240,6 +246,8 @@ pub struct IgnoredView {
     /// Titles of pull requests, as globs.
     #[schema(max_items = 50)]
     pub titles: Vec<String>,
+    /// Pull requests that were drafts to the end.
+    pub drafts: bool,
 }
 
 impl From<&Deploys> for DeploysView {
@@ -254,6 +262,7 @@ impl From<&Deploys> for DeploysView {
                 authors: deploys.ignored.authors.clone(),
                 labels: deploys.ignored.labels.clone(),
                 titles: deploys.ignored.titles.clone(),
+                drafts: deploys.ignored.drafts,
             },
             delay_minutes: deploys.delay_minutes,
         }

@@ -134,6 +134,10 @@ pub struct DetailsView {
     /// What is new in it, newest first.
     #[schema(max_items = 500)]
     pub commits: Vec<CommitView>,
+    /// Who wrote the commits, each once.
+    #[schema(max_items = 500)]
+    #[serde(skip_deserializing)]
+    pub authors: Vec<DeployerView>,
     /// The files that changed.
     #[schema(max_items = 1000)]
     pub files: Vec<FileView>,
@@ -154,6 +158,19 @@ pub struct DetailsView {
 }
 
 impl DetailsView {
+    /// Names who wrote the commits.
+    pub fn names_authors(&mut self) {
+        for own in self.commits.iter().map(|commit| &commit.author) {
+            let is = |other: &DeployerView| match (&own.account, &other.account) {
+                (Some(own), Some(other)) => own.eq_ignore_ascii_case(other),
+                _ => own.name == other.name,
+            };
+            if !self.authors.iter().any(is) {
+                self.authors.push(own.clone());
+            }
+        }
+    }
+
     /// Puts what is known of builds by now over what was known when it was told; events of those can be gone.
     pub fn knows(&mut self, builds: Vec<Build>) {
         let known: Vec<DeployedBuildView> = builds.into_iter().map(DeployedBuildView::from).collect();
@@ -196,7 +213,7 @@ pub struct CauseView {
 }
 
 /// Somebody.
-#[derive(Debug, Default, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
 #[serde(default)]
 pub struct DeployerView {
     /// For people.

@@ -6,10 +6,15 @@ use super::super::{
     problem::{Kind, Problem},
     reply::{json, linked},
 };
-use crate::app::discovery::{Item, List};
+use crate::{
+    app::discovery::{Item, List},
+    azure::{RepositoryUrl, client::GitRepository},
+    domain::AzureRef,
+};
 use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
 use serde::Serialize;
 use utoipa::{IntoParams, ToSchema};
+use uuid::Uuid;
 use warp::reply::Response;
 
 /// Most items of one page.
@@ -23,8 +28,8 @@ const CURSOR_CHARS_MAX: usize = 4_096;
 #[derive(IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct ListParameters {
-    /// A part of the name, in any case.
-    #[param(min_length = 1, max_length = 200, pattern = r"^[^\x00-\x1f\x7f-\x9f]*$")]
+    /// A part of the name, in any case; of a repository also its address, in any form.
+    #[param(min_length = 1, max_length = 2048, pattern = r"^[^\x00-\x1f\x7f-\x9f]*$")]
     pub search: Option<String>,
     /// Most items of the page; 50 unless said.
     #[param(minimum = 1, maximum = 200)]
@@ -124,13 +129,29 @@ pub(super) fn page<T: Serialize>(
 ) -> Result<Response, Problem> {
     let after = wanted.after(letter)?.unwrap_or_default();
     let search = wanted.search.as_ref().map(|search| search.to_lowercase());
-    let found = |item: &Item| search.as_ref().is_none_or(|search| item.name().to_lowercase().contains(search));
+    let address = wanted.search.as_deref().and_then(RepositoryUrl::parse);
+    let found = |item: &Item| match (&address, item) {
+        (Some(address), Item::Repository(own)) => is_at(own, address),
+        _ => search.as_ref().is_none_or(|search| item.name().to_lowercase().contains(search)),
+    };
     let rest = list.items.iter().filter(|(key, item)| *key > after && found(item));
     let items: Vec<&(String, Item)> = rest.take(wanted.limit + 1).collect();
     let on_page = &items[..items.len().min(wanted.limit)];
     let next = on_page.last().filter(|_| items.len() > wanted.limit).map(|(key, _)| cursor(letter, key));
     let data = on_page.iter().filter_map(|(_, item)| view(item)).collect();
     Ok(reply(call, &Listing { data, next, is_cut: list.is_cut }))
+}
+
+/// Whether a repository is the one at an address.
+fn is_at(own: &GitRepository, address: &RepositoryUrl) -> bool {
+    let is = |name: &str, id: Uuid, given: &str| {
+        let given = AzureRef(given.to_owned());
+        given.names(name) || given.names(&id.to_string())
+    };
+    let page = own.web_url.as_deref().and_then(RepositoryUrl::parse);
+    page.is_none_or(|page| page.is_beside(address))
+        && is(&own.name, own.id, &address.repository)
+        && is(&own.project_name, own.project_id, &address.project)
 }
 
 pub(super) fn reply<T: Serialize>(call: &Call, listing: &Listing<T>) -> Response {

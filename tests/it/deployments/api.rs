@@ -7,6 +7,7 @@ use hookwell::{
     deployments::Book,
     simulator::{TokenState, tokens},
 };
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
 use std::time::Duration;
 
@@ -272,4 +273,81 @@ async fn before_a_rule_is_changed_it_can_be_seen_what_it_would_tell_and_what_it_
     assert_eq!(counts(&looked), (1, 0, 1), "{looked}");
     let events = told(&real).await;
     assert_eq!(events.iter().map(line).collect::<Vec<_>>(), ["production first one 1", "production forward two 1"]);
+}
+
+#[tokio::test]
+async fn a_repository_is_found_and_bound_by_any_address_that_it_has() {
+    let real = unfilled().await;
+    let search = async |text: &str| {
+        let path = format!(
+            "/v1/connections/{}/azure/repositories?search={}",
+            real.connection,
+            utf8_percent_encode(text, NON_ALPHANUMERIC)
+        );
+        let found = real.gateway.get(&path).await.json();
+        let names = found["data"].as_array().unwrap().iter().map(|own| own["name"].as_str().unwrap().to_owned());
+        names.collect::<Vec<_>>()
+    };
+    let page = format!("{}/Fiber%20Caf%C3%A9/_git/web%20shop", real.azure.url());
+    assert_eq!(search(&format!("{page}/pullrequest/1?_a=files")).await, ["web shop"]);
+    assert_eq!(search(&page.replace("fabrikam", "contoso")).await, Vec::<String>::new());
+
+    assert_eq!(real.gateway.project("web").await.status, 201);
+    let create = async |repository: &str, more: Value| {
+        let mut body = json!({ "role": "code_deployment", "connection": real.connection.0, "repository": repository });
+        body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        real.gateway.post("/v1/projects/web/bindings", body).await
+    };
+    let made = create(&page, json!({})).await;
+    assert_eq!(made.status, 201, "{made:?}");
+    let bound = made.json();
+    assert_eq!((&bound["azure_project"], &bound["repository"]), (&json!(SHOP), &json!("web shop")), "{bound}");
+    for (repository, more, pointer) in [
+        (page.replace("fabrikam", "contoso"), json!({}), "/repository"),
+        (page.clone(), json!({ "azure_project": "Tools" }), "/azure_project"),
+        ("https://dev.azure.com/fabrikam".to_owned(), json!({ "azure_project": SHOP }), "/repository"),
+        ("web shop".to_owned(), json!({}), "/azure_project"),
+    ] {
+        let refused = create(&repository, more).await;
+        assert_eq!(
+            (refused.status.as_u16(), refused.wrong()),
+            (422, vec![pointer.to_owned()]),
+            "{repository} {refused:?}"
+        );
+    }
+    let change = real.gateway.ask("PATCH", &format!("/v1/bindings/{}", bound["id"].as_str().unwrap()));
+    let other = page.replace("web%20shop", "r%C3%B6stplan");
+    let changed = change.header("if-match", "*").json(&json!({ "repository": other })).send().await;
+    assert_eq!((changed.status.as_u16(), &changed.json()["repository"]), (200, &json!("röstplan")), "{changed:?}");
+}
+
+#[tokio::test]
+async fn of_one_repository_each_set_of_rules_is_bound_once() {
+    let real = unfilled().await;
+    deploying(&real, by_hand()).await;
+    let rules = (0..5).map(|n| {
+        let deploys = json!({ "tracking": "push", "include_paths": [format!("services/{n}")],
+            "environments": [{ "environment": "production" }] });
+        json!({ "role": "code_deployment", "repository": "web shop", "name": n.to_string(), "deploys": deploys })
+    });
+    let rules: Vec<Value> = rules.collect();
+    for (body, status) in rules.iter().map(|body| (body, 201)).chain(rules.iter().map(|body| (body, 409))) {
+        assert_eq!(bind(&real, body.clone()).await.0, status, "{body}");
+    }
+}
+
+#[tokio::test]
+async fn a_page_names_who_wrote_it_each_once() {
+    let real = unfilled().await;
+    deploying(&real, by_hand()).await;
+    let of = |branch: &str| json!({ "branch": branch, "environment": "production" });
+    assert_eq!(register(&real, of("main")).await.0, 201);
+    for who in ["mei@fabrikam.example", "sam@fabrikam.example", "mei@fabrikam.example"] {
+        real.simulator().acts(who);
+        push(&real, who);
+        real.gateway.advance(Duration::from_secs(1));
+    }
+    let (status, shown) = register(&real, of("main")).await;
+    let authors = shown["authors"].as_array().unwrap().iter().map(|own| own["account"].as_str().unwrap());
+    assert_eq!((status, authors.collect::<Vec<_>>()), (201, vec!["mei@fabrikam.example", "sam@fabrikam.example"]));
 }

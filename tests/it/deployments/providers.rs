@@ -208,9 +208,9 @@ async fn what_lies_between_two_commits_is_asked_once_however_many_deployments_it
     let real = unfilled().await;
     let by_push = || json!({ "tracking": "push", "environments": [{ "environment": "production", "branch": "main" }] });
     deploying(&real, by_push()).await;
-    for name in ["cart", "mail"] {
+    for (name, paths) in [("cart", &["src"][..]), ("mail", &["src", "docs"])] {
         let mut deploys = by_push();
-        deploys["include_paths"] = json!(["src"]);
+        deploys["include_paths"] = json!(paths);
         let body = json!({ "role": "code_deployment", "repository": "web shop", "name": name, "deploys": deploys });
         assert_eq!(bind(&real, body).await.0, 201);
     }

@@ -167,7 +167,7 @@ async fn bindings_of_the_three_roles() {
         (json!({}), vec!["/role", "/connection", "/azure_project"]),
         (
             json!({ "role": "code_deployment", "bogus": 1 }),
-            vec!["/connection", "/azure_project", "/repository", "/bogus"],
+            vec!["/connection", "/repository", "/azure_project", "/bogus"],
         ),
         (
             body(json!({ "role": "code_deployment", "repository": "r", "branch": "a", "branch_prefix": "b" })),
