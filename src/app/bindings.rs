@@ -108,7 +108,8 @@ pub async fn keep_meanings(app: &App, mut meanings: Vec<Meaning>) -> Result<(), 
     let directory = app.directory();
     for meaning in meanings.iter_mut().filter(|meaning| meaning.process.is_empty()) {
         // What Azure does not say today is what it said before.
-        let before = directory.meanings.get(&meaning.binding).filter(|kept| kept.record.ids == meaning.ids);
+        let is_same = |kept: &&Kept<Meaning>| kept.record.ids.azure_project() == meaning.ids.azure_project();
+        let before = directory.meanings.get(&meaning.binding).filter(is_same);
         meaning.process = before.map(|kept| kept.record.process.clone()).unwrap_or_default();
     }
     let is_new = |meaning: &Meaning| {
@@ -164,8 +165,9 @@ fn check(directory: &Directory, binding: &Binding) -> Result<(), Refusal> {
         return Err(Refusal::Invalid(vec![Wrong { pointer: "/code_deployment", detail }]));
     }
     let same = |other: &&Kept<Binding>| {
-        let Binding { connection, selection, deploys, .. } = &other.record;
-        (connection, selection, deploys) == (&binding.connection, &binding.selection, &binding.deploys)
+        let Binding { connection, selection, code_deployment, deploys, .. } = &other.record;
+        (connection, selection) == (&binding.connection, &binding.selection)
+            && (code_deployment, deploys) == (&binding.code_deployment, &binding.deploys)
     };
     if let Some(other) = others().find(same) {
         return Err(Refusal::Contradicts(format!("binding {} selects the same", other.record.id)));

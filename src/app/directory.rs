@@ -71,7 +71,12 @@ impl Directory {
             let of_connection: &mut Vec<Binding> = by_connection.entry(binding.connection).or_default();
             of_connection.push(binding.clone());
             let meaning = meanings.get(&binding.id).filter(|meaning| meaning.record.of == binding.selection);
-            if let Some(Kept { record, .. }) = meaning.filter(|meaning| !meaning.record.process.is_empty()) {
+            // Which of its items are wanted changes nothing of what they go through.
+            let of_project = |meaning: &&Kept<Meaning>| {
+                meaning.record.of.azure_project() == binding.selection.azure_project()
+                    && !meaning.record.process.is_empty()
+            };
+            if let Some(Kept { record, .. }) = meanings.get(&binding.id).filter(of_project) {
                 let project = [record.ids.azure_project().clone(), binding.selection.azure_project().clone()];
                 let processes: &mut Vec<Process> = processes.entry(binding.connection).or_default();
                 processes.push(Process { project, types: record.process.clone() });

@@ -124,8 +124,8 @@ async fn telling(
     }
     let mut made = Vec::new();
     let told = tell(app, &*azure, &deployment, NotificationId(deployment.id), Patience::IsTheirs, &mut made).await;
-    if let Err(failure) = told {
-        return Ok(Err(failure));
+    if let Err(silent) = told {
+        return Ok(Err(silent.failure));
     }
     let appends = entries(&made, app.clock.now());
     let appended = app.store.settle(Claim::of_nothing(Log::Events), Vec::new(), appends).await;

@@ -3,7 +3,7 @@
 
 use super::{
     paths,
-    seen::{Seen, Which},
+    seen::{Repository, Seen, Which},
 };
 use crate::{
     domain::{
@@ -102,7 +102,7 @@ impl Here<'_> {
         let finished = self.seen.finished();
         let succeeded = self.seen.content().outcome.as_deref() == Some("success");
         // A pipeline of the rule that builds another repository deploys that one.
-        let elsewhere = finished.repository.is_some_and(|id| !self.is_repository([Some(id), None]));
+        let elsewhere = finished.repository.is_some_and(|id| !self.repository.names(id));
         let author = self.seen.azure().requested_for.clone().map(Person::from);
         if !succeeded || elsewhere || self.ignores(author.as_ref(), &[], None) {
             return Vec::new();
@@ -151,8 +151,7 @@ impl Here<'_> {
         let author = azure.created_by.clone().map(Person::from);
         let branch = azure.target_ref_name.as_deref().and_then(|name| name.strip_prefix(HEADS));
         let (Some(branch), Some(revision)) = (branch, azure.merge_commit.as_deref()) else { return Vec::new() };
-        let repository = [azure.repository.id.as_deref(), azure.repository.name.as_deref()];
-        if !self.is_repository(repository) || self.ignores(author.as_ref(), &azure.labels, azure.title.as_deref()) {
+        if !self.is_of(&azure.repository) || self.ignores(author.as_ref(), &azure.labels, azure.title.as_deref()) {
             return Vec::new();
         }
         if azure.is_draft && self.deploys.ignored.drafts {
@@ -167,8 +166,7 @@ impl Here<'_> {
         let author = azure.pushed_by.clone().map(Person::from);
         let branch = moved.name.as_deref().and_then(|name| name.strip_prefix(HEADS));
         let (Some(branch), Some(revision)) = (branch, moved.new_object_id.as_deref()) else { return Vec::new() };
-        let repository = [azure.repository.id.as_deref(), azure.repository.name.as_deref()];
-        if !self.is_repository(repository) || self.ignores(author.as_ref(), &[], None) {
+        if !self.is_of(&azure.repository) || self.ignores(author.as_ref(), &[], None) {
             return Vec::new();
         }
         let base = moved.old_object_id.as_deref().filter(|id| id.bytes().any(|byte| byte != b'0'));
@@ -179,8 +177,7 @@ impl Here<'_> {
         let (azure, moved) = (self.seen.azure(), self.seen.moved());
         let author = azure.pushed_by.clone().map(Person::from);
         let tag = moved.name.as_deref().and_then(|name| name.strip_prefix(TAGS));
-        let repository = [azure.repository.id.as_deref(), azure.repository.name.as_deref()];
-        let (Some(tag), true) = (tag, self.is_repository(repository)) else { return Vec::new() };
+        let (Some(tag), true) = (tag, self.is_of(&azure.repository)) else { return Vec::new() };
         if self.ignores(author.as_ref(), &[], None) {
             return Vec::new();
         }
@@ -243,8 +240,14 @@ impl Here<'_> {
         named.unwrap_or_else(|| self.repository.0.clone())
     }
 
-    fn is_repository(&self, candidates: [Option<&str>; 2]) -> bool {
-        candidates.iter().flatten().any(|candidate| self.repository.names(candidate))
+    /// By its id, which no two share; or by its name, which is one project's of one connection.
+    fn is_of(&self, repository: &Repository) -> bool {
+        let is = |reference: &AzureRef, name: &Option<String>| name.as_ref().is_some_and(|name| reference.names(name));
+        let project = &repository.project;
+        is(self.repository, &repository.id)
+            || (is(self.repository, &repository.name)
+                && self.event.header.connection == self.binding.connection
+                && (is(self.azure_project, &project.id) || is(self.azure_project, &project.name)))
     }
 
     fn ignores(&self, author: Option<&Person>, labels: &[String], title: Option<&str>) -> bool {

@@ -122,6 +122,14 @@ pub(super) struct Azure {
 pub(super) struct Repository {
     pub(super) id: Option<String>,
     pub(super) name: Option<String>,
+    pub(super) project: NamedProject,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct NamedProject {
+    pub(super) id: Option<String>,
+    pub(super) name: Option<String>,
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]

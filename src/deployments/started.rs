@@ -20,21 +20,27 @@ pub(super) const ITEMS_MAX: usize = 100;
 /// Most answers of one item that are read.
 const PAGES_MAX: usize = 5;
 
-/// Notes it. What Azure does not give is left out; only what can be asked for again later is a failure.
+/// Notes it, and answers whether anybody was asked. What Azure does not give is left out; only what can be asked for again
+/// later is a failure.
 pub(super) async fn work_started(
     app: &App,
     provider: &Binding,
     deployment: &Deployment,
     found: &mut Found,
-) -> Result<(), Failure> {
+) -> Result<bool, Failure> {
     let directory = app.directory();
     let states = &provider.issues.lead_time_states;
     let selection = directory.meaning(provider).unwrap_or(&provider.selection);
-    let (false, Selection::IssueProvider { azure_project, .. }, Some(connection)) =
-        (states.is_empty(), selection, directory.connections.get(&provider.connection))
+    let [connection, code] = [provider.connection, deployment.connection].map(|id| directory.connections.get(&id));
+    let (false, Selection::IssueProvider { azure_project, .. }, Some(connection), Some(code)) =
+        (states.is_empty() || found.work_items.is_empty(), selection, connection, code)
     else {
-        return Ok(());
+        return Ok(false);
     };
+    if connection.record.url != code.record.url {
+        // The same number is another item there.
+        return Ok(false);
+    }
     let azure = app.azure(connection, Priority::Repair)?;
     if found.work_items.len() > ITEMS_MAX {
         found.missing.push(format!("work_started: only the first {ITEMS_MAX} work items were looked at"));
@@ -58,7 +64,7 @@ pub(super) async fn work_started(
         }
     }
     found.work_started = first;
-    Ok(())
+    Ok(true)
 }
 
 /// When the update brought the item into one of the states.

@@ -9,19 +9,23 @@ use super::{
     code::Code,
     found::{Found, builds, found, is_in_scope, revision},
     paths::Scope,
-    rules::{Candidate, candidates},
+    rules::{Candidate, Origin, candidates},
     started::work_started,
     tell::{Beside, told},
 };
 use crate::{
-    app::{App, Kept},
+    app::App,
     azure::client::{AzureDevOps, Failure, Priority},
-    domain::{Connection, ConnectionId, Deployment, NotificationId, Telling, join},
+    domain::{ConnectionId, Deployment, NotificationId, Telling, join},
     event::Event,
     store::{Appended, Claimed, Consumer, Entry, Error, Log, PageLimit, Position, Settlement},
 };
 use jiff::{SignedDuration, Timestamp};
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
 use tokio::task::JoinSet;
 
 /// How much is looked at in one commit.
@@ -67,11 +71,47 @@ struct Item {
     candidates: Vec<Candidate>,
 }
 
-/// What became of some events of one connection.
+impl Item {
+    /// The connections that are asked for it.
+    fn concerns(&self) -> BTreeSet<ConnectionId> {
+        let codes = self.candidates.iter().map(|candidate| candidate.deployment.connection);
+        codes.chain([self.connection]).collect()
+    }
+}
+
+/// A connection that cannot be asked now.
+pub(super) struct Silent {
+    pub(super) connection: ConnectionId,
+    pub(super) failure: Failure,
+}
+
+impl Silent {
+    fn on(connection: ConnectionId) -> impl Fn(Failure) -> Self {
+        move |failure| Self { connection, failure }
+    }
+}
+
+/// What became of some events.
 #[derive(Default)]
 struct Worked {
     settlements: Vec<(usize, Settlement)>,
     made: Vec<(Telling, Event)>,
+}
+
+/// The clients of a batch, each made once; nothing of a connection that is gone.
+#[derive(Default)]
+struct Lines(BTreeMap<ConnectionId, Arc<dyn AzureDevOps>>);
+
+impl Lines {
+    fn to(&mut self, app: &App, connection: ConnectionId) -> Result<Option<Arc<dyn AzureDevOps>>, Silent> {
+        if let Some(azure) = self.0.get(&connection) {
+            return Ok(Some(Arc::clone(azure)));
+        }
+        let directory = app.directory();
+        let Some(kept) = directory.connections.get(&connection) else { return Ok(None) };
+        let azure = app.azure(kept, Priority::Repair).map_err(Silent::on(connection))?;
+        Ok(Some(Arc::clone(self.0.entry(connection).or_insert(azure))))
+    }
 }
 
 /// Looks at one batch; answers how many events were settled, 0 when none was due.
@@ -85,17 +125,17 @@ pub async fn step(app: &Arc<App>) -> Result<usize, Error> {
         return Ok(0);
     }
     let mut settlements = vec![Settlement::Done; count];
-    let mut queues: BTreeMap<ConnectionId, Vec<Item>> = BTreeMap::new();
+    let mut items: Vec<Item> = Vec::new();
     for (at, claimed) in claim.records.iter().enumerate() {
         match item(app, at, claimed) {
-            Ok(Some((connection, item))) => queues.entry(connection).or_default().push(item),
+            Ok(Some(item)) => items.push(item),
             Ok(None) => {}
             Err(reason) => settlements[at] = Settlement::Dead { reason },
         }
     }
     // What is told of one environment is told by one at a time: see [`super::register`].
     let telling = app.deployments.telling(&*app.store).await?;
-    let made = work(app, queues, &mut settlements).await;
+    let made = work(app, grouped(items), &mut settlements).await;
     let appended = app.store.settle(claim, settlements, entries(&made, app.clock.now())).await;
     // What was told is in memory already: without the log it is not so.
     let appended = appended.inspect_err(|_| app.deployments.forget())?;
@@ -104,31 +144,46 @@ pub async fn step(app: &Arc<App>) -> Result<usize, Error> {
     Ok(count)
 }
 
-fn item(app: &App, at: usize, claimed: &Claimed) -> Result<Option<(ConnectionId, Item)>, String> {
+fn item(app: &App, at: usize, claimed: &Claimed) -> Result<Option<Item>, String> {
     let record = &claimed.record;
     let event = Event::from_stored(record.key, &record.body).ok_or_else(|| "it is no event of ours".to_owned())?;
     let connection = event.header.connection;
     let candidates = candidates(&event, app.directory().deploying(connection));
     let (attempt, notification) = (claimed.attempt, event.header.notification);
     let item = Item { at, attempt, connection, since: record.time, notification, candidates };
-    Ok((!item.candidates.is_empty()).then_some((connection, item)))
+    Ok((!item.candidates.is_empty()).then_some(item))
 }
 
-/// Every connection beside the others.
-async fn work(
-    app: &Arc<App>,
-    queues: BTreeMap<ConnectionId, Vec<Item>>,
-    settlements: &mut [Settlement],
-) -> Vec<(Telling, Event)> {
+/// What has a connection in common goes in order, one after the other: nothing of one environment is told at once by two.
+fn grouped(items: Vec<Item>) -> Vec<Vec<Item>> {
+    let mut groups: Vec<(BTreeSet<ConnectionId>, Vec<Item>)> = Vec::new();
+    for item in items {
+        let mut concerns = item.concerns();
+        let touches = |(of, _): &(BTreeSet<ConnectionId>, Vec<Item>)| !of.is_disjoint(&concerns);
+        let (touching, apart): (Vec<_>, Vec<_>) = groups.into_iter().partition(touches);
+        let mut together = Vec::new();
+        for (of, items) in touching {
+            concerns.extend(of);
+            together.extend(items);
+        }
+        together.push(item);
+        together.sort_by_key(|item| item.at);
+        groups = apart;
+        groups.push((concerns, together));
+    }
+    groups.into_iter().map(|(_, items)| items).collect()
+}
+
+/// Every group beside the others.
+async fn work(app: &Arc<App>, groups: Vec<Vec<Item>>, settlements: &mut [Settlement]) -> Vec<(Telling, Event)> {
     let (mut working, mut made) = (JoinSet::new(), Vec::new());
-    for (connection, items) in queues {
+    for items in groups {
         // Until it says otherwise; a task that panics has said nothing.
         for item in &items {
             settlements[item.at] = Settlement::Retry { at: later(app, RETRY_MAX) };
         }
-        let kept = app.directory().connections.get(&connection).cloned();
         let app = Arc::clone(app);
-        working.spawn(async move { of_connection(&app, kept, items).await });
+        working.spawn(async move { of_group(&app, items).await });
     }
     while let Some(worked) = working.join_next().await {
         match worked {
@@ -142,44 +197,40 @@ async fn work(
     made
 }
 
-async fn of_connection(app: &App, kept: Option<Kept<Connection>>, items: Vec<Item>) -> Worked {
-    let mut worked = Worked::default();
-    let Some(kept) = kept else {
-        worked.settlements = items.iter().map(|item| (item.at, Settlement::Done)).collect();
-        return worked;
-    };
-    let azure = app.azure(&kept, Priority::Repair);
-    let (began, mut stuck) = (app.clock.monotonic(), None);
+async fn of_group(app: &App, items: Vec<Item>) -> Worked {
+    let (mut worked, mut lines) = (Worked::default(), Lines::default());
+    let (began, mut stuck) = (app.clock.monotonic(), BTreeMap::<ConnectionId, Timestamp>::new());
     for item in items {
-        if stuck.is_none() && app.clock.monotonic().saturating_sub(began) > ASKING_MAX {
-            stuck = Some(app.clock.now());
-        }
-        let settlement = match (stuck, &azure) {
-            (Some(at), _) => Settlement::Wait { at },
-            (None, Ok(azure)) => match one(app, &**azure, &item, &mut worked.made).await {
+        let is_late = app.clock.monotonic().saturating_sub(began) > ASKING_MAX;
+        let waits = item.concerns().iter().filter_map(|connection| stuck.get(connection)).max().copied();
+        let settlement = match waits.or_else(|| is_late.then(|| app.clock.now())) {
+            Some(at) => Settlement::Wait { at },
+            None => match one(app, &mut lines, &item, &mut worked.made).await {
                 Ok(told) => told.map_or(Settlement::Done, |at| Settlement::Wait { at }),
-                Err(failure) => retry(app, &kept.record, &item, &failure),
+                Err(silent) => {
+                    let settlement = retry(app, &item, &silent);
+                    if let Settlement::Retry { at } = &settlement {
+                        stuck.insert(silent.connection, *at);
+                    }
+                    settlement
+                }
             },
-            (None, Err(failure)) => retry(app, &kept.record, &item, failure),
         };
-        if let Settlement::Retry { at } = &settlement {
-            stuck = Some(*at);
-        }
         worked.settlements.push((item.at, settlement));
     }
     worked
 }
 
-fn retry(app: &App, connection: &Connection, item: &Item, failure: &Failure) -> Settlement {
-    app.deployments.silent_since(connection.id, app.clock.now());
+fn retry(app: &App, item: &Item, Silent { connection, failure }: &Silent) -> Settlement {
+    app.deployments.silent_since(*connection, app.clock.now());
     let waited = app.clock.now().duration_since(item.since);
     if waited > app.settings.retention.try_into().unwrap_or(SignedDuration::MAX) {
         // What waits is not trimmed: nothing may wait for ever.
         let reason = format!("nobody could be asked what it deployed before it passed its retention: {failure}");
-        tracing::warn!(connection = %connection.id, %failure, "a deployment is given up");
+        tracing::warn!(%connection, %failure, "a deployment is given up");
         return Settlement::Dead { reason };
     }
-    tracing::debug!(connection = %connection.id, %failure, "a deployment waits for Azure DevOps");
+    tracing::debug!(%connection, %failure, "a deployment waits for Azure DevOps");
     let doubled = RETRY_FIRST.saturating_mul(1 << item.attempt.saturating_sub(1).min(8)).min(RETRY_MAX);
     let wait = if let Failure::Throttled { wait } = failure { doubled.max(*wait) } else { doubled };
     Settlement::Retry { at: later(app, wait) }
@@ -192,10 +243,10 @@ fn later(app: &App, wait: Duration) -> Timestamp {
 /// Tells what an event deployed; answers when to look again, if something of it is not so yet.
 async fn one(
     app: &App,
-    azure: &dyn AzureDevOps,
+    lines: &mut Lines,
     item: &Item,
     made: &mut Vec<(Telling, Event)>,
-) -> Result<Option<Timestamp>, Failure> {
+) -> Result<Option<Timestamp>, Silent> {
     let mut wait: Option<Timestamp> = None;
     for candidate in &item.candidates {
         let deployment = &candidate.deployment;
@@ -206,31 +257,28 @@ async fn one(
             wait = Some(wait.map_or(deployment.at, |at| at.min(deployment.at)));
             continue;
         }
-        let revised = match revision(azure, candidate).await {
+        let Some(azure) = lines.to(app, item.connection)? else { continue };
+        let revised = match revision(&*azure, candidate).await {
             Err(failure) if failure.is_of_the_thing() => {
                 tracing::warn!(deployment = %deployment.id, %failure, "nobody knows what was deployed");
                 None
             }
-            other => other?,
+            other => other.map_err(Silent::on(item.connection))?,
         };
+        if candidate.origin != Origin::Commit {
+            app.deployments.answers(item.connection);
+        }
         let Some(deployment) = revised else { continue };
         // The code can be seen through another connection than its builds.
-        let of_code =
-            match (deployment.connection == item.connection, app.directory().connections.get(&deployment.connection)) {
-                (true, _) => None,
-                (false, Some(kept)) => Some(app.azure(kept, Priority::Repair)?),
-                (false, None) => continue,
-            };
-        let azure = of_code.as_deref().unwrap_or(azure);
-        let scope = scope(app, &deployment);
-        let code = Code::new(azure, &app.deployments.code, &deployment);
-        match is_in_scope(&code, candidate.base.as_deref(), &scope).await {
+        let Some(azure) = lines.to(app, deployment.connection)? else { continue };
+        let code = Code::new(&*azure, &app.deployments.code, &deployment);
+        match is_in_scope(&code, candidate.base.as_deref(), &scope(app, &deployment)).await {
             Ok(false) => continue,
             // Better told than missed.
-            Err(failure) if !failure.is_of_the_thing() => return Err(failure),
+            Err(failure) if !failure.is_of_the_thing() => return Err(Silent::on(deployment.connection)(failure)),
             Ok(true) | Err(_) => {}
         }
-        tell(app, azure, &deployment, item.notification, Patience::Ends, made).await?;
+        tell(app, &*azure, &deployment, item.notification, Patience::Ends, made).await?;
     }
     Ok(wait)
 }
@@ -256,32 +304,44 @@ pub(super) async fn tell(
     notification: NotificationId,
     patience: Patience,
     made: &mut Vec<(Telling, Event)>,
-) -> Result<(), Failure> {
+) -> Result<(), Silent> {
     let of = (deployment.project.clone(), deployment.binding, deployment.environment.clone());
     let place = app.deployments.memory().at(&of).map(|series| series.place(deployment)).unwrap_or_default();
     let provider = app.directory().issue_provider(&deployment.project).map(|kept| kept.record.clone());
     let is_strict = provider.as_ref().is_some_and(|provider| provider.issues.strict_mentions);
+    // Whoever was given up once is not waited for again in this telling.
+    let mut hopeless = BTreeSet::new();
+    let mut gives_up = |on: ConnectionId| {
+        if patience == Patience::Ends && !is_patient(app, on) {
+            hopeless.insert(on);
+        }
+        hopeless.contains(&on)
+    };
     let mut fresh = Vec::new();
     // Found in full before anything is remembered: a failure leaves everything as it was.
     let mut series = app.deployments.memory().at(&of).cloned().unwrap_or_default();
     let mut next = Some((deployment.clone(), place, None::<Telling>));
     while let Some((deployment, place, replaces)) = next.take() {
         let previous = place.previous.and_then(|id| Some(series.find(id)?.deployment.revision.clone()));
-        let gives_up = |on: ConnectionId| patience == Patience::Ends && !is_patient(app, on);
         let code = Code::new(azure, &app.deployments.code, &deployment);
+        let own = deployment.connection;
         let mut found = match found(azure, &code, &deployment, previous.as_deref(), is_strict).await {
-            Err(failure) if gives_up(deployment.connection) => Found::nothing(&failure),
-            Err(failure) => return Err(failure),
+            Err(failure) if gives_up(own) => Found::nothing(&failure),
+            Err(failure) => return Err(Silent::on(own)(failure)),
             Ok(found) => {
-                app.deployments.answers(deployment.connection);
+                app.deployments.answers(own);
                 found
             }
         };
         if let Some(provider) = &provider {
             match work_started(app, provider, &deployment, &mut found).await {
-                Err(failure) if gives_up(provider.connection) => found.missing.push(format!("work_started: {failure}")),
-                Err(failure) => return Err(failure),
-                Ok(()) => app.deployments.answers(provider.connection),
+                // Whoever registers something by hand does not wait for somebody else's connection.
+                Err(failure) if patience == Patience::IsTheirs || gives_up(provider.connection) => {
+                    found.missing.push(format!("work_started: {failure}"));
+                }
+                Err(failure) => return Err(Silent::on(provider.connection)(failure)),
+                Ok(true) => app.deployments.answers(provider.connection),
+                Ok(false) => {}
             }
         }
         match builds(app, &deployment).await {

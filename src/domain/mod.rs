@@ -31,7 +31,7 @@ pub use self::{
     id::{BindingId, ConnectionId, NotificationId, SinkId, Slug, SlugError, TokenId},
     notification::{Disposition, KeySource, Notification, QuarantineReason, UpdateReason, Verified},
     pattern::TypePattern,
-    process::{ITEM_TYPES_MAX, ItemType, Process, STATES_MAX},
+    process::{ItemType, PROCESS_BYTES_MAX, Process},
     project::{Environment, Project},
     recovered::Recovered,
     sink::{

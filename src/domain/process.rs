@@ -3,10 +3,8 @@
 use super::AzureRef;
 use serde::{Deserialize, Serialize};
 
-/// Most types of one project, and most states of one type, that are kept.
-pub const ITEM_TYPES_MAX: usize = 200;
-/// See [`ITEM_TYPES_MAX`].
-pub const STATES_MAX: usize = 100;
+/// Most bytes of one project's process that are kept, about.
+pub const PROCESS_BYTES_MAX: usize = 64 << 10;
 
 /// A type of work item with its states.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

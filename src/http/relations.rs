@@ -262,6 +262,11 @@ pub async fn builds(slug: Segment, call: Result<Call, Problem>) -> Result<Respon
     if !directory.projects.contains_key(&slug) {
         return Err(Problem::not_found("project"));
     }
+    if let Some(id) = code_deployment
+        && !directory.bindings_in(&slug).any(|kept| kept.record.id == id)
+    {
+        return Err(Problem::not_found("code deployment of this project"));
+    }
     let provider = directory.build_provider(&slug, code_deployment);
     let provider = provider.ok_or_else(|| Problem::not_found("build provider of this project"))?;
     let found = relations::builds(call.app(), &provider.record, &sha).await?;

@@ -3,7 +3,7 @@
 use super::desired::{Pipeline, Selected};
 use crate::{
     azure::client::{AzureDevOps, Failure, GitRepository, Page, PageRequest, WorkItemType},
-    domain::{AzureRef, Binding, BindingId, ITEM_TYPES_MAX, ItemType, STATES_MAX, Selection},
+    domain::{AzureRef, Binding, BindingId, ItemType, PROCESS_BYTES_MAX, Selection},
 };
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
@@ -136,13 +136,11 @@ impl Names<'_> {
     /// Looked up, or left out: without it the usual names of states are taken.
     async fn process(&mut self, project: Uuid) -> Result<(), Failure> {
         if !self.processes.contains_key(&project) {
-            let types = own(self.azure.work_item_types(&project.to_string()).await, "the project's process")?;
-            let kept = |kind: WorkItemType| ItemType {
-                name: kind.name,
-                states: kind.states.into_iter().take(STATES_MAX).collect(),
+            let types = match self.azure.work_item_types(&project.to_string()).await {
+                Err(failure @ Failure::Throttled { .. }) => return Err(failure),
+                types => types.unwrap_or_default(),
             };
-            let types = types.unwrap_or_default().into_iter().take(ITEM_TYPES_MAX).map(kept).collect();
-            self.processes.insert(project, types);
+            self.processes.insert(project, within_bounds(types));
         }
         Ok(())
     }
@@ -219,6 +217,14 @@ impl Names<'_> {
         };
         Ok(Ok(Definitions { builds, releases }))
     }
+}
+
+/// The types as they are kept: nothing at all of a process that is too large, rather than a part of it.
+fn within_bounds(types: Vec<WorkItemType>) -> Vec<ItemType> {
+    let bytes = |kind: &ItemType| kind.name.len() + kind.states.iter().map(|(name, _)| name.len() + 32).sum::<usize>();
+    let kept = types.into_iter().map(|kind| ItemType { name: kind.name, states: kind.states });
+    let kept: Vec<ItemType> = kept.collect();
+    if kept.iter().map(bytes).sum::<usize>() > PROCESS_BYTES_MAX { Vec::new() } else { kept }
 }
 
 async fn all_pages<T, F>(read: impl Fn(PageRequest) -> F) -> Result<Vec<T>, Failure>

@@ -19,6 +19,7 @@ mod compose;
 mod desk;
 mod history;
 mod in_order;
+mod otherwise;
 mod place;
 pub mod quiet;
 mod run;

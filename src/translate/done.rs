@@ -3,6 +3,7 @@
 
 use super::{Context, Settings};
 use crate::domain::Process;
+use uuid::Uuid;
 
 /// In which way something is done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,8 +45,12 @@ pub(super) fn done(
 }
 
 fn processes<'a>(context: &Context<'a>, project: &'a [Option<&'a str>]) -> impl Iterator<Item = &'a Process> {
-    let is_its =
-        |process: &&Process| process.project.iter().any(|own| project.iter().flatten().any(|name| own.names(name)));
+    // A name may have been another project's before.
+    let id = project.iter().flatten().find(|name| Uuid::parse_str(name).is_ok());
+    let is_its = move |process: &&Process| match id {
+        Some(id) => process.project[0].names(id),
+        None => process.project.iter().any(|own| project.iter().flatten().any(|name| own.names(name))),
+    };
     context.processes.iter().filter(is_its)
 }
 
@@ -68,7 +73,6 @@ mod tests {
         azure::CollectionUrl,
         domain::{AzureRef, ConnectionId, ItemType, NotificationId},
     };
-    use uuid::Uuid;
 
     fn process(project: &str, kind: &str, states: &[(&str, Option<&str>)]) -> Process {
         let states = states.iter().map(|(name, category)| ((*name).to_owned(), category.map(str::to_owned)));
@@ -80,7 +84,11 @@ mod tests {
         let completed_states = chosen.map(|all| all.iter().map(ToString::to_string).collect());
         let settings = Settings { completed_states, ..Settings::default() };
         let states = [("Draft", Some("Proposed")), ("Closed", Some("Resolved")), ("Größe", Some("Completed"))];
-        let ours = process("p-1", "Note", &[&states[..], &[("Dropped", Some("Removed")), ("Odd", None)]].concat());
+        let ours = process(
+            "0f3d2c1b-7a6e-4d5c-8b4a-392817060504",
+            "Note",
+            &[&states[..], &[("Dropped", Some("Removed")), ("Odd", None)]].concat(),
+        );
         let processes = [process("p-2", "Note", &[("Draft", Some("Completed"))]), ours];
         let context = Context {
             connection: ConnectionId(Uuid::nil()),
@@ -92,7 +100,7 @@ mod tests {
             processes: &processes,
             settings: &settings,
         };
-        done(&context, &[Some("P-1"), None, None], Some(kind), Some(state))
+        done(&context, &[Some("0F3D2C1B-7a6e-4d5c-8b4a-392817060504"), None, None], Some(kind), Some(state))
     }
 
     #[test]

@@ -10,7 +10,7 @@
 use super::identity::fact;
 use crate::event::Event;
 use jiff::Timestamp;
-use serde::Deserialize;
+use serde::{Deserialize, de::IgnoredAny};
 use std::borrow::Cow;
 use uuid::Uuid;
 
@@ -206,6 +206,12 @@ pub fn otherwise_told(event: &Event) -> Vec<Uuid> {
     ids.filter(|id| *id != event.id).collect()
 }
 
+/// Whether it tells what a revision of a work item changed, and not only that it was commented or linked.
+pub fn changes_fields(event: &Event) -> bool {
+    let kept = serde_json::from_slice::<Kept<'_>>(&event.json);
+    kept.is_ok_and(|kept| !kept.data.custom_data.azuredevops.changed_fields.is_empty())
+}
+
 /// Its place; `None` of what has no order, and of what lacks what its place would be told by.
 pub fn place(event: &Event) -> Option<Place> {
     let kind = Kind::of(&event.header.kind)?;
@@ -298,6 +304,8 @@ struct Objects<'a> {
 struct Extras<'a> {
     #[serde(default)]
     rev: Option<i64>,
+    #[serde(default)]
+    changed_fields: Vec<IgnoredAny>,
     #[serde(default)]
     push_id: Option<i64>,
     #[serde(borrow, default)]

@@ -170,7 +170,14 @@ impl<'b> Item<'b> {
 
     /// Whether it is done, by its fields at one moment.
     fn done(&self, text: impl Fn(&str) -> Option<&'b str>) -> Option<Done> {
-        done(self.frame.context, &self.about.project, text("System.WorkItemType"), text("System.State"))
+        let (kind, state, now) = (text("System.WorkItemType"), text("System.State"), self.text("System.TeamProject"));
+        // Before it was moved to this project it was another one's.
+        match text("System.TeamProject") {
+            Some(before) if now.is_some_and(|now| now != before) => {
+                done(self.frame.context, &[Some(before)], kind, state)
+            }
+            _ => done(self.frame.context, &self.about.project, kind, state),
+        }
     }
 
     fn actor(&self) -> Option<&'b Identity<'b>> {

@@ -80,7 +80,8 @@ pub struct LookedView {
     pub data: Vec<FoundView>,
     /// How many others are told already.
     pub told: usize,
-    /// What these events told and these rules do not make of them. It stays told: consumers have it.
+    /// What these events told and these rules do not make of them, whatever files were changed. It stays told: consumers
+    /// have it.
     #[schema(max_items = 1000)]
     pub untold: Vec<FoundView>,
     /// Send it as `after` to go on; absent at the end.

@@ -7,9 +7,10 @@ use crate::{
     intake::{self, Found, Outcome},
     recover::{
         compose::{Composed, Home},
+        otherwise::otherwise,
         sweep::Stopped,
     },
-    store::Log,
+    store::{Error, Log},
     translate::{
         Context, Settings,
         order::{self, Entity},
@@ -141,8 +142,14 @@ impl<'a> Mender<'a> {
 
     async fn is_kept(&self, told: &Told) -> Result<bool, Stopped> {
         let ids: Vec<Uuid> = told.events.iter().map(|event| event.id).collect();
-        let kept = self.app.store.contains(Log::Events, &ids).await;
-        kept.map(|kept| !kept.contains(&false)).map_err(|error| Stopped::Store(error.to_string()))
+        let failed = |error: Error| Stopped::Store(error.to_string());
+        let kept = self.app.store.contains(Log::Events, &ids).await.map_err(failed)?;
+        for (event, _) in told.events.iter().zip(kept).filter(|(_, is_kept)| !is_kept) {
+            if otherwise(&*self.app.store, event).await.map_err(failed)?.is_none() {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     /// Appends what is missing and ours, oldest first.

@@ -15,6 +15,7 @@ use crate::{
         compose::{Composed, Home},
         desk::Asked,
         in_order::in_order,
+        otherwise::{is_change, otherwise},
         tally::{Fate, Missing, Tally},
         wait::translated,
     },
@@ -52,11 +53,6 @@ impl Weighed {
     /// Whether an event of it is not here, or did not come by a hook: others of the same thing may be missing too.
     pub(super) fn is_suspicious(&self) -> bool {
         self.events.iter().any(|told| told.fate != Some(Fate::Received))
-    }
-
-    /// Whether nothing of it is here.
-    pub(super) fn is_new(&self) -> bool {
-        self.events.iter().all(|told| told.fate.is_none())
     }
 
     /// The ids of its events.
@@ -134,7 +130,7 @@ impl<'a> Scale<'a> {
         self.events(composed).iter().map(|event| event.id).collect()
     }
 
-    fn told(&self, composed: &Composed) -> Vec<Told> {
+    fn told(&self, events: &[Event]) -> Vec<Told> {
         let selected = |event: &Event| -> Vec<BindingId> {
             let of = |id: &&BindingId| {
                 let binding = self.directory.bindings.get(*id);
@@ -143,7 +139,7 @@ impl<'a> Scale<'a> {
             self.order.bindings.iter().filter(of).copied().collect()
         };
         let told = |event: &Event| Told { id: event.id, bindings: selected(event), fate: None };
-        self.events(composed).iter().map(told).collect()
+        events.iter().map(told).collect()
     }
 
     /// Whether hooks tell of this here: not where the server does not know the event type.
@@ -188,6 +184,16 @@ impl<'a> Scale<'a> {
         Ok(false)
     }
 
+    /// Whether any of these events is here, and tells what a revision changed.
+    pub(super) async fn knows_change(&self, ids: &[Uuid]) -> Result<bool, Stopped> {
+        for id in ids {
+            if self.find(*id).await?.is_some_and(|record| is_change(&record)) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
     /// Holds what was composed against the journal, in the order in which it is given.
     pub(super) async fn weigh(&self, composed: Vec<Composed>) -> Result<Vec<Weighed>, Stopped> {
         let weighing: Vec<_> = composed.into_iter().map(|composed| self.weigh_one(composed).boxed()).collect();
@@ -195,14 +201,18 @@ impl<'a> Scale<'a> {
     }
 
     async fn weigh_one(&self, composed: Composed) -> Result<Weighed, Stopped> {
-        let mut events = self.told(&composed);
-        for told in &mut events {
-            let record = self.find(told.id).await?;
+        let events = self.events(&composed);
+        let mut all = self.told(&events);
+        for (told, event) in all.iter_mut().zip(&events) {
+            let record = match self.find(told.id).await? {
+                None => otherwise(&*self.app.store, event).await.map_err(|error| Stopped::Store(error.to_string()))?,
+                record => record,
+            };
             // What waits for its order is here, and comes in its turn.
             let waits = || self.app.order.memory().is_held(told.id).then_some(Fate::Received);
             told.fate = record.map_or_else(waits, |record| Some(fate(&record)));
         }
-        Ok(Weighed { composed, events })
+        Ok(Weighed { composed, events: all })
     }
 
     /// Counts what was weighed, and appends what of it is missing, in the order in which it is given.

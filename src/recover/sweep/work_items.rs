@@ -79,31 +79,21 @@ async fn batch(
             };
             let Some(UpdateRecord { rev, .. }) = updates.last() else { break };
             after = *rev;
-            said.extend(updates.iter().map(|update| ((item, update.rev), compose::written_as(update))));
+            for update in &updates {
+                // A link that leaves the revision as it is comes after what made the revision.
+                said.entry((item, update.rev)).or_insert_with(|| compose::written_as(update));
+            }
             if records.iter().all(|record| record.id != item || record.rev <= after) {
                 break;
             }
         }
     }
-    let (mut composed, mut updates) = (Vec::with_capacity(records.len()), Vec::new());
+    let mut composed = Vec::with_capacity(records.len());
     for (record, change) in records.iter().zip(changes) {
         let change = said.remove(&(record.id, record.rev)).or(change);
-        let own = of_revision(scale, record, change);
-        if record.rev > 1 && !own.is_empty() {
-            updates.push((composed.len(), *record));
-        }
-        composed.extend(own);
+        composed.extend(of_revision(scale, record, change));
     }
-    let mut weighed = scale.weigh(composed).await?;
-    for (at, record) in updates {
-        let Some(one) = weighed.get_mut(at).filter(|one| one.is_new()) else { continue };
-        // What means "done" can have been something else when it was told: the same revision is not told twice.
-        if let Some(change) = here_as(scale, record).await? {
-            let again = vec![compose::updated(scale.home(), record, &change)];
-            *one = scale.weigh(again).await?.pop().expect("as many are weighed as were given");
-        }
-    }
-    scale.settle(weighed).await
+    scale.take(composed).await
 }
 
 /// The first revision of each item of which Azure has to be asked what changed.
@@ -135,11 +125,9 @@ async fn unknown(
 async fn here_as(scale: &Scale<'_>, record: &RevisionRecord) -> Result<Option<Change>, Stopped> {
     let fields = fields(record);
     let kind = fields["System.WorkItemType"].as_str().unwrap_or_default();
-    // A comment is told as an update whatever else the revision did.
-    let is_told_besides = compose::work_item_commented(scale.home(), record).is_some();
-    for candidate in Change::candidates(scale.done_state(kind)).into_iter().skip(usize::from(is_told_besides)) {
+    for candidate in Change::candidates(scale.done_state(kind)) {
         let composed = compose::updated(scale.home(), record, &candidate);
-        if scale.knows_any(&scale.ids(&composed)).await? {
+        if scale.knows_change(&scale.ids(&composed)).await? {
             return Ok(Some(candidate));
         }
     }

@@ -307,6 +307,8 @@ async fn a_repository_is_found_and_bound_by_any_address_that_it_has() {
         (page.clone(), json!({ "azure_project": "Tools" }), "/azure_project"),
         ("https://dev.azure.com/fabrikam".to_owned(), json!({ "azure_project": SHOP }), "/repository"),
         ("web shop".to_owned(), json!({}), "/azure_project"),
+        (format!("{}%0Ab", page.replace("web%20shop", "a")), json!({}), "/repository"),
+        (page.replace("web%20shop", &"n".repeat(300)), json!({}), "/repository"),
     ] {
         let refused = create(&repository, more).await;
         assert_eq!(

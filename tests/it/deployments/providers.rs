@@ -133,6 +133,12 @@ async fn a_code_deployment_can_have_a_build_provider_of_its_own() {
     assert_eq!(reply.status, 201, "{reply:?}");
     assert_eq!(reply.json()["code_deployment"], json!(code));
     assert_eq!(bind(&real, own).await.0, 409, "it has one already");
+    let second = json!({ "role": "code_deployment", "repository": "web shop", "name": "second" });
+    let (_, second) = bind(&real, second).await;
+    let mut body = json!({ "role": "build_provider", "pipelines": ["web shop nightly"], "azure_project": SHOP });
+    (body["connection"], body["code_deployment"]) = (json!(builds.0), second["id"].clone());
+    assert_eq!(real.gateway.post("/v1/projects/web/bindings", body).await.status, 201, "two can have equal ones");
+    real.unbind(second["id"].as_str().unwrap()).await;
     let path = format!("/v1/bindings/{code}");
     let change = real.gateway.ask("PATCH", &path).header("if-match", "*");
     assert_eq!(change.json(&json!({ "deploys": rules("web shop nightly") })).send().await.status, 200);
@@ -160,6 +166,8 @@ async fn a_code_deployment_can_have_a_build_provider_of_its_own() {
         runs.iter().map(|run| run["pipeline"].as_str().unwrap().to_owned()).collect::<BTreeSet<_>>()
     };
     assert_eq!(listed(&format!("&code_deployment={code}")).await, BTreeSet::from(["web shop nightly".to_owned()]));
+    let stranger = format!("/v1/projects/web/builds?sha={sha}&code_deployment={}", Uuid::from_u128(7));
+    assert_eq!(real.gateway.get(&stranger).await.status, 404);
     assert_eq!(listed("").await.len(), 2, "the project's provider has all pipelines");
 
     real.unbind(&code).await;

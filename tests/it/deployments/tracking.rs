@@ -299,6 +299,46 @@ async fn while_azure_does_not_answer_a_deployment_waits_an_hour_and_then_says_wh
     assert!(missing.contains("does not accept the credential"), "{missing}");
 }
 
+#[tokio::test]
+async fn after_an_hour_of_silence_everything_that_waits_is_told_at_once() {
+    let real = unfilled().await;
+    deploying(
+        &real,
+        json!({ "tracking": "push", "environments": [{ "environment": "production", "branch": "main" }] }),
+    )
+    .await;
+    assert_eq!(bind(&real, json!({ "role": "issue_provider", "lead_time_states": ["Active"] })).await.0, 201);
+    let (web, _) = shop(&real);
+    real.simulator().push_commit(web, "main", "zero", &["/a"]).unwrap();
+    assert_eq!(told(&real).await.len(), 1);
+    real.simulator().set_token(tokens::FULL, TokenState::Expired);
+    for message in ["one", "two", "three"] {
+        real.gateway.advance(Duration::from_secs(1));
+        real.simulator().push_commit(web, "main", message, &["/a"]).unwrap();
+    }
+    assert_eq!(told(&real).await.len(), 1);
+    real.gateway.advance(PATIENCE + Duration::from_mins(10));
+    assert_eq!(told(&real).await.len(), 4);
+}
+
+#[tokio::test]
+async fn a_repository_of_the_same_name_in_another_project_deploys_nothing() {
+    let real = unfilled().await;
+    deploying(
+        &real,
+        json!({ "tracking": "push", "environments": [{ "environment": "production", "branch": "main" }] }),
+    )
+    .await;
+    let simulator = real.simulator();
+    let tools = simulator.project("Tools").unwrap();
+    let other = simulator.create_repository(tools, "web shop");
+    let body = json!({ "role": "code_deployment", "repository": other, "azure_project": "Tools", "name": "other" });
+    real.bind("elsewhere", "Tools", body).await;
+    real.settle().await;
+    simulator.push_commit(other, "main", "one", &["/a"]).unwrap();
+    assert!(told(&real).await.is_empty());
+}
+
 /// The incidents that are told: type, environment, projects.
 async fn incidents(real: &Real) -> Vec<String> {
     let line = |event: &hookwell::event::Event| {

@@ -76,6 +76,42 @@ async fn what_was_told_before_the_process_was_known_is_not_told_again() {
 }
 
 #[tokio::test]
+async fn what_waits_for_the_revision_before_it_does_not_have_older_ones_told_again() {
+    let real = unfilled().await;
+    real.simulator().fail(|faults| {
+        faults.rules.push(Rule::new("GET", "workitemtypes", When::Always, Failing::Forbidden));
+    });
+    real.bind("web", SHOP, json!({ "role": "issue_provider" })).await;
+    real.settle().await;
+    let simulator = real.simulator();
+    let note = simulator.create_work_item(simulator.project(SHOP).unwrap(), "Release Note", "Prices").unwrap();
+    simulator.move_work_item(note, "Closed").unwrap();
+    real.pass(Duration::from_mins(1)).await;
+    assert_eq!(tickets(&real).await, ["created", "closed completed"], "by the usual names");
+    real.simulator().fail(|faults| faults.rules.clear());
+    reconcile(&real.gateway.app, real.connection, Mode::MendAnew).await.unwrap();
+    let title = |text: &str| [("System.Title".to_owned(), Edit::Set(text.into()))];
+    real.simulator().fail(|faults| faults.hooks.lose = Odds::probability(1.0));
+    simulator.update_work_item(note, "", &title("lost")).unwrap();
+    real.pass(Duration::from_secs(1)).await;
+    real.simulator().fail(|faults| faults.hooks.lose = Odds::probability(0.0));
+    simulator.update_work_item(note, "", &title("Prices, again")).unwrap();
+    real.pass(Duration::from_secs(1)).await;
+    assert_eq!(tickets(&real).await, ["created", "closed completed", "updated", "updated"]);
+}
+
+#[tokio::test]
+async fn another_selection_of_the_same_project_forgets_nothing_of_its_process() {
+    let real = following().await;
+    let bound = real.gateway.get("/v1/projects/web/bindings").await.json();
+    let path = format!("/v1/bindings/{}", bound["data"][0]["id"].as_str().unwrap());
+    let change = real.gateway.ask("PATCH", &path).header("if-match", "*");
+    assert_eq!(change.json(&json!({ "area_paths": [SHOP] })).send().await.status, 200);
+    moved(&real, &["Published"]).await;
+    assert_eq!(tickets(&real).await, ["created", "closed completed"]);
+}
+
+#[tokio::test]
 async fn that_an_item_was_closed_comes_back_although_its_comment_was_told() {
     let real = following().await;
     let from = real.gateway.app.clock.now();
