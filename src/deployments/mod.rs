@@ -20,6 +20,7 @@ mod found;
 mod paths;
 pub mod query;
 pub mod register;
+mod retell;
 mod rules;
 mod seen;
 mod series;
@@ -31,5 +32,6 @@ pub use self::{
     book::{Book, Memory, Place as Where},
     found::Build,
     paths::is_glob,
+    retell::PATIENCE,
     series::Series,
 };

@@ -1,8 +1,9 @@
 //! Deployments that are told by hand: of pipelines that Azure DevOps knows nothing of.
 
 use super::{
+    retell::{Patience, tell},
     rules::{by_hand, subject},
-    step::{Patience, count_new, entries, tell},
+    step::{count_new, entries},
 };
 use crate::{
     app::{

@@ -2,16 +2,15 @@
 //! what came with each, settle with the events that tell them.
 //!
 //! Connections work beside each other, and each in order. While one cannot be asked, what it deployed waits, at most
-//! [`PATIENCE`]; then it is told with what is known. What is told of an environment out of order is put right by telling
+//! [`PATIENCE`](super::PATIENCE); then it is told with what is known. What is told of an environment out of order is put right by telling
 //! what comes after it once more.
 
 use super::{
     code::Code,
-    found::{Found, builds, found, is_in_scope, revision},
+    found::{is_in_scope, revision},
     paths::Scope,
+    retell::{Patience, Silent, tell},
     rules::{Candidate, Origin, candidates},
-    started::work_started,
-    tell::{Beside, told},
 };
 use crate::{
     app::App,
@@ -34,8 +33,6 @@ const BATCH: PageLimit = PageLimit { records_max: 256, body_bytes_max: 4 << 20 }
 const LEASE: Duration = Duration::from_mins(5);
 /// What was not asked for by then is left for the next batch, so that no connection holds up another for longer.
 const ASKING_MAX: Duration = Duration::from_secs(20);
-/// How long a deployment waits for an Azure DevOps that does not answer, before it is told without what only that knows.
-pub const PATIENCE: Duration = Duration::from_hours(1);
 /// How long to wait before the same is asked again: doubled with each attempt.
 const RETRY_FIRST: Duration = Duration::from_secs(10);
 const RETRY_MAX: Duration = Duration::from_mins(5);
@@ -47,15 +44,6 @@ const IDLE_LOOK: Duration = Duration::from_mins(1);
 /// The consumer's name on disk.
 pub fn consumer() -> Consumer {
     Consumer { name: "deployments".to_owned(), log: Log::Events }
-}
-
-/// What is done while Azure DevOps does not answer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Patience {
-    /// After [`PATIENCE`] it is told without what only that knows.
-    Ends,
-    /// Nothing is told: somebody waits, and can be told why.
-    IsTheirs,
 }
 
 /// An event that deploys something.
@@ -76,18 +64,6 @@ impl Item {
     fn concerns(&self) -> BTreeSet<ConnectionId> {
         let codes = self.candidates.iter().map(|candidate| candidate.deployment.connection);
         codes.chain([self.connection]).collect()
-    }
-}
-
-/// A connection that cannot be asked now.
-pub(super) struct Silent {
-    pub(super) connection: ConnectionId,
-    pub(super) failure: Failure,
-}
-
-impl Silent {
-    fn on(connection: ConnectionId) -> impl Fn(Failure) -> Self {
-        move |failure| Self { connection, failure }
     }
 }
 
@@ -283,93 +259,10 @@ async fn one(
     Ok(wait)
 }
 
-/// Whether a connection that does not answer may be waited for. Counted from its silence and not from the event, which can
-/// be old when a rule that is new looks at it.
-fn is_patient(app: &App, connection: ConnectionId) -> bool {
-    let now = app.clock.now();
-    now.duration_since(app.deployments.silent_since(connection, now)) < PATIENCE.try_into().unwrap_or_default()
-}
-
 fn scope(app: &App, deployment: &Deployment) -> Scope {
     let directory = app.directory();
     let deploys = directory.bindings.get(&deployment.binding).and_then(|kept| kept.record.deploys.as_ref());
     deploys.map_or_else(|| Scope::new(&[], &[]), |own| Scope::new(&own.include_paths, &own.exclude_paths))
-}
-
-/// Tells a deployment, and once more those after it which are something else because of it. With the lock of the telling.
-pub(super) async fn tell(
-    app: &App,
-    azure: &dyn AzureDevOps,
-    deployment: &Deployment,
-    notification: NotificationId,
-    patience: Patience,
-    made: &mut Vec<(Telling, Event)>,
-) -> Result<(), Silent> {
-    let of = (deployment.project.clone(), deployment.binding, deployment.environment.clone());
-    let place = app.deployments.memory().at(&of).map(|series| series.place(deployment)).unwrap_or_default();
-    let provider = app.directory().issue_provider(&deployment.project).map(|kept| kept.record.clone());
-    let is_strict = provider.as_ref().is_some_and(|provider| provider.issues.strict_mentions);
-    // Whoever was given up once is not waited for again in this telling.
-    let mut hopeless = BTreeSet::new();
-    let mut gives_up = |on: ConnectionId| {
-        if patience == Patience::Ends && !is_patient(app, on) {
-            hopeless.insert(on);
-        }
-        hopeless.contains(&on)
-    };
-    let mut fresh = Vec::new();
-    // Found in full before anything is remembered: a failure leaves everything as it was.
-    let mut series = app.deployments.memory().at(&of).cloned().unwrap_or_default();
-    let mut next = Some((deployment.clone(), place, None::<Telling>));
-    while let Some((deployment, place, replaces)) = next.take() {
-        let previous = place.previous.and_then(|id| Some(series.find(id)?.deployment.revision.clone()));
-        let code = Code::new(azure, &app.deployments.code, &deployment);
-        let own = deployment.connection;
-        let mut found = match found(azure, &code, &deployment, previous.as_deref(), is_strict).await {
-            Err(failure) if gives_up(own) => Found::nothing(&failure),
-            Err(failure) => return Err(Silent::on(own)(failure)),
-            Ok(found) => {
-                app.deployments.answers(own);
-                found
-            }
-        };
-        if let Some(provider) = &provider {
-            match work_started(app, provider, &deployment, &mut found).await {
-                // Whoever registers something by hand does not wait for somebody else's connection.
-                Err(failure) if patience == Patience::IsTheirs || gives_up(provider.connection) => {
-                    found.missing.push(format!("work_started: {failure}"));
-                }
-                Err(failure) => return Err(Silent::on(provider.connection)(failure)),
-                Ok(true) => app.deployments.answers(provider.connection),
-                Ok(false) => {}
-            }
-        }
-        match builds(app, &deployment).await {
-            Ok((builds, is_behind)) => {
-                found.builds = builds;
-                found.missing.extend(is_behind.then(|| "builds: newer events were not read yet".to_owned()));
-            }
-            Err(error) => found.missing.push(format!("builds: {error}")),
-        }
-        let beside = Beside {
-            place,
-            previous_revision: previous.as_deref(),
-            found: &found,
-            replaces: replaces.as_ref(),
-            notification,
-        };
-        let (telling, event) = told(&deployment, &beside);
-        series.put(telling.clone());
-        fresh.push((telling, event));
-        next = series.outdated().map(|(old, place)| (old.deployment.clone(), place, Some(old.clone())));
-    }
-    let mut memory = app.deployments.memory();
-    for (telling, _) in &fresh {
-        memory.put(telling.clone());
-    }
-    drop(memory);
-    made.extend(fresh);
-    Ok(())
 }
 
 /// What is appended for tellings: to the log of events, and to the log that remembers deployments.

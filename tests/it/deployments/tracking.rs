@@ -7,10 +7,7 @@ use crate::{
 };
 use hookwell::{
     app::retention::trim,
-    deployments::{
-        Book,
-        step::{PATIENCE, consumer},
-    },
+    deployments::{Book, PATIENCE, step::consumer},
     recover::recover,
     simulator::{Edit, Odds, RefChange, TokenState, tokens},
     store::{Consumers as _, Position},
