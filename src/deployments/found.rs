@@ -19,7 +19,7 @@ use crate::{
     store::Error,
 };
 use jiff::Timestamp;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Most commits that are kept with a deployment; their number is kept beside them.
 pub(super) const COMMITS_MAX: usize = 500;
@@ -177,12 +177,28 @@ pub(super) async fn builds(app: &App, deployment: &Deployment) -> Result<(Vec<Bu
     let known = relations::builds(app, &provider.record, &deployment.revision).await?;
     let then = |run: relations::Run| {
         let whole = |happening: &&relations::Happening| happening.subject.matches('/').count() == 2;
-        let by_then = run.happenings.iter().filter(whole).filter(|happening| happening.time <= Some(deployment.at));
-        let state = by_then.filter_map(|happening| state(&happening.kind)).max_by_key(|(rank, _)| *rank)?.1;
+        let by_then = |happening: &&relations::Happening| happening.time <= Some(deployment.at);
+        let said = run.happenings.iter().filter(whole).filter(by_then).filter_map(|happening| state(&happening.kind));
+        let said = said.max_by_key(|(rank, _)| *rank)?.1;
+        let state = if ended_before(&run, by_then) { "finished" } else { said };
         let outcome = run.outcome.filter(|_| state == "finished");
         Some(Build { number: run.number, pipeline: run.pipeline, uri: run.uri, state, outcome })
     };
     Ok((known.runs.into_iter().filter_map(then).collect(), known.is_behind))
+}
+
+/// Whether all stages that a run ever had were over by then: it had ended, and was run again later. Azure's records have its
+/// last end alone. Of one that has not ended yet nobody knows what stages will come.
+fn ended_before(run: &relations::Run, by_then: impl Fn(&&relations::Happening) -> bool) -> bool {
+    let of_stages = |happening: &&relations::Happening| {
+        happening.subject.contains("/stages/") && happening.subject.matches('/').count() == 4
+    };
+    let is_end = |happening: &&relations::Happening| happening.kind.starts_with("dev.cdevents.taskrun.finished.");
+    let ended = run.happenings.iter().any(|own| own.kind.starts_with("dev.cdevents.pipelinerun.finished."));
+    let all: BTreeSet<&str> = run.happenings.iter().filter(of_stages).map(|own| own.subject.as_str()).collect();
+    let over = run.happenings.iter().filter(of_stages).filter(is_end).filter(by_then);
+    let over: BTreeSet<&str> = over.map(|own| own.subject.as_str()).collect();
+    ended && !all.is_empty() && all == over
 }
 
 /// How far a run is that an event of this type tells of, with a rank.
