@@ -138,7 +138,23 @@ impl Directory {
         if binding.connection != connection && builds.is_none_or(|kept| kept.record.connection != connection) {
             return Vec::new();
         }
-        both(binding, self.meaning(binding))
+        // Another branch of the same repository is in the same place.
+        let ids = match (&binding.selection, self.meanings.get(&binding.id).map(|kept| &kept.record)) {
+            (
+                Selection::CodeDeployment { azure_project, repository, branch },
+                Some(Meaning {
+                    of: Selection::CodeDeployment { azure_project: of_project, repository: of_repository, .. },
+                    ids: Selection::CodeDeployment { azure_project: project, repository: id, .. },
+                    ..
+                }),
+            ) if (azure_project, repository) == (of_project, of_repository) => Some(Selection::CodeDeployment {
+                azure_project: project.clone(),
+                repository: id.clone(),
+                branch: branch.clone(),
+            }),
+            _ => None,
+        };
+        both(binding, ids.as_ref())
     }
 
     /// The bindings of this project, by id.

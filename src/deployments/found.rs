@@ -176,29 +176,34 @@ pub(super) async fn builds(app: &App, deployment: &Deployment) -> Result<(Vec<Bu
     let Some(provider) = provider else { return Ok((Vec::new(), false)) };
     let known = relations::builds(app, &provider.record, &deployment.revision).await?;
     let then = |run: relations::Run| {
-        let whole = |happening: &&relations::Happening| happening.subject.matches('/').count() == 2;
-        let by_then = |happening: &&relations::Happening| happening.time <= Some(deployment.at);
-        let said = run.happenings.iter().filter(whole).filter(by_then).filter_map(|happening| state(&happening.kind));
-        let said = said.max_by_key(|(rank, _)| *rank)?.1;
-        let state = if ended_before(&run, by_then) { "finished" } else { said };
-        let outcome = run.outcome.filter(|_| state == "finished");
+        let by_then: Vec<&relations::Happening> =
+            run.happenings.iter().filter(|happening| happening.time <= Some(deployment.at)).collect();
+        let whole = by_then.iter().filter(|happening| happening.subject.matches('/').count() == 2);
+        let said = whole.filter_map(|own| Some((state(&own.kind)?, own.outcome.clone())));
+        // Of several ends the last by then: they are in order of time.
+        let ((_, said), outcome) = said.max_by_key(|((rank, _), _)| *rank)?;
+        let end = if said == "finished" { Some(outcome) } else { ended_before(&run, &by_then).map(Some) };
+        let (state, outcome) = end.map_or((said, None), |outcome| ("finished", outcome));
         Some(Build { number: run.number, pipeline: run.pipeline, uri: run.uri, state, outcome })
     };
     Ok((known.runs.into_iter().filter_map(then).collect(), known.is_behind))
 }
 
-/// Whether all stages that a run ever had were over by then: it had ended, and was run again later. Azure's records have its
-/// last end alone. Of one that has not ended yet nobody knows what stages will come.
-fn ended_before(run: &relations::Run, by_then: impl Fn(&&relations::Happening) -> bool) -> bool {
-    let of_stages = |happening: &&relations::Happening| {
-        happening.subject.contains("/stages/") && happening.subject.matches('/').count() == 4
-    };
-    let is_end = |happening: &&relations::Happening| happening.kind.starts_with("dev.cdevents.taskrun.finished.");
-    let ended = run.happenings.iter().any(|own| own.kind.starts_with("dev.cdevents.pipelinerun.finished."));
-    let all: BTreeSet<&str> = run.happenings.iter().filter(of_stages).map(|own| own.subject.as_str()).collect();
-    let over = run.happenings.iter().filter(of_stages).filter(is_end).filter(by_then);
-    let over: BTreeSet<&str> = over.map(|own| own.subject.as_str()).collect();
-    ended && !all.is_empty() && all == over
+/// How a run had ended by then that was run again later: when all stages that it ever had were over, as the worst of them.
+/// Azure's records have its last end alone. Of one that has not ended yet nobody knows what stages will come.
+fn ended_before(run: &relations::Run, by_then: &[&relations::Happening]) -> Option<String> {
+    let is_stage =
+        |own: &&relations::Happening| own.subject.contains("/stages/") && own.subject.matches('/').count() == 4;
+    let is_end = |own: &&relations::Happening| own.kind.starts_with("dev.cdevents.taskrun.finished.");
+    if !run.happenings.iter().any(|own| own.kind.starts_with("dev.cdevents.pipelinerun.finished.")) {
+        return None;
+    }
+    let all: BTreeSet<&str> = run.happenings.iter().filter(is_stage).map(|own| own.subject.as_str()).collect();
+    let ends = by_then.iter().copied().filter(is_stage).filter(is_end);
+    let over: BTreeMap<&str, &str> =
+        ends.map(|own| (own.subject.as_str(), own.outcome.as_deref().unwrap_or_default())).collect();
+    let worst = over.values().find(|outcome| **outcome != "success").copied().unwrap_or("success");
+    (!all.is_empty() && all.iter().all(|stage| over.contains_key(stage))).then(|| worst.to_owned())
 }
 
 /// How far a run is that an event of this type tells of, with a rank.

@@ -123,8 +123,9 @@ pub async fn detail(app: &App, project: &Slug, id: Uuid) -> Result<Option<Detail
     let record = app.store.find(Log::Deployments, shown.telling.event).await?;
     // It can have passed its retention a moment ago.
     let event = record.and_then(|record| split::<Telling>(&record.body)).map(|(_, json)| json);
+    let Some(event) = event else { return Ok(None) };
     let (builds, _) = builds(app, &shown.telling.deployment).await?;
-    Ok(event.map(|event| Detail { shown, event, builds }))
+    Ok(Some(Detail { shown, event, builds }))
 }
 
 /// What is deployed to each of a project's environments, in their order.

@@ -17,6 +17,7 @@ use std::{collections::BTreeSet, time::Duration};
 
 /// How long a deployment waits for an Azure DevOps that does not answer, before it is told without what only that knows.
 pub const PATIENCE: Duration = Duration::from_hours(1);
+
 /// What is done while Azure DevOps does not answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Patience {

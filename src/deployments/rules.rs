@@ -280,3 +280,60 @@ fn is_named(wanted: &str, name: &str) -> bool {
         None => name == wanted,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        domain::{BindingId, ConnectionId, Issues, NotificationId},
+        event::Header,
+    };
+
+    #[test]
+    fn a_draft_is_ignored_only_where_drafts_are() {
+        let word = |text: &str| AzureRef(text.to_owned());
+        let reach = Reach {
+            environment: "production".parse().unwrap(),
+            branch: BranchRule::Any,
+            builds: Vec::new(),
+            tags: None,
+        };
+        let deployed = |ignores: bool, is_draft: bool| {
+            let (connection, project) = (ConnectionId(Uuid::from_u128(1)), "web".parse::<Slug>().unwrap());
+            let deploys = Deploys {
+                tracking: Tracking::PullRequest,
+                reaches: vec![reach.clone()],
+                include_paths: Vec::new(),
+                exclude_paths: Vec::new(),
+                ignored: Ignored { drafts: ignores, ..Ignored::default() },
+                delay_minutes: 0,
+            };
+            let (azure_project, repository, branch) = (word("p"), word("r"), BranchRule::Any);
+            let binding = Binding {
+                id: BindingId(Uuid::from_u128(2)),
+                project,
+                connection,
+                name: None,
+                selection: Selection::CodeDeployment { azure_project, repository, branch },
+                code_deployment: None,
+                deploys: Some(deploys),
+                issues: Issues::default(),
+                created_at: Timestamp::UNIX_EPOCH,
+                updated_at: Timestamp::UNIX_EPOCH,
+            };
+            let json = serde_json::json!({ "source": "https://dev.azure.com/o/p", "time": "2026-11-22T10:00:00Z",
+                "data": { "customData": { "azuredevops": { "repository": { "id": "r" }, "isDraft": is_draft,
+                    "targetRefName": "refs/heads/main", "mergeCommit": "abc" } } } });
+            let header = Header {
+                kind: "dev.cdevents.change.merged.0.3.0".to_owned(),
+                connection,
+                projects: Vec::new(),
+                notification: NotificationId(Uuid::nil()),
+                recovered: None,
+            };
+            let event = Event { id: Uuid::from_u128(3), header, json: json.to_string().into() };
+            candidates(&event, &[binding]).len()
+        };
+        assert_eq!([(false, true), (true, false), (true, true)].map(|(own, draft)| deployed(own, draft)), [1, 1, 0]);
+    }
+}

@@ -2,8 +2,8 @@
 //! what came with each, settle with the events that tell them.
 //!
 //! Connections work beside each other, and each in order. While one cannot be asked, what it deployed waits, at most
-//! [`PATIENCE`](super::PATIENCE); then it is told with what is known. What is told of an environment out of order is put right by telling
-//! what comes after it once more.
+//! [`PATIENCE`](super::PATIENCE); then it is told with what is known. What is told of an environment out of order is put
+//! right by telling what comes after it once more.
 
 use super::{
     code::Code,

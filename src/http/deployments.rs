@@ -216,7 +216,8 @@ pub async fn look_again(id: Segment, call: Result<Call, Problem>) -> Result<Resp
 
 /// Preview the deployments that a change of a code deployment would make.
 ///
-/// The body is that of changing the binding; nothing is changed and nothing told. A look goes through 100000 events at most:
+/// The body is that of changing the binding; nothing is changed and nothing told. What builds would deploy of another
+/// repository is not seen before the binding is changed and its names were looked up. A look goes through 100000 events at most:
 /// go on after `next`.
 #[utoipa::path(post, path = "/v1/bindings/{id}/deployments/preview", tag = "deployments", operation_id = "preview_deployments",
     params(("id" = Uuid, Path, description = "The binding's id."),

@@ -47,6 +47,8 @@ pub struct Happening {
     pub subject: String,
     /// When, as the event says.
     pub time: Option<Timestamp>,
+    /// How what ended by it ended.
+    pub outcome: Option<String>,
     /// Its place in the log.
     pub position: Position,
 }
@@ -150,6 +152,7 @@ async fn run(app: &App, thing: &Thing, selector: &Selector<'_>) -> Result<Run, E
                 kind: told.kind.to_string(),
                 subject: told.subject.to_string(),
                 time,
+                outcome: told.data.subject.content.outcome.as_str().map(str::to_owned),
                 position,
             });
         });

@@ -241,6 +241,22 @@ async fn a_delay_that_is_changed_tells_nothing_twice() {
 }
 
 #[tokio::test]
+async fn a_preview_of_another_branch_knows_the_builds_of_the_same_repository() {
+    let real = unfilled().await;
+    let rules = json!({ "tracking": "build", "environments": [
+        { "environment": "production", "builds": [{ "pipeline": "web shop CI" }] },
+    ] });
+    let id = deploying(&real, rules).await;
+    let simulator = real.simulator();
+    let ci = simulator.definition(simulator.project(SHOP).unwrap(), "web shop CI").unwrap();
+    simulator.run_build(ci, "main", "succeeded").unwrap();
+    assert_eq!(told(&real).await.len(), 1);
+    let path = format!("/v1/bindings/{id}/deployments/preview");
+    let looked = real.gateway.post(&path, json!({ "branch": "main" })).await.json();
+    assert_eq!((&looked["told"], &looked["untold"]), (&json!(1), &json!([])), "{looked}");
+}
+
+#[tokio::test]
 async fn before_a_rule_is_changed_it_can_be_seen_what_it_would_tell_and_what_it_would_not() {
     let real = unfilled().await;
     let rules = |branch: &str| json!({ "tracking": "push", "environments": [{ "environment": "production", "branch": branch }] });

@@ -297,6 +297,37 @@ async fn while_azure_does_not_answer_a_deployment_waits_an_hour_and_then_says_wh
 }
 
 #[tokio::test]
+async fn a_build_is_shown_as_it_had_ended_by_then_and_not_as_it_ended_when_it_was_run_again() {
+    let real = unfilled().await;
+    deploying(&real, json!({ "tracking": "tag", "environments": [{ "environment": "production" }] })).await;
+    let (web, ci) = shop(&real);
+    let simulator = real.simulator();
+    simulator.push_commit(web, "main", "one", &["/a"]).unwrap();
+    let build = simulator.queue_build(ci, "main").unwrap();
+    simulator.start_build(build).unwrap();
+    let stage = |stage: &str, result| {
+        simulator.start_stage(build, stage).unwrap();
+        simulator.finish_stage(build, stage, result).unwrap();
+    };
+    stage("Build", "succeeded");
+    stage("Deploy to production", "failed");
+    simulator.finish_build(build, "failed").unwrap();
+    real.pass(Duration::from_mins(1)).await;
+    simulator.push(web, "", &[RefChange::Tag { tag: "v1".to_owned() }]).unwrap();
+    let id = deployment(&told(&real).await[0])["id"].as_str().unwrap().to_owned();
+    let outcome = async || {
+        let shown = real.gateway.get(&format!("/v1/projects/web/deployments/{id}")).await.json();
+        (shown["builds"][0]["state"].clone(), shown["builds"][0]["outcome"].clone())
+    };
+    assert_eq!(outcome().await, (json!("finished"), json!("failure")));
+    simulator.retry_stage(build, "Deploy to production").unwrap();
+    stage("Deploy to production", "succeeded");
+    simulator.finish_build(build, "succeeded").unwrap();
+    told(&real).await;
+    assert_eq!(outcome().await, (json!("finished"), json!("failure")), "that is what it was deployed with");
+}
+
+#[tokio::test]
 async fn after_an_hour_of_silence_everything_that_waits_is_told_at_once() {
     let real = unfilled().await;
     deploying(
