@@ -10,7 +10,7 @@ use crate::{
     domain::{BindingId, ConnectionId, Health, HealthState, SinkId, SinkState, Slug, SubscriptionState, Why},
     ledger, metrics,
     reconcile::{Trouble, TroubleKind},
-    store::{Consumer, Error, Log, Position, Status},
+    store::{Consumer, Damage, Error, Log, Position, Status},
 };
 use jiff::Timestamp;
 use std::{
@@ -99,6 +99,9 @@ const CONNECTIONS_SHOWN_MAX: usize = 50;
 /// Most things that are said about bindings; a gateway with more has one cause for all.
 const BINDINGS_SHOWN_MAX: usize = 30;
 
+/// Most stretches of damage that are named: a broken disk has one cause for all.
+const DAMAGE_SHOWN_MAX: usize = 20;
+
 /// Most things that are said at once.
 const ATTENTION_MAX: usize = 100;
 /// How long it is worth saying that subscriptions were healed: what made them fail may come back.
@@ -117,6 +120,8 @@ const NOTABLE_STATES: [SubscriptionState; 5] = [
 pub enum Attention {
     /// Notifications cannot be stored.
     StoreNotReady(String),
+    /// Records that were stored cannot be read any more.
+    Damaged(Damage),
     /// Some of the newest notifications are in quarantine.
     Quarantined(usize),
     /// The translation of some was given up.
@@ -231,10 +236,11 @@ pub async fn attention(app: &App) -> Result<Vec<Attention>, Error> {
         // The log may not be readable either.
         return Ok(all);
     }
+    all.extend(app.store.damage().into_iter().take(DAMAGE_SHOWN_MAX).map(Attention::Damaged));
     let tail = app.store.tail(Log::Notifications).borrow().0;
     let recent = Position(tail.saturating_sub(RECENT_RECORDS));
     let quarantined = Filter { state: Some(State::Quarantined), ..Filter::default() };
-    let (quarantined, _) = page(app, &quarantined, recent, usize::MAX).await?;
+    let quarantined = page(app, &quarantined, recent, usize::MAX).await?.seen;
     if !quarantined.is_empty() {
         all.push(Attention::Quarantined(quarantined.len()));
     }

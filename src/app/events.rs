@@ -4,13 +4,15 @@ use super::App;
 use crate::{
     domain::{ConnectionId, Slug, TypePattern},
     event::{Event, Header},
-    store::{Error, Log, PAGE_RECORDS_MAX, PageLimit, Position},
+    store::{Damage, Error, Log, PAGE_RECORDS_MAX, PageLimit, Position},
 };
 use jiff::Timestamp;
 use std::time::Duration;
 
 /// Most records that one request looks at: a filter that matches nothing must not read the whole log in one go.
 pub const SCANNED_RECORDS_MAX: usize = 10_000;
+/// Most stretches of damage on one page.
+pub const LEFT_OUT_MAX: usize = 1_000;
 /// Bytes of bodies per read of the store.
 const READ_BYTES_MAX: usize = 4 << 20;
 /// Bytes of events on one page; the event that reaches it is the last.
@@ -53,21 +55,25 @@ pub struct Page {
     pub reached: Position,
     /// Whether the log ended here when it was read.
     pub at_end: bool,
+    /// What lies in this stretch and cannot be read any more.
+    pub left_out: Vec<Damage>,
 }
 
 /// At most `limit` of the wanted events after a position, having looked at no more than [`SCANNED_RECORDS_MAX`].
 pub async fn page(app: &App, filter: &Filter, after: Position, limit: usize) -> Result<Page, Error> {
-    let mut page = Page { events: Vec::new(), reached: after, at_end: false };
+    let mut page = Page { events: Vec::new(), reached: after, at_end: false, left_out: Vec::new() };
     let (mut scanned, mut bytes) = (0, 0);
     while scanned < SCANNED_RECORDS_MAX {
         // Without a filter every record counts, so no more is read than is wanted.
         let wanted = if *filter == Filter::default() { limit - page.events.len() } else { PAGE_RECORDS_MAX };
         let read = PageLimit { records_max: wanted.min(SCANNED_RECORDS_MAX - scanned), body_bytes_max: READ_BYTES_MAX };
         let records = app.store.read(Log::Events, page.reached, read).await?;
-        if records.is_empty() {
+        let end = records.end;
+        if end == page.reached {
             page.at_end = true;
             break;
         }
+        let left_out = records.left_out.clone();
         for record in records {
             scanned += 1;
             page.reached = record.position;
@@ -80,8 +86,14 @@ pub async fn page(app: &App, filter: &Filter, after: Position, limit: usize) -> 
                 page.events.push(Served { position: record.position, json });
             }
             if page.events.len() >= limit || bytes >= PAGE_BYTES_MAX {
+                page.left_out.extend(left_out.into_iter().filter(|damage| damage.last < page.reached));
                 return Ok(page);
             }
+        }
+        (page.reached, scanned) = (end, scanned + left_out.len());
+        page.left_out.extend(left_out);
+        if page.left_out.len() >= LEFT_OUT_MAX {
+            break;
         }
     }
     Ok(page)
@@ -104,7 +116,7 @@ pub async fn page_or_wait(
         // Marked as seen before reading: what is appended in between wakes us again.
         tail.borrow_and_update();
         let page = page(app, filter, after, limit).await?;
-        if !page.events.is_empty() || !page.at_end || wait.is_zero() {
+        if !page.events.is_empty() || !page.left_out.is_empty() || !page.at_end || wait.is_zero() {
             return Ok(page);
         }
         after = page.reached;

@@ -1,9 +1,9 @@
 //! Reading the notifications log, with what became of each.
 
-use super::{App, attention::translator, events::SCANNED_RECORDS_MAX};
+use super::{App, attention::translator, events::{LEFT_OUT_MAX, SCANNED_RECORDS_MAX}};
 use crate::{
     domain::{ConnectionId, Disposition, Notification, NotificationId},
-    store::{Error, Log, PAGE_RECORDS_MAX, PageLimit, Position},
+    store::{Damage, Error, Log, PAGE_RECORDS_MAX, PageLimit, Position},
 };
 use std::collections::BTreeMap;
 
@@ -65,14 +65,26 @@ impl Filter {
     }
 }
 
+/// A stretch of the log.
+#[derive(Debug)]
+pub struct Page {
+    /// The wanted ones in it, oldest first.
+    pub seen: Vec<Seen>,
+    /// Everything up to here was looked at.
+    pub reached: Position,
+    /// What lies in this stretch and cannot be read any more.
+    pub left_out: Vec<Damage>,
+}
+
 /// At most `limit` of the wanted ones after a position, oldest first, and how far was looked.
-pub async fn page(app: &App, filter: &Filter, after: Position, limit: usize) -> Result<(Vec<Seen>, Position), Error> {
-    let (mut wanted, mut reached, mut scanned) = (Vec::new(), after, 0);
+pub async fn page(app: &App, filter: &Filter, after: Position, limit: usize) -> Result<Page, Error> {
+    let (mut wanted, mut left_out, mut reached, mut scanned) = (Vec::new(), Vec::new(), after, 0);
     let settled_to = app.store.cursor(&translator()).await?;
     while scanned < SCANNED_RECORDS_MAX {
         let read = PageLimit { records_max: PAGE_RECORDS_MAX, body_bytes_max: READ_BYTES_MAX };
         let records = app.store.read(Log::Notifications, reached, read).await?;
-        if records.is_empty() {
+        let (end, damage) = (records.end, records.left_out.clone());
+        if end == reached {
             break;
         }
         // As many as there can be among these records.
@@ -92,11 +104,17 @@ pub async fn page(app: &App, filter: &Filter, after: Position, limit: usize) -> 
                 wanted.push(seen);
             }
             if wanted.len() >= limit {
-                return Ok((wanted, reached));
+                left_out.extend(damage.into_iter().filter(|damage| damage.last < reached));
+                return Ok(Page { seen: wanted, reached, left_out });
             }
         }
+        (reached, scanned) = (end, scanned + damage.len());
+        left_out.extend(damage);
+        if left_out.len() >= LEFT_OUT_MAX {
+            break;
+        }
     }
-    Ok((wanted, reached))
+    Ok(Page { seen: wanted, reached, left_out })
 }
 
 /// The notification with this id, with its body.

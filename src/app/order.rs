@@ -104,8 +104,10 @@ impl Order {
         let mut after = Position(store.tail(Log::Events).borrow().0.saturating_sub(READ_AT_START));
         loop {
             let records = store.read(Log::Events, after, READ).await?;
-            let Some(last) = records.last() else { break };
-            after = last.position;
+            if records.end == after {
+                break;
+            }
+            after = records.end;
             let mut memory = self.memory();
             for record in records {
                 let event = Event::from_stored(record.key, &record.body);

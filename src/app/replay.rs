@@ -109,16 +109,17 @@ pub async fn page(app: &App, asked: &Asked, after: Option<Position>, limit: usiz
         None => before(app, asked.from.checked_sub(SLACK).unwrap_or(Timestamp::MIN)).await?,
     };
     let settled_to = app.store.cursor(&translator()).await?;
-    let end = asked.to.checked_add(SLACK).unwrap_or(Timestamp::MAX);
+    let until = asked.to.checked_add(SLACK).unwrap_or(Timestamp::MAX);
     let (mut replayed, mut scanned) = (Vec::new(), 0);
     while replayed.len() < limit && scanned < SCANNED_RECORDS_MAX {
         let read = PageLimit { records_max: limit - replayed.len(), body_bytes_max: READ_BYTES_MAX };
         let records = app.store.read(Log::Notifications, reached, read).await?;
-        if records.is_empty() {
+        let end = records.end;
+        if end == reached {
             return Ok(Page { replayed, next: None });
         }
         for record in records {
-            if record.time >= end {
+            if record.time >= until {
                 return Ok(Page { replayed, next: None });
             }
             (reached, scanned) = (record.position, scanned + 1);
@@ -131,6 +132,7 @@ pub async fn page(app: &App, asked: &Asked, after: Option<Position>, limit: usiz
                 replayed.push(one(app, &notification, reached <= settled_to, asked.dry_run).await?);
             }
         }
+        reached = end;
     }
     Ok(Page { replayed, next: Some(reached) })
 }

@@ -45,8 +45,9 @@ pub async fn look(app: &App, binding: &Binding, window: Window, after: Position)
     let (settled, caused) = (app.store.cursor(&consumer()).await?, app.deployments.memory().caused(binding.id));
     'reading: loop {
         let records = app.store.read(Log::Events, reached, READ).await?;
-        if records.is_empty() || reached.0 - after.0 >= SCANNED_MAX {
-            looked.next = (!records.is_empty()).then_some(reached);
+        let is_end = records.end == reached;
+        if is_end || reached.0 - after.0 >= SCANNED_MAX {
+            looked.next = (!is_end).then_some(reached);
             break;
         }
         for record in &records {
@@ -75,6 +76,7 @@ pub async fn look(app: &App, binding: &Binding, window: Window, after: Position)
                 break 'reading;
             }
         }
+        reached = records.end;
     }
     Ok(looked)
 }

@@ -98,8 +98,10 @@ async fn read(store: &dyn Store) -> Result<Memory, Error> {
     let (mut memory, mut after) = (Memory { is_read: true, ..Memory::default() }, Position(0));
     loop {
         let records = store.read(Log::Deployments, after, READ).await?;
-        let Some(last) = records.last() else { return Ok(memory) };
-        after = last.position;
+        if records.end == after {
+            return Ok(memory);
+        }
+        after = records.end;
         for record in &records {
             let corrupt = || Error::Corrupt { what: format!("deployment at {}", record.position) };
             let (telling, _): (Telling, Bytes) = split(&record.body).ok_or_else(corrupt)?;

@@ -66,8 +66,10 @@ async fn samples(app: &App, sink: &Sink, types: &[TypePattern]) -> Result<Vec<Ou
     loop {
         let page = PageLimit { records_max: PAGE_RECORDS_MAX, body_bytes_max: 4 << 20 };
         let records = app.store.read(Log::Events, after, page).await?;
-        let Some(last) = records.last() else { break };
-        after = last.position;
+        if records.end == after {
+            break;
+        }
+        after = records.end;
         for record in records {
             let Some(event) = parcel::event(&record) else { continue };
             let chosen = types.is_empty() || types.iter().any(|pattern| pattern.matches(&event.header.kind));

@@ -151,8 +151,10 @@ async fn arrival(app: &App, connection: &Connection, key: &str, mut after: Posit
         tail.borrow_and_update();
         loop {
             let records = app.store.read(Log::Notifications, after, READ).await.map_err(|error| error.to_string())?;
-            let Some(last) = records.last() else { break };
-            after = last.position;
+            if records.end == after {
+                break;
+            }
+            after = records.end;
             let ours = records.iter().find(|record| {
                 let read = Notification::from_stored(NotificationId(record.key), &record.body);
                 read.is_some_and(|own| own.connection == connection.id && own.verified.subscription_key == key)

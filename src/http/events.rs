@@ -3,6 +3,7 @@
 use super::{
     cursor,
     extract::{Call, Query, Segment},
+    left_out::LeftOut,
     problem::Problem,
     reply::{linked, raw_json},
 };
@@ -62,6 +63,11 @@ pub struct EventsPage {
     /// Send it as `after` to go on, now or later; always there, also at the end.
     #[schema(max_length = 64)]
     next: String,
+    /// Events of this stretch that were recorded and cannot be read any more; left out when there are none. A backfill
+    /// over their time brings back what Azure DevOps' records still tell.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(max_items = 1000)]
+    left_out: Vec<LeftOut>,
 }
 
 /// List events.
@@ -98,7 +104,13 @@ pub async fn list(call: Result<Call, Problem>) -> Result<Response, Problem> {
         body.extend_from_slice(&event.json);
     }
     let next = cursor::encode(Log::Events, page.reached);
-    body.extend_from_slice(format!("],\"next\":\"{next}\"}}").as_bytes());
+    body.extend_from_slice(format!("],\"next\":\"{next}\"").as_bytes());
+    if !page.left_out.is_empty() {
+        let left_out: Vec<_> = page.left_out.iter().map(LeftOut::from).collect();
+        body.extend_from_slice(b",\"left_out\":");
+        serde_json::to_writer(&mut body, &left_out).expect("numbers and texts are JSON");
+    }
+    body.push(b'}');
     Ok(linked(&call, &next, raw_json(body, "application/json")))
 }
 

@@ -19,6 +19,8 @@ const DETAIL_CHARS_MAX: usize = 2_000;
 pub enum AttentionKind {
     /// Notifications cannot be stored.
     StoreNotReady,
+    /// Something that was stored cannot be read any more.
+    StoreDamaged,
     /// Some of the newest notifications are in quarantine.
     NotificationsQuarantined,
     /// The translation of notifications was given up.
@@ -101,6 +103,15 @@ impl From<Attention> for AttentionView {
         };
         match attention {
             Attention::StoreNotReady(reason) => plain(AttentionKind::StoreNotReady, reason, Some("/readyz")),
+            Attention::Damaged(damage) => Self {
+                remedy: Some(
+                    "Look after the disk, and restore journal/ from a backup if there is one. A backfill of the bindings \
+                     (hookwell backfill, POST /v1/bindings/{id}/backfill) over that stretch of time brings back what Azure \
+                     DevOps' records still tell."
+                        .to_owned(),
+                ),
+                ..plain(AttentionKind::StoreDamaged, damage.to_string(), None)
+            },
             Attention::Quarantined(count) => plain(
                 AttentionKind::NotificationsQuarantined,
                 format!("{count} of the newest notifications are in quarantine: /v1/notifications?state=quarantined"),

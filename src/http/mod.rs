@@ -25,6 +25,7 @@ pub mod health;
 pub mod hooks;
 pub mod idempotency;
 pub mod integration;
+pub mod left_out;
 mod links;
 pub mod members;
 pub mod notifications;

@@ -5,6 +5,7 @@ use super::{
     extract::{Call, Segment},
     problem::Problem,
     reply::{json, linked},
+    left_out::LeftOut,
 };
 use crate::{
     app::notifications::{Filter, Seen, State, find, page},
@@ -158,6 +159,10 @@ pub struct NotificationsPage {
     /// Send it as `after` to go on, now or later; always there, also at the end.
     #[schema(max_length = 64)]
     pub next: String,
+    /// Notifications of this stretch that were stored and cannot be read any more; left out when there are none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(max_items = 1000)]
+    pub left_out: Vec<LeftOut>,
 }
 
 impl From<&Seen> for NotificationView {
@@ -266,10 +271,11 @@ pub async fn list(call: Result<Call, Problem>) -> Result<Response, Problem> {
     query.finish()?;
     let after = cursor::resume(call.app(), Log::Notifications, after.as_deref())?;
     let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-    let (seen, reached) = page(call.app(), &Filter { state, connection, event_type }, after, limit).await?;
-    let next = cursor::encode(Log::Notifications, reached);
-    let data = seen.iter().map(NotificationView::from).collect();
-    let page = json(&NotificationsPage { data, next: next.clone() });
+    let page = page(call.app(), &Filter { state, connection, event_type }, after, limit).await?;
+    let next = cursor::encode(Log::Notifications, page.reached);
+    let data = page.seen.iter().map(NotificationView::from).collect();
+    let left_out = page.left_out.iter().map(LeftOut::from).collect();
+    let page = json(&NotificationsPage { data, next: next.clone(), left_out });
     Ok(linked(&call, &next, page))
 }
 

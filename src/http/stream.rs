@@ -7,6 +7,7 @@ use super::{
     Surface, cursor,
     events::filter,
     extract::Call,
+    left_out::LeftOut,
     problem::{Kind, Problem},
 };
 use crate::{
@@ -40,7 +41,8 @@ const RETRY_AFTER: Duration = Duration::from_secs(10);
 
 /// Follow events.
 ///
-/// A `text/event-stream`: for each event `id:` (its cursor), `event: cdevent` and `data:` (the CloudEvent in one line). To
+/// A `text/event-stream`: for each event `id:` (its cursor), `event: cdevent` and `data:` (the CloudEvent in one line); for
+/// events that were recorded and cannot be read any more, `event: left-out` with their number, times and cause. To
 /// resume, send the last `id` as the header `Last-Event-ID`, as browsers do by themselves, or as `after`; the header
 /// wins. Without either it begins with the oldest event that is kept. Every 15 seconds a comment shows that the stream
 /// lives. It ends after `timeout` seconds and when the gateway stops; connect again to go on.
@@ -143,6 +145,10 @@ fn log(error: &Error) {
 /// trimmed. (By the standard an `id` without data moves the last event id and dispatches nothing.)
 fn render(page: &Page) -> Bytes {
     let mut text = Vec::new();
+    for damage in &page.left_out {
+        let left_out = serde_json::to_string(&LeftOut::from(damage)).expect("numbers and texts are JSON");
+        text.extend_from_slice(format!("event: left-out\ndata: {left_out}\n\n").as_bytes());
+    }
     for event in &page.events {
         let id = cursor::encode(Log::Events, event.position);
         text.extend_from_slice(format!("id: {id}\nevent: cdevent\ndata: ").as_bytes());

@@ -59,7 +59,7 @@ pub async fn verify(app: &App) -> Result<Verified, Error> {
     let began = progress.walk.count();
     let verdict = loop {
         let records = app.store.read(Log::Ledger, progress.at, READ).await?;
-        if records.is_empty() {
+        if records.end == progress.at {
             break end(&progress.walk, kept);
         }
         let stepped = records.iter().try_for_each(|record| {
@@ -67,6 +67,9 @@ pub async fn verify(app: &App) -> Result<Verified, Error> {
             progress.at = record.position;
             Ok(())
         });
+        if stepped.is_ok() {
+            progress.at = records.end;
+        }
         match stepped {
             Err(broken) => break Verdict::Broken(broken),
             Ok(()) if progress.walk.count() - began >= LOOK_ENTRIES_MAX => break Verdict::Unfinished,

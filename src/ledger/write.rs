@@ -155,8 +155,10 @@ async fn find_head(app: &App) -> Result<Head, Error> {
     let (mut after, mut number) = (Position(position), head.number);
     loop {
         let records = app.store.read(Log::Ledger, after, READ).await?;
-        let Some(last) = records.last() else { break };
-        after = last.position;
+        if records.end == after {
+            break;
+        }
+        after = records.end;
         for record in &records {
             let Some(entry) = Entry::from_stored(&record.body) else { continue };
             number = number.max(entry.number);

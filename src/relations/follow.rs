@@ -49,7 +49,8 @@ pub async fn catch_up(app: &App) -> Result<bool, Error> {
     while read < REQUEST_EVENTS_MAX {
         let after = app.relations.index().reached();
         let records = app.store.read(Log::Events, after, READ).await?;
-        if records.is_empty() {
+        let end = records.end;
+        if end == after {
             return Ok(true);
         }
         read += records.len();
@@ -63,6 +64,7 @@ pub async fn catch_up(app: &App) -> Result<bool, Error> {
         for (position, things) in known {
             index.add(position, &things, PAIRS_MAX);
         }
+        index.reach(end);
     }
     Ok(false)
 }

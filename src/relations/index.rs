@@ -51,6 +51,11 @@ impl Index {
         self.forgotten
     }
 
+    /// Everything up to here was read, with or without something to know.
+    pub fn reach(&mut self, position: Position) {
+        self.reached = self.reached.max(position);
+    }
+
     /// The next event of the log, at most `pairs_max` pairs of it and those before it are kept.
     pub fn add(&mut self, position: Position, things: &[Key], pairs_max: usize) {
         for key in things {

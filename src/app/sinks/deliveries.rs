@@ -117,7 +117,8 @@ async fn attempts(
     while looked_at < SCANNED_MAX {
         let page = PageLimit { records_max: PAGE_RECORDS_MAX, body_bytes_max: 4 << 20 };
         let records = app.store.read(Log::Deliveries, after, page).await?;
-        if records.is_empty() {
+        let end = records.end;
+        if end == after {
             return Ok((deliveries, None));
         }
         for record in records {
@@ -128,6 +129,7 @@ async fn attempts(
                 return Ok((deliveries, Some(after)));
             }
         }
+        after = end;
     }
     Ok((deliveries, Some(after)))
 }

@@ -65,16 +65,18 @@ async fn range(
     while looked_at < REPLAY_EVENTS_MAX {
         let page = PageLimit { records_max: PAGE_RECORDS_MAX, body_bytes_max: 4 << 20 };
         let records = app.store.read(Log::Events, after, page).await?;
-        if records.is_empty() {
+        let end = records.end;
+        if end == after {
             return Ok((wanted, None));
         }
         for record in records {
             if record.position > until {
                 return Ok((wanted, None));
             }
-            (after, looked_at) = (record.position, looked_at + 1);
+            looked_at += 1;
             wanted.extend(Some(record).filter(|record| wants(sink, record)).map(without_body));
         }
+        after = end;
     }
     Ok((wanted, (after < until).then_some(after)))
 }
