@@ -26,7 +26,7 @@ fn file_bytes(dir: &Path) -> u64 {
     fs::metadata(dir.join("store/db")).unwrap().len()
 }
 
-fn copy(from: &Path, to: &Path) {
+pub(super) fn copy(from: &Path, to: &Path) {
     fs::create_dir_all(to).unwrap();
     for file in fs::read_dir(from).unwrap() {
         let file = file.unwrap();

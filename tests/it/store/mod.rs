@@ -10,6 +10,7 @@
 mod conformance;
 mod damage;
 mod embedded;
+mod faults;
 mod full_disk;
 mod model;
 mod power_cut;
