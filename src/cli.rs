@@ -14,7 +14,7 @@ use crate::{
     config::{Environment, Options},
     demo,
     gateway::Gateway,
-    http, store, telemetry,
+    http, telemetry,
 };
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use std::{io::Write as _, path::PathBuf, process::ExitCode};
@@ -74,8 +74,6 @@ enum Command {
     /// Translate again what a running gateway received in a stretch of time, with today's mapping, settings and bindings;
     /// what says the same is left alone, what says something else is appended and names the event that it replaces
     Replay(replay::Arguments),
-    /// Make the store smaller; the gateway must be stopped
-    Compact,
 }
 
 /// What a command failed with.
@@ -135,7 +133,6 @@ fn start(cli: Cli, command: &clap::Command) -> Result<(), Failure> {
             Command::Deployments(arguments) => deployments::run(&arguments, &options, &environment).await,
             Command::Doctor(arguments) => doctor::run(&arguments, &options, &environment).await,
             Command::Replay(arguments) => replay::run(&arguments, &options, &environment).await,
-            Command::Compact => compact(&options),
             Command::Translate { .. } | Command::Openapi => unreachable!("done above"),
         }
     })
@@ -151,7 +148,7 @@ async fn serve(options: &Options, environment: &Environment) -> Result<(), Failu
         // Once, on standard output and never in the log: a log is kept and shipped.
         print(&format!("Admin token, shown only this once: {}\n", **token))?;
     }
-    gateway.run(stop).await;
+    gateway.run(stop).await.map_err(Failure::new)?;
     tracing::info!("stopped");
     Ok(())
 }
@@ -166,13 +163,6 @@ pub(crate) fn stop_signal() -> std::io::Result<impl Future<Output = ()>> {
             _ = interrupt.recv() => {}
         }
     })
-}
-
-fn compact(options: &Options) -> Result<(), Failure> {
-    options.store().map_err(Failure::new)?;
-    let compacted =
-        store::sled::compact(&options.data_dir(), &store::sled::Options::default()).map_err(Failure::new)?;
-    print(&format!("compacted from {} to {} bytes\n", compacted.before_bytes, compacted.after_bytes))
 }
 
 /// To standard output; a reader that has gone away is no failure of ours.

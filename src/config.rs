@@ -88,9 +88,6 @@ pub struct Options {
     /// How long a request's header may take and a connection may idle, in seconds [default: 30]
     #[arg(long, env = "HOOKWELL_HEADER_TIMEOUT_SECONDS", global = true)]
     pub header_timeout_seconds: Option<u32>,
-    /// Memory for the store's cache, in bytes [default: 33554432]
-    #[arg(long, env = "HOOKWELL_STORE_CACHE_BYTES", global = true)]
-    pub store_cache_bytes: Option<u64>,
     /// Appends that may wait for the store; more are answered 503 [default: 4096]
     #[arg(long, env = "HOOKWELL_STORE_QUEUE_ENTRIES_MAX", global = true)]
     pub store_queue_entries_max: Option<usize>,
@@ -237,7 +234,7 @@ impl Options {
         }
         over! {
             listen, data_dir, public_url, tls_cert, tls_key, master_key_file, retention_days, ledger_days, backfill_days, azure_bulk_calls_max, order_wait_minutes, body_bytes_max,
-            hook_overlap_hours, sink_timeout_seconds, sink_dir, connections_max, header_timeout_seconds, store_cache_bytes, store_queue_entries_max,
+            hook_overlap_hours, sink_timeout_seconds, sink_dir, connections_max, header_timeout_seconds, store_queue_entries_max,
             store_free_bytes_min, completed_states, log_format, log,
         }
     }
@@ -300,7 +297,6 @@ impl Options {
     /// What the store is told, checked.
     pub fn store(&self) -> Result<StoreLimits, ConfigError> {
         Ok(StoreLimits {
-            cache_bytes: bounded("store_cache_bytes", self.store_cache_bytes, 1 << 20, 64 << 30)?,
             queue_entries_max: bounded("store_queue_entries_max", self.store_queue_entries_max, 1, 1_000_000)?,
             free_bytes_min: self.store_free_bytes_min,
         })
@@ -310,8 +306,6 @@ impl Options {
 /// What the store may be told; what is not given is the engine's default.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct StoreLimits {
-    /// Memory for the cache, in bytes.
-    pub cache_bytes: Option<u64>,
     /// Appends that may wait.
     pub queue_entries_max: Option<usize>,
     /// Disk space that is left alone, in bytes.

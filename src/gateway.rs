@@ -1,7 +1,9 @@
 //! A whole gateway: opened, running, stopped. What `serve` and `demo` share.
 
+mod watchdog;
+
 use crate::{
-    app::{App, StartError, checks, first_token, retention},
+    app::{App, StartError, checks, first_token, open_keys, retention},
     azure::client::{Dialer, use_ring},
     backfill,
     clock::{Clock, SystemClock},
@@ -9,7 +11,10 @@ use crate::{
     deployments, dispatch, reconcile, recover, relations,
     secrets::{KeyError, Keys},
     serve::{self, Certificates, TlsError},
-    store::{self, OpenError, Store, sled::SledStore},
+    store::{
+        Journal as _, OpenError, Store,
+        embedded::{self, EmbeddedStore},
+    },
     translate::step,
 };
 use std::{future::Future, io, net::SocketAddr, path::Path, sync::Arc, time::Duration};
@@ -48,6 +53,9 @@ pub enum GatewayError {
         /// The operating system's word.
         reason: io::Error,
     },
+    /// It ran, and cannot go on in this process.
+    #[error("{0}")]
+    Failed(String),
 }
 
 /// A gateway that listens, and does nothing yet.
@@ -75,7 +83,7 @@ impl Gateway {
         let store: Arc<dyn Store> = Arc::new(open_store(options).await?);
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
         let opened = async {
-            let keys = keys(options, environment)?;
+            let keys = keys(options, environment, &*store)?;
             let dialer = Dialer::pacing(Arc::clone(&clock), settings.azure_bulk_calls_max);
             let app = Arc::new(App::start(settings, Arc::clone(&store), clock, keys, Arc::new(dialer)).await?);
             let new_token = first_token::ensure(&app, environment.admin_token.as_deref().map(String::as_str)).await?;
@@ -93,20 +101,31 @@ impl Gateway {
     }
 
     /// Runs until `stop` is ready: then takes nothing new, finishes what it accepted, and closes the store. Bounded.
-    pub async fn run(self, stop: impl Future<Output = ()>) {
+    ///
+    /// # Errors
+    /// `Failed` when it cannot go on in this process: what it accepted is kept, and a restart goes on.
+    pub async fn run(self, stop: impl Future<Output = ()>) -> Result<(), GatewayError> {
         let mut workers = JoinSet::new();
-        workers.spawn(step::run(Arc::clone(&self.app)));
-        workers.spawn(deployments::step::run(Arc::clone(&self.app)));
-        workers.spawn(dispatch::run(Arc::clone(&self.app)));
-        workers.spawn(retention::run(Arc::clone(&self.app)));
-        workers.spawn(reconcile::worker::run(Arc::clone(&self.app)));
-        workers.spawn(recover::worker::run(Arc::clone(&self.app)));
-        workers.spawn(backfill::worker::run(Arc::clone(&self.app)));
-        workers.spawn(checks::watch::run(Arc::clone(&self.app)));
-        workers.spawn(recover::breaks::run(Arc::clone(&self.app)));
-        workers.spawn(recover::quiet::run(Arc::clone(&self.app)));
-        workers.spawn(relations::run(Arc::clone(&self.app)));
+        let app = || Arc::clone(&self.app);
+        workers.spawn(watchdog::watched(app(), "translate", step::run));
+        workers.spawn(watchdog::watched(app(), "deployments", deployments::step::run));
+        workers.spawn(watchdog::watched(app(), "dispatch", dispatch::run));
+        workers.spawn(watchdog::watched(app(), "retention", retention::run));
+        workers.spawn(watchdog::watched(app(), "reconcile", reconcile::worker::run));
+        workers.spawn(watchdog::watched(app(), "recover", recover::worker::run));
+        workers.spawn(watchdog::watched(app(), "backfill", backfill::worker::run));
+        workers.spawn(watchdog::watched(app(), "checks", checks::watch::run));
+        workers.spawn(watchdog::watched(app(), "breaks", recover::breaks::run));
+        workers.spawn(watchdog::watched(app(), "quiet", recover::quiet::run));
+        workers.spawn(watchdog::watched(app(), "relations", relations::run));
         let reloading = self.certificates.clone().map(|certificates| tokio::spawn(certificates.watch()));
+        let mut failure = self.app.store.failure();
+        let stop = async {
+            tokio::select! {
+                () = stop => {}
+                Ok(_) = failure.wait_for(Option::is_some) => {}
+            }
+        };
         serve::run(Arc::clone(&self.app), self.listener, &self.listen, self.certificates, stop).await;
         if let Some(reloading) = reloading {
             reloading.abort();
@@ -118,46 +137,50 @@ impl Gateway {
             );
         }
         self.app.store.close().await;
+        let failed = self.app.store.failure().borrow().clone();
+        failed.map_or(Ok(()), |reason| Err(GatewayError::Failed(reason)))
     }
 }
 
-async fn open_store(options: &Options) -> Result<SledStore, GatewayError> {
-    let (directory, limits) = (options.data_dir(), options.store()?);
-    let defaults = store::sled::Options::default();
-    let options = store::sled::Options {
-        cache_bytes: limits.cache_bytes.unwrap_or(defaults.cache_bytes),
+fn store_options(options: &Options) -> Result<embedded::Options, GatewayError> {
+    let (limits, defaults) = (options.store()?, embedded::Options::default());
+    Ok(embedded::Options {
         queue_entries_max: limits.queue_entries_max.unwrap_or(defaults.queue_entries_max),
         free_bytes_min: limits.free_bytes_min.unwrap_or(defaults.free_bytes_min),
         ..defaults
-    };
-    let opening = tokio::task::spawn_blocking(move || SledStore::open(Path::new(&directory), options));
-    Ok(opening.await.expect("opening turns panics into errors")?)
+    })
 }
 
-fn keys(options: &Options, environment: &Environment) -> Result<Keys, KeyError> {
+async fn open_store(options: &Options) -> Result<EmbeddedStore, GatewayError> {
+    let (directory, options) = (options.data_dir(), store_options(options)?);
+    let opening = tokio::task::spawn_blocking(move || EmbeddedStore::open(Path::new(&directory), options));
+    Ok(opening.await.expect("opening does not panic: every read is checked before it is used")?)
+}
+
+/// The master keys. New ones are made only beside a store that holds nothing yet: any other was sealed under keys that
+/// must be given.
+fn keys(options: &Options, environment: &Environment, store: &dyn Store) -> Result<Keys, KeyError> {
     match &environment.master_key {
         Some(text) => Keys::parse(text, "HOOKWELL_MASTER_KEY"),
+        None if store.revision() == 0 => Keys::load_or_make(&options.master_key_file()),
         None => Keys::load(&options.master_key_file()),
     }
 }
 
-/// Opens and closes what a gateway would open, but for the address.
+/// Reads what a gateway would open, but for the address, and changes nothing. Answers what is wrong with it and no
+/// reason not to start.
 ///
 /// # Errors
-/// The first thing that is not in order.
-pub async fn check(options: &Options, environment: &Environment) -> Result<(), GatewayError> {
+/// The first thing that a gateway could not start with.
+pub async fn check(options: &Options, environment: &Environment) -> Result<Vec<String>, GatewayError> {
     options.settings()?;
-    let store: Arc<dyn Store> = Arc::new(open_store(options).await?);
-    let opened = async {
-        let keys = keys(options, environment)?;
-        let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
-        let dial = Arc::new(Dialer::new(Arc::clone(&clock)));
-        App::start(options.settings()?, Arc::clone(&store), clock, keys, dial).await?;
-        Ok(())
-    };
-    let result = opened.await;
-    store.close().await;
-    result
+    let (directory, limits) = (options.data_dir(), store_options(options)?);
+    let opening = tokio::task::spawn_blocking(move || EmbeddedStore::examine(Path::new(&directory), limits));
+    let store = opening.await.expect("opening does not panic: every read is checked before it is used")?;
+    let keys = keys(options, environment, &store)?;
+    open_keys(&store, &keys)?;
+    let damage = store.damage().into_iter().map(|damage| damage.to_string());
+    Ok(damage.chain(store.remarks()).collect())
 }
 
 /// For asking a gateway on this machine, whatever name its certificate has.

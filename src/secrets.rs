@@ -40,6 +40,15 @@ pub enum KeyError {
         /// The operating system's word.
         reason: String,
     },
+    /// There is none beside a store that was sealed under one.
+    #[error(
+        "the master key file {path} is missing, and the store beside it was sealed under its key; put it back from where \
+         you keep it, or give it in HOOKWELL_MASTER_KEY"
+    )]
+    Missing {
+        /// The file.
+        path: String,
+    },
     /// A key is not 32 bytes of base64url.
     #[error("{origin} holds something that is not a master key; a key is 32 bytes in base64url, one per line or comma")]
     Malformed {
@@ -101,24 +110,39 @@ impl Keys {
         Self { masters: vec![Master::new(random_key())] }
     }
 
-    /// From the file, which is made with a new key and mode 0600 when it does not exist.
+    /// From the file.
+    ///
+    /// # Errors
+    /// `Missing` when there is none: what is stored was sealed under a key that somebody has to bring back.
     pub fn load(path: &Path) -> Result<Self, KeyError> {
-        let file_error = |e: std::io::Error| KeyError::File { path: path.display().to_string(), reason: e.to_string() };
+        let name = || path.display().to_string();
+        let file_error = |e: std::io::Error| KeyError::File { path: name(), reason: e.to_string() };
         match std::fs::read_to_string(path) {
             Ok(text) => {
                 let text = Zeroizing::new(text);
                 if readable_by_others(path).map_err(file_error)? {
-                    return Err(KeyError::Exposed { path: path.display().to_string() });
+                    return Err(KeyError::Exposed { path: name() });
                 }
-                Self::parse(&text, &path.display().to_string())
+                Self::parse(&text, &name())
             }
-            Err(e) if e.kind() == ErrorKind::NotFound => {
-                let key = random_key();
-                write_private(path, &Zeroizing::new(BASE64_URL_SAFE_NO_PAD.encode(*key))).map_err(file_error)?;
-                Ok(Self { masters: vec![Master::new(key)] })
-            }
+            Err(e) if e.kind() == ErrorKind::NotFound => Err(KeyError::Missing { path: name() }),
             Err(e) => Err(file_error(e)),
         }
+    }
+
+    /// From the file, which is made with a new key and mode 0600 when it does not exist.
+    ///
+    /// # Errors
+    /// As [`Self::load`], and when it cannot be written.
+    pub fn load_or_make(path: &Path) -> Result<Self, KeyError> {
+        match Self::load(path) {
+            Err(KeyError::Missing { .. }) => {}
+            loaded => return loaded,
+        }
+        let file_error = |e: std::io::Error| KeyError::File { path: path.display().to_string(), reason: e.to_string() };
+        let key = random_key();
+        write_private(path, &Zeroizing::new(BASE64_URL_SAFE_NO_PAD.encode(*key))).map_err(file_error)?;
+        Ok(Self { masters: vec![Master::new(key)] })
     }
 
     /// Encrypts under the current key. The same purpose must be given to open it.

@@ -24,11 +24,13 @@ pub mod sinks;
 mod strangers;
 pub mod subscriptions;
 pub mod tokens;
+mod workers;
 
 pub use self::{
     arrivals::Arrivals,
     directory::{Directory, Kept},
     strangers::Strangers,
+    workers::Workers,
 };
 
 use crate::{
@@ -94,7 +96,7 @@ pub enum StartError {
     #[error("the registry could not be read or written")]
     Store(#[source] Error),
     /// A key in the registry.
-    #[error("the gateway's keys could not be opened")]
+    #[error("the gateway's keys could not be opened: {0}")]
     Secret(#[source] Unopenable),
 }
 
@@ -106,6 +108,8 @@ pub struct App {
     pub store: Arc<dyn Store>,
     /// The clock.
     pub clock: Arc<dyn Clock>,
+    /// Which workers are at work.
+    pub workers: Workers,
     /// What seals secrets at rest.
     pub keys: Keys,
     /// Derives the hooks' passwords.
@@ -177,6 +181,7 @@ impl App {
             hook_key,
             token_key,
             metrics,
+            workers: Workers::default(),
             strangers,
             hook_strangers: Strangers::default(),
             reconcile: Notify::new(),
@@ -234,8 +239,25 @@ async fn kept_key(store: &dyn Store, keys: &Keys, name: &str) -> Result<Deriving
             Err(e) => return Err(StartError::Store(e)),
         }
     }
+    open_key(store, keys, name)
+}
+
+/// Whether these master keys open what the registry holds.
+///
+/// # Errors
+/// `Secret` when they do not.
+pub fn open_keys(store: &dyn Store, keys: &Keys) -> Result<(), StartError> {
+    for name in ["hook", "token"] {
+        if store.get(kind::SECRET, name).is_some() {
+            open_key(store, keys, name)?;
+        }
+    }
+    Ok(())
+}
+
+fn open_key(store: &dyn Store, keys: &Keys, name: &str) -> Result<DerivingKey, StartError> {
     let kept = store.get(kind::SECRET, name).ok_or(StartError::Secret(Unopenable))?;
     let sealed = crate::domain::Sealed(String::from_utf8_lossy(&kept.value).into_owned());
-    let bytes = keys.open(&purpose, &sealed).map_err(StartError::Secret)?;
+    let bytes = keys.open(&format!("secret/{name}"), &sealed).map_err(StartError::Secret)?;
     DerivingKey::from_bytes(&bytes).ok_or(StartError::Secret(Unopenable))
 }

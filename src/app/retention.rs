@@ -1,4 +1,4 @@
-//! Trimming by age. It keeps the store's file flat; only `hookwell compact` makes it smaller.
+//! Trimming by age. The space comes back by itself, segment by segment.
 
 use super::App;
 use crate::store::{Error, Log};

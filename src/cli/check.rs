@@ -1,7 +1,7 @@
 //! `hookwell check`: what the container's HEALTHCHECK and an operator call.
 //!
 //! A gateway that runs holds the data directory's lock, so then its `/readyz` is asked; otherwise the data directory
-//! and the keys are opened here, as `serve` would.
+//! and the keys are read here. Nothing is created or changed.
 
 use super::{Failure, print};
 use crate::{
@@ -20,7 +20,10 @@ pub(super) async fn run(options: &Options, environment: &Environment) -> Result<
     options.settings().map_err(Failure::new)?;
     let listen = options.listen().map_err(Failure::new)?;
     match gateway::check(options, environment).await {
-        Ok(()) => print("settings, data directory and keys are in order; no gateway is running on them\n"),
+        Ok(wrong) if wrong.is_empty() => {
+            print("settings, data directory and keys are in order; no gateway is running on them\n")
+        }
+        Ok(wrong) => Err(Failure::new(format!("a gateway would start, and something is missing: {}", wrong.join("; ")))),
         Err(GatewayError::Open(OpenError::Locked { .. })) => running(&listen).await,
         Err(error) => Err(Failure::new(error)),
     }

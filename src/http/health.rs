@@ -13,6 +13,8 @@ use warp::reply::Response;
 
 /// What `prometheus-client` writes.
 const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+/// Most remarks in one reply.
+const REMARKS_MAX: usize = 10;
 /// When somebody who asked whether we are ready should ask again.
 const RETRY_AFTER: Duration = Duration::from_secs(5);
 
@@ -22,6 +24,11 @@ pub struct Health {
     /// Always `ok`: otherwise there is no reply.
     #[schema(max_length = 10, example = "ok")]
     pub status: &'static str,
+    /// Anything an operator should know although all is well: a copy that is being made again, a loss that was found at
+    /// the start.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(max_items = 10)]
+    pub remarks: Vec<String>,
 }
 
 /// Say that the process lives.
@@ -31,12 +38,13 @@ pub struct Health {
     responses((status = 200, description = "It lives.", body = Health)))]
 pub async fn healthz(call: Result<Call, Problem>) -> Result<Response, Problem> {
     call?.query(&[])?;
-    Ok(json(&Health { status: "ok" }))
+    Ok(json(&Health { status: "ok", remarks: Vec::new() }))
 }
 
 /// Say whether notifications are taken.
 ///
-/// 503 with the reason while the store cannot be written or the gateway stops; it recovers by itself when the cause goes.
+/// 503 with the reason while the store cannot be written, a worker is gone or the gateway stops; it recovers by itself
+/// when the cause goes.
 #[utoipa::path(get, path = "/readyz", tag = "operation", operation_id = "readyz",
     responses((status = 200, description = "Notifications are taken.", body = Health)))]
 pub async fn readyz(call: Result<Call, Problem>) -> Result<Response, Problem> {
@@ -45,8 +53,14 @@ pub async fn readyz(call: Result<Call, Problem>) -> Result<Response, Problem> {
     if *call.app().stopping().borrow() {
         return Err(Problem::unavailable("the gateway is stopping", RETRY_AFTER));
     }
+    if let Some(trouble) = call.app().workers.trouble() {
+        return Err(Problem::unavailable(trouble, RETRY_AFTER));
+    }
     match call.app().store.status() {
-        Status::Ready => Ok(json(&Health { status: "ok" })),
+        Status::Ready => {
+            let remarks = call.app().store.remarks().into_iter().take(REMARKS_MAX).collect();
+            Ok(json(&Health { status: "ok", remarks }))
+        }
         Status::NotReady(reason) => Err(Problem::unavailable(reason, RETRY_AFTER)),
     }
 }

@@ -3,8 +3,8 @@
 //! It is what the embedded engine is compared with, so it shares no code with it; it is slow and keeps everything.
 
 use super::{
-    Appended, Change, Claim, Claimed, Consumer, Consumers, Dead, ENTRY_BYTES_MAX, Entry, Error, Expected, Journal, Log,
-    PAGE_RECORDS_MAX, PageLimit, Position, REGISTRY_VALUE_BYTES_MAX, Record, Registry, Settlement, Status, Store,
+    Appended, Change, Claim, Claimed, Consumer, Consumers, Damage, Dead, ENTRY_BYTES_MAX, Entry, Error, Expected, Journal, Log,
+    PAGE_RECORDS_MAX, Page, PageLimit, Position, REGISTRY_VALUE_BYTES_MAX, Record, Registry, Settlement, Status, Store,
     Usage, Versioned, Waiting, Wanted,
 };
 use async_trait::async_trait;
@@ -92,16 +92,17 @@ impl Journal for MemoryStore {
         Ok(state.log(log).append(entry))
     }
 
-    async fn read(&self, log: Log, after: Position, limit: PageLimit) -> Result<Vec<Record>, Error> {
+    async fn read(&self, log: Log, after: Position, limit: PageLimit) -> Result<Page, Error> {
         let mut state = self.state()?;
-        let mut page = Page::new(limit);
+        let mut page = Filling::new(limit);
         for record in state.log(log).entries.range(Position(after.0.saturating_add(1))..).map(|(_, record)| record) {
             if !page.take(record.body.len()) {
                 break;
             }
             page.records.push(record.clone());
         }
-        Ok(page.records)
+        let end = page.records.last().map_or(after, |record| record.position);
+        Ok(Page { records: page.records, end, left_out: Vec::new() })
     }
 
     async fn find(&self, log: Log, key: Uuid) -> Result<Option<Record>, Error> {
@@ -146,6 +147,10 @@ impl Journal for MemoryStore {
     fn trimmed(&self, log: Log) -> Position {
         self.lock().log(log).trimmed
     }
+
+    fn damage(&self) -> Vec<Damage> {
+        Vec::new()
+    }
 }
 
 #[async_trait]
@@ -163,7 +168,7 @@ impl Consumers for MemoryStore {
         let entries = &logs[index(consumer.log)].entries;
         let reader = readers.entry(consumer.clone()).or_default();
         reader.leases.retain(|lease| lease.until > now);
-        let mut page = Page::new(limit);
+        let mut page = Filling::new(limit);
 
         let all = reader.retries.iter().map(|(position, (attempt, at))| (*at, *position, *attempt));
         let mut due: Vec<_> = match wanted {
@@ -347,6 +352,14 @@ impl Store for MemoryStore {
         if self.lock().closed { Status::NotReady("the store is closed".into()) } else { Status::Ready }
     }
 
+    fn remarks(&self) -> Vec<String> {
+        Vec::new()
+    }
+
+    fn failure(&self) -> watch::Receiver<Option<String>> {
+        watch::channel(None).1
+    }
+
     fn usage(&self) -> Usage {
         Usage { commits: self.lock().commits, ..Usage::default() }
     }
@@ -389,13 +402,13 @@ impl Reader {
 }
 
 /// Counts what a [`PageLimit`] allows.
-struct Page<T> {
+struct Filling<T> {
     records: Vec<T>,
     left: usize,
     body_bytes_left: usize,
 }
 
-impl<T> Page<T> {
+impl<T> Filling<T> {
     fn new(limit: PageLimit) -> Self {
         let left = limit.records_max.clamp(1, PAGE_RECORDS_MAX);
         Self { records: Vec::new(), left, body_bytes_left: limit.body_bytes_max.max(1) }

@@ -9,10 +9,14 @@
 //! Not promised: order between two logs, and keys of entries that [`Journal::trim`] has removed.
 //! A lease-queue or key-value seam was not taken: the one is an emulation on a log, the other an insult to `JetStream`.
 
+mod damage;
+pub mod embedded;
 mod memory;
-pub mod sled;
 
-pub use self::memory::MemoryStore;
+pub use self::{
+    damage::{Damage, Page},
+    memory::MemoryStore,
+};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -160,6 +164,18 @@ pub enum OpenError {
         /// The newest format this release reads.
         known: u32,
     },
+    /// An older release wrote it, in a format that this one does not read.
+    #[error(
+        "{path} was written by a hookwell from before 0.1.0 (format {found}, this one reads {known}); move it aside to start empty"
+    )]
+    Older {
+        /// The data directory.
+        path: String,
+        /// The format it has.
+        found: u32,
+        /// The format this release reads.
+        known: u32,
+    },
     /// It is damaged.
     #[error("{path} is damaged: {what}")]
     Corrupt {
@@ -194,9 +210,9 @@ pub struct Usage {
     pub disk_bytes: u64,
     /// Appends waiting for the writer.
     pub queued: u64,
-    /// Commits since opening: each one batch, one flush, one sync.
+    /// Commits since opening: each one frame and one sync.
     pub commits: u64,
-    /// Bytes handed to the tree since opening, keys and values.
+    /// Bytes appended to the journal since opening.
     pub written_bytes: u64,
 }
 
@@ -210,11 +226,12 @@ pub trait Journal: Send + Sync {
     /// `Full`, `Unavailable`, `TooLarge`: nothing was stored. Cancelling the future leaves the append to be stored or not.
     async fn append(&self, log: Log, entry: Entry) -> Result<Appended, Error>;
 
-    /// The records after a position, oldest first, only durable ones. Costs the same anywhere in the log.
+    /// The records after a position, oldest first, only durable ones. Costs the same anywhere in the log. Records that
+    /// cannot be read any more are left out, and the page says which: go on after its `end`.
     ///
     /// # Errors
-    /// `Unavailable`, `Corrupt`.
-    async fn read(&self, log: Log, after: Position, limit: PageLimit) -> Result<Vec<Record>, Error>;
+    /// `Unavailable`.
+    async fn read(&self, log: Log, after: Position, limit: PageLimit) -> Result<Page, Error>;
 
     /// The record with this key, if it is still kept.
     ///
@@ -241,6 +258,10 @@ pub trait Journal: Send + Sync {
 
     /// The position before the oldest record still kept: a cursor below it has missed what was trimmed.
     fn trimmed(&self, log: Log) -> Position;
+
+    /// What is known to be missing or unreadable among the records still kept: found at opening, and wherever a read met
+    /// it. At most 1,000 reports.
+    fn damage(&self) -> Vec<Damage>;
 }
 
 /// A named reader of one log that must see every record once.
@@ -499,6 +520,12 @@ pub trait Registry: Send + Sync {
 pub trait Store: Journal + Consumers + Registry {
     /// Whether it takes appends, for `readyz`.
     fn status(&self) -> Status;
+
+    /// What an operator should know while it is ready: a copy that is made again, a loss that was found at opening.
+    fn remarks(&self) -> Vec<String>;
+
+    /// Why it cannot go on in this process, once that is so: whoever runs the process ends it, and a restart goes on.
+    fn failure(&self) -> watch::Receiver<Option<String>>;
 
     /// Figures for metrics.
     fn usage(&self) -> Usage;

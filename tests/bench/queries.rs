@@ -20,7 +20,7 @@ use hookwell::{
     secrets::Keys,
     store::{
         Claim, Consumers as _, Entry, Journal as _, Log, Store,
-        sled::{Options, SledStore},
+        embedded::{Options, EmbeddedStore},
     },
     translate::{self, Context, translate},
 };
@@ -59,13 +59,13 @@ fn main() {
 
 async fn run(events: usize) {
     let folder = tempfile::tempdir().expect("a temporary directory");
-    let store = Arc::new(SledStore::open(folder.path(), Options::default()).expect("a store"));
+    let store = Arc::new(EmbeddedStore::open(folder.path(), Options::default()).expect("a store"));
     let began = Instant::now();
     fill(&store, events).await;
     let big = deployments(&store).await;
     println!("{events} events, {DEPLOYMENTS} deployments written in {:.1?}", began.elapsed());
 
-    let engine: Arc<dyn Store> = Arc::<SledStore>::clone(&store);
+    let engine: Arc<dyn Store> = Arc::<EmbeddedStore>::clone(&store);
     let keys = Keys::parse("MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE", "the benchmark").expect("a key");
     let app = App::start(Settings::default(), engine, Arc::new(SystemClock::default()), keys, Arc::new(Nowhere)).await;
     let app = Arc::new(app.expect("it starts"));
@@ -134,7 +134,7 @@ async fn timed(mut once: impl AsyncFnMut()) -> Duration {
 }
 
 /// Builds that end, each of a commit of its own.
-async fn fill(store: &SledStore, events: usize) {
+async fn fill(store: &EmbeddedStore, events: usize) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/azure/build.complete/2.0-succeeded.json");
     let body = std::fs::read_to_string(path).expect("a fixture");
     let source = CollectionUrl::parse("https://dev.azure.com/fabrikam").expect("an organization");
@@ -167,7 +167,7 @@ async fn fill(store: &SledStore, events: usize) {
 }
 
 /// Small ones, and a big one in the middle, whose event is answered.
-async fn deployments(store: &SledStore) -> Uuid {
+async fn deployments(store: &EmbeddedStore) -> Uuid {
     let big = Uuid::from_u128(DEPLOYMENTS / 2);
     let entry = |number: u128| {
         let (commits, pulls) = if number == DEPLOYMENTS / 2 { (300, 40) } else { (3, 1) };

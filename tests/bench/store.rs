@@ -15,7 +15,7 @@
 
 use hookwell::store::{
     Consumer, Consumers, Entry, Journal, Log, PageLimit, Settlement, Store,
-    sled::{Options, SledStore},
+    embedded::{Options, EmbeddedStore},
 };
 use jiff::Timestamp;
 use std::{
@@ -111,14 +111,14 @@ fn dir() -> tempfile::TempDir {
 }
 
 struct Load {
-    store: Arc<SledStore>,
+    store: Arc<EmbeddedStore>,
     next: Arc<AtomicU64>,
     bytes: Arc<AtomicU64>,
 }
 
 impl Load {
     fn new(dir: &Path) -> Self {
-        let store = Arc::new(SledStore::open(dir, Options::default()).unwrap());
+        let store = Arc::new(EmbeddedStore::open(dir, Options::default()).unwrap());
         Self { store, next: Arc::default(), bytes: Arc::default() }
     }
 
@@ -252,7 +252,7 @@ fn main() {
         runtime.block_on(load.store.close());
         drop(load);
         let (before, started) = (rss_mib(), Instant::now());
-        let store = SledStore::open(dir.path(), Options::default()).unwrap();
+        let store = EmbeddedStore::open(dir.path(), Options::default()).unwrap();
         let took = started.elapsed();
         println!(
             "opened again in {:.2} s, RSS {before:.0} -> {:.0} MiB, {:?}",

@@ -43,12 +43,12 @@ const FLOORS: [(&str, u8); 30] = [
 /// Who may name a crate or a word; everybody else must go through them.
 const OWNERS: [(&str, &[&str]); 8] = [
     ("warp::", &["http", "simulator"]),
-    ("sled::Db", &["store::sled"]),
+    ("sled::Db", &["store::embedded::state"]),
     ("async_nats::", &["sink::nats"]),
     ("reqwest::", &["azure::client", "doctor::reach", "simulator", "gateway", "demo", "cli::remote", "sink"]),
     ("Timestamp::now()", &["clock", "demo"]),
     // The store waits for a lock that a dying process still holds: no clock of ours makes that faster.
-    ("Instant::now()", &["clock", "store::sled"]),
+    ("Instant::now()", &["clock", "store::embedded"]),
     ("std::env::", &["config"]),
     ("SystemTime::now()", &[]),
 ];
@@ -87,7 +87,7 @@ fn files(under: &Path, ending: &str) -> Vec<PathBuf> {
     found
 }
 
-/// `src/store/sled/mod.rs` is `store::sled`.
+/// `src/store/embedded/mod.rs` is `store::embedded`.
 fn module(path: &Path) -> String {
     let relative = path.strip_prefix(root().join("src")).unwrap().with_extension("");
     let text = relative.to_str().unwrap().replace('/', "::");

@@ -5,7 +5,7 @@ use hookwell::{
     gateway::loopback_client,
     store::{
         Entry, Journal as _, Log,
-        sled::{Options, SledStore},
+        embedded::{Options, EmbeddedStore},
     },
 };
 use serde_json::{Value, json};
@@ -60,7 +60,7 @@ pub(crate) async fn serve_bare() {
 /// once it is durable. No gateway on this store can be faster.
 pub(crate) async fn serve_bare_with_store() {
     let folder = tempfile::tempdir().expect("a temporary directory");
-    let store = Arc::new(SledStore::open(folder.path(), Options::default()).expect("a store"));
+    let store = Arc::new(EmbeddedStore::open(folder.path(), Options::default()).expect("a store"));
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
     eprintln!("listening; http://{}/docs", listener.local_addr().expect("an address"));
     let next = Arc::new(AtomicU64::new(0));

@@ -6,7 +6,7 @@ use hookwell::{
     domain::{ConnectionId, Disposition, KeySource, Notification, NotificationId, Verified},
     store::{
         Consumer, Consumers as _, Entry, Journal as _, Log, PageLimit, Settlement, Store as _,
-        sled::{Options, SledStore},
+        embedded::{Options, EmbeddedStore},
     },
 };
 use jiff::Timestamp;
@@ -34,7 +34,7 @@ pub(crate) enum Work {
 
 pub(crate) async fn run(work: Work, concurrency: usize, duration: Duration) -> Report {
     let folder = tempfile::tempdir().expect("a temporary directory");
-    let store = Arc::new(SledStore::open(folder.path(), Options::default()).expect("a store"));
+    let store = Arc::new(EmbeddedStore::open(folder.path(), Options::default()).expect("a store"));
     let (next, stop) = (Arc::new(AtomicU64::new(1_000_000_000)), Arc::new(AtomicBool::new(false)));
     let settling = (work == Work::BothLogs).then(|| tokio::spawn(settle(Arc::clone(&store), Arc::clone(&stop))));
     let began = Instant::now();
@@ -58,7 +58,7 @@ pub(crate) async fn run(work: Work, concurrency: usize, duration: Duration) -> R
     report
 }
 
-async fn append(store: Arc<SledStore>, next: Arc<AtomicU64>, until: Instant) -> (Vec<u32>, u64) {
+async fn append(store: Arc<EmbeddedStore>, next: Arc<AtomicU64>, until: Instant) -> (Vec<u32>, u64) {
     let (mut templates, mut latencies, mut bytes) = (Template::all(""), Vec::new(), 0);
     while Instant::now() < until {
         let number = next.fetch_add(1, Ordering::Relaxed);
@@ -95,7 +95,7 @@ pub(crate) fn notification(number: u64, body: bytes::Bytes) -> Notification {
     }
 }
 
-async fn settle(store: Arc<SledStore>, stop: Arc<AtomicBool>) {
+async fn settle(store: Arc<EmbeddedStore>, stop: Arc<AtomicBool>) {
     let consumer = Consumer { name: "bench".to_owned(), log: Log::Notifications };
     while !stop.load(Ordering::Relaxed) {
         let claim = store.claim(&consumer, Timestamp::now(), Duration::from_mins(1), BATCH).await.expect("a claim");

@@ -19,7 +19,7 @@ use hookwell::{
     dispatch::{self, Fate},
     domain::{Mode, Sink, SinkFilter, SinkId, SinkState, Target, TypePattern, Webhook},
     secrets::Keys,
-    store::{Entry, Log, PageLimit, Position, Record, Store, sled},
+    store::{Entry, Log, PageLimit, Position, Record, Store, embedded},
 };
 use proptest::prelude::*;
 use std::{
@@ -108,8 +108,8 @@ struct Town {
 
 impl Town {
     async fn open(folder: &Path, clock: &Arc<Hasty>, keys: &str) -> Self {
-        let options = sled::Options { free_bytes_min: 0, ..sled::Options::default() };
-        let store: Arc<dyn Store> = Arc::new(sled::SledStore::open(folder, options).unwrap());
+        let options = embedded::Options { free_bytes_min: 0, ..embedded::Options::default() };
+        let store: Arc<dyn Store> = Arc::new(embedded::EmbeddedStore::open(folder, options).unwrap());
         let settings = Settings {
             // Nobody waits on this clock, so a night goes by in a second; what is tested here is not retention.
             retention: Duration::from_hours(24 * 365 * 100),

@@ -2,8 +2,8 @@
 
 use async_trait::async_trait;
 use hookwell::store::{
-    Appended, Change, Claim, Consumer, Consumers, Dead, Entry, Error, Journal, Log, MemoryStore, PageLimit, Position,
-    Record, Registry, Settlement, Status, Store, Usage, Versioned, Waiting, Wanted,
+    Appended, Change, Claim, Consumer, Consumers, Damage, Dead, Entry, Error, Journal, Log, MemoryStore, Page,
+    PageLimit, Position, Record, Registry, Settlement, Status, Store, Usage, Versioned, Waiting, Wanted,
 };
 use jiff::Timestamp;
 use std::{
@@ -70,7 +70,7 @@ impl Journal for Faulty {
         self.inner.append(log, entry).await
     }
 
-    async fn read(&self, log: Log, after: Position, limit: PageLimit) -> Result<Vec<Record>, Error> {
+    async fn read(&self, log: Log, after: Position, limit: PageLimit) -> Result<Page, Error> {
         self.works()?;
         self.inner.read(log, after, limit).await
     }
@@ -96,6 +96,10 @@ impl Journal for Faulty {
 
     fn trimmed(&self, log: Log) -> Position {
         self.inner.trimmed(log)
+    }
+
+    fn damage(&self) -> Vec<Damage> {
+        self.inner.damage()
     }
 }
 
@@ -193,6 +197,14 @@ impl Store for Faulty {
             Err(Error::Unavailable { reason }) => Status::NotReady(reason),
             _ => self.inner.status(),
         }
+    }
+
+    fn remarks(&self) -> Vec<String> {
+        self.inner.remarks()
+    }
+
+    fn failure(&self) -> watch::Receiver<Option<String>> {
+        self.inner.failure()
     }
 
     fn usage(&self) -> Usage {

@@ -22,7 +22,7 @@ use std::{sync::Arc, time::Duration};
 
 async fn records(store: &MemoryStore) -> Vec<Record> {
     let limit = PageLimit { records_max: 1_000, body_bytes_max: 16 << 20 };
-    store.read(Log::Ledger, Position(0), limit).await.unwrap()
+    store.read(Log::Ledger, Position(0), limit).await.unwrap().records
 }
 
 /// A gateway that opens a store with this ledger and this head.

@@ -5,7 +5,7 @@ use hookwell::{
     domain::{Notification, NotificationId},
     event::Event,
     simulator::Organization,
-    store::{self, Journal as _, Log, PageLimit, Position, Record, Store as _, sled::SledStore},
+    store::{self, Journal as _, Log, PageLimit, Position, Record, Store as _, embedded::EmbeddedStore},
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -112,7 +112,7 @@ async fn send(process: &Process, hook: &Hook, killed: &AtomicBool, seed: u32) ->
 
 /// Reads the data directory itself: the API could only repeat what the journal says.
 async fn holds(data_dir: &Path, books: &Books) {
-    let store = SledStore::open(data_dir, store::sled::Options::default()).unwrap();
+    let store = EmbeddedStore::open(data_dir, store::embedded::Options::default()).unwrap();
     let mut kept: BTreeMap<Uuid, u32> = BTreeMap::new();
     for record in records(&store, Log::Notifications).await {
         let notification = Notification::from_stored(NotificationId(record.key), &record.body).unwrap();
@@ -134,7 +134,7 @@ async fn holds(data_dir: &Path, books: &Books) {
     store.close().await;
 }
 
-async fn records(store: &SledStore, log: Log) -> Vec<Record> {
+async fn records(store: &EmbeddedStore, log: Log) -> Vec<Record> {
     let (mut all, mut after) = (Vec::new(), Position(0));
     loop {
         let limit = PageLimit { records_max: 1_000, body_bytes_max: 16 << 20 };

@@ -20,7 +20,7 @@ macro_rules! suite {
             })*
         }
 
-        mod sled {
+        mod embedded {
             $(#[tokio::test]
             async fn $promise() {
                 let dir = tempfile::tempdir().unwrap();
@@ -135,8 +135,8 @@ async fn records_are_read_in_the_order_of_their_append(store: Shared) {
     let expected: Vec<_> = (1..=50).map(|number| (Position(number), key(number))).collect();
     assert_eq!(records.iter().map(|record| (record.position, record.key)).collect::<Vec<_>>(), expected);
     let later = store.read(LOG, Position(48), ALL).await.unwrap();
-    assert_eq!(later, records[48..]);
-    assert_eq!(store.read(LOG, Position(u64::MAX), ALL).await.unwrap(), []);
+    assert_eq!((&later.records[..], later.end), (&records[48..], Position(50)));
+    assert_eq!(store.read(LOG, Position(u64::MAX), ALL).await.unwrap().records, []);
 }
 
 async fn the_tail_tells_the_newest_position(store: Shared) {

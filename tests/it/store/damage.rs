@@ -1,108 +1,224 @@
-//! A damaged file gives a clear error or loses a tail: never a panic that escapes, never bytes that were not written.
+//! Files that are not as they were written: never wrong bytes, never less than was acknowledged without saying what.
 
-use super::{ALL, entry, open, options, read_all};
-use hookwell::store::{Entry, Error, Journal, Log, OpenError, Position, Record, sled::SledStore};
+use super::{ALL, embedded::{copy, noise, small_segments}, entry};
+use hookwell::store::{
+    Change, Entry, Expected, Journal as _, Log, OpenError, Position, Record, Registry as _, Store as _,
+    embedded::EmbeddedStore,
+};
 use std::{
+    collections::BTreeSet,
     fs::{self, File},
-    os::unix::fs::FileExt,
-    path::Path,
+    os::unix::fs::FileExt as _,
+    path::{Path, PathBuf},
 };
 
 const LOG: Log = Log::Notifications;
+const ENTRIES: u64 = 300;
 
-/// Writes a store and gives back its files and its records.
-async fn sample(dir: &Path) -> (Vec<u8>, Vec<Record>) {
-    let store = open(dir);
-    for round in 0..30_u64 {
-        let appends = (0..20).map(|number| {
-            let number = round * 20 + number;
-            let mut seed = number;
-            let body: Vec<u8> = (0..4_000).map(|_| b'a' + u8::try_from(random(&mut seed) % 26).unwrap()).collect();
-            let body = body.into();
-            store.append(LOG, Entry { body, ..entry(number) })
-        });
-        futures_util::future::join_all(appends).await;
+/// Writes a store of several segments; gives back its records and the ids of its registry.
+async fn sample(dir: &Path) -> (Vec<Record>, Vec<String>) {
+    let store = EmbeddedStore::open(dir, small_segments()).unwrap();
+    let mut ids = Vec::new();
+    for number in 1..=ENTRIES {
+        let body = noise(number, 2_000).into();
+        store.append(LOG, Entry { body, ..entry(number) }).await.unwrap();
+        if number % 20 == 0 {
+            let id = format!("thing-{number}");
+            let value = Some(noise(number, 300).into());
+            store.commit(vec![Change { kind: "thing", id: id.clone(), expected: Expected::Absent, value }]).await.unwrap();
+            ids.push(id);
+        }
     }
-    let records = read_all(&store, LOG).await;
+    let records = super::read_all(&store, LOG).await;
+    store.close().await;
     drop(store);
-    (fs::read(dir.join("store/db")).unwrap(), records)
+    (records, ids)
 }
 
-/// Opens and reads everything; gives back what could be read, checking that all of it was written so.
-async fn examine(dir: &Path, written: &[Record]) -> Result<usize, String> {
-    let store = match SledStore::open(dir, options()) {
+/// The outcome of one damage.
+struct Told {
+    missing: usize,
+    refused: Option<String>,
+}
+
+/// Opens and reads everything. Every acknowledged record is there as it was written or named as left out, the registry is
+/// whole or a remark says that it is not, and the store takes new entries.
+async fn examine(dir: &Path, written: &[Record], ids: &[String], case: &str) -> Told {
+    let store = match EmbeddedStore::open(dir, small_segments()) {
         Ok(store) => store,
-        Err(OpenError::Corrupt { what, path }) => return Err(format!("{path}: {what}")),
-        Err(other) => panic!("not named as damage: {other}"),
+        Err(OpenError::Corrupt { what, path }) => {
+            assert!(what.contains("backup"), "{case}: no remedy in {path}: {what}");
+            return Told { missing: written.len(), refused: Some(what) };
+        }
+        Err(other) => panic!("{case}: not named as damage: {other}"),
     };
+    let (mut found, mut left_out) = (BTreeSet::new(), BTreeSet::new());
     let mut after = Position(0);
     loop {
-        match store.read(LOG, after, ALL).await {
-            Ok(page) => {
-                let Some(last) = page.last() else { break };
-                let at = usize::try_from(after.0).unwrap();
-                assert!(page == written[at..at + page.len()], "wrong records after {after}");
-                after = last.position;
-            }
-            Err(Error::Corrupt { what }) => return Err(what),
-            Err(other) => panic!("not named as damage: {other}"),
+        let page = store.read(LOG, after, ALL).await.unwrap();
+        for damage in &page.left_out {
+            assert!(!damage.cause.is_empty());
+            left_out.extend(damage.first.0..=damage.last.0);
         }
+        for record in &page {
+            let at = usize::try_from(record.position.0).unwrap() - 1;
+            assert!(written.get(at) == Some(record), "{case}: wrong record at {}", record.position);
+            found.insert(record.position.0);
+        }
+        if page.end == after {
+            break;
+        }
+        after = page.end;
     }
-    Ok(usize::try_from(after.0).unwrap())
+    for record in written {
+        let position = record.position.0;
+        assert!(found.contains(&position) || left_out.contains(&position), "{case}: {position} is missing without a word");
+    }
+    let reported: BTreeSet<u64> =
+        store.damage().iter().filter(|damage| damage.log == LOG).flat_map(|damage| damage.first.0..=damage.last.0).collect();
+    assert!(left_out.is_subset(&reported), "{case}: not all that was left out is reported");
+    let has_all = ids.iter().all(|id| store.get("thing", id).is_some());
+    assert!(has_all || !store.remarks().is_empty(), "{case}: the registry lost something without a word");
+    let appended = store.append(LOG, entry(ENTRIES + 1)).await.unwrap();
+    let position = match appended {
+        hookwell::store::Appended::New(position) | hookwell::store::Appended::Duplicate(position) => position,
+    };
+    assert!(position.0 > written.len() as u64, "{case}: a position was given out twice");
+    store.close().await;
+    Told { missing: left_out.len(), refused: None }
 }
 
-fn random(seed: &mut u64) -> u64 {
+pub(super) fn files(dir: &Path) -> Vec<PathBuf> {
+    let mut all = Vec::new();
+    for entry in fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path()) {
+        if entry.is_dir() { all.extend(files(&entry)) } else { all.push(entry) }
+    }
+    all.sort();
+    all
+}
+
+fn random(seed: &mut u64) -> usize {
     *seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-    *seed >> 17
+    usize::try_from(*seed >> 20).unwrap()
 }
 
-/// A directory as the sample left it.
-fn fresh(from: &Path, file: &[u8]) -> tempfile::TempDir {
+/// A copy of the sample, to be damaged.
+fn fresh(from: &Path) -> tempfile::TempDir {
     let dir = tempfile::tempdir().unwrap();
-    fs::create_dir_all(dir.path().join("store/blobs")).unwrap();
-    for name in fs::read_dir(from.join("store")).unwrap() {
-        let name = name.unwrap();
-        if name.file_type().unwrap().is_file() && name.file_name() != "db" {
-            fs::copy(name.path(), dir.path().join("store").join(name.file_name())).unwrap();
-        }
-    }
-    fs::copy(from.join("format"), dir.path().join("format")).unwrap();
-    fs::write(dir.path().join("store/db"), file).unwrap();
+    copy(from, dir.path());
     dir
 }
 
 #[tokio::test]
-async fn flipped_bytes_are_an_error_or_unseen_but_never_served() {
+async fn a_flipped_byte_anywhere_loses_little_and_says_what() {
     let original = tempfile::tempdir().unwrap();
-    let (file, records) = sample(original.path()).await;
+    let (records, ids) = sample(original.path()).await;
     let (mut seed, mut noticed) = (42, 0);
-    for _ in 0..60 {
-        let dir = fresh(original.path(), &file);
-        let db = File::options().write(true).open(dir.path().join("store/db")).unwrap();
-        for _ in 0..20 {
-            let offset = usize::try_from(random(&mut seed)).unwrap() % file.len();
-            db.write_all_at(&[file[offset] ^ 0x55], offset as u64).unwrap();
+    for round in 0..200 {
+        let dir = fresh(original.path());
+        let files = files(dir.path());
+        let path = &files[random(&mut seed) % files.len()];
+        let len = usize::try_from(fs::metadata(path).unwrap().len()).unwrap();
+        if len == 0 || path.ends_with("format") {
+            continue;
         }
-        match examine(dir.path(), &records).await {
-            Ok(_) => {}
-            Err(what) => {
-                noticed += 1;
-                assert!(what.contains("restore") || what.contains("move it aside"), "no remedy: {what}");
-            }
-        }
+        let at = random(&mut seed) % len;
+        let file = File::options().read(true).write(true).open(path).unwrap();
+        let mut byte = [0];
+        file.read_exact_at(&mut byte, at as u64).unwrap();
+        file.write_all_at(&[byte[0] ^ 0x41], at as u64).unwrap();
+        let case = format!("round {round}: byte {at} of {}", path.display());
+        let told = examine(dir.path(), &records, &ids, &case).await;
+        assert_eq!(told.refused, None, "{case}");
+        assert!(told.missing < 60, "{case}: {} are missing", told.missing);
+        noticed += usize::from(told.missing > 0);
     }
-    assert!(noticed > 0, "no damage was noticed: it tests nothing");
+    assert!(noticed > 20, "only {noticed} of 200 flips hit an entry");
 }
 
 #[tokio::test]
-async fn a_truncated_file_opens_without_its_tail_or_says_why_not() {
+async fn a_file_that_was_cut_anywhere_loses_its_end_and_says_what() {
     let original = tempfile::tempdir().unwrap();
-    let (file, records) = sample(original.path()).await;
-    let (mut seed, mut opened) = (7, 0);
-    for _ in 0..30 {
-        let len = usize::try_from(random(&mut seed)).unwrap() % file.len();
-        let dir = fresh(original.path(), &file[..len]);
-        opened += usize::from(examine(dir.path(), &records).await.is_ok());
+    let (records, ids) = sample(original.path()).await;
+    let (mut seed, mut noticed) = (7, 0);
+    for round in 0..200 {
+        let dir = fresh(original.path());
+        let files = files(dir.path());
+        let path = &files[random(&mut seed) % files.len()];
+        if path.ends_with("format") {
+            continue;
+        }
+        let len = usize::try_from(fs::metadata(path).unwrap().len()).unwrap();
+        let to = random(&mut seed) % (len + 1);
+        File::options().write(true).open(path).unwrap().set_len(to as u64).unwrap();
+        let case = format!("round {round}: {} cut to {to} of {len}", path.display());
+        let told = examine(dir.path(), &records, &ids, &case).await;
+        assert_eq!(told.refused, None, "{case}");
+        noticed += usize::from(told.missing > 0);
     }
-    assert!(opened > 0, "no truncated file could be opened");
+    assert!(noticed > 20, "only {noticed} of 200 cuts hit an entry");
+}
+
+#[tokio::test]
+async fn every_file_may_be_missing_and_what_was_in_it_is_named() {
+    let original = tempfile::tempdir().unwrap();
+    let (records, ids) = sample(original.path()).await;
+    let mut noticed = 0;
+    for path in files(original.path()) {
+        let dir = fresh(original.path());
+        let name = path.strip_prefix(original.path()).unwrap();
+        fs::remove_file(dir.path().join(name)).unwrap();
+        let told = examine(dir.path(), &records, &ids, &format!("without {}", name.display())).await;
+        assert_eq!(told.refused, None);
+        noticed += usize::from(told.missing > 0);
+    }
+    assert!(noticed > 5, "{noticed}");
+}
+
+#[tokio::test]
+async fn whatever_became_of_sleds_files_nothing_is_missing() {
+    let original = tempfile::tempdir().unwrap();
+    let (records, ids) = sample(original.path()).await;
+    let states: [(&str, &dyn Fn(&Path)); 6] = [
+        ("gone", &|state| fs::remove_dir_all(state).unwrap()),
+        ("empty", &|state| {
+            fs::remove_dir_all(state).unwrap();
+            fs::create_dir(state).unwrap();
+        }),
+        ("noise", &|state| {
+            for file in files(state) {
+                fs::write(file, noise(3, 5_000)).unwrap();
+            }
+        }),
+        ("cut to nothing", &|state| {
+            for file in files(state) {
+                fs::write(file, b"").unwrap();
+            }
+        }),
+        ("half a snapshot", &|state| fs::write(state.join("snap.9999999999.generating"), b"half").unwrap()),
+        ("a file in its place", &|state| {
+            fs::remove_dir_all(state).unwrap();
+            fs::write(state, b"not a folder").unwrap();
+        }),
+    ];
+    for (case, damage) in states {
+        let dir = fresh(original.path());
+        damage(&dir.path().join("state"));
+        let told = examine(dir.path(), &records, &ids, case).await;
+        assert_eq!((told.missing, told.refused), (0, None), "{case}");
+    }
+}
+
+#[tokio::test]
+async fn a_journal_that_lost_the_registry_takes_it_from_sleds_copy() {
+    let original = tempfile::tempdir().unwrap();
+    let (records, ids) = sample(original.path()).await;
+    let dir = fresh(original.path());
+    for path in files(&dir.path().join("journal")) {
+        fs::remove_file(path).unwrap();
+    }
+    let told = examine(dir.path(), &records, &ids, "no journal").await;
+    assert_eq!((told.missing, told.refused), (records.len(), None));
+    let store = EmbeddedStore::open(dir.path(), small_segments()).unwrap();
+    assert!(ids.iter().all(|id| store.get("thing", id).is_some()));
 }

@@ -1,10 +1,10 @@
-//! What only the embedded engine promises: its directory, its limits, its size, compaction.
+//! What only the embedded engine promises: its directory, its limits, its size, what it makes again by itself.
 
 use super::{ALL, at, entry, key, open, options, read_all};
 use hookwell::store::{
-    Change, Consumer, Consumers, Entry, Error, Expected, Journal, Log, OpenError, PageLimit, Position, Registry,
+    Appended, Change, Consumer, Consumers, Entry, Error, Expected, Journal, Log, OpenError, PageLimit, Position, Registry,
     Settlement, Status, Store,
-    sled::{Options, SledStore, compact},
+    embedded::{EmbeddedStore, Options},
 };
 use std::{fs, path::Path, time::Duration};
 
@@ -22,8 +22,31 @@ pub(super) fn noise(seed: u64, len: usize) -> Vec<u8> {
         .collect()
 }
 
-fn file_bytes(dir: &Path) -> u64 {
-    fs::metadata(dir.join("store/db")).unwrap().len()
+/// Segments of a few entries, so that a test has many.
+pub(super) fn small_segments() -> Options {
+    Options { segment_bytes: 64 << 10, ..options() }
+}
+
+/// Until the writer and the thread that writes indexes have nothing to do.
+async fn has(dir: &Path, what: impl Fn(&[String]) -> bool) {
+    let waited = async {
+        loop {
+            let mut names: Vec<_> = fs::read_dir(dir.join("journal"))
+                .unwrap()
+                .map(|file| file.unwrap().file_name().into_string().unwrap())
+                .collect();
+            names.sort();
+            if what(&names) {
+                return;
+            }
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), waited).await.expect("the journal's files become so");
+}
+
+fn segments(names: &[String]) -> usize {
+    names.iter().filter(|name| name.ends_with(".segment")).count()
 }
 
 pub(super) fn copy(from: &Path, to: &Path) {
@@ -46,29 +69,90 @@ async fn a_directory_is_made_private_and_opened_by_one_at_a_time() {
     let dir = outer.path().join("data");
     let store = open(&dir);
     assert_eq!(fs::metadata(&dir).unwrap().permissions().mode() & 0o777, 0o700);
-    assert!(matches!(SledStore::open(&dir, options()), Err(OpenError::Locked { .. })));
+    assert!(matches!(EmbeddedStore::open(&dir, options()), Err(OpenError::Locked { .. })));
     store.close().await;
     open(&dir);
     open(&dir);
 }
 
 #[tokio::test]
-async fn a_newer_or_unreadable_format_or_a_missing_store_is_told_clearly() {
+async fn every_file_is_its_owners_alone_whoever_made_the_directory() {
+    use std::os::unix::fs::PermissionsExt;
+    let outer = tempfile::tempdir().unwrap();
+    let dir = outer.path().join("data");
+    fs::create_dir(&dir).unwrap();
+    fs::set_permissions(&dir, fs::Permissions::from_mode(0o755)).unwrap();
+    let store = EmbeddedStore::open(&dir, small_segments()).unwrap();
+    for number in 0..40 {
+        store.append(LOG, Entry { body: noise(number, 8_000).into(), ..entry(number) }).await.unwrap();
+    }
+    has(&dir, |names| names.iter().any(|name| name.ends_with(".index"))).await;
+    store.close().await;
+    drop(store);
+    let mut looked_at = 0;
+    for file in fs::read_dir(&dir).unwrap().chain(fs::read_dir(dir.join("journal")).unwrap()) {
+        let file = file.unwrap();
+        let mode = file.metadata().unwrap().permissions().mode();
+        assert_eq!(mode & 0o077, 0, "{} is {mode:o}", file.path().display());
+        looked_at += 1;
+    }
+    assert!(looked_at > 6, "{looked_at}");
+}
+
+#[tokio::test]
+async fn a_newer_older_or_unreadable_format_or_a_missing_journal_is_told_clearly() {
     let dir = tempfile::tempdir().unwrap();
-    drop(open(dir.path()));
+    let store = open(dir.path());
+    let change = Change { kind: "thing", id: "a".into(), expected: Expected::Any, value: Some("v".into()) };
+    store.commit(vec![change]).await.unwrap();
+    store.close().await;
+    drop(store);
     let format = dir.path().join("format");
-    assert_eq!(fs::read_to_string(&format).unwrap(), "1\n");
-    fs::write(&format, "2\n").unwrap();
-    assert!(matches!(SledStore::open(dir.path(), options()), Err(OpenError::Newer { found: 2, known: 1, .. })));
-    fs::write(&format, "?").unwrap();
-    assert!(matches!(SledStore::open(dir.path(), options()), Err(OpenError::Corrupt { .. })));
+    assert_eq!(fs::read_to_string(&format).unwrap(), "2\n");
+    fs::write(&format, "3\n").unwrap();
+    assert!(matches!(EmbeddedStore::open(dir.path(), options()), Err(OpenError::Newer { found: 3, known: 2, .. })));
     fs::write(&format, "1\n").unwrap();
-    fs::rename(dir.path().join("store"), dir.path().join("elsewhere")).unwrap();
-    assert!(matches!(SledStore::open(dir.path(), options()), Err(OpenError::Corrupt { .. })));
+    assert!(matches!(EmbeddedStore::open(dir.path(), options()), Err(OpenError::Older { found: 1, known: 2, .. })));
+    fs::write(&format, "?").unwrap();
+    assert!(open(dir.path()).get("thing", "a").is_some(), "segments tell their format too");
+    fs::write(&format, "2\n").unwrap();
+    fs::remove_dir_all(dir.path().join("journal")).unwrap();
+    fs::remove_dir_all(dir.path().join("state")).unwrap();
+    assert!(matches!(EmbeddedStore::open(dir.path(), options()), Err(OpenError::Corrupt { .. })));
     let file = dir.path().join("a-file");
     fs::write(&file, "").unwrap();
-    let OpenError::Io { path, .. } = SledStore::open(&file, options()).unwrap_err() else { panic!("not an I/O error") };
+    let OpenError::Io { path, .. } = EmbeddedStore::open(&file, options()).unwrap_err() else {
+        panic!("not an I/O error")
+    };
     assert!(path.contains("a-file"));
+}
+
+#[tokio::test]
+async fn examining_a_directory_creates_and_changes_nothing() {
+    let outer = tempfile::tempdir().unwrap();
+    let dir = outer.path().join("data");
+    assert!(matches!(EmbeddedStore::examine(&dir, options()), Err(OpenError::Io { .. })));
+    assert!(!dir.exists());
+    let store = open(&dir);
+    store.append(LOG, entry(1)).await.unwrap();
+    store.close().await;
+    drop(store);
+    let contents = || {
+        let mut all = Vec::new();
+        for folder in [dir.clone(), dir.join("journal"), dir.join("state")] {
+            for file in fs::read_dir(folder).unwrap().map(|file| file.unwrap().path()).filter(|path| path.is_file()) {
+                all.push((fs::read(&file).unwrap(), file));
+            }
+        }
+        all
+    };
+    let before = contents();
+    let store = EmbeddedStore::examine(&dir, options()).unwrap();
+    assert_eq!(read_all(&store, LOG).await.len(), 1);
+    assert!(matches!(store.append(LOG, entry(2)).await, Err(Error::Unavailable { .. })));
+    assert!(matches!(EmbeddedStore::open(&dir, options()), Err(OpenError::Locked { .. })));
+    drop(store);
+    assert!(contents() == before);
 }
 
 #[tokio::test]
@@ -104,46 +188,56 @@ async fn everything_is_there_after_opening_again() {
 }
 
 #[tokio::test]
-async fn no_value_becomes_a_file_of_its_own() {
+async fn entries_of_every_size_come_back_from_many_segments() {
     let dir = tempfile::tempdir().unwrap();
-    let store = open(dir.path());
-    for (number, len) in [(1, 32 << 20), (2, 14 << 10), (3, 15 << 10), (4, 16 << 10), (5, 1 << 20), (6, 0)] {
+    let store = EmbeddedStore::open(dir.path(), small_segments()).unwrap();
+    let sizes = [(1, 32 << 20), (2, 14 << 10), (3, 0), (4, 1), (5, 1 << 20), (6, 63), (7, 64)];
+    for (number, len) in sizes {
         let body = noise(number, len);
         store.append(LOG, Entry { body: body.clone().into(), ..entry(number) }).await.unwrap();
         assert!(store.find(LOG, key(number)).await.unwrap().unwrap().body == body);
     }
     for number in 10..400 {
-        let body = noise(number, 14_900);
+        let body = noise(number, 2_000);
         store.append(LOG, Entry { body: body.into(), ..entry(number) }).await.unwrap();
     }
-    while store.trim(LOG, at(390)).await.unwrap() > 0 {}
-    assert_eq!(fs::read_dir(dir.path().join("store/blobs")).unwrap().count(), 0);
-    drop(store);
-    assert_eq!(read_all(&open(dir.path()), LOG).await.len(), 10);
-    assert_eq!(fs::read_dir(dir.path().join("store/blobs")).unwrap().count(), 0);
-}
-
-#[tokio::test]
-async fn single_appends_are_merged_and_read_the_same() {
-    let dir = tempfile::tempdir().unwrap();
-    let store = open(dir.path());
-    for number in 1..=500 {
-        let body = noise(number, 1_000);
-        store.append(LOG, Entry { body: body.into(), ..entry(number) }).await.unwrap();
-        // Readers are not disturbed while blocks merge under them.
-        assert_eq!(store.find(LOG, key(number / 2 + 1)).await.unwrap().unwrap().position, Position(number / 2 + 1));
+    has(dir.path(), |names| segments(names) > 10 && names.len() + 1 >= 2 * segments(names)).await;
+    for (number, len) in sizes {
+        assert!(store.find(LOG, key(number)).await.unwrap().unwrap().body == noise(number, len), "{number}");
+        assert_eq!(store.append(LOG, entry(number)).await.unwrap(), Appended::Duplicate(Position(number)));
     }
     let before = read_all(&store, LOG).await;
-    assert_eq!(before.len(), 500);
-    assert!(store.usage().written_bytes > 2 * 500_000, "nothing was merged");
     drop(store);
     assert!(read_all(&open(dir.path()), LOG).await == before);
 }
 
 #[tokio::test]
+async fn indexes_that_are_missing_or_of_something_else_are_made_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = EmbeddedStore::open(dir.path(), small_segments()).unwrap();
+    for number in 0..200 {
+        store.append(LOG, Entry { body: noise(number, 2_000).into(), ..entry(number) }).await.unwrap();
+    }
+    has(dir.path(), |names| segments(names) > 5 && names.len() + 1 >= 2 * segments(names)).await;
+    let before = read_all(&store, LOG).await;
+    drop(store);
+    let index = |number: u64| dir.path().join(format!("journal/{number:012}.index"));
+    fs::remove_file(index(1)).unwrap();
+    fs::copy(index(3), index(2)).unwrap();
+    fs::write(index(4), b"").unwrap();
+    let store = open(dir.path());
+    assert!(index(1).exists());
+    assert!(read_all(&store, LOG).await == before);
+    for number in 0..200 {
+        assert!(matches!(store.append(LOG, entry(number)).await.unwrap(), Appended::Duplicate(_)), "{number}");
+    }
+    assert_eq!(store.damage(), []);
+}
+
+#[tokio::test]
 async fn a_full_queue_and_a_full_disk_refuse_at_once_and_recover() {
     let dir = tempfile::tempdir().unwrap();
-    let store = SledStore::open(dir.path(), Options { queue_entries_max: 1, ..options() }).unwrap();
+    let store = EmbeddedStore::open(dir.path(), Options { queue_entries_max: 1, ..options() }).unwrap();
     let appends = (0..200).map(|number| store.append(LOG, entry(number)));
     let answers = futures_util::future::join_all(appends).await;
     assert!(answers.iter().any(|answer| matches!(answer, Err(Error::Full))));
@@ -151,7 +245,7 @@ async fn a_full_queue_and_a_full_disk_refuse_at_once_and_recover() {
     assert_eq!(read_all(&store, LOG).await.len(), stored);
     drop(store);
 
-    let store = SledStore::open(dir.path(), Options { free_bytes_min: u64::MAX, ..options() }).unwrap();
+    let store = EmbeddedStore::open(dir.path(), Options { free_bytes_min: u64::MAX, ..options() }).unwrap();
     assert!(matches!(store.status(), Status::NotReady(_)));
     assert!(matches!(store.append(LOG, entry(900)).await, Err(Error::Unavailable { .. })));
     assert_eq!(read_all(&store, LOG).await.len(), stored);
@@ -159,9 +253,37 @@ async fn a_full_queue_and_a_full_disk_refuse_at_once_and_recover() {
 }
 
 #[tokio::test]
+async fn space_comes_back_by_segments_and_what_is_kept_longer_moves() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = EmbeddedStore::open(dir.path(), small_segments()).unwrap();
+    for number in 0..1_000 {
+        store.append(LOG, Entry { body: noise(number, 2_000).into(), ..entry(number) }).await.unwrap();
+        if number % 50 == 0 {
+            store.append(Log::Ledger, entry(number)).await.unwrap();
+        }
+    }
+    has(dir.path(), |names| names.len() + 1 >= 2 * segments(names)).await;
+    let (ledger, size) = (read_all(&store, Log::Ledger).await, store.usage().disk_bytes);
+    while store.trim(LOG, at(900)).await.unwrap() > 0 {}
+    let kept = read_all(&store, LOG).await;
+    assert_eq!(kept.len(), 100);
+    has(dir.path(), |names| segments(names) < 8).await;
+    assert!(store.usage().disk_bytes * 5 < size, "{} of {size} are left", store.usage().disk_bytes);
+    assert_eq!(read_all(&store, Log::Ledger).await, ledger);
+    assert_eq!(store.append(Log::Ledger, entry(50)).await.unwrap(), Appended::Duplicate(Position(2)));
+    assert_eq!(store.append(LOG, entry(5)).await.unwrap(), Appended::New(Position(1_001)), "its key went with it");
+    drop(store);
+    let store = open(dir.path());
+    assert_eq!(read_all(&store, Log::Ledger).await, ledger);
+    assert_eq!(read_all(&store, LOG).await[..100], kept);
+    assert_eq!((store.trimmed(LOG), *store.tail(LOG).borrow()), (Position(900), Position(1_001)));
+    assert_eq!(store.damage(), []);
+}
+
+#[tokio::test]
 async fn a_steady_ring_does_not_grow() {
     let dir = tempfile::tempdir().unwrap();
-    let store = open(dir.path());
+    let store = EmbeddedStore::open(dir.path(), Options { segment_bytes: 256 << 10, ..options() }).unwrap();
     let mut sizes = Vec::new();
     for round in 0..60_u64 {
         let appends = (0..200).map(|number| {
@@ -172,66 +294,10 @@ async fn a_steady_ring_does_not_grow() {
         futures_util::future::join_all(appends).await;
         let before = at(i64::try_from(round).unwrap() * 200 - 1_000);
         while store.trim(LOG, before).await.unwrap() > 0 {}
-        sizes.push(file_bytes(dir.path()));
+        has(dir.path(), |names| segments(names) < 12).await;
+        sizes.push(store.usage().disk_bytes);
     }
     let warm = sizes[..20].iter().max().unwrap();
     let end = sizes.last().unwrap();
-    assert!(end <= &(warm + warm / 4), "the file grew: {sizes:?}");
-}
-
-#[tokio::test]
-async fn compacting_shrinks_the_file_and_changes_nothing() {
-    let dir = tempfile::tempdir().unwrap();
-    let store = open(dir.path());
-    for round in 0..20_u64 {
-        let appends = (0..200).map(|number| {
-            let number = round * 200 + number;
-            store.append(LOG, Entry { body: noise(number, 2_000).into(), ..entry(number) })
-        });
-        futures_util::future::join_all(appends).await;
-    }
-    while store.trim(LOG, at(3_500)).await.unwrap() > 0 {}
-    let before = read_all(&store, LOG).await;
-    assert!(matches!(compact(dir.path(), &options()), Err(OpenError::Locked { .. })));
-    drop(store);
-    let compacted = compact(dir.path(), &options()).unwrap();
-    assert!(compacted.after_bytes * 2 < compacted.before_bytes, "{compacted:?}");
-    let store = open(dir.path());
-    assert!(read_all(&store, LOG).await == before);
-    assert_eq!((store.trimmed(LOG), *store.tail(LOG).borrow()), (Position(3_500), Position(4_000)));
-}
-
-#[tokio::test]
-async fn a_compaction_interrupted_at_any_step_is_repaired() {
-    let dir = tempfile::tempdir().unwrap();
-    let (store, new, old) = (dir.path().join("store"), dir.path().join("store.new"), dir.path().join("store.old"));
-    let opened = open(dir.path());
-    opened.append(LOG, entry(1)).await.unwrap();
-    opened.close().await;
-    drop(opened);
-    let whole = tempfile::tempdir().unwrap();
-    copy(&store, &whole.path().join("store"));
-    let restore = |to: &Path| copy(&whole.path().join("store"), to);
-    let steps: [&dyn Fn(); 5] = [
-        // While copying: the new one is not whole.
-        &|| fs::create_dir_all(new.join("blobs")).unwrap(),
-        // Copied, nothing renamed.
-        &|| restore(&new),
-        // The old one is away.
-        &|| {
-            restore(&new);
-            fs::rename(&store, &old).unwrap();
-        },
-        // The new one is in place.
-        &|| restore(&old),
-        // The old one is half removed.
-        &|| fs::create_dir_all(&old).unwrap(),
-    ];
-    for (number, step) in steps.iter().enumerate() {
-        step();
-        let opened = open(dir.path());
-        assert_eq!(read_all(&opened, LOG).await.len(), 1, "step {number}");
-        assert!(!new.exists() && !old.exists(), "step {number}");
-        opened.close().await;
-    }
+    assert!(end <= &(warm + warm / 4), "it grew: {sizes:?}");
 }

@@ -1,8 +1,8 @@
-//! A disk that runs full under the store, in spite of the reserve: sled gives up for good then, the store does not.
+//! A disk that runs full under the store, in spite of the reserve: the store goes on by itself when there is space.
 //! Needs root, to mount a small file system.
 
 use super::{embedded::noise, entry, key, options, read_all};
-use hookwell::store::{Entry, Error, Journal, Log, Status, Store, sled::SledStore};
+use hookwell::store::{Entry, Error, Journal, Log, Status, Store, embedded::EmbeddedStore};
 use std::{fs, path::PathBuf, process::Command, time::Duration};
 
 const LOG: Log = Log::Notifications;
@@ -27,7 +27,7 @@ async fn a_disk_that_ran_full_is_used_again_when_there_is_space() {
     let (ballast, data) = (disk.0.join("ballast"), disk.0.join("data"));
     fs::write(&ballast, vec![0; 20 << 20]).unwrap();
 
-    let store = SledStore::open(&data, options()).unwrap();
+    let store = EmbeddedStore::open(&data, options()).unwrap();
     let mut acknowledged = Vec::new();
     let refusal = loop {
         let number = acknowledged.len() as u64;
@@ -54,5 +54,5 @@ async fn a_disk_that_ran_full_is_used_again_when_there_is_space() {
     let records = read_all(&store, LOG).await;
     store.close().await;
     drop(store);
-    assert!(read_all(&SledStore::open(&data, options()).unwrap(), LOG).await == records);
+    assert!(read_all(&EmbeddedStore::open(&data, options()).unwrap(), LOG).await == records);
 }

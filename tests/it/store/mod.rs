@@ -15,7 +15,7 @@ mod full_disk;
 mod model;
 mod power_cut;
 
-use hookwell::store::{Entry, Log, PageLimit, Position, Record, Store, sled::Options};
+use hookwell::store::{Entry, Log, PageLimit, Position, Record, Store, embedded::Options};
 use jiff::Timestamp;
 use std::path::Path;
 use uuid::Uuid;
@@ -53,6 +53,6 @@ fn options() -> Options {
     Options { free_bytes_min: 0, ..Options::default() }
 }
 
-fn open(dir: &Path) -> hookwell::store::sled::SledStore {
-    hookwell::store::sled::SledStore::open(dir, options()).unwrap()
+fn open(dir: &Path) -> hookwell::store::embedded::EmbeddedStore {
+    hookwell::store::embedded::EmbeddedStore::open(dir, options()).unwrap()
 }

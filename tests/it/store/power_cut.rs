@@ -8,7 +8,7 @@ use super::{ALL, entry, options};
 use bytes::Bytes;
 use hookwell::store::{
     Entry, Journal, Log, Position, Store,
-    sled::{Options, SledStore},
+    embedded::{Options, EmbeddedStore},
 };
 use std::{
     fs::{self, File},
@@ -108,7 +108,7 @@ fn cut(round: u64, sync_data: bool) -> Outcome {
 /// Appends from 16 tasks, lets `take_copy` run when enough are acknowledged, and gives back those acknowledged before it.
 fn load_and_copy(data: &Path, enough: u64, sync_data: bool, take_copy: impl FnOnce()) -> Vec<u64> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-    let store = Arc::new(SledStore::open(data, Options { sync_data, ..options() }).unwrap());
+    let store = Arc::new(EmbeddedStore::open(data, Options { sync_data, ..options() }).unwrap());
     let (acknowledged, stop) = (Arc::new(Mutex::new(Vec::new())), Arc::new(AtomicBool::new(false)));
     let next = Arc::new(AtomicU64::new(0));
     let (grown, growing) = tokio::sync::watch::channel(0_u64);
@@ -145,7 +145,7 @@ fn body(number: u64) -> Bytes {
 
 /// Everything acknowledged is there and everything there is what was written.
 fn examine(data: &Path, acknowledged: &[u64]) -> Outcome {
-    let store = match SledStore::open(data, options()) {
+    let store = match EmbeddedStore::open(data, options()) {
         Ok(store) => store,
         Err(error) => return Outcome::Lost(error.to_string()),
     };

@@ -26,6 +26,7 @@ pub(super) fn inspect(dir: &Path, witness: &Witness) -> Vec<String> {
     let found = runtime.block_on(async {
         let found = Found::read(&store, &mut wrong).await;
         found.compare(witness, &mut wrong);
+        wrong.extend(store.damage().iter().map(|damage| format!("reports {damage}")));
         registry(&store, witness, &mut wrong);
         by_key(&store, &found, witness, &mut wrong).await;
         serves(&store, witness, &mut wrong).await;

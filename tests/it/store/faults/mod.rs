@@ -23,8 +23,8 @@ use self::{
     worker::End,
 };
 use hookwell::store::{
-    Record,
-    sled::{Options, SledStore as Engine},
+    Page, Record,
+    embedded::{EmbeddedStore as Engine, Options},
 };
 use std::{
     collections::BTreeMap,
@@ -51,12 +51,15 @@ const FAILURES_TOLD_MAX: usize = 60;
 
 fn engine_options() -> Options {
     let sync_data = std::env::var_os(worker::UNSYNCED).is_none();
-    Options { free_bytes_min: 0, sync_data, ..Options::default() }
+    Options { free_bytes_min: 0, segment_bytes: 16 << 10, sync_data, ..Options::default() }
 }
 
 /// A page that left nothing out.
-fn records(page: Vec<Record>) -> Result<Vec<Record>, End> {
-    Ok(page)
+fn records(page: Page) -> Result<Vec<Record>, End> {
+    match page.left_out.first() {
+        None => Ok(page.records),
+        Some(damage) => Err(End::Wrong(format!("left out: {damage}"))),
+    }
 }
 
 /// What the worker begins with.
@@ -66,6 +69,8 @@ enum Scenario {
     Nothing,
     /// What a killed process left.
     Used,
+    /// The same, everything in it damaged or gone that is made again from the journal.
+    Rebuilt,
 }
 
 /// One call that fails.
@@ -92,10 +97,25 @@ impl Seed {
     fn put(&self, scenario: Scenario, into: &Path) {
         match scenario {
             Scenario::Nothing => {}
-            Scenario::Used => {
+            Scenario::Used | Scenario::Rebuilt => {
                 super::embedded::copy(&self.0.path().join("data"), &into.join("data"));
                 fs::copy(self.0.path().join("witness"), into.join("witness")).unwrap();
             }
+        }
+        if scenario == Scenario::Rebuilt {
+            damage_what_is_derived(&into.join("data"));
+        }
+    }
+}
+
+/// The registry's copy becomes noise, indexes go.
+fn damage_what_is_derived(data: &Path) {
+    for file in super::damage::files(data) {
+        let len = usize::try_from(fs::metadata(&file).unwrap().len()).unwrap();
+        if file.starts_with(data.join("state")) {
+            fs::write(&file, super::embedded::noise(7, len)).unwrap();
+        } else if file.extension().is_some_and(|extension| extension == "index") {
+            fs::remove_file(&file).unwrap();
         }
     }
 }
@@ -210,7 +230,7 @@ fn cases(shim: &Shim, seed: &Seed) -> Vec<Case> {
     let wants_all = std::env::var("HOOKWELL_FAULTS").is_ok_and(|text| text == "all");
     let only = std::env::var("HOOKWELL_FAULTS_ONLY").unwrap_or_default();
     let mut cases = Vec::new();
-    for scenario in [Scenario::Nothing, Scenario::Used] {
+    for scenario in [Scenario::Nothing, Scenario::Used, Scenario::Rebuilt] {
         let counts = count(shim, seed, scenario);
         eprintln!("{scenario:?}: {counts:?}");
         for kind in ["open", "read", "write", "sync", "close"] {

@@ -1,17 +1,21 @@
 //! Who reads what: cursors, retries and leases, all in memory; what must survive is written by the draft.
 
-use super::reading::Budget;
-use crate::store::{Consumer, Error, Log, Position, Settlement, Waiting, Wanted};
+use super::{item::Item, reading::Budget};
+use crate::store::{Consumer, Dead, Error, Log, Position, Settlement, Waiting, Wanted};
 use jiff::Timestamp;
 use std::{
     collections::{BTreeMap, BTreeSet},
+    sync::Arc,
     time::Duration,
 };
+use uuid::Uuid;
 
 /// All consumers and the leases they hold. Leases do not survive: whoever holds one of an earlier opening has lost it.
 #[derive(Debug)]
 pub(super) struct Readers {
     readers: BTreeMap<Consumer, Reader>,
+    /// Thousands die of the same reason: each text is kept once.
+    reasons: BTreeSet<Arc<str>>,
     leases: u64,
 }
 
@@ -20,8 +24,15 @@ pub(super) struct Reader {
     pub(super) cursor: u64,
     retries: BTreeMap<u64, Retry>,
     due: BTreeSet<(i64, u64)>,
-    dead: BTreeSet<u64>,
+    dead: BTreeMap<u64, Gone>,
     leases: BTreeMap<u64, Lease>,
+}
+
+/// A record that was given up.
+#[derive(Debug, Clone)]
+struct Gone {
+    key: Uuid,
+    reason: Arc<str>,
 }
 
 /// A record that is tried again.
@@ -52,19 +63,15 @@ pub(super) struct Reservation {
 #[derive(Debug)]
 pub(super) struct Settled {
     pub(super) position: u64,
-    pub(super) key: uuid::Uuid,
+    pub(super) key: Uuid,
     pub(super) attempt: u32,
     pub(super) settlement: Settlement,
 }
 
 impl Readers {
-    /// `leases` starts where no earlier opening of this process was, so that an old claim is never taken for a new one.
-    pub(super) fn new(readers: BTreeMap<Consumer, Reader>, leases: u64) -> Self {
-        Self { readers, leases }
-    }
-
-    pub(super) fn leases(&self) -> u64 {
-        self.leases
+    /// `leases` starts where no earlier opening was, so that an old claim is never taken for a new one.
+    pub(super) fn new(leases: u64) -> Self {
+        Self { readers: BTreeMap::new(), reasons: BTreeSet::new(), leases }
     }
 
     pub(super) fn reader(&self, consumer: &Consumer) -> Option<&Reader> {
@@ -139,48 +146,84 @@ impl Readers {
     }
 
     /// After the commit.
-    pub(super) fn settled(&mut self, consumer: &Consumer, lease: u64, settled: &[Settled]) {
-        let Some(reader) = self.readers.get_mut(consumer) else { return };
-        reader.leases.remove(&lease);
-        for record in settled {
-            reader.cursor = reader.cursor.max(record.position);
-            reader.end_retry(record.position);
-            match &record.settlement {
-                Settlement::Done => {}
-                Settlement::Retry { at } => {
-                    let retry = Retry { attempt: record.attempt + 1, at: millisecond_not_before(*at) };
-                    reader.add_retry(record.position, retry);
-                }
-                Settlement::Wait { at } => {
-                    let retry = Retry { attempt: record.attempt, at: millisecond_not_before(*at) };
-                    reader.add_retry(record.position, retry);
-                }
-                Settlement::Dead { .. } => reader.add_dead(record.position),
+    pub(super) fn settled(&mut self, consumer: &Consumer, lease: u64) {
+        if let Some(reader) = self.readers.get_mut(consumer) {
+            reader.leases.remove(&lease);
+        }
+    }
+
+    /// Takes up a change of a consumer; others are none of its business.
+    pub(super) fn apply(&mut self, item: &Item) {
+        match item {
+            Item::Cursor { consumer, position } => {
+                let reader = self.readers.entry(consumer.clone()).or_default();
+                reader.cursor = reader.cursor.max(*position);
             }
+            Item::Waits { consumer, position, attempt, at } => {
+                let reader = self.readers.entry(consumer.clone()).or_default();
+                reader.dead.remove(position);
+                reader.end_retry(*position);
+                reader.add_retry(*position, Retry { attempt: *attempt, at: *at });
+            }
+            Item::Over { consumer, position } => {
+                if let Some(reader) = self.readers.get_mut(consumer) {
+                    reader.end_retry(*position);
+                }
+            }
+            Item::Dead { consumer, position, key, reason } => {
+                let reason = self.reason(reason);
+                let reader = self.readers.entry(consumer.clone()).or_default();
+                reader.end_retry(*position);
+                reader.dead.insert(*position, Gone { key: *key, reason });
+            }
+            Item::Forgotten { consumer } => {
+                self.readers.remove(consumer);
+            }
+            Item::Trimmed { log, position } => self.trimmed(*log, *position),
+            Item::Last { .. } | Item::Record { .. } | Item::Revision(_) | Item::State(_) => {}
         }
     }
 
-    /// After the commit that made it durable.
-    pub(super) fn add(&mut self, consumer: Consumer, after: u64) {
-        self.readers.entry(consumer).or_insert_with(|| Reader::at(after));
+    /// Forgets them all, before they are told anew.
+    pub(super) fn clear(&mut self) {
+        self.readers.clear();
     }
 
-    /// After the commit: these wait once more.
-    pub(super) fn redone(&mut self, consumer: &Consumer, retries: &[(u64, Retry)]) {
-        let Some(reader) = self.readers.get_mut(consumer) else { return };
-        for (position, retry) in retries {
-            reader.dead.remove(position);
-            reader.add_retry(*position, *retry);
+    fn reason(&mut self, text: &str) -> Arc<str> {
+        if let Some(kept) = self.reasons.get(text) {
+            return Arc::clone(kept);
         }
+        let reason: Arc<str> = text.into();
+        self.reasons.insert(Arc::clone(&reason));
+        reason
+    }
+
+    /// Everything, as items that tell it anew.
+    pub(super) fn items(&mut self) -> Vec<Item> {
+        self.reasons.retain(|reason| Arc::strong_count(reason) > 1);
+        let mut items = Vec::new();
+        for (consumer, reader) in &self.readers {
+            let consumer = || consumer.clone();
+            items.push(Item::Cursor { consumer: consumer(), position: reader.cursor });
+            items.extend(reader.retries.iter().map(|(position, Retry { attempt, at })| Item::Waits {
+                consumer: consumer(),
+                position: *position,
+                attempt: *attempt,
+                at: *at,
+            }));
+            items.extend(reader.dead.iter().map(|(position, Gone { key, reason })| Item::Dead {
+                consumer: consumer(),
+                position: *position,
+                key: *key,
+                reason: reason.to_string(),
+            }));
+        }
+        items
     }
 
     /// Those of one log.
     pub(super) fn of(&self, log: Log) -> Vec<Consumer> {
         self.readers.keys().filter(|consumer| consumer.log == log).cloned().collect()
-    }
-
-    pub(super) fn forget(&mut self, consumer: &Consumer) {
-        self.readers.remove(consumer);
     }
 
     /// Up to here no consumer of the log has anything left to do.
@@ -189,34 +232,17 @@ impl Readers {
         of_log.map(|(_, reader)| reader.settled_to()).min().unwrap_or(u64::MAX)
     }
 
-    /// The dead up to a position, of all consumers of the log.
-    pub(super) fn dead_to(&self, log: Log, position: u64) -> Vec<(&Consumer, u64)> {
-        let of_log = self.readers.iter().filter(|(consumer, _)| consumer.log == log);
-        of_log
-            .flat_map(|(consumer, reader)| reader.dead.range(..=position).map(move |dead| (consumer, *dead)))
-            .collect()
-    }
-
-    pub(super) fn trimmed(&mut self, log: Log, position: u64) {
+    fn trimmed(&mut self, log: Log, position: u64) {
         for (_, reader) in self.readers.iter_mut().filter(|(consumer, _)| consumer.log == log) {
-            reader.dead.retain(|dead| *dead > position);
+            reader.dead.retain(|dead, _| *dead > position);
         }
     }
 }
 
 impl Reader {
-    /// With nothing but a cursor.
-    pub(super) fn at(cursor: u64) -> Self {
-        Self { cursor, ..Self::default() }
-    }
-
-    pub(super) fn add_retry(&mut self, position: u64, retry: Retry) {
+    fn add_retry(&mut self, position: u64, retry: Retry) {
         self.retries.insert(position, retry);
         self.due.insert((retry.at, position));
-    }
-
-    pub(super) fn add_dead(&mut self, position: u64) {
-        self.dead.insert(position);
     }
 
     fn end_retry(&mut self, position: u64) {
@@ -225,13 +251,14 @@ impl Reader {
         }
     }
 
-    /// Positions with records of their own: those under retry, those given up.
-    pub(super) fn recorded(&self) -> (impl Iterator<Item = u64>, impl Iterator<Item = u64>) {
-        (self.retries.keys().copied(), self.dead.iter().copied())
-    }
-
-    pub(super) fn dead_after(&self, position: u64, records_max: usize) -> Vec<u64> {
-        self.dead.range(position.saturating_add(1)..).take(records_max).copied().collect()
+    pub(super) fn dead_after(&self, position: u64, records_max: usize) -> Vec<Dead> {
+        let newer = self.dead.range(position.saturating_add(1)..).take(records_max);
+        let dead = |(position, gone): (&u64, &Gone)| Dead {
+            position: Position(*position),
+            key: gone.key,
+            reason: gone.reason.to_string(),
+        };
+        newer.map(dead).collect()
     }
 
     pub(super) fn waiting_after(&self, position: u64, records_max: usize) -> Vec<Waiting> {

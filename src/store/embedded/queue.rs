@@ -24,6 +24,8 @@ pub(super) enum Job {
     Settle { settle: Settle, reply: Reply<Vec<Appended>> },
     Trim { log: Log, before: Timestamp, reply: Reply<u64> },
     Introduce { consumer: Consumer, after: u64, reply: Reply<()> },
+    /// What lies up to `to`, and each of `over` that waits, cannot be read any more: the consumer goes on without.
+    Skip { consumer: Consumer, to: Option<u64>, over: Vec<u64>, reply: Reply<()> },
     Again { consumer: Consumer, retries: Vec<(u64, Retry)>, reply: Reply<usize> },
     Forget { consumer: Consumer, reply: Reply<()> },
 }
@@ -48,7 +50,11 @@ impl Job {
         match self {
             Self::Append { .. } | Self::Commit { .. } => true,
             Self::Settle { settle, .. } => !settle.appends.is_empty(),
-            Self::Trim { .. } | Self::Introduce { .. } | Self::Again { .. } | Self::Forget { .. } => false,
+            Self::Trim { .. }
+            | Self::Introduce { .. }
+            | Self::Skip { .. }
+            | Self::Again { .. }
+            | Self::Forget { .. } => false,
         }
     }
 
@@ -59,7 +65,11 @@ impl Job {
                 changes.iter().filter_map(|change| change.value.as_ref()).map(bytes::Bytes::len).sum()
             }
             Self::Settle { settle, .. } => settle.appends.iter().map(|(_, entry)| entry.raw_bytes()).sum(),
-            Self::Trim { .. } | Self::Introduce { .. } | Self::Again { .. } | Self::Forget { .. } => 0,
+            Self::Trim { .. }
+            | Self::Introduce { .. }
+            | Self::Skip { .. }
+            | Self::Again { .. }
+            | Self::Forget { .. } => 0,
         }
     }
 
@@ -71,7 +81,9 @@ impl Job {
             Self::Settle { reply, .. } => drop(reply.send(Err(error))),
             Self::Trim { reply, .. } => drop(reply.send(Err(error))),
             Self::Again { reply, .. } => drop(reply.send(Err(error))),
-            Self::Introduce { reply, .. } | Self::Forget { reply, .. } => drop(reply.send(Err(error))),
+            Self::Introduce { reply, .. } | Self::Skip { reply, .. } | Self::Forget { reply, .. } => {
+                drop(reply.send(Err(error)));
+            }
         }
     }
 }

@@ -1,19 +1,17 @@
 //! The traits of the seam, told in terms of the queue and the readers.
 
 use super::{
-    Shared, SledStore,
+    EmbeddedStore, Shared,
     block::Packed,
     consumers::{Retry, Settled, millisecond_not_before},
-    db::{Db, Fault},
-    layout,
+    fault::Fault,
     queue::{Job, Reply, Settle},
-    reading::{Budget, IndexReader, LogReader},
-    view::at,
+    reading::{Budget, Found, LogReader},
 };
 use crate::store::{
-    Appended, Change, Claim, Claimed, Consumer, Consumers, Dead, ENTRY_BYTES_MAX, Entry, Error, Journal, Log,
-    PAGE_RECORDS_MAX, PageLimit, Position, REGISTRY_VALUE_BYTES_MAX, Record, Registry, Settlement, Status, Store,
-    Usage, Versioned, Waiting, Wanted,
+    Appended, Change, Claim, Claimed, Consumer, Consumers, Damage, Dead, ENTRY_BYTES_MAX, Entry, Error, Journal, Log,
+    PAGE_RECORDS_MAX, Page, PageLimit, Position, REGISTRY_VALUE_BYTES_MAX, Record, Registry, Settlement, Status,
+    Store, Usage, Versioned, Waiting, Wanted,
 };
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -25,7 +23,7 @@ const CONSUMER_NAME_BYTES_MAX: usize = 100;
 const KIND_BYTES_MAX: usize = 32;
 const ID_BYTES_MAX: usize = 200;
 
-impl SledStore {
+impl EmbeddedStore {
     async fn ask<T>(&self, job: impl FnOnce(Reply<T>) -> Job) -> Result<T, Error> {
         let (reply, answer) = oneshot::channel();
         if let Err((job, error)) = self.shared.queue.submit(job(reply)) {
@@ -38,66 +36,55 @@ impl SledStore {
     /// Reads on a thread that may block.
     async fn read_blocking<T: Send + 'static>(
         &self,
-        read: impl FnOnce(&Shared, &Db) -> Result<T, Fault> + Send + 'static,
+        read: impl FnOnce(&Shared) -> Result<T, Fault> + Send + 'static,
     ) -> Result<T, Error> {
+        self.not_closed()?;
         let shared = Arc::clone(&self.shared);
-        let reading = tokio::task::spawn_blocking(move || {
-            let Some(db) = shared.db() else { return Err(not_open(&shared)) };
-            read(&shared, &db).map_err(Error::from)
-        });
+        let reading = tokio::task::spawn_blocking(move || read(&shared).map_err(Error::from));
         reading.await.unwrap_or_else(|_| Err(closed()))
+    }
+
+    fn not_closed(&self) -> Result<(), Error> {
+        if self.shared.queue.is_closing() { Err(closed()) } else { Ok(()) }
     }
 }
 
 #[async_trait]
-impl Journal for SledStore {
+impl Journal for EmbeddedStore {
     async fn append(&self, log: Log, entry: Entry) -> Result<Appended, Error> {
         let entry = packed(entry)?;
         self.ask(|reply| Job::Append { log, entry, reply }).await
     }
 
-    async fn read(&self, log: Log, after: Position, limit: PageLimit) -> Result<Vec<Record>, Error> {
-        self.read_blocking(move |shared, db| {
-            let mut records = Vec::new();
-            LogReader::new(shared, db, log).page(after.0, &mut Budget::new(limit), &mut records)?;
-            Ok(records)
-        })
-        .await
+    async fn read(&self, log: Log, after: Position, limit: PageLimit) -> Result<Page, Error> {
+        self.read_blocking(move |shared| LogReader::new(shared, log).page(after.0, &mut Budget::new(limit))).await
     }
 
     async fn find(&self, log: Log, key: Uuid) -> Result<Option<Record>, Error> {
-        let candidates = self.shared.logs[at(log)].read().candidates(key);
-        if candidates.is_empty() && self.shared.db().is_some() {
+        self.not_closed()?;
+        if !self.shared.may_have(log, key) {
             return Ok(None);
         }
-        self.read_blocking(move |shared, db| {
-            let mut reader = LogReader::new(shared, db, log);
-            for position in candidates {
-                if let Some(mut record) = reader.find(position, key)? {
-                    // A copy: a slice would keep the whole block in memory.
-                    record.body = record.body.to_vec().into();
-                    return Ok(Some(record));
-                }
+        self.read_blocking(move |shared| {
+            let Some(position) = shared.position_of(log, key)? else { return Ok(None) };
+            let mut record = LogReader::new(shared, log).find(position, key)?;
+            if let Some(record) = &mut record {
+                // A copy: a slice would keep the whole block in memory.
+                record.body = record.body.to_vec().into();
             }
-            Ok(None)
+            Ok(record)
         })
         .await
     }
 
     async fn contains(&self, log: Log, keys: &[Uuid]) -> Result<Vec<bool>, Error> {
-        let candidates: Vec<_> = {
-            let contents = self.shared.logs[at(log)].read();
-            keys.iter().map(|key| (*key, contents.candidates(*key))).collect()
-        };
-        if candidates.iter().all(|(_, positions)| positions.is_empty()) && self.shared.db().is_some() {
+        self.not_closed()?;
+        if !keys.iter().any(|key| self.shared.may_have(log, *key)) {
             return Ok(vec![false; keys.len()]);
         }
-        self.read_blocking(move |shared, db| {
-            let mut reader = IndexReader::new(shared, db, log);
-            let mut is_kept = |(key, positions): (Uuid, Vec<u64>)| {
-                positions.into_iter().try_fold(false, |found, position| Ok(found || reader.is_at(position, key)?))
-            };
-            candidates.into_iter().map(&mut is_kept).collect()
+        let keys = keys.to_vec();
+        self.read_blocking(move |shared| {
+            keys.into_iter().map(|key| Ok(shared.position_of(log, key)?.is_some())).collect()
         })
         .await
     }
@@ -107,16 +94,20 @@ impl Journal for SledStore {
     }
 
     fn tail(&self, log: Log) -> watch::Receiver<Position> {
-        self.shared.logs[at(log)].tail()
+        self.shared.tails.of(log)
     }
 
     fn trimmed(&self, log: Log) -> Position {
-        Position(self.shared.logs[at(log)].read().trimmed)
+        Position(self.shared.catalog().log(log).trimmed)
+    }
+
+    fn damage(&self) -> Vec<Damage> {
+        self.shared.reports()
     }
 }
 
 #[async_trait]
-impl Consumers for SledStore {
+impl Consumers for EmbeddedStore {
     async fn claim_of(
         &self,
         consumer: &Consumer,
@@ -126,10 +117,8 @@ impl Consumers for SledStore {
         limit: PageLimit,
     ) -> Result<Claim, Error> {
         check_name(consumer)?;
-        if self.shared.db().is_none() {
-            return Err(not_open(&self.shared));
-        }
-        let last = self.shared.logs[at(consumer.log)].read().last;
+        self.not_closed()?;
+        let last = self.shared.catalog().log(consumer.log).last;
         let may_have_work =
             self.shared.readers().reader(consumer).map(|reader| reader.may_have_work(wanted, now, last));
         match may_have_work {
@@ -138,8 +127,16 @@ impl Consumers for SledStore {
             // Durable before its first claim: from here on trimming waits for it.
             None => self.ask(|reply| Job::Introduce { consumer: consumer.clone(), after: 0, reply }).await?,
         }
-        let (consumer, wanted) = (consumer.clone(), wanted.clone());
-        self.read_blocking(move |shared, db| claim(shared, db, &consumer, &wanted, now, lease, limit)).await
+        let claimed = {
+            let (consumer, wanted) = (consumer.clone(), wanted.clone());
+            self.read_blocking(move |shared| claim(shared, &consumer, &wanted, now, lease, limit)).await?
+        };
+        // Nothing but what cannot be read any more: the consumer goes on behind it, or it would stand here for ever.
+        if claimed.skip_to.is_some() || !claimed.over.is_empty() {
+            let (to, over) = (claimed.skip_to, claimed.over);
+            self.ask(|reply| Job::Skip { consumer: consumer.clone(), to, over, reply }).await?;
+        }
+        Ok(claimed.claim)
     }
 
     async fn settle(
@@ -171,23 +168,12 @@ impl Consumers for SledStore {
 
     async fn dead(&self, consumer: &Consumer, after: Position, records_max: usize) -> Result<Vec<Dead>, Error> {
         let records_max = records_max.min(PAGE_RECORDS_MAX);
-        let positions = self.shared.readers().reader(consumer).map(|reader| reader.dead_after(after.0, records_max));
-        let positions = positions.unwrap_or_default();
-        if positions.is_empty() && self.shared.db().is_some() {
-            return Ok(Vec::new());
-        }
-        let consumer = consumer.clone();
-        self.read_blocking(move |_, db| {
-            let dead = positions.into_iter().map(|position| dead(db, &consumer, position));
-            dead.filter_map(Result::transpose).collect()
-        })
-        .await
+        let readers = self.shared.readers();
+        Ok(readers.reader(consumer).map_or_else(Vec::new, |reader| reader.dead_after(after.0, records_max)))
     }
 
     async fn waiting(&self, consumer: &Consumer, after: Position, records_max: usize) -> Result<Vec<Waiting>, Error> {
-        if self.shared.db().is_none() {
-            return Err(not_open(&self.shared));
-        }
+        self.not_closed()?;
         let records_max = records_max.min(PAGE_RECORDS_MAX);
         let waiting = self.shared.readers().reader(consumer).map(|reader| reader.waiting_after(after.0, records_max));
         Ok(waiting.unwrap_or_default())
@@ -206,9 +192,7 @@ impl Consumers for SledStore {
     }
 
     async fn consumers(&self, log: Log) -> Result<Vec<Consumer>, Error> {
-        if self.shared.db().is_none() {
-            return Err(not_open(&self.shared));
-        }
+        self.not_closed()?;
         Ok(self.shared.readers().of(log))
     }
 
@@ -218,7 +202,7 @@ impl Consumers for SledStore {
 }
 
 #[async_trait]
-impl Registry for SledStore {
+impl Registry for EmbeddedStore {
     fn get(&self, kind: &str, id: &str) -> Option<Versioned> {
         self.shared.mirror().get(kind, id).cloned()
     }
@@ -249,12 +233,20 @@ impl Registry for SledStore {
 }
 
 #[async_trait]
-impl Store for SledStore {
+impl Store for EmbeddedStore {
     fn status(&self) -> Status {
         if self.shared.queue.is_closing() {
             return Status::NotReady("the store is closed".into());
         }
         self.shared.status()
+    }
+
+    fn remarks(&self) -> Vec<String> {
+        self.shared.remarks()
+    }
+
+    fn failure(&self) -> watch::Receiver<Option<String>> {
+        self.shared.failure.subscribe()
     }
 
     fn usage(&self) -> Usage {
@@ -268,52 +260,51 @@ impl Store for SledStore {
     }
 }
 
+/// A claim, how far the consumer's cursor goes without it, and which records need not wait any more.
+struct Claimable {
+    claim: Claim,
+    skip_to: Option<u64>,
+    over: Vec<u64>,
+}
+
 fn claim(
     shared: &Shared,
-    db: &Db,
     consumer: &Consumer,
     wanted: &Wanted,
     now: Timestamp,
     lease: Duration,
     limit: PageLimit,
-) -> Result<Claim, Fault> {
+) -> Result<Claimable, Fault> {
     let mut budget = Budget::new(limit);
     let reserved = shared.readers().reserve(consumer, wanted, now, lease, &budget);
     let read = || {
-        let mut reader = LogReader::new(shared, db, consumer.log);
-        let mut records = Vec::new();
+        let mut reader = LogReader::new(shared, consumer.log);
+        let (mut records, mut over) = (Vec::new(), Vec::new());
         for (position, attempt) in reserved.retries {
             if budget.is_spent() {
                 break;
             }
-            if let Some(record) = reader.record(position)? {
-                budget.spend(&record);
-                records.push(Claimed { record, attempt });
+            match reader.record(position)? {
+                Found::Record(record) => {
+                    budget.spend(&record);
+                    records.push(Claimed { record, attempt });
+                }
+                Found::Absent | Found::LeftOut(_) => over.push(position),
             }
         }
         records.sort_by_key(|claimed| claimed.record.position);
-        let retries = records.len();
+        let (retries, mut skip_to) = (records.len(), None);
         if let Some(after) = reserved.fresh_after {
-            let mut fresh = Vec::new();
-            reader.page(after, &mut budget, &mut fresh)?;
-            records.extend(fresh.into_iter().map(|record| Claimed { record, attempt: 1 }));
+            let fresh = reader.page(after, &mut budget)?;
+            skip_to = (fresh.records.is_empty() && !fresh.left_out.is_empty()).then_some(fresh.end.0);
+            records.extend(fresh.records.into_iter().map(|record| Claimed { record, attempt: 1 }));
         }
-        Ok((records, retries))
+        Ok((records, retries, skip_to, over))
     };
-    let (records, retries) = read().inspect_err(|_| shared.readers().release(consumer, reserved.lease))?;
+    let (records, retries, skip_to, over) = read().inspect_err(|_| shared.readers().release(consumer, reserved.lease))?;
     let positions = records[..retries].iter().map(|claimed| claimed.record.position.0).collect();
     shared.readers().keep(consumer, reserved.lease, positions, records.len() > retries);
-    Ok(Claim { consumer: consumer.clone(), records, lease: reserved.lease })
-}
-
-fn dead(db: &Db, consumer: &Consumer, position: u64) -> Result<Option<Dead>, Fault> {
-    let key = layout::dead_key(consumer, position);
-    // Trimmed meanwhile.
-    let Some(value) = db.value(&key)? else { return Ok(None) };
-    let mut reader = layout::Reader(layout::unseal(&key, &value)?);
-    let id = reader.array().map(Uuid::from_bytes).ok_or_else(|| layout::damaged_key(&key, "is too short"))?;
-    let reason = String::from_utf8_lossy(reader.0).into_owned();
-    Ok(Some(Dead { position: Position(position), key: id, reason }))
+    Ok(Claimable { claim: Claim { consumer: consumer.clone(), records, lease: reserved.lease }, skip_to, over })
 }
 
 fn check_name(consumer: &Consumer) -> Result<(), Error> {
@@ -326,13 +317,6 @@ fn packed(entry: Entry) -> Result<Packed, Error> {
         return Err(Error::TooLarge { what: "entry", bytes_max: ENTRY_BYTES_MAX });
     }
     Ok(Packed { key: entry.key, time: entry.time.as_millisecond(), body: entry.body })
-}
-
-fn not_open(shared: &Shared) -> Error {
-    match shared.status() {
-        Status::NotReady(reason) => Error::Unavailable { reason },
-        Status::Ready => closed(),
-    }
 }
 
 fn closed() -> Error {

@@ -1,0 +1,415 @@
+//! Rebuilding everything in memory from what is on disk, at opening. Writes nothing but missing indexes.
+//!
+//! The newest segment that tells the state is read, and those after it; of older ones only the indexes. What is not as it
+//! was written is no reason not to open: it is reported, position by position, and work goes on behind it. The exception
+//! is a registry of which nothing is left, because a gateway without its keys would refuse authentic deliveries.
+
+use super::{
+    block,
+    catalog::{Catalog, Index, Segment, at},
+    consumers::Readers,
+    fault::Fault,
+    files::DataDir,
+    frame,
+    index::{BlockRef, DiskIndex, MemoryIndex},
+    item::{self, Item},
+    keys::Keys,
+    marks::{self, Marks},
+    mirror::Mirror,
+    reading::moment,
+    segment::{self, Found, Head, Walk},
+    state,
+};
+use crate::store::{Damage, Log, Position};
+use bytes::Bytes;
+use std::{collections::BTreeMap, path::Path, sync::Arc};
+
+/// What the directory holds.
+#[derive(Debug)]
+pub(super) struct Loaded {
+    pub(super) catalog: Catalog,
+    pub(super) keys: Keys,
+    pub(super) readers: Readers,
+    pub(super) mirror: Mirror,
+    pub(super) damage: Vec<Damage>,
+    /// What else an operator should know.
+    pub(super) remarks: Vec<String>,
+    /// Segments whose index is to be written, with how much of them counts.
+    pub(super) unsealed: Vec<(Arc<Segment>, u64)>,
+    /// The segment to go on with, and how far it counts; `None` when a new one has to be made.
+    pub(super) active: Option<(Arc<Segment>, u64)>,
+    /// The newest segment and how much of it counts.
+    pub(super) newest: (u64, u64),
+    pub(super) next_segment: u64,
+    pub(super) next_frame: u64,
+    pub(super) marks_count: u64,
+}
+
+/// Everything that frames tell, in order.
+struct Replay {
+    readers: Readers,
+    mirror: Mirror,
+    trimmed: [u64; Log::ALL.len()],
+    last: [u64; Log::ALL.len()],
+    newest_frame: u64,
+    time: i64,
+}
+
+/// A segment that was read frame by frame.
+struct Replayed {
+    index: MemoryIndex,
+    valid_bytes: u64,
+    read_bytes: u64,
+    /// Where damage was met, and whether whole frames followed it.
+    damaged_at: Option<u64>,
+    is_damaged_inside: bool,
+}
+
+/// Reads it all.
+pub(super) fn load(dir: &DataDir, leases: u64, may_write: bool) -> Result<Loaded, Fault> {
+    let journal = dir.journal();
+    let (marks, marks_count) = marks::read(dir.path())?.unzip();
+    let numbers = segment::list(&journal)?;
+    let mut heads = BTreeMap::new();
+    for number in &numbers {
+        heads.insert(*number, segment::read_head(&journal, *number)?);
+    }
+    let valid_bytes = valid_bytes(&heads);
+    let limit = |number: u64| valid_bytes.get(&number).copied().unwrap_or(u64::MAX);
+    let base = base(&journal, &numbers, limit)?;
+    let mut replay = Replay {
+        readers: Readers::new(leases),
+        mirror: Mirror::default(),
+        trimmed: Default::default(),
+        last: Default::default(),
+        newest_frame: 0,
+        time: 0,
+    };
+    let mut loaded = Loaded {
+        catalog: Catalog::default(),
+        keys: Keys::default(),
+        readers: Readers::new(leases),
+        mirror: Mirror::default(),
+        damage: Vec::new(),
+        remarks: Vec::new(),
+        unsealed: Vec::new(),
+        active: None,
+        newest: (0, 0),
+        next_segment: numbers.last().map_or(1, |newest| newest + 1),
+        next_frame: 1,
+        marks_count: marks_count.unwrap_or(0),
+    };
+    let mut is_suspect = false;
+    for number in &numbers {
+        let time = heads.get(number).and_then(|head| head.map(|head| head.time)).unwrap_or(replay.time);
+        if base.is_none_or(|base| *number < base) {
+            loaded.older(&journal, *number, time, limit(*number), may_write)?;
+            continue;
+        }
+        let replayed = replay.segment(&journal, *number, limit(*number))?;
+        is_suspect |= replayed.damaged_at.is_some() && replayed.is_damaged_inside;
+        loaded.newer(&journal, *number, time, replayed, marks.as_ref());
+    }
+    let newest_frame = replay.newest_frame.max(marks.map_or(0, |marks| marks.frame));
+    loaded.next_frame = newest_frame + 1;
+    for log in Log::ALL {
+        let places = loaded.catalog.log_mut(log);
+        places.last = places.last.max(replay.last[at(log)]);
+        places.trim(replay.trimmed[at(log)]);
+    }
+    loaded.readers = replay.readers;
+    loaded.mirror = replay.mirror;
+    loaded.compare(marks.as_ref(), replay.time);
+    let is_older = marks.is_some_and(|marks| marks.revision > loaded.mirror.revision);
+    let is_gone = numbers.is_empty() && !dir.is_new();
+    if is_suspect || is_older || is_gone {
+        loaded.rescue(dir, marks.as_ref(), is_gone)?;
+    }
+    Ok(loaded)
+}
+
+/// How many bytes of a segment count, where the one after it says so.
+fn valid_bytes(heads: &BTreeMap<u64, Option<Head>>) -> BTreeMap<u64, u64> {
+    heads.values().flatten().map(|head| head.before).filter(|(number, _)| *number > 0).collect()
+}
+
+/// The newest segment that begins with the state.
+fn base(journal: &Path, numbers: &[u64], limit: impl Fn(u64) -> u64) -> Result<Option<u64>, Fault> {
+    for number in numbers.iter().rev() {
+        let first = Walk::read(journal, *number, limit(*number))?.next();
+        if let Some(Found::Frame { payload, .. }) = first
+            && let Some((kind, content, _)) = item::take(&payload)
+            && matches!(Item::decode(kind, &content), Some(Item::State(_)))
+        {
+            return Ok(Some(*number));
+        }
+    }
+    Ok(None)
+}
+
+impl Loaded {
+    /// A segment of which the index is enough.
+    fn older(&mut self, journal: &Path, number: u64, time: i64, limit: u64, may_write: bool) -> Result<(), Fault> {
+        let known = (limit != u64::MAX).then_some(limit);
+        let mut opened = DiskIndex::open(journal, number, known)?;
+        let mut hashes = opened.as_ref().map(DiskIndex::hashes).transpose()?.flatten();
+        if hashes.is_none() {
+            let (memory, valid_bytes) = index_of(journal, number, limit)?;
+            opened = None;
+            if may_write {
+                match memory.seal(journal, number, valid_bytes) {
+                    Ok(index) => {
+                        hashes = index.hashes()?;
+                        opened = Some(index);
+                    }
+                    Err(fault) => tracing::warn!(reason = fault.text(), "an index stays in memory"),
+                }
+            }
+            if opened.is_none() || hashes.is_none() {
+                let runs = memory.runs();
+                let segment = Arc::new(Segment::new(journal, number, time, Index::Memory(memory)));
+                self.catalog.add(&segment, &runs);
+                self.newest = (number, valid_bytes);
+                self.unsealed.push((segment, valid_bytes));
+                return Ok(());
+            }
+        }
+        if let (Some(index), Some(hashes)) = (opened, hashes) {
+            for hash in hashes {
+                self.keys.insert(hash, number);
+            }
+            let runs = index.runs.clone();
+            self.newest = (number, index.valid_bytes);
+            self.catalog.add(&Arc::new(Segment::new(journal, number, time, Index::Disk(index))), &runs);
+        }
+        Ok(())
+    }
+
+    /// A segment that was read frame by frame.
+    fn newer(&mut self, journal: &Path, number: u64, time: i64, replayed: Replayed, marks: Option<&Marks>) {
+        let Replayed { index, valid_bytes, read_bytes, .. } = replayed;
+        let runs = index.runs();
+        let segment = Arc::new(Segment::new(journal, number, time, Index::Memory(index)));
+        self.catalog.add(&segment, &runs);
+        if let Some((before, before_bytes)) = self.active.take() {
+            self.unsealed.push((before, before_bytes));
+        }
+        self.newest = (number, valid_bytes);
+        let was_acknowledged =
+            marks.is_some_and(|marks| marks.segment == number && marks.segment_bytes > valid_bytes);
+        // A torn end that nobody was told of is cut off; any other is evidence, and stays as it is.
+        if valid_bytes > segment::HEADER_BYTES as u64 && !(was_acknowledged && read_bytes > valid_bytes) {
+            self.active = Some((segment, valid_bytes));
+        } else {
+            self.unsealed.push((segment, valid_bytes));
+        }
+    }
+
+    /// What was acknowledged and is not there.
+    fn compare(&mut self, marks: Option<&Marks>, time: i64) {
+        for log in Log::ALL {
+            let acknowledged = marks.map_or(0, |marks| marks.last[at(log)]);
+            let last = self.catalog.log(log).last;
+            if acknowledged > last {
+                self.catalog.log_mut(log).last = acknowledged;
+            }
+            for (first, to) in self.catalog.log(log).missing() {
+                let mut damage = missing(&self.catalog, log, first, to);
+                if to == acknowledged && acknowledged > last {
+                    damage.since = damage.since.max(moment(time));
+                    damage.until = marks.and_then(|marks| moment(marks.time));
+                }
+                tracing::error!(%damage, "acknowledged entries are missing");
+                self.damage.push(damage);
+            }
+        }
+        if self.damage.iter().any(|damage| damage.last.0 == self.catalog.log(damage.log).last) {
+            // What is appended now must not be mistaken for what is missing.
+            self.active = self.active.take().and_then(|(segment, bytes)| {
+                self.unsealed.push((segment, bytes));
+                None
+            });
+        }
+    }
+
+    /// Takes the registry from sled's copy where that has more than the journal.
+    fn rescue(&mut self, dir: &DataDir, marks: Option<&Marks>, is_gone: bool) -> Result<(), Fault> {
+        let wanted = marks.map_or(0, |marks| marks.revision);
+        if let Some(copy) = state::read(&dir.state())
+            && copy.revision > self.mirror.revision
+        {
+            let remark = format!(
+                "the journal's registry ended at revision {}; it was taken from {}, revision {}",
+                self.mirror.revision,
+                dir.state().display(),
+                copy.revision
+            );
+            tracing::warn!(remark);
+            self.remarks.push(remark);
+            self.mirror = copy;
+            // What was taken over is told to the journal by the state that a new segment begins with.
+            if let Some((segment, bytes)) = self.active.take() {
+                self.unsealed.push((segment, bytes));
+            }
+        }
+        if self.mirror.is_empty() && (wanted > 0 || is_gone) {
+            return Err(Fault::Damaged(
+                "the journal in it is missing or has lost the connections and keys; restore the directory from a \
+                 backup, or move it aside to start empty"
+                    .into(),
+            ));
+        }
+        if self.mirror.revision < wanted {
+            let remark = format!(
+                "changes of settings, connections or tokens after revision {} are missing; revision {wanted} was \
+                 acknowledged: compare them with what you expect",
+                self.mirror.revision
+            );
+            tracing::error!(remark);
+            self.remarks.push(remark);
+            self.mirror.revision = wanted;
+        }
+        Ok(())
+    }
+}
+
+/// The report of positions that are kept and lie nowhere.
+pub(super) fn missing(catalog: &Catalog, log: Log, first: u64, last: u64) -> Damage {
+    let (before, after) = catalog.log(log).around(first);
+    let time = |segment: Option<u64>| {
+        segment.and_then(|number| catalog.segments.get(&number)).and_then(|segment| moment(segment.time))
+    };
+    let cause = match (before, after) {
+        (_, Some(after)) => format!("what lay before {} is missing or damaged", segment_name(after)),
+        (Some(before), None) => format!("what lay in or after {} is missing or damaged", segment_name(before)),
+        (None, None) => "the whole journal is missing".to_owned(),
+    };
+    Damage { log, first: Position(first), last: Position(last), since: time(before), until: time(after), cause }
+}
+
+fn segment_name(number: u64) -> String {
+    segment::path(Path::new("journal"), number).display().to_string()
+}
+
+/// The index of a segment, made from the segment, and how much of it counts.
+pub(super) fn index_of(journal: &Path, number: u64, limit: u64) -> Result<(MemoryIndex, u64), Fault> {
+    let mut walk = Walk::read(journal, number, limit)?;
+    let mut index = MemoryIndex::default();
+    for found in &mut walk {
+        if let Found::Frame { payload_at, payload, .. } = found {
+            each_item(&payload, payload_at, |kind, content, offset, len| {
+                if kind == item::ENTRIES
+                    && let Some(block) = block::decode(&content)
+                {
+                    index.add(BlockRef::of(&block, offset, len), block.heads.iter().map(|head| head.key));
+                }
+                Ok(())
+            })?;
+        }
+    }
+    Ok((index, walk.valid_bytes))
+}
+
+/// Calls `each` with kind, content, place and length of every item of a frame.
+fn each_item(
+    payload: &Bytes,
+    payload_at: u64,
+    mut each: impl FnMut(u8, Bytes, u64, usize) -> Result<(), Fault>,
+) -> Result<(), Fault> {
+    let mut offset = 0;
+    while offset < payload.len() {
+        let Some((kind, content, len)) = item::take(&payload.slice(offset..)) else {
+            return Err(Fault::Damaged("a whole frame holds something that is no item; a newer hookwell wrote it".into()));
+        };
+        each(kind, content, payload_at + offset as u64, len)?;
+        offset += len;
+    }
+    Ok(())
+}
+
+impl Replay {
+    fn segment(&mut self, journal: &Path, number: u64, limit: u64) -> Result<Replayed, Fault> {
+        let mut walk = Walk::read(journal, number, limit)?;
+        let mut index = MemoryIndex::default();
+        let (mut damaged_at, mut is_damaged_inside) = (None, false);
+        for found in &mut walk {
+            match found {
+                Found::Frame { header, payload_at, payload } => {
+                    is_damaged_inside |= damaged_at.is_some();
+                    self.frame(&header, payload_at, &payload, &mut index)?;
+                }
+                Found::Damage { from, to, frame } => {
+                    damaged_at.get_or_insert(from);
+                    let frame = frame.map(|frame| frame.number);
+                    tracing::warn!(segment = number, from, to, ?frame, "bytes of the journal are not what was written");
+                }
+            }
+        }
+        let read_bytes = walk.len();
+        // Whole frames behind damage count as well.
+        let valid_bytes = walk.valid_bytes;
+        Ok(Replayed { index, valid_bytes, read_bytes, damaged_at, is_damaged_inside })
+    }
+
+    fn frame(
+        &mut self,
+        header: &frame::Header,
+        payload_at: u64,
+        payload: &Bytes,
+        index: &mut MemoryIndex,
+    ) -> Result<(), Fault> {
+        self.newest_frame = self.newest_frame.max(header.number);
+        self.time = self.time.max(header.time);
+        each_item(payload, payload_at, |kind, content, offset, len| {
+            if kind != item::ENTRIES {
+                let item = Item::decode(kind, &content).ok_or_else(newer_format)?;
+                self.apply(item);
+                return Ok(());
+            }
+            let block = block::decode(&content).ok_or_else(newer_format)?;
+            let last = &mut self.last[at(block.log)];
+            *last = block.last().max(*last);
+            index.add(BlockRef::of(&block, offset, len), block.heads.iter().map(|head| head.key));
+            Ok(())
+        })
+    }
+
+    fn apply(&mut self, item: Item) {
+        self.readers.apply(&item);
+        match item {
+            Item::Trimmed { log, position } => self.trimmed[at(log)] = position.max(self.trimmed[at(log)]),
+            Item::Last { log, position } => self.last[at(log)] = position.max(self.last[at(log)]),
+            Item::Record { kind, id, version, value } => self.mirror.apply(&kind, &id, version, value),
+            Item::Revision(revision) => self.mirror.revision = revision.max(self.mirror.revision),
+            Item::State(items) => {
+                self.readers.clear();
+                self.mirror = Mirror::default();
+                for item in items {
+                    self.apply(item);
+                }
+            }
+            Item::Cursor { .. }
+            | Item::Waits { .. }
+            | Item::Over { .. }
+            | Item::Dead { .. }
+            | Item::Forgotten { .. } => {}
+        }
+    }
+}
+
+fn newer_format() -> Fault {
+    Fault::Damaged("a whole frame holds something that this release does not know; use the release that wrote it".into())
+}
+
+/// Removes indexes and drafts of indexes that belong to no segment.
+pub(super) fn tidy(journal: &Path) {
+    let Ok(entries) = std::fs::read_dir(journal) else { return };
+    for path in entries.flatten().map(|entry| entry.path()) {
+        let number = path.file_stem().and_then(|stem| stem.to_str()).and_then(|stem| stem.parse().ok());
+        let is_orphan = number.is_some_and(|number| !segment::path(journal, number).exists());
+        let extension = path.extension().and_then(|extension| extension.to_str());
+        if extension == Some("index-new") || (extension == Some("index") && is_orphan) {
+            let _ = std::fs::remove_file(&path);
+        }
+    }
+}
