@@ -10,7 +10,8 @@
 //! inspection    what is there afterwards
 //! ```
 //!
-//! `cargo test` tries one n of each; `HOOKWELL_FAULTS=all` (`make faults`) every one.
+//! `cargo test` tries one n of each, `HOOKWELL_FAULTS=20` so many, `HOOKWELL_FAULTS=all` (`make faults`) every one.
+//! `HOOKWELL_FAULTS_ONLY="Used, rename"` tries those whose description has this text.
 
 mod inspection;
 mod shim;
@@ -215,19 +216,23 @@ fn judge(shim: &Shim, seed: &Seed, case: Case) -> Verdict {
     if wrong.is_empty() { Verdict::Good } else { Verdict::Bad(format!("{place}: {}", wrong.join("; "))) }
 }
 
-/// Which n of so many are tried.
-fn sample(count: u64, salt: usize, wants_all: bool) -> Vec<u64> {
-    if wants_all {
+/// Which n of so many are tried, at most `wanted` of them.
+fn sample(count: u64, salt: usize, wanted: u64) -> Vec<u64> {
+    if wanted >= count {
         // A few more: tasks that wait for each other do not make the same calls each time.
-        return (1..=count + 3).collect();
+        return (1..=count + u64::from(wanted == u64::MAX) * 3).collect();
     }
-    // Spread over the whole life, another one for each effect.
-    let n = 1 + (salt as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) % count;
-    vec![n]
+    // Spread over the whole life, others for each effect.
+    let start = (salt as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) % count;
+    (0..wanted).map(|step| 1 + (start + step * count / wanted) % count).collect()
 }
 
 fn cases(shim: &Shim, seed: &Seed) -> Vec<Case> {
-    let wants_all = std::env::var("HOOKWELL_FAULTS").is_ok_and(|text| text == "all");
+    let wanted = match std::env::var("HOOKWELL_FAULTS").as_deref() {
+        Ok("all") => u64::MAX,
+        Ok(text) => text.parse().expect("HOOKWELL_FAULTS is a number of calls to try for each effect, or all"),
+        Err(_) => 1,
+    };
     let only = std::env::var("HOOKWELL_FAULTS_ONLY").unwrap_or_default();
     let mut cases = Vec::new();
     for scenario in [Scenario::Nothing, Scenario::Used, Scenario::Rebuilt] {
@@ -238,7 +243,7 @@ fn cases(shim: &Shim, seed: &Seed) -> Vec<Case> {
         }
         for kind in KINDS {
             for effect in effects(kind).into_iter().filter(|_| counts[kind] > 0) {
-                let numbers = sample(counts[kind], cases.len(), wants_all);
+                let numbers = sample(counts[kind], cases.len(), wanted);
                 cases.extend(numbers.into_iter().map(|n| Case { scenario, kind, effect, n }));
             }
         }
