@@ -145,7 +145,8 @@ fn registry(store: &Engine, witness: &Witness, wrong: &mut Vec<String>) {
             wrong.push(what);
         }
     };
-    let value = |kind: &str, id: &str| store.get(kind, id).map(|found| String::from_utf8_lossy(&found.value).into_owned());
+    let value =
+        |kind: &str, id: &str| store.get(kind, id).map(|found| String::from_utf8_lossy(&found.value).into_owned());
     let (left, right) = (value("pair", "left"), value("pair", "right"));
     unless(left == right, format!("half a commit: {left:?}, {right:?}"));
     let newest: Option<u64> = left.and_then(|left| left.parse().ok());

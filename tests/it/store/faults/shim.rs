@@ -119,13 +119,7 @@ impl Shim {
 }
 
 /// Orders the n-th call of a kind to fail; `fired` becomes a file when it did.
-pub(super) fn order<'a>(
-    command: &'a mut Command,
-    kind: &str,
-    n: u64,
-    effect: Effect,
-    fired: &Path,
-) -> &'a mut Command {
+pub(super) fn order<'a>(command: &'a mut Command, kind: &str, n: u64, effect: Effect, fired: &Path) -> &'a mut Command {
     command
         .env("FAULTS_KIND", kind)
         .env("FAULTS_N", n.to_string())
@@ -146,7 +140,8 @@ pub(super) fn order<'a>(
 pub(super) fn power_cut(dir: &Path, device: &Path, into: &Path) {
     fs::create_dir_all(into).unwrap();
     let Ok(found) = fs::metadata(dir) else { return };
-    let born = found.created().ok().and_then(|born| born.duration_since(std::time::UNIX_EPOCH).ok()).unwrap_or_default();
+    let born =
+        found.created().ok().and_then(|born| born.duration_since(std::time::UNIX_EPOCH).ok()).unwrap_or_default();
     copy_names(device, &format!("{}-{}-{}", found.ino(), born.as_secs(), born.subsec_nanos()), dir, into);
 }
 

@@ -108,9 +108,7 @@ pub(super) fn changes(number: u64) -> Vec<Change> {
 fn settlement(number: u64, attempt: u32, now: u64) -> Settlement {
     match number {
         number if number % 11 == 5 => Settlement::Dead { reason: format!("{number} is not wanted") },
-        number if number % 7 == 3 && attempt == 1 => {
-            Settlement::Retry { at: at(i64::try_from(now + 10).unwrap()) }
-        }
+        number if number % 7 == 3 && attempt == 1 => Settlement::Retry { at: at(i64::try_from(now + 10).unwrap()) },
         _ => Settlement::Done,
     }
 }
