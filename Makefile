@@ -1,5 +1,5 @@
 # What people and CI call; each is one command that also works by hand.
-.PHONY: run test lint bench openapi goldens crash power-cut backfill
+.PHONY: run test lint bench openapi goldens crash power-cut faults backfill
 
 run:
 	cargo run --release -- demo
@@ -67,6 +67,11 @@ crash:
 # The promise under a power cut, at full length. Needs root.
 power-cut:
 	HOOKWELL_POWER_CUT_ROUNDS=20 cargo test --release --test it power_cut -- --nocapture
+
+# Every system call of the store fails once, for a second and for ever, or is the last one: hours. HOOKWELL_FAULTS=20 tries
+# so many of each kind and takes minutes, HOOKWELL_FAULTS_ONLY=" rename " one kind.
+faults:
+	HOOKWELL_FAULTS=$${HOOKWELL_FAULTS:-all} cargo test --release --test it failing_call -- --nocapture
 
 # A month of a big project is filled across a kill, at full size.
 backfill:

@@ -1,15 +1,20 @@
 //! Files that are not as they were written: never wrong bytes, never less than was acknowledged without saying what.
 
-use super::{ALL, embedded::{copy, noise, small_segments}, entry};
+use super::{
+    ALL, at,
+    embedded::{copy, noise, small_segments},
+    entry,
+};
 use hookwell::store::{
-    Change, Entry, Expected, Journal as _, Log, OpenError, Position, Record, Registry as _, Store as _,
-    embedded::EmbeddedStore,
+    Change, Consumer, Consumers as _, Entry, Expected, Journal as _, Log, OpenError, PageLimit, Position, Record,
+    Registry as _, Settlement, Store as _, embedded::EmbeddedStore,
 };
 use std::{
     collections::BTreeSet,
     fs::{self, File},
     os::unix::fs::FileExt as _,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 const LOG: Log = Log::Notifications;
@@ -88,7 +93,7 @@ async fn examine(dir: &Path, written: &[Record], ids: &[String], case: &str) -> 
     Told { missing: left_out.len(), refused: None }
 }
 
-fn files(dir: &Path) -> Vec<PathBuf> {
+pub(super) fn files(dir: &Path) -> Vec<PathBuf> {
     let mut all = Vec::new();
     for entry in fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path()) {
         if entry.is_dir() { all.extend(files(&entry)) } else { all.push(entry) }
@@ -221,4 +226,74 @@ async fn a_journal_that_lost_the_registry_takes_it_from_sleds_copy() {
     assert_eq!((told.missing, told.refused), (records.len(), None));
     let store = EmbeddedStore::open(dir.path(), small_segments()).unwrap();
     assert!(ids.iter().all(|id| store.get("thing", id).is_some()));
+}
+
+/// Flips a byte of the only place where a segment says this.
+fn flip(dir: &Path, said: &[u8]) {
+    for path in files(&dir.join("journal")) {
+        let bytes = fs::read(&path).unwrap();
+        if let Some(at) = bytes.windows(said.len()).position(|window| window == said) {
+            File::options().write(true).open(&path).unwrap().write_all_at(&[said[0] ^ 0x41], at as u64).unwrap();
+            return;
+        }
+    }
+    panic!("no file says it");
+}
+
+async fn three_changes(dir: &Path) {
+    let store = EmbeddedStore::open(dir, small_segments()).unwrap();
+    for id in ["first", "second", "third"] {
+        let value = Some(format!("the value of the {id}").into());
+        let change = Change { kind: "thing", id: id.to_owned(), expected: Expected::Absent, value };
+        store.commit(vec![change]).await.unwrap();
+    }
+    store.close().await;
+}
+
+#[tokio::test]
+async fn a_damaged_change_of_the_registry_before_a_whole_one_is_taken_from_sleds_copy() {
+    let dir = tempfile::tempdir().unwrap();
+    three_changes(dir.path()).await;
+    flip(dir.path(), b"the value of the second");
+    let store = EmbeddedStore::open(dir.path(), small_segments()).unwrap();
+    let ids: Vec<_> = store.list("thing").into_iter().map(|(id, _)| id).collect();
+    assert_eq!(ids, ["first", "second", "third"], "{:?}", store.remarks());
+}
+
+#[tokio::test]
+async fn a_damaged_change_of_the_registry_before_a_whole_one_is_named_where_there_is_no_copy() {
+    let dir = tempfile::tempdir().unwrap();
+    three_changes(dir.path()).await;
+    flip(dir.path(), b"the value of the second");
+    fs::remove_dir_all(dir.path().join("state")).unwrap();
+    let store = EmbeddedStore::open(dir.path(), small_segments()).unwrap();
+    assert!(store.get("thing", "third").is_some());
+    assert!(!store.remarks().is_empty(), "a change is gone without a word");
+}
+
+#[tokio::test]
+async fn a_damaged_settlement_is_named_when_what_it_said_is_gone() {
+    let dir = tempfile::tempdir().unwrap();
+    let reader = Consumer { name: "a reader with a long name".into(), log: LOG };
+    let store = EmbeddedStore::open(dir.path(), small_segments()).unwrap();
+    for number in 1..=3 {
+        store.append(LOG, entry(number)).await.unwrap();
+    }
+    for round in 0..3 {
+        let limit = PageLimit { records_max: 1, ..ALL };
+        let claim = store.claim(&reader, at(0), Duration::from_secs(9), limit).await.unwrap();
+        let settlement = match round {
+            1 => Settlement::Dead { reason: "it has a reason of its own".into() },
+            _ => Settlement::Done,
+        };
+        store.settle(claim, vec![settlement], Vec::new()).await.unwrap();
+    }
+    store.close().await;
+    drop(store);
+    flip(dir.path(), b"it has a reason of its own");
+    let store = EmbeddedStore::open(dir.path(), small_segments()).unwrap();
+    let is_there = !store.dead(&reader, Position(0), 9).await.unwrap().is_empty();
+    let is_before_it = store.cursor(&reader).await.unwrap() < Position(2);
+    let is_named = !store.remarks().is_empty() || !store.damage().is_empty();
+    assert!(is_there || is_before_it || is_named, "what was given up is forgotten without a word");
 }

@@ -10,6 +10,8 @@
 mod conformance;
 mod damage;
 mod embedded;
+mod faults;
+mod formats;
 mod full_disk;
 mod model;
 mod power_cut;
