@@ -161,7 +161,7 @@ impl Queue {
         }
         lane.push(job);
         drop(lanes);
-        self.wake.notify_one();
+        self.wake.notify_all();
         Ok(())
     }
 

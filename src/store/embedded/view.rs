@@ -198,7 +198,7 @@ impl Shared {
             Index::Disk(index) => index.valid_bytes,
             Index::Memory(_) => return Err(Fault::Damaged(what)),
         };
-        if !segment.path.exists() {
+        if !segment.path.try_exists().map_err(Fault::io(&segment.path))? {
             return Err(Fault::Damaged(format!("{} is missing", segment.path.display())));
         }
         let (memory, _) = load::index_of(&self.journal, segment.number, valid_bytes)?;
