@@ -27,6 +27,7 @@ pub mod tokens;
 
 pub use self::{
     arrivals::Arrivals,
+    clients::ANSWER_TIMEOUT,
     directory::{Directory, Kept},
     strangers::Strangers,
 };
