@@ -11,7 +11,9 @@ pub use self::{address::not_public, answer::Answer};
 
 use super::{Attempt, Error, Unusable};
 use crate::{
-    azure::client::{Redaction, retry_after, tls_error, unreachable_words, use_ring},
+    azure::client::{
+        DESCRIPTORS_USED_UP, Redaction, descriptors_used_up, retry_after, tls_error, unreachable_words, use_ring,
+    },
     clock::Clock,
 };
 use http::{HeaderMap, Method};
@@ -108,7 +110,10 @@ impl Wire {
             let identity = Identity::from_pem(identity.as_bytes());
             builder = builder.identity(identity.map_err(|_| unusable("the client certificate"))?);
         }
-        let client = builder.build().map_err(|_| unusable("the certificates"))?;
+        let client = builder.build().map_err(|error| {
+            let used_up = descriptors_used_up(error.source());
+            if used_up { Unusable(DESCRIPTORS_USED_UP.to_owned()) } else { unusable("the certificates") }
+        })?;
         let mut redaction = Redaction::default();
         settings.secrets.iter().for_each(|secret| redaction.add(secret));
         let Settings { timeouts, allow_private, allow_http, .. } = *settings;
