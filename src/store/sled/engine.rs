@@ -246,6 +246,10 @@ impl Registry for SledStore {
     fn revision(&self) -> u64 {
         self.shared.mirror().revision
     }
+
+    fn revision_of(&self, kind: &str) -> u64 {
+        self.shared.mirror().revision_of(kind)
+    }
 }
 
 #[async_trait]

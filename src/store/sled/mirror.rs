@@ -16,6 +16,10 @@ const PART_BYTES_MAX: usize = CONTENT_BYTES_MAX - HEADER_BYTES;
 #[derive(Debug, Default)]
 pub(super) struct Mirror {
     pub(super) revision: u64,
+    /// As it was loaded.
+    loaded: u64,
+    /// Of the kinds that were changed since.
+    revisions: BTreeMap<&'static str, u64>,
     records: BTreeMap<String, BTreeMap<String, Versioned>>,
 }
 
@@ -30,7 +34,11 @@ pub(super) struct Overlay {
 impl Mirror {
     /// Without records yet, at a revision.
     pub(super) fn at(revision: u64) -> Self {
-        Self { revision, ..Self::default() }
+        Self { revision, loaded: revision, ..Self::default() }
+    }
+
+    pub(super) fn revision_of(&self, kind: &str) -> u64 {
+        self.revisions.get(kind).copied().unwrap_or(self.loaded)
     }
 
     pub(super) fn get(&self, kind: &str, id: &str) -> Option<&Versioned> {
@@ -46,6 +54,7 @@ impl Mirror {
     pub(super) fn publish(&mut self, overlay: Overlay) {
         self.revision = self.revision.max(overlay.revision);
         for ((kind, id), record) in overlay.changed {
+            self.revisions.insert(kind, overlay.revision);
             match record {
                 Some(record) => self.records.entry(kind.to_owned()).or_default().insert(id, record),
                 None => self.records.get_mut(kind).and_then(|records| records.remove(&id)),
