@@ -49,7 +49,7 @@ pub async fn refresh_gauges(app: &App) -> Result<(), Error> {
             .get_or_create(&metrics::ConnectionStatus { status: state.word() })
             .set(gauge(count as u64));
     }
-    for (id, kept) in &directory.sinks {
+    for (id, kept) in &*directory.sinks {
         let (label, doing) = (metrics::SinkLabel { sink: id.to_string() }, app.dispatch.of(*id));
         let lag = dispatch::lag(app, &kept.record).await?;
         figures.sink_lag_events.get_or_create(&label).set(gauge(lag.events));
@@ -177,7 +177,7 @@ pub enum SinkTrouble {
 
 /// Sinks that take nothing, and those that have lost something.
 async fn sinks_attention(app: &App, all: &mut Vec<Attention>) -> Result<(), Error> {
-    for (id, kept) in &app.directory().sinks {
+    for (id, kept) in &*app.directory().sinks {
         let (doing, name) = (app.dispatch.of(*id), || kept.record.name.clone());
         let trouble = match (&kept.record.state, doing) {
             (SinkState::Gone { said, .. }, _) => Some(SinkTrouble::Gone(said.clone())),

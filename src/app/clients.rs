@@ -2,18 +2,25 @@
 
 use super::{App, directory::Kept};
 use crate::{
-    azure::client::{Access, AzureDevOps, Credential, Dial, Failure, Priority},
+    azure::client::{Access, AzureDevOps, Credential, Dial, Failure, Priority, Unreachable},
     domain::{Connection, ConnectionId, Sealed},
 };
 use std::{
     collections::HashMap,
+    future::Future,
     sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
 use url::Url;
 use zeroize::Zeroizing;
 
 /// Where a service principal's tokens come from unless the connection says otherwise.
 const ENTRA_AUTHORITY: &str = "https://login.microsoftonline.com";
+
+/// How long one request of the API waits for Azure DevOps in all: attempts, pages, waits for its turn and for others that
+/// ask the same. Proxies and browsers give up after 30 seconds, and what comes then nobody reads. What works in the
+/// background has the patience of each call instead.
+pub const ANSWER_TIMEOUT: Duration = Duration::from_secs(25);
 
 type Client = Arc<dyn AzureDevOps>;
 
@@ -53,6 +60,22 @@ impl App {
     /// A client that belongs to no kept connection: to try settings before they are kept.
     pub fn azure_unkept(&self, connection: &Connection) -> Result<Client, Failure> {
         self.clients.dial.dial(&self.access(connection)?)
+    }
+
+    /// What Azure DevOps answers, unless that takes longer than this on the gateway's clock. What is asked is dropped then:
+    /// a caller that must not be cut off asks for that part alone.
+    pub async fn in_time<T>(
+        &self,
+        limit: Duration,
+        asking: impl Future<Output = Result<T, Failure>>,
+    ) -> Result<T, Failure> {
+        tokio::select! {
+            answer = asking => answer,
+            () = self.clock.sleep(limit) => {
+                let detail = format!("there was no answer within {} seconds", limit.as_secs());
+                Err(Failure::Unreachable { at: Unreachable::Silent, detail })
+            }
+        }
     }
 
     /// What a connection says about reaching its server, opened.

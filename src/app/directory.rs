@@ -12,6 +12,7 @@ use serde::de::DeserializeOwned;
 use std::{
     collections::{BTreeMap, BTreeSet},
     ops::Bound,
+    str::FromStr,
     sync::Arc,
 };
 
@@ -24,27 +25,41 @@ pub struct Kept<T> {
     pub record: T,
 }
 
-/// All records at one revision of the registry.
+/// All records at one revision of the registry. Each kind is shared with the directory before where nothing of it changed,
+/// and within a kind only what changed is decoded: a commit is followed by work for what it touched, not for what is kept.
 #[derive(Debug, Default)]
 pub struct Directory {
     /// The revision that was read.
     pub revision: u64,
     /// Connections by id.
-    pub connections: BTreeMap<ConnectionId, Kept<Connection>>,
+    pub connections: Shared<ConnectionId, Connection>,
     /// How each connection is doing, where it was checked.
-    pub health: BTreeMap<ConnectionId, Kept<Health>>,
+    pub health: Shared<ConnectionId, Health>,
     /// Projects by slug.
-    pub projects: BTreeMap<Slug, Kept<Project>>,
+    pub projects: Shared<Slug, Project>,
     /// Bindings by id.
-    pub bindings: BTreeMap<BindingId, Kept<Binding>>,
+    pub bindings: Shared<BindingId, Binding>,
     /// Tokens by id.
-    pub tokens: BTreeMap<TokenId, Kept<Token>>,
+    pub tokens: Shared<TokenId, Token>,
     /// Sinks by id.
-    pub sinks: BTreeMap<SinkId, Kept<Sink>>,
+    pub sinks: Shared<SinkId, Sink>,
     /// Subscriptions by their registry id, which begins with the connection's.
-    subscriptions: BTreeMap<String, Arc<Kept<Subscription>>>,
+    subscriptions: Subscriptions,
     /// What the names in bindings mean.
-    pub(super) meanings: BTreeMap<BindingId, Kept<Meaning>>,
+    pub(super) meanings: Shared<BindingId, Meaning>,
+    /// Made of bindings and meanings.
+    derived: Arc<Derived>,
+    /// The revision of each kind that was read.
+    revisions: BTreeMap<&'static str, u64>,
+}
+
+/// The records of a kind, shared between directories.
+type Shared<K, T> = Arc<BTreeMap<K, Kept<T>>>;
+type Subscriptions = Arc<BTreeMap<String, Arc<Kept<Subscription>>>>;
+
+/// What is looked up by connection.
+#[derive(Debug, Default)]
+struct Derived {
     /// The bindings of each connection.
     by_connection: BTreeMap<ConnectionId, Arc<[Binding]>>,
     /// The same, and each once more in ids where they are known, as translation wants them.
@@ -55,16 +70,9 @@ pub struct Directory {
     deploying: BTreeMap<ConnectionId, Arc<[Binding]>>,
 }
 
-impl Directory {
-    /// Reads everything. A record that does not decode is left out and logged: one bad record must not stop the rest.
-    ///
-    /// Subscriptions are many and rarely change, so those of `before` are taken over where their version is the same.
-    pub(super) fn read(store: &dyn Store, before: &Self) -> Self {
-        // The revision first: a commit in between makes us read once more, not miss it.
-        let revision = store.revision();
-        let bindings: BTreeMap<BindingId, Kept<Binding>> = records(store, kind::BINDING, |b: &Binding| b.id);
-        let meanings: BTreeMap<BindingId, Kept<Meaning>> = records(store, kind::MEANING, |m: &Meaning| m.binding);
-        let providing = providing(&bindings);
+impl Derived {
+    fn of(bindings: &Shared<BindingId, Binding>, meanings: &Shared<BindingId, Meaning>) -> Self {
+        let providing = providing(bindings);
         let (mut by_connection, mut selecting, mut deploying) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
         let mut processes = BTreeMap::new();
         for Kept { record: binding, .. } in bindings.values() {
@@ -95,41 +103,110 @@ impl Directory {
             selecting.extend(both);
         }
         Self {
-            revision,
-            connections: records(store, kind::CONNECTION, |c: &Connection| c.id),
-            health: records(store, kind::HEALTH, |h: &Health| h.connection),
-            projects: records(store, kind::PROJECT, |p: &Project| p.slug.clone()),
-            bindings,
-            sinks: records(store, kind::SINK, |s: &Sink| s.id),
-            tokens: records(store, kind::TOKEN, |t: &Token| t.id),
-            subscriptions: subscriptions(store, &before.subscriptions),
-            meanings,
             by_connection: shared(by_connection),
             selecting: shared(selecting),
-            deploying: shared(deploying),
             processes: shared(processes),
+            deploying: shared(deploying),
+        }
+    }
+}
+
+/// Reads what changed since a directory.
+struct Reader<'a> {
+    store: &'a dyn Store,
+    before: &'a BTreeMap<&'static str, u64>,
+    revisions: BTreeMap<&'static str, u64>,
+}
+
+impl Reader<'_> {
+    /// Whether nothing of the kind changed; notes what it is at now. Asked before the records are read: a commit in between
+    /// makes us read once more, not miss it.
+    fn is_same(&mut self, kind: &'static str) -> bool {
+        let now = self.store.revision_of(kind);
+        self.revisions.insert(kind, now);
+        self.before.get(kind) == Some(&now)
+    }
+
+    fn records<K: Ord + FromStr, T: DeserializeOwned + Clone>(
+        &mut self,
+        kind: &'static str,
+        before: &Shared<K, T>,
+        key: fn(&T) -> K,
+    ) -> Shared<K, T> {
+        if self.is_same(kind) {
+            return Arc::clone(before);
+        }
+        let read = |(id, versioned): (String, Versioned)| {
+            let known = id.parse().ok().and_then(|key: K| before.get(&key));
+            let record: T = match known.filter(|known| known.version == versioned.version) {
+                Some(known) => known.record.clone(),
+                None => decoded(kind, &id, &versioned)?,
+            };
+            Some((key(&record), Kept { version: versioned.version, record }))
+        };
+        Arc::new(self.store.list(kind).into_iter().filter_map(read).collect())
+    }
+
+    fn subscriptions(&mut self, before: &Subscriptions) -> Subscriptions {
+        if self.is_same(kind::SUBSCRIPTION) {
+            return Arc::clone(before);
+        }
+        let read = |(id, versioned): (String, Versioned)| match before.get(&id) {
+            Some(kept) if kept.version == versioned.version => Some((id, Arc::clone(kept))),
+            _ => {
+                let record = decoded(kind::SUBSCRIPTION, &id, &versioned)?;
+                Some((id, Arc::new(Kept { version: versioned.version, record })))
+            }
+        };
+        Arc::new(self.store.list(kind::SUBSCRIPTION).into_iter().filter_map(read).collect())
+    }
+}
+
+impl Directory {
+    /// Reads what changed since `before`. A record that does not decode is left out and logged: one bad record must not stop
+    /// the rest.
+    pub(super) fn read(store: &dyn Store, before: &Self) -> Self {
+        // The revision first: a commit in between makes us read once more, not miss it.
+        let revision = store.revision();
+        let mut reader = Reader { store, before: &before.revisions, revisions: BTreeMap::new() };
+        let bindings = reader.records(kind::BINDING, &before.bindings, |b: &Binding| b.id);
+        let meanings = reader.records(kind::MEANING, &before.meanings, |m: &Meaning| m.binding);
+        let is_same = Arc::ptr_eq(&bindings, &before.bindings) && Arc::ptr_eq(&meanings, &before.meanings);
+        let derived = if is_same { Arc::clone(&before.derived) } else { Arc::new(Derived::of(&bindings, &meanings)) };
+        Self {
+            revision,
+            connections: reader.records(kind::CONNECTION, &before.connections, |c: &Connection| c.id),
+            health: reader.records(kind::HEALTH, &before.health, |h: &Health| h.connection),
+            projects: reader.records(kind::PROJECT, &before.projects, |p: &Project| p.slug.clone()),
+            bindings,
+            sinks: reader.records(kind::SINK, &before.sinks, |s: &Sink| s.id),
+            tokens: reader.records(kind::TOKEN, &before.tokens, |t: &Token| t.id),
+            subscriptions: reader.subscriptions(&before.subscriptions),
+            meanings,
+            derived,
+            revisions: reader.revisions,
         }
     }
 
     /// The bindings that select from this connection.
     pub fn bindings_of(&self, connection: ConnectionId) -> &[Binding] {
-        self.by_connection.get(&connection).map_or(&[], |bindings| bindings)
+        self.derived.by_connection.get(&connection).map_or(&[], |bindings| bindings)
     }
 
     /// The same, and once more in ids where it is known what their names mean.
     pub fn selecting(&self, connection: ConnectionId) -> &[Binding] {
-        self.selecting.get(&connection).map_or(&[], |bindings| bindings)
+        self.derived.selecting.get(&connection).map_or(&[], |bindings| bindings)
     }
 
     /// The processes of the Azure projects that work items are selected from through this connection, as far as known.
     pub fn processes(&self, connection: ConnectionId) -> &[Process] {
-        self.processes.get(&connection).map_or(&[], |processes| processes)
+        self.derived.processes.get(&connection).map_or(&[], |processes| processes)
     }
 
     /// The code deployments that events of this connection can deploy, each as [`Self::selecting`] gives it: its own, and
     /// those whose builds come through it.
     pub fn deploying(&self, connection: ConnectionId) -> &[Binding] {
-        self.deploying.get(&connection).map_or(&[], |bindings| bindings)
+        self.derived.deploying.get(&connection).map_or(&[], |bindings| bindings)
     }
 
     /// A code deployment as events of this connection meet it, be it kept or not: as [`Self::deploying`] would give it.
@@ -235,30 +312,8 @@ fn providing(bindings: &BTreeMap<BindingId, Kept<Binding>>) -> BTreeMap<(&Slug, 
     providers.map(|binding| ((&binding.project, binding.code_deployment), binding.connection)).collect()
 }
 
-fn subscriptions(
-    store: &dyn Store,
-    before: &BTreeMap<String, Arc<Kept<Subscription>>>,
-) -> BTreeMap<String, Arc<Kept<Subscription>>> {
-    let read = |(id, versioned): (String, Versioned)| match before.get(&id) {
-        Some(kept) if kept.version == versioned.version => Some((id, Arc::clone(kept))),
-        _ => {
-            let record = decoded(kind::SUBSCRIPTION, &id, &versioned)?;
-            Some((id, Arc::new(Kept { version: versioned.version, record })))
-        }
-    };
-    store.list(kind::SUBSCRIPTION).into_iter().filter_map(read).collect()
-}
-
 fn decoded<T: DeserializeOwned>(kind: &str, id: &str, versioned: &Versioned) -> Option<T> {
     serde_json::from_slice(&versioned.value)
         .inspect_err(|e| tracing::error!(kind, id, error = %e, "a registry record cannot be read and is left out"))
         .ok()
-}
-
-fn records<K: Ord, T: DeserializeOwned>(store: &dyn Store, kind: &str, key: fn(&T) -> K) -> BTreeMap<K, Kept<T>> {
-    let read = |(id, versioned): (String, Versioned)| {
-        let record: T = decoded(kind, &id, &versioned)?;
-        Some((key(&record), Kept { version: versioned.version, record }))
-    };
-    store.list(kind).into_iter().filter_map(read).collect()
 }

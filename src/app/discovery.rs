@@ -1,7 +1,8 @@
 //! What a connection can see: projects, repositories, branches, pipelines and work item types to choose from.
 //!
 //! A list is read whole once and kept for a few minutes, so that paging and searching in it cost no call each. Branches
-//! go through to Azure, which pages and searches them itself: a repository may have a hundred thousand.
+//! go through to Azure, which pages and searches them itself: a repository may have a hundred thousand. Somebody waits for
+//! each, so none takes longer than [`ANSWER_TIMEOUT`], whatever Azure does.
 
 mod cache;
 
@@ -11,6 +12,7 @@ use super::{
     App, Kept,
     change::Refusal,
     checks::advice::{self, Advice},
+    clients::ANSWER_TIMEOUT,
     connections,
 };
 use crate::{
@@ -26,6 +28,9 @@ use std::{future::Future, sync::Arc};
 const PAGE_ITEMS: u32 = 1_000;
 /// Most items of one list; what comes after is left out, and the reply says so.
 pub const ITEMS_MAX: usize = 10_000;
+/// Most pages of one list: servers give a hundred items or more at a time, and one that gives single ones would be called
+/// ten thousand times. What comes after is left out, and the reply says so.
+const PAGES_MAX: usize = 100;
 
 /// What can be asked for, apart from branches.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -111,7 +116,8 @@ pub async fn list(app: &App, id: ConnectionId, call: Call, refresh: bool) -> Res
         read(&*client, &call).await
     };
     let key = (id, connection.version, call.clone());
-    let listed = app.discovery.list(key, app.clock.monotonic(), refresh, reading).await;
+    // Around the cache: who waits for somebody else's reading waits no longer than for one of their own.
+    let listed = app.in_time(ANSWER_TIMEOUT, app.discovery.list(key, app.clock.monotonic(), refresh, reading)).await;
     listed.map_err(|failure| failed(&connection, call.scope(), failure))
 }
 
@@ -128,7 +134,8 @@ pub async fn branches(
         let client = app.azure(&connection, Priority::Interactive)?;
         client.branches(project, repository, search, PageRequest { items_max: limit, from: after }).await
     };
-    reading.await.map_err(|failure| failed(&connection, AzureScope::Code, failure))
+    let read = app.in_time(ANSWER_TIMEOUT, reading).await;
+    read.map_err(|failure| failed(&connection, AzureScope::Code, failure))
 }
 
 /// Forgets what was listed through a connection.
@@ -148,28 +155,38 @@ async fn read(client: &dyn AzureDevOps, call: &Call) -> Result<List, Failure> {
         Call::Pipelines(project) => whole(|page| client.pipelines(project, page), Item::Pipeline).await,
         Call::Repositories(project) => {
             let all = client.repositories(project.as_deref()).await?;
-            Ok(List::new(all.into_iter().map(Item::Repository).collect()))
+            Ok(List::new(all.into_iter().map(Item::Repository).collect(), false))
         }
         Call::WorkItemTypes(project) => {
             let all = client.work_item_types(project).await?;
-            Ok(List::new(all.into_iter().map(Item::WorkItemType).collect()))
+            Ok(List::new(all.into_iter().map(Item::WorkItemType).collect(), false))
         }
     }
 }
 
+/// All pages of a list, or those within its bounds: then the list says that it is cut.
+///
+/// # Errors
+/// Those of a page; and [`Failure::Unexpected`] where Azure goes on and on without an item, because that is no empty list.
 async fn whole<T, F: Future<Output = Result<Page<T>, Failure>>>(
     page_at: impl Fn(PageRequest) -> F,
     item: fn(T) -> Item,
 ) -> Result<List, Failure> {
     let (mut items, mut from) = (Vec::new(), None);
-    loop {
+    for _ in 0..PAGES_MAX {
         let Page { items: page, next } = page_at(PageRequest { items_max: PAGE_ITEMS, from }).await?;
-        // A server that gives pages without anything on them would be asked for ever.
-        let ends = page.is_empty() || items.len() > ITEMS_MAX;
+        // The client has gone through many empty pages for this one already.
+        let stalls = page.is_empty();
         items.extend(page.into_iter().map(item));
         match next {
-            Some(next) if !ends => from = Some(next),
-            _ => return Ok(List::new(items)),
+            None => return Ok(List::new(items, false)),
+            Some(_) if stalls && items.is_empty() => {
+                let detail = "page after page of the list is empty, and there is always another".to_owned();
+                return Err(Failure::Unexpected { detail, activity_id: None });
+            }
+            Some(_) if stalls || items.len() > ITEMS_MAX => break,
+            Some(next) => from = Some(next),
         }
     }
+    Ok(List::new(items, true))
 }

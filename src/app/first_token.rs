@@ -29,7 +29,7 @@ pub enum FirstTokenError {
 /// Makes sure that an administrator can get in. Answers the token that was made, for showing it once.
 ///
 /// A given token is kept as it is; another value at a later start replaces it. Taking the variable away does not take
-/// the token away: that is what `DELETE /v1/tokens/{id}` is for.
+/// the token away: that is what `DELETE /v1/tokens/{id}` is for, which is refused while the variable has it.
 pub async fn ensure(app: &App, given: Option<&str>) -> Result<Option<Zeroizing<String>>, FirstTokenError> {
     if let Some(given) = given {
         let fits =
@@ -37,7 +37,10 @@ pub async fn ensure(app: &App, given: Option<&str>) -> Result<Option<Zeroizing<S
         if !fits {
             return Err(FirstTokenError::Unfit);
         }
-        let known = app.directory().token_by_hash(&app.token_key.token_hash(given)).is_some();
+        let hash = app.token_key.token_hash(given);
+        let known = app.directory().token_by_hash(&hash).is_some();
+        // A second call is a second start.
+        let _ = app.given_token.set(hash);
         if !known {
             keep(app, ENVIRONMENT_TOKEN, "HOOKWELL_ADMIN_TOKEN", given).await?;
         }
@@ -49,6 +52,11 @@ pub async fn ensure(app: &App, given: Option<&str>) -> Result<Option<Zeroizing<S
     let made = new_token();
     keep(app, TokenId(Uuid::new_v4()), "first start", &made).await?;
     Ok(Some(made))
+}
+
+/// Whether it is what `HOOKWELL_ADMIN_TOKEN` has in this process, whichever way it was made.
+pub fn is_given(app: &App, token: &Token) -> bool {
+    app.given_token.get() == Some(&token.hash)
 }
 
 async fn keep(app: &App, id: TokenId, name: &str, token: &str) -> Result<(), FirstTokenError> {

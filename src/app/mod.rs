@@ -28,6 +28,7 @@ mod workers;
 
 pub use self::{
     arrivals::Arrivals,
+    clients::ANSWER_TIMEOUT,
     directory::{Directory, Kept},
     strangers::Strangers,
     workers::Workers,
@@ -48,7 +49,7 @@ use crate::{
     secrets::{DerivingKey, Keys, Unopenable},
     store::{Change, Error, Expected, Store},
 };
-use std::sync::{Arc, RwLock};
+use std::sync::{Arc, OnceLock, RwLock};
 use tokio::sync::{Notify, watch};
 
 /// Registry kinds. They are on disk: never rename one.
@@ -153,6 +154,9 @@ pub struct App {
     /// rules over several (one build provider per project, bindings of a connection being removed) need this. One
     /// gateway owns the store, so a lock in its process is enough.
     changing: tokio::sync::Mutex<()>,
+    /// The hash of the token that the process was started with.
+    given_token: OnceLock<String>,
+    replies: idempotency::Replies,
     discovery: discovery::Cache,
     clients: clients::Clients,
     stopping: watch::Sender<bool>,
@@ -198,6 +202,8 @@ impl App {
             numbers: numbers::Numbers::default(),
             rhythms: rhythm::Rhythms::default(),
             changing,
+            given_token: OnceLock::new(),
+            replies: idempotency::Replies::default(),
             discovery: discovery::Cache::default(),
             clients: clients::Clients::new(dial),
             stopping,

@@ -1,6 +1,10 @@
 //! Reading the notifications log, with what became of each.
 
-use super::{App, attention::translator, events::{LEFT_OUT_MAX, SCANNED_RECORDS_MAX}};
+use super::{
+    App,
+    attention::translator,
+    events::{LEFT_OUT_MAX, SCANNED_RECORDS_MAX},
+};
 use crate::{
     domain::{ConnectionId, Disposition, Notification, NotificationId},
     store::{Damage, Error, Log, PAGE_RECORDS_MAX, PageLimit, Position},

@@ -3,7 +3,7 @@
 use super::{
     App,
     change::{Refusal, delete, put},
-    kind,
+    first_token, kind,
 };
 use crate::{
     domain::{Scope, Token, TokenId},
@@ -35,11 +35,18 @@ pub async fn create(
     Ok((record, token))
 }
 
-/// Removes a token, unless nobody could administrate any more.
+/// Removes a token, unless nobody could administrate any more, or it would be back at the next start.
 pub async fn remove(app: &App, id: TokenId) -> Result<(), Refusal> {
     let _changing = app.changing.lock().await;
     let directory = app.directory();
     let there = directory.tokens.get(&id).ok_or(Refusal::NotFound("token"))?;
+    if first_token::is_given(app, &there.record) {
+        return Err(Refusal::Contradicts(
+            "this token is in HOOKWELL_ADMIN_TOKEN of the process that runs, so it would be back at the next start; take it \
+             out there (or put another one in) and start again, then remove it"
+                .to_owned(),
+        ));
+    }
     let admins = || directory.tokens.values().filter(|kept| kept.record.scope == Scope::Admin);
     if there.record.scope == Scope::Admin && admins().count() == 1 {
         return Err(Refusal::Contradicts("this is the last token of scope admin; make another one first".to_owned()));

@@ -13,6 +13,8 @@ use std::{fmt::Write as _, time::Duration};
 
 /// Most requests for the rest of a chain that is long: each reads so much of it.
 const CHAIN_ASKED_MAX: u32 = 1_000;
+/// Most pages of bindings: each has one at least, and a gateway has fewer.
+const PAGES_MAX: usize = 10_000;
 /// The end of an hour and the beginning of the next one.
 const HOUR: Duration = Duration::from_hours(1);
 
@@ -41,8 +43,12 @@ pub(super) struct Arguments {
 pub(super) async fn run(arguments: &Arguments, options: &Options, environment: &Environment) -> Result<(), Failure> {
     let remote = Remote::new(&arguments.remote, options, environment)?;
     let (mut bindings, mut incomplete, mut after) = (0_usize, 0_usize, None);
+    let mut pages = 0..PAGES_MAX;
     let mut page;
     loop {
+        if pages.next().is_none() {
+            return Err(Failure::new(format!("the bindings do not end after {PAGES_MAX} pages; is that a gateway?")));
+        }
         page = remote.ask(Method::GET, &path(arguments, after.as_deref()), None).await?;
         for binding in members(&page, "data") {
             bindings += 1;

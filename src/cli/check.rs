@@ -13,8 +13,8 @@ use std::{net::IpAddr, time::Duration};
 
 /// How long the running gateway may take to answer.
 const READY_TIMEOUT: Duration = Duration::from_secs(5);
-/// Most of its answer that is shown.
-const ANSWER_CHARS_MAX: usize = 500;
+/// Most of its answer that is read, in bytes, and shown.
+const ANSWER_BYTES_MAX: usize = 500;
 
 pub(super) async fn run(options: &Options, environment: &Environment) -> Result<(), Failure> {
     options.settings().map_err(Failure::new)?;
@@ -23,7 +23,9 @@ pub(super) async fn run(options: &Options, environment: &Environment) -> Result<
         Ok(wrong) if wrong.is_empty() => {
             print("settings, data directory and keys are in order; no gateway is running on them\n")
         }
-        Ok(wrong) => Err(Failure::new(format!("a gateway would start, and something is missing: {}", wrong.join("; ")))),
+        Ok(wrong) => {
+            Err(Failure::new(format!("a gateway would start, and something is missing: {}", wrong.join("; "))))
+        }
         Err(GatewayError::Open(OpenError::Locked { .. })) => running(&listen).await,
         Err(error) => Err(Failure::new(error)),
     }
@@ -42,8 +44,16 @@ async fn running(listen: &Listen) -> Result<(), Failure> {
     let failed = |reason: String| Failure::new(format!("the gateway at {url} is not ready: {reason}"));
     // We ask ourselves by address, whatever name the certificate has: there is nobody in between.
     let client = crate::gateway::loopback_client(READY_TIMEOUT).map_err(|e| failed(e.to_string()))?;
-    let response = client.get(&url).send().await.map_err(|e| failed(e.to_string()))?;
-    let ready = response.status().is_success();
-    let answer: String = response.text().await.unwrap_or_default().chars().take(ANSWER_CHARS_MAX).collect();
-    if ready { print("the gateway is running and ready\n") } else { Err(failed(answer)) }
+    let mut response = client.get(&url).send().await.map_err(|e| failed(e.to_string()))?;
+    if response.status().is_success() {
+        return print("the gateway is running and ready\n");
+    }
+    let mut answer = Vec::new();
+    while let Ok(Some(piece)) = response.chunk().await
+        && answer.len() < ANSWER_BYTES_MAX
+    {
+        answer.extend_from_slice(&piece);
+    }
+    answer.truncate(ANSWER_BYTES_MAX);
+    Err(failed(String::from_utf8_lossy(&answer).into_owned()))
 }

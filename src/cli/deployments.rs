@@ -1,5 +1,8 @@
 //! `hookwell deployments import`: what was deployed before, from a CSV file, line by line.
 
+mod lines;
+
+use self::lines::{Line, Lines};
 use super::{
     Failure, print,
     remote::{self, Remote},
@@ -8,13 +11,15 @@ use crate::config::{Environment, Options};
 use clap::{Args, Subcommand};
 use http::{Method, StatusCode};
 use indicatif::ProgressBar;
-use jiff::Timestamp;
-use serde::Deserialize;
 use serde_json::{Map, Value};
-use std::{io::IsTerminal as _, path::PathBuf};
+use std::{
+    fs::File,
+    io::{self, IsTerminal as _, Read as _},
+    path::{Path, PathBuf},
+};
 
-/// Most lines of one file.
-const LINES_MAX: usize = 100_000;
+/// Most bytes of one file.
+const FILE_BYTES_MAX: u64 = 64 << 20;
 
 /// What is done.
 #[derive(Debug, Args)]
@@ -27,7 +32,8 @@ pub(super) struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Tell the deployments of a CSV file with the columns sha (or tag, or branch) and date, and if wanted environment,
-    /// binding and author; a report for each line, exit code 1 when one was refused
+    /// binding and author; a report for each line, exit code 1 when one was refused or could not be read, 2 for a file of
+    /// which nothing can be told: an empty one, or one with a column of another name
     Import(Import),
 }
 
@@ -52,35 +58,37 @@ struct Import {
     remote: remote::Arguments,
 }
 
-/// A line of the file.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-struct Line {
-    sha: Option<String>,
-    tag: Option<String>,
-    branch: Option<String>,
-    date: Timestamp,
-    environment: Option<String>,
-    binding: Option<String>,
-    author: Option<String>,
-}
-
 pub(super) async fn run(arguments: &Arguments, options: &Options, environment: &Environment) -> Result<(), Failure> {
     let Command::Import(import) = &arguments.command;
-    let file = std::fs::File::open(&import.file)
-        .map_err(|error| Failure::input(format!("{}: {error}", import.file.display())))?;
-    let lines = read(file).map_err(|error| Failure::input(format!("{}: {error}", import.file.display())))?;
+    let wrong = |why: String| Failure::input(format!("{}: {why}", import.file.display()));
+    let Lines { told, unreadable } = contents(&import.file).and_then(|text| lines::read(&text)).map_err(wrong)?;
     let remote = Remote::new(&import.remote, options, environment)?;
-    let path = format!("/v1/projects/{}/deployments?dry_run={}", import.project, import.dry_run);
-    let bar = std::io::stderr().is_terminal().then(|| ProgressBar::new(lines.len() as u64));
-    let mut refused = 0;
-    for (number, line) in &lines {
-        let (status, answer) = remote.send(Method::POST, &path, Some(&body(line, import))).await?;
+    let project = remote::path(&["v1", "projects", &import.project, "deployments"])?;
+    let path = format!("{project}?dry_run={}", import.dry_run);
+    for (number, why) in &unreadable {
+        print(&format!("line {number}: refused: {why}\n"))?;
+    }
+    let total = told.len() + unreadable.len();
+    let bar = io::stderr().is_terminal().then(|| ProgressBar::new(total as u64));
+    let mut refused = unreadable.len();
+    for (at, (number, line)) in told.iter().enumerate() {
+        let ended = |failure: Failure| {
+            let rest = told.len() - at;
+            let message = format!(
+                "line {number}: {}; {rest} lines were not told. Begin again: what is there already is not told twice",
+                failure.message
+            );
+            Failure { message, ..failure }
+        };
+        let (status, answer) = remote.send(Method::POST, &path, Some(&body(line, import))).await.map_err(ended)?;
         let said = match status {
             StatusCode::CREATED => format!("told {}", answer["id"].as_str().unwrap_or_default()),
             StatusCode::OK => format!("there already {}", answer["id"].as_str().unwrap_or_default()),
             StatusCode::NO_CONTENT => "could be told".to_owned(),
             // Nothing of the rest would be answered otherwise.
-            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => return Err(remote.problem(&path, status, &answer)),
+            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
+                return Err(ended(remote.problem(&path, status, &answer)));
+            }
             _ => {
                 refused += 1;
                 format!("refused: {}", remote.problem(&path, status, &answer).message)
@@ -94,31 +102,17 @@ pub(super) async fn run(arguments: &Arguments, options: &Options, environment: &
     if let Some(bar) = bar {
         bar.finish_and_clear();
     }
-    let total = lines.len();
     print(&format!("{total} lines, {refused} refused\n"))?;
     if refused == 0 { Ok(()) } else { Err(Failure::new(format!("{refused} of {total} lines were refused"))) }
 }
 
-/// The lines with their numbers, oldest first: what comes in order need not be told twice.
-fn read(file: impl std::io::Read) -> Result<Vec<(u64, Line)>, String> {
-    let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(file);
-    let headers = reader.headers().map_err(|error| error.to_string())?.clone();
-    let mut lines = Vec::new();
-    for record in reader.records() {
-        let record = record.map_err(|error| error.to_string())?;
-        let number = record.position().map_or(0, csv::Position::line);
-        let line: Line = record.deserialize(Some(&headers)).map_err(|error| format!("line {number}: {error}"))?;
-        let named = [&line.sha, &line.tag, &line.branch].into_iter().flatten().count();
-        if named != 1 {
-            return Err(format!("line {number}: one of sha, tag and branch must be given"));
-        }
-        if lines.len() == LINES_MAX {
-            return Err(format!("more than {LINES_MAX} lines; divide it"));
-        }
-        lines.push((number, line));
+fn contents(path: &Path) -> Result<Vec<u8>, String> {
+    let (mut text, file) = (Vec::new(), File::open(path).map_err(|error| error.to_string())?);
+    file.take(FILE_BYTES_MAX + 1).read_to_end(&mut text).map_err(|error| error.to_string())?;
+    if text.len() as u64 > FILE_BYTES_MAX {
+        return Err(format!("it has more than {} MiB; divide it", FILE_BYTES_MAX >> 20));
     }
-    lines.sort_by_key(|(_, line)| line.date);
-    Ok(lines)
+    Ok(text)
 }
 
 fn body(line: &Line, import: &Import) -> Value {
@@ -135,31 +129,4 @@ fn body(line: &Line, import: &Import) -> Value {
     put("author", line.author.as_ref());
     put("if_duplicate", Some(&"ignore".to_owned()));
     Value::Object(body)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn lines_are_read_by_the_names_of_their_columns_and_put_in_order() {
-        let text = "date, sha ,environment\n2026-02-01T00:00:00Z,b,production\n2026-01-01T00:00:00Z,a,\n";
-        let lines = read(text.as_bytes()).unwrap();
-        let told: Vec<_> = lines.iter().map(|(number, line)| (*number, line.sha.as_deref())).collect();
-        assert_eq!(told, [(3, Some("a")), (2, Some("b"))]);
-        assert_eq!(lines[0].1.environment, None);
-    }
-
-    #[test]
-    fn what_is_wrong_with_a_line_is_said_with_its_number() {
-        for (text, expected) in [
-            ("sha,date\na,yesterday\n", "line 2"),
-            ("sha,tag,date\n,,2026-01-01T00:00:00Z\n", "line 2: one of sha, tag and branch"),
-            ("sha,tag,date\na,b,2026-01-01T00:00:00Z\n", "line 2: one of sha, tag and branch"),
-            ("sha\na\n", "date"),
-        ] {
-            let error = read(text.as_bytes()).unwrap_err();
-            assert!(error.contains(expected), "{error}");
-        }
-    }
 }

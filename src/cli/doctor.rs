@@ -32,7 +32,7 @@ pub(super) async fn run(arguments: &Arguments, options: &Options, environment: &
     let connections = wanted(&connections, arguments.connection.as_deref())?;
     let mut reports = Vec::new();
     for connection in &connections {
-        let path = format!("/v1/connections/{}/doctor", text(connection, "id"));
+        let path = remote::path(&["v1", "connections", text(connection, "id"), "doctor"])?;
         let report = remote.ask(Method::POST, &path, None).await?;
         if !arguments.json {
             // Each as soon as it is there: one takes up to a minute.

@@ -49,6 +49,9 @@ pub(super) async fn run(arguments: &Arguments, options: &Options, environment: &
         totals.add(&page["counts"]);
         print(&shown(&page))?;
         match page["next"].as_str() {
+            Some(next) if body["after"] == next => {
+                return Err(Failure::new("the gateway answers with the same page again; is it one of this version?"));
+            }
             Some(next) => body["after"] = next.into(),
             None => break,
         }

@@ -7,19 +7,20 @@ use super::{
 };
 use crate::{
     app::{
-        App, Kept,
+        ANSWER_TIMEOUT, App, Kept,
         change::{Refusal, Wrong},
         discovery::{self, Undiscovered},
     },
     azure::client::{AzureDevOps, Failure, Priority, Version},
     domain::{
         AzureRef, AzureScope, Binding, BindingId, Cause, Connection, Deployment, NotificationId, Person, Selection,
-        Slug,
+        Slug, Telling,
     },
-    event::uri::escaped,
+    event::{Event, uri::escaped},
     store::{Claim, Log},
 };
 use jiff::Timestamp;
+use tokio::sync::MutexGuard;
 use uuid::Uuid;
 
 /// What was deployed.
@@ -75,20 +76,77 @@ async fn telling(
     binding: &Binding,
     connection: &Kept<Connection>,
 ) -> Result<Result<Registered, Failure>, Refusal> {
-    let azure = match app.azure(connection, Priority::Interactive) {
-        Ok(azure) => azure,
+    // Somebody waits, also for whoever tells something else and waits for Azure DevOps with the lock of the telling. What is
+    // cut off by the time limit has changed nothing yet; what is written then is not cut off.
+    let preparing = preparing(app, registration, binding, connection);
+    let (alone, id, made) = match app.in_time(ANSWER_TIMEOUT, preparing).await {
+        Ok(Prepared::Ready { alone, id, made }) => (alone, id, made),
+        Ok(Prepared::Ended(ended)) => return ended.map(Ok),
         Err(failure) => return Ok(Err(failure)),
     };
+    let appends = entries(&made, app.clock.now());
+    let appended = app.store.settle(Claim::of_nothing(Log::Events), Vec::new(), appends).await;
+    count_new(app, &appended.inspect_err(|_| app.deployments.forget())?);
+    drop(alone);
+    Ok(Ok(Registered::Made(id)))
+}
+
+/// How far it came without writing anything.
+enum Prepared<'a> {
+    /// It can be told.
+    Ready {
+        /// Nobody else tells anything.
+        alone: MutexGuard<'a, ()>,
+        id: Uuid,
+        made: Vec<(Telling, Event)>,
+    },
+    /// There is nothing to tell.
+    Ended(Result<Registered, Refusal>),
+}
+
+/// Finds out all that only Azure DevOps knows.
+async fn preparing<'a>(
+    app: &'a App,
+    registration: &Registration,
+    binding: &Binding,
+    connection: &Kept<Connection>,
+) -> Result<Prepared<'a>, Failure> {
+    let azure = app.azure(connection, Priority::Interactive)?;
     let (azure_project, repository) = place(app, binding);
-    let revision = match resolved(&*azure, &azure_project, &repository, &registration.revision).await {
-        Ok(revision) => revision?,
-        Err(failure) => return Ok(Err(failure)),
+    let revision = match resolved(&*azure, &azure_project, &repository, &registration.revision).await? {
+        Ok(revision) => revision,
+        Err(refusal) => return Ok(Prepared::Ended(Err(refusal))),
     };
+    let deployment = deployment(app, registration, binding, connection, (azure_project, repository), revision);
+    let alone = match app.deployments.telling(&*app.store).await {
+        Ok(alone) => alone,
+        Err(error) => return Ok(Prepared::Ended(Err(error.into()))),
+    };
+    if let Some(there) = already(app, &deployment, registration.again) {
+        return Ok(Prepared::Ended(Ok(Registered::There(there))));
+    }
+    if registration.dry_run {
+        return Ok(Prepared::Ended(Ok(Registered::Fits)));
+    }
+    let mut made = Vec::new();
+    let told = tell(app, &*azure, &deployment, NotificationId(deployment.id), Patience::IsTheirs, &mut made).await;
+    told.map_err(|silent| silent.failure)?;
+    Ok(Prepared::Ready { alone, id: deployment.id, made })
+}
+
+fn deployment(
+    app: &App,
+    registration: &Registration,
+    binding: &Binding,
+    connection: &Kept<Connection>,
+    (azure_project, repository): (String, String),
+    revision: String,
+) -> Deployment {
     let at = registration.at.unwrap_or_else(|| app.clock.now());
     let source = escaped(&format!("{}/{azure_project}", connection.record.url)).into_owned();
     let environment = registration.environment.clone();
     let by = registration.by.clone().map(|name| Person { name: Some(name), account: None });
-    let deployment = Deployment {
+    Deployment {
         id: by_hand(&source, binding, &environment, &revision, at),
         project: binding.project.clone(),
         binding: binding.id,
@@ -115,24 +173,7 @@ async fn telling(
         repository,
         links: registration.links.clone(),
         tags: registration.tags.clone(),
-    };
-    let telling = app.deployments.telling(&*app.store).await?;
-    if let Some(there) = already(app, &deployment, registration.again) {
-        return Ok(Ok(Registered::There(there)));
     }
-    if registration.dry_run {
-        return Ok(Ok(Registered::Fits));
-    }
-    let mut made = Vec::new();
-    let told = tell(app, &*azure, &deployment, NotificationId(deployment.id), Patience::IsTheirs, &mut made).await;
-    if let Err(silent) = told {
-        return Ok(Err(silent.failure));
-    }
-    let appends = entries(&made, app.clock.now());
-    let appended = app.store.settle(Claim::of_nothing(Log::Events), Vec::new(), appends).await;
-    count_new(app, &appended.inspect_err(|_| app.deployments.forget())?);
-    drop(telling);
-    Ok(Ok(Registered::Made(deployment.id)))
 }
 
 /// The deployment that makes this one needless: itself, or the one that brought the same revision right before it.

@@ -24,6 +24,8 @@ pub(super) const LEASE: Duration = Duration::from_mins(5);
 const EXPIRY_PERIOD: Duration = Duration::from_mins(10);
 /// Nobody waits longer without looking.
 const NAP_MAX: Duration = Duration::from_mins(1);
+/// How long a sink that cannot be opened is left alone.
+const OPEN_AGAIN: Duration = NAP_MAX;
 
 pub(super) struct Worker {
     pub(super) app: Arc<App>,
@@ -37,8 +39,9 @@ pub(super) struct Worker {
     engine: Option<Arc<dyn sink::Sink>>,
     /// The version of the record that the engine was last opened from.
     opened: Option<u64>,
-    /// That could not be done.
-    unusable: bool,
+    /// That could not be done, and is tried again at this time of the monotonic clock: it may have been for want of file
+    /// descriptors, or of a file that somebody puts there.
+    unusable_until: Option<Duration>,
     /// How often events had been requeued from outside when the queue was read.
     loaded: Option<u64>,
     round_events: usize,
@@ -66,7 +69,7 @@ pub(super) async fn run(app: Arc<App>, id: SinkId) -> SinkId {
         held_until: None,
         engine: None,
         opened: None,
-        unusable: false,
+        unusable_until: None,
         loaded: None,
         round_events: ROUND_EVENTS.0,
         next_expiry: Duration::ZERO,
@@ -171,7 +174,8 @@ impl Worker {
     }
 
     async fn engine(&mut self, kept: &Kept<Sink>) -> Option<Arc<dyn sink::Sink>> {
-        if self.opened == Some(kept.version) && self.unusable {
+        let now = self.app.clock.monotonic();
+        if self.opened == Some(kept.version) && self.unusable_until.is_some_and(|until| now < until) {
             return None;
         }
         if let (Some(engine), true) = (&self.engine, self.opened == Some(kept.version)) {
@@ -180,15 +184,15 @@ impl Worker {
         self.close().await;
         if self.opened.replace(kept.version).is_some_and(|before| before != kept.version) {
             // Somebody has changed or resumed it: what was known of the one before is no reason to wait.
-            (self.breaker, self.held_until) = (Breaker::default(), None);
+            (self.breaker, self.held_until, self.unusable_until) = (Breaker::default(), None, None);
             self.queue.hasten();
         }
         let opened = open(&self.app, &kept.record);
         let unusable = opened.as_ref().err().map(ToString::to_string);
-        if let Some(why) = &unusable {
+        if let Some(why) = unusable.as_ref().filter(|_| self.unusable_until.is_none()) {
             tracing::error!(sink = %self.id, why, "a sink cannot be opened");
         }
-        self.unusable = unusable.is_some();
+        self.unusable_until = unusable.is_some().then_some(now + OPEN_AGAIN);
         self.app.dispatch.tell(self.id, |doing| doing.unusable = unusable);
         self.engine = opened.ok();
         self.engine.clone()

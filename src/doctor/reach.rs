@@ -8,7 +8,9 @@
 use super::certificate::Certificate;
 use crate::{
     app::App,
-    azure::client::{Unreachable, ahead, page_title, tls_error, use_ring, why_unreachable},
+    azure::client::{
+        DESCRIPTORS_USED_UP, Unreachable, ahead, descriptors_used_up, page_title, tls_error, use_ring, why_unreachable,
+    },
 };
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use bytes::Bytes;
@@ -16,7 +18,7 @@ use http::{HeaderMap, header};
 use jiff::SignedDuration;
 use reqwest::{Client, Response, redirect, tls::TlsInfo};
 use serde::Deserialize;
-use std::{collections::BTreeSet, net::IpAddr, time::Duration};
+use std::{collections::BTreeSet, error::Error as _, net::IpAddr, time::Duration};
 use url::Url;
 use uuid::Uuid;
 
@@ -161,6 +163,7 @@ fn distrust(error: &reqwest::Error) -> Distrust {
     match tls_error(error) {
         Some(rustls::Error::InvalidCertificate(UnknownIssuer)) => Distrust::Issuer,
         Some(other) => Distrust::Other(other.to_string()),
+        None if descriptors_used_up(error.source()) => Distrust::Other(DESCRIPTORS_USED_UP.to_owned()),
         None => Distrust::Other("this machine has no list of certificate authorities".to_owned()),
     }
 }

@@ -5,7 +5,7 @@
 
 pub use super::link::{Link, LinkKind};
 
-use super::members::Members;
+use super::{members::Members, text};
 use bytes::Bytes;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize, Serializer};
@@ -298,18 +298,18 @@ impl<D: Serialize> CdEvent<'_, D> {
     pub fn to_json(&self) -> Bytes {
         /// A push or build of the usual size needs no second allocation.
         const CAPACITY: usize = 2_048;
-        let time = self.timestamp.to_string();
+        let (time, partition_key) = (self.timestamp.to_string(), text::string(self.partition_key));
         let links: Vec<_> = self.links.iter().map(LinkOut::new).collect();
-        let kind = self.content.kind();
+        let (kind, subject) = (self.content.kind(), text::string(self.subject));
         let out = CloudEventOut {
             specversion: "1.0",
             id: self.id,
             source: self.source,
             kind,
-            subject: self.subject,
+            subject: &subject,
             time: &time,
             datacontenttype: "application/json",
-            partitionkey: self.partition_key,
+            partitionkey: &partition_key,
             data: DataOut {
                 context: ContextOut {
                     specversion: SPEC_VERSION,
@@ -320,7 +320,7 @@ impl<D: Serialize> CdEvent<'_, D> {
                     chain_id: self.chain,
                     links: &links,
                 },
-                subject: SubjectOut { id: self.subject, content: self.content },
+                subject: SubjectOut { id: &subject, content: self.content },
                 custom_data: &self.custom_data,
             },
         };

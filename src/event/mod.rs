@@ -3,6 +3,7 @@
 pub mod cdevents;
 mod link;
 pub mod members;
+mod text;
 pub mod uri;
 
 use crate::domain::{ConnectionId, NotificationId, Recovered, Slug, join, split};

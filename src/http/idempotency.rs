@@ -9,7 +9,7 @@ use super::{
 use crate::{
     app::{
         App,
-        idempotency::{Found, Slot},
+        idempotency::{Found, REPLIES_MAX, REPLIES_OF_TOKEN_MAX, Slot},
     },
     store::Change,
 };
@@ -54,7 +54,16 @@ pub fn begin(call: &Call, body: &[u8]) -> Result<Creation, Problem> {
     }
     making.slot = Some(slot);
     match making.slot.as_ref().map_or(Found::Nothing, |slot| slot.find(app)) {
-        Found::Nothing => Ok(Creation::New(making)),
+        Found::Nothing => match making.slot.as_ref().and_then(|slot| slot.wait(app)) {
+            None => Ok(Creation::New(making)),
+            Some(wait) => {
+                let detail = format!(
+                    "no more keys can be kept now: {REPLIES_OF_TOKEN_MAX} of one token and {REPLIES_MAX} in all are kept for \
+                     24 hours each; wait, use another token, or leave the key out where twice does no harm"
+                );
+                Err(Problem::because(Kind::LimitReached, detail).retry_after(wait))
+            }
+        },
         Found::Other => {
             Err(Problem::because(Kind::KeyReused, "send a new key with a new request; a key is kept for 24 hours"))
         }

@@ -3,9 +3,9 @@
 use super::{
     cursor,
     extract::{Call, Segment},
+    left_out::LeftOut,
     problem::Problem,
     reply::{json, linked},
-    left_out::LeftOut,
 };
 use crate::{
     app::notifications::{Filter, Seen, State, find, page},

@@ -239,7 +239,8 @@ exactly once, and hands them on.
 that is wrong with a request at once. Members and query parameters that are not known are errors.
 
 **Changes** of a resource need `If-Match` with the `ETag` that reading it gave. `Idempotency-Key` makes a POST that \
-creates something safe to repeat for 24 hours.
+creates something safe to repeat for 24 hours. 5000 keys of one token and 10000 in all are kept; while there is no room, \
+a new key is refused with 409 `limit-reached` and `Retry-After`, and none that was taken is forgotten.
 
 **Lists** of events and notifications go on after a cursor (`after`, `next`); a cursor is opaque and good for its own \
 list only. A cursor whose successors have passed their retention answers 410.";

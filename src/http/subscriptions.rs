@@ -1,6 +1,7 @@
 //! Subscriptions: how each is, and looking after them now.
 
 use super::{
+    Surface,
     connections::gateway,
     extract::{Call, Query},
     problem::Problem,
@@ -10,11 +11,13 @@ use super::{
     subscription_words::SubscriptionStateView,
 };
 use crate::{
-    app::{App, subscriptions::state},
+    app::{ANSWER_TIMEOUT, subscriptions::state},
     domain::{ConnectionId, SubscriptionState},
-    reconcile::{Mode, reconcile},
+    reconcile::{Mode, Report, Trouble, TroubleKind, reconcile},
 };
 use futures_util::{StreamExt as _, stream};
+use std::{collections::BTreeMap, sync::Arc};
+use tokio::sync::mpsc;
 use warp::reply::Response;
 
 /// Connections that are looked after at once.
@@ -56,7 +59,9 @@ pub async fn list(call: Result<Call, Problem>) -> Result<Response, Problem> {
 ///
 /// What the gateway does by itself every few minutes, at once and with everything looked up anew: it compares what the
 /// bindings want with what is at Azure DevOps, makes what is missing, mends what is not as it should be, and removes what
-/// nothing wants. Hooks that are not its own are never touched. With `dry_run` it says what it would do.
+/// nothing wants. Hooks that are not its own are never touched. With `dry_run` it says what it would do. The reply takes at
+/// most 25 seconds; what takes longer has the trouble `unfinished` and goes on behind it (a dry run ends), and listing the
+/// subscriptions says later how it went.
 #[utoipa::path(post, path = "/v1/subscriptions/reconcile", tag = "subscriptions", operation_id = "reconcile_subscriptions",
     params(("connection" = Option<Uuid>, Query, description = "Only of this connection."),
         ("dry_run" = Option<bool>, Query, description = "Whether nothing is to be changed.")),
@@ -66,7 +71,7 @@ pub async fn reconcile_now(call: Result<Call, Problem>) -> Result<Response, Prob
     let mut query = call.query(&["connection", "dry_run"])?;
     let connection = connection(&mut query);
     let dry_run: bool = query.parsed("dry_run", "true or false").unwrap_or_default();
-    let (app, directory) = (call.app(), call.app().directory());
+    let directory = call.app().directory();
     if connection.is_some_and(|id| !directory.connections.contains_key(&id)) {
         query.wrong("connection", "is no connection of this gateway; /v1/connections lists them");
     }
@@ -74,20 +79,59 @@ pub async fn reconcile_now(call: Result<Call, Problem>) -> Result<Response, Prob
     let is_wanted = |id: &ConnectionId| connection.is_none_or(|connection| connection == *id);
     let ids: Vec<ConnectionId> = directory.connections.keys().copied().filter(is_wanted).collect();
     let mode = if dry_run { Mode::Look } else { Mode::MendAnew };
-    let runs = stream::iter(ids).map(|id| run(app, id, mode)).buffered(RUNNING_MAX);
-    let runs: Vec<Option<ConnectionRun>> = runs.collect().await;
-    Ok(json(&ReconcileView { dry_run, connections: runs.into_iter().flatten().collect() }))
+    let mut ended = in_time(&call.surface, ids.clone(), mode).await;
+    let report = |id| match ended.remove(&id) {
+        Some(report) => report.map(|report| run(id, report)),
+        None => Some(run(id, unfinished(mode))),
+    };
+    let connections = ids.into_iter().filter_map(report).collect();
+    Ok(json(&ReconcileView { dry_run, connections }))
 }
 
-/// `None` when the connection was removed meanwhile.
-async fn run(app: &App, id: ConnectionId, mode: Mode) -> Option<ConnectionRun> {
-    let report = reconcile(app, id, mode).await?;
-    Some(ConnectionRun {
+/// The runs that ended in time, with `None` for connections that were removed meanwhile. What changes something is not cut
+/// off: it runs on as a task of its own.
+async fn in_time(surface: &Arc<Surface>, ids: Vec<ConnectionId>, mode: Mode) -> BTreeMap<ConnectionId, Option<Report>> {
+    let (sending, mut ended) = mpsc::channel(ids.len().max(1));
+    let app = Arc::clone(&surface.app);
+    let running = tokio::spawn(async move {
+        let runs = stream::iter(ids).map(async |id| (id, reconcile(&app, id, mode).await));
+        // Nobody may be there to hear it any more.
+        runs.buffer_unordered(RUNNING_MAX).for_each(async |run| drop(sending.send(run).await)).await;
+    });
+    let mut reports = BTreeMap::new();
+    let collecting = async {
+        while let Some((id, report)) = ended.recv().await {
+            reports.insert(id, report);
+        }
+    };
+    let is_late = tokio::select! {
+        () = collecting => false,
+        () = surface.app.clock.sleep(ANSWER_TIMEOUT) => true,
+    };
+    if is_late && mode == Mode::Look {
+        running.abort();
+    }
+    reports
+}
+
+fn unfinished(mode: Mode) -> Report {
+    let seconds = ANSWER_TIMEOUT.as_secs();
+    let detail = match mode {
+        Mode::Look => format!("it was not found out within {seconds} s; ask for one connection alone, or again later"),
+        Mode::Mend | Mode::MendAnew => {
+            format!("it was not done within {seconds} s and goes on; GET /v1/subscriptions says later how it went")
+        }
+    };
+    Report { troubles: vec![Trouble::new(TroubleKind::Unfinished, detail)], ..Report::default() }
+}
+
+fn run(id: ConnectionId, report: Report) -> ConnectionRun {
+    ConnectionRun {
         connection: id.0,
         steps: report.steps.into_iter().map(Into::into).collect(),
         deferred: report.deferred,
         troubles: report.troubles.iter().map(SubscriptionTroubleView::from).collect(),
-    })
+    }
 }
 
 fn connection(query: &mut Query) -> Option<ConnectionId> {

@@ -68,10 +68,11 @@ pub async fn create(call: Result<Call, Problem>) -> Result<Response, Problem> {
 
 /// Remove a token.
 ///
-/// It is refused from now on. The last token of scope `admin` cannot be removed.
+/// It is refused from now on. The last token of scope `admin` cannot be removed, and neither can the one that
+/// `HOOKWELL_ADMIN_TOKEN` gives the running process: it would be back at the next start.
 #[utoipa::path(delete, path = "/v1/tokens/{id}", tag = "tokens", operation_id = "remove_token",
     params(("id" = Uuid, Path, description = "The token's id.")),
-    responses((status = 204, description = "It is gone."), (status = 409, description = "It is the last token of scope `admin`.")))]
+    responses((status = 204, description = "It is gone."), (status = 409, description = "It is the last token of scope `admin`, or that of `HOOKWELL_ADMIN_TOKEN`.")))]
 pub async fn remove(id: Segment, call: Result<Call, Problem>) -> Result<Response, Problem> {
     let call = call?;
     call.query(&[])?;

@@ -237,8 +237,10 @@ where
         all.extend(page.items);
         from = page.next;
         if from.is_none() {
-            break;
+            return Ok(all);
         }
     }
-    Ok(all)
+    // What was not read is not what is not there.
+    let detail = format!("the list of pipelines does not end after {PAGES_MAX} pages of {PAGE_ITEMS}");
+    Err(Failure::Unexpected { detail, activity_id: None })
 }

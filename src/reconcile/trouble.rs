@@ -25,6 +25,8 @@ pub enum TroubleKind {
     TooMany,
     /// Events of classic releases are not available; they are optional.
     NoReleases,
+    /// It takes longer than somebody waits.
+    Unfinished,
 }
 
 /// One trouble of a connection.

@@ -3,9 +3,9 @@
 //! It is what the embedded engine is compared with, so it shares no code with it; it is slow and keeps everything.
 
 use super::{
-    Appended, Change, Claim, Claimed, Consumer, Consumers, Damage, Dead, ENTRY_BYTES_MAX, Entry, Error, Expected, Journal, Log,
-    PAGE_RECORDS_MAX, Page, PageLimit, Position, REGISTRY_VALUE_BYTES_MAX, Record, Registry, Settlement, Status, Store,
-    Usage, Versioned, Waiting, Wanted,
+    Appended, Change, Claim, Claimed, Consumer, Consumers, Damage, Dead, ENTRY_BYTES_MAX, Entry, Error, Expected,
+    Journal, Log, PAGE_RECORDS_MAX, Page, PageLimit, Position, REGISTRY_VALUE_BYTES_MAX, Record, Registry, Settlement,
+    Status, Store, Usage, Versioned, Waiting, Wanted,
 };
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -29,6 +29,8 @@ struct State {
     readers: BTreeMap<Consumer, Reader>,
     records: BTreeMap<(String, String), Versioned>,
     revision: u64,
+    /// By kind, as of the last commit that touched it.
+    revisions: BTreeMap<&'static str, u64>,
     leases: u64,
     commits: u64,
     closed: bool,
@@ -315,6 +317,7 @@ impl Registry for MemoryStore {
         let mut state = self.state()?;
         let (mut records, mut revision) = (state.records.clone(), state.revision);
         let mut versions = Vec::with_capacity(changes.len());
+        let kinds: Vec<&'static str> = changes.iter().map(|change| change.kind).collect();
         for Change { kind, id, expected, value } in changes {
             if value.as_ref().is_some_and(|value| value.len() > REGISTRY_VALUE_BYTES_MAX) {
                 return Err(Error::TooLarge { what: "registry value", bytes_max: REGISTRY_VALUE_BYTES_MAX });
@@ -337,12 +340,17 @@ impl Registry for MemoryStore {
             };
         }
         (state.records, state.revision) = (records, revision);
+        state.revisions.extend(kinds.into_iter().map(|kind| (kind, revision)));
         state.commits += 1;
         Ok(versions)
     }
 
     fn revision(&self) -> u64 {
         self.lock().revision
+    }
+
+    fn revision_of(&self, kind: &str) -> u64 {
+        self.lock().revisions.get(kind).copied().unwrap_or_default()
     }
 }
 

@@ -513,6 +513,10 @@ pub trait Registry: Send + Sync {
 
     /// A number that grows with every commit: whoever keeps a decoded copy compares it.
     fn revision(&self) -> u64;
+
+    /// The same of one kind: it grows with every commit that changed a record of that kind, and with no other one while the
+    /// engine is open. Not promised: that it stays the same across an opening, or that it is the version of a record.
+    fn revision_of(&self, kind: &str) -> u64;
 }
 
 /// A whole engine.

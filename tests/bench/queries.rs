@@ -20,7 +20,7 @@ use hookwell::{
     secrets::Keys,
     store::{
         Claim, Consumers as _, Entry, Journal as _, Log, Store,
-        embedded::{Options, EmbeddedStore},
+        embedded::{EmbeddedStore, Options},
     },
     translate::{self, Context, translate},
 };

@@ -15,7 +15,7 @@
 
 use hookwell::store::{
     Consumer, Consumers, Entry, Journal, Log, PageLimit, Settlement, Store,
-    embedded::{Options, EmbeddedStore},
+    embedded::{EmbeddedStore, Options},
 };
 use jiff::Timestamp;
 use std::{

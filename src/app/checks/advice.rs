@@ -176,6 +176,10 @@ fn unreachable_at(at: Unreachable, detail: &str, connection: &Connection, patch:
             format!("the proxy on the way to {url} refused or failed: {detail}"),
             format!("Check its address, user name and password, and send proxy again with {patch}."),
         ),
+        Unreachable::Descriptors => Advice::new(
+            format!("Azure DevOps was not asked: {detail}"),
+            "Raise the limit or close what holds them; it is asked again by itself.",
+        ),
         Unreachable::Silent => Advice::new(
             format!("{url} did not answer in time: {detail}"),
             "Check the network and whether the server is overloaded; it is asked again by itself.",

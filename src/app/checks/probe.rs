@@ -5,9 +5,7 @@
 
 use crate::{
     app::App,
-    azure::client::{
-        ApiVersion, AzureDevOps, ConnectionData, Failure, PageRequest, Permission, TeamProject, Unreachable,
-    },
+    azure::client::{ApiVersion, AzureDevOps, ConnectionData, Failure, PageRequest, Permission, TeamProject},
     domain::{AzureRef, AzureScope, Binding, Connection, Delivery, HookMode, Role, Selection},
 };
 use std::{future::Future, sync::Arc, time::Duration};
@@ -99,7 +97,7 @@ pub(super) async fn findings(
         };
         Ok(Entry::In { data, api_version })
     };
-    match in_time(app, ENTRY_TIMEOUT, entering).await {
+    match app.in_time(ENTRY_TIMEOUT, entering).await {
         Ok(entry) => Findings { entry, probes: probes(app, &client, connection, bindings).await },
         Err(failure) => without(Entry::Failed(failure)),
     }
@@ -107,7 +105,7 @@ pub(super) async fn findings(
 
 async fn probes(app: &App, client: &Client, connection: &Connection, bindings: &[Binding]) -> Vec<(AzureScope, Probe)> {
     let first = PageRequest { items_max: PROJECTS_PAGE_ITEMS, from: None };
-    let listed = in_time(app, STEP_TIMEOUT, async { client.projects(first).await.map(|page| page.items) }).await;
+    let listed = app.in_time(STEP_TIMEOUT, async { client.projects(first).await.map(|page| page.items) }).await;
     let (projects, project_and_team) = match listed {
         Ok(projects) => (projects, Probe::Passed),
         Err(failure) => (Vec::new(), Probe::Failed { project: None, failure }),
@@ -236,19 +234,5 @@ async fn hooks(client: &Client, connection: &Connection, targets: Vec<Target>) -
 
 async fn tried(app: &App, probe: impl Future<Output = Probe>) -> Probe {
     let probe = async { Ok(probe.await) };
-    in_time(app, STEP_TIMEOUT, probe).await.unwrap_or_else(|failure| Probe::Failed { project: None, failure })
-}
-
-async fn in_time<T>(
-    app: &App,
-    limit: Duration,
-    asking: impl Future<Output = Result<T, Failure>>,
-) -> Result<T, Failure> {
-    tokio::select! {
-        answer = asking => answer,
-        () = app.clock.sleep(limit) => {
-            let detail = format!("there was no answer within {} seconds", limit.as_secs());
-            Err(Failure::Unreachable { at: Unreachable::Silent, detail })
-        }
-    }
+    app.in_time(STEP_TIMEOUT, probe).await.unwrap_or_else(|failure| Probe::Failed { project: None, failure })
 }

@@ -53,7 +53,7 @@ impl Watch {
         let (directory, now) = (app.directory(), app.clock.monotonic());
         self.plans.retain(|id, _| directory.connections.contains_key(id));
         let mut due = Vec::new();
-        for (id, connection) in &directory.connections {
+        for (id, connection) in &*directory.connections {
             let seen = Seen { connection: connection.version, bindings: directory.bindings_of(*id).len() };
             let plan = self.plans.get(id);
             if plan.is_none_or(|plan| plan.seen.connection != seen.connection)

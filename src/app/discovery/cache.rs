@@ -22,16 +22,16 @@ const BYTES_MAX: usize = 32 << 20;
 pub struct List {
     /// By [`Item::key`], each with it.
     pub items: Vec<(String, Item)>,
-    /// Whether there were more than a list may have.
+    /// Whether there were more than a list may have, or than were read.
     pub is_cut: bool,
 }
 
 impl List {
-    /// Sorted, and cut to what a list may have.
-    pub fn new(items: Vec<Item>) -> Self {
+    /// Sorted, and cut to what a list may have. `goes_on` says that Azure had more.
+    pub fn new(items: Vec<Item>, goes_on: bool) -> Self {
         let mut items: Vec<(String, Item)> = items.into_iter().map(|item| (item.key(), item)).collect();
         items.sort_by(|(one, _), (other, _)| one.cmp(other));
-        let is_cut = items.len() > ITEMS_MAX;
+        let is_cut = goes_on || items.len() > ITEMS_MAX;
         items.truncate(ITEMS_MAX);
         Self { items, is_cut }
     }
@@ -123,7 +123,7 @@ mod tests {
 
     fn pipelines(count: usize, name_bytes: usize) -> List {
         let one = |id| BuildDefinition { id, name: "n".repeat(name_bytes), path: String::new() };
-        List::new((0..count).map(|id| Item::Pipeline(one(i64::try_from(id).unwrap()))).collect())
+        List::new((0..count).map(|id| Item::Pipeline(one(i64::try_from(id).unwrap()))).collect(), false)
     }
 
     fn key(version: u64, project: &str) -> Key {
@@ -184,5 +184,6 @@ mod tests {
         assert!(list.is_cut && list.items.len() == ITEMS_MAX);
         assert!(list.items.is_sorted_by_key(|(key, _)| key.clone()));
         assert!(!pipelines(ITEMS_MAX, 1).is_cut);
+        assert!(List::new(Vec::new(), true).is_cut);
     }
 }

@@ -6,6 +6,7 @@ use http::{HeaderMap, StatusCode, header};
 use percent_encoding::percent_decode_str;
 use serde::Deserialize;
 use std::time::Duration;
+use url::Url;
 
 /// What an expired token is told.
 pub(super) const EXPIRED: &str = "Personal Access Token used has expired";
@@ -13,6 +14,8 @@ pub(super) const EXPIRED: &str = "Personal Access Token used has expired";
 /// What came back.
 pub(super) struct Answer<'a> {
     pub(super) status: StatusCode,
+    /// The server that was asked.
+    pub(super) asked: &'a Url,
     pub(super) headers: &'a HeaderMap,
     /// The body, or its beginning.
     pub(super) head: &'a [u8],

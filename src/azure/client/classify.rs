@@ -96,14 +96,9 @@ impl Answer<'_> {
     fn redirect(&self) -> Failure {
         let Some(location) = self.header(header::LOCATION.as_str()) else { return self.unauthorized(None) };
         let Ok(url) = Url::parse(location) else { return self.unauthorized(None) };
-        let host = match url.host() {
-            Some(Host::Domain(host)) => host.to_ascii_lowercase(),
-            _ => String::new(),
-        };
-        let azures = ["visualstudio.com", "dev.azure.com", "microsoftonline.com", "live.com", "microsoftonline.us"];
-        let of_azure = azures.iter().any(|domain| is_within(&host, domain));
+        let host = url.host_str().unwrap_or_default().to_ascii_lowercase();
         let path = url.path().to_ascii_lowercase();
-        if of_azure || path.contains("_signin") || path.contains("/_login") {
+        if is_of_azure(&host) || path.contains("_signin") || path.contains("/_login") {
             return self.unauthorized(None);
         }
         if path.contains("login") || path.contains("access") || path.contains("auth") || path.contains("sso") {
@@ -113,7 +108,14 @@ impl Answer<'_> {
             );
             return Failure::Forbidden { permission: None, detail: Some(detail) };
         }
-        self.unexpected(&format!("it redirects to {}; give that as the URL", url.origin().ascii_serialization()))
+        let to = url.origin().ascii_serialization();
+        if is_at_home(self.asked, &url) {
+            return self.unexpected(&format!("it redirects to {to}; give that as the URL"));
+        }
+        // Whoever answers may send anywhere, and who follows such advice takes the token along.
+        self.unexpected(&format!(
+            "it redirects to {to}, which is another server; it was not followed, and no credential was sent there"
+        ))
     }
 
     fn forbidden(&self, detail: Option<String>) -> Failure {
@@ -139,6 +141,23 @@ impl Answer<'_> {
             None => said,
         }
     }
+}
+
+/// Whether a redirect stays with whom the credential was given for: the same host or one below it, and not without the
+/// encryption that it was asked with. Hosts beside it are others': without a list of public suffixes nobody can tell
+/// `tfs.example.com` and `www.example.com` from `one.github.io` and `other.github.io`.
+fn is_at_home(asked: &Url, to: &Url) -> bool {
+    let stays = match (asked.host(), to.host()) {
+        (Some(Host::Domain(asked)), Some(Host::Domain(to))) => is_within(to, asked),
+        (asked, to) => asked.is_some() && asked == to,
+    };
+    stays && matches!((asked.scheme(), to.scheme()), ("http" | "https", "https") | ("http", "http"))
+}
+
+/// Whether it is one of the hosts at which Azure DevOps has people sign in.
+fn is_of_azure(host: &str) -> bool {
+    let azures = ["visualstudio.com", "dev.azure.com", "microsoftonline.com", "live.com", "microsoftonline.us"];
+    azures.iter().any(|domain| is_within(host, domain))
 }
 
 /// Whether a host is this domain or below it.
@@ -175,6 +194,7 @@ mod tests {
         let retry_after = super::super::limits::Limits::read(&headers, jiff::Timestamp::UNIX_EPOCH).retry_after;
         classify(&Answer {
             status: StatusCode::from_u16(status).unwrap(),
+            asked: &Url::parse("https://tfs.example/Coll/_apis/projects").unwrap(),
             headers: &headers,
             head: body.as_bytes(),
             had_credential: true,
@@ -244,6 +264,52 @@ mod tests {
         ] {
             let read = read(status, headers, body);
             assert!(read.starts_with("Forbidden: ") && read.contains("a proxy in front of it"), "{read}");
+        }
+    }
+
+    #[test]
+    fn a_redirect_is_named_and_nobody_is_invited_to_take_the_token_elsewhere() {
+        let asked = |asked: &str, to: &str| {
+            let headers = [(header::LOCATION, to.parse().unwrap())].into_iter().collect();
+            let redaction = Redaction::default();
+            let answer = Answer {
+                status: StatusCode::FOUND,
+                asked: &Url::parse(asked).unwrap(),
+                headers: &headers,
+                head: b"",
+                had_credential: true,
+                retry_after: None,
+                redaction: &redaction,
+            };
+            classify(&answer).unwrap().to_string()
+        };
+        for (from, to) in [
+            ("http://tfs.example/Coll", "https://tfs.example/tfs/Coll"),
+            ("http://tfs.example:8080/Coll", "http://tfs.example/Coll"),
+            ("https://example.com/Coll", "https://tfs.example.com/Coll"),
+            ("http://10.0.0.1:8080/Coll", "https://10.0.0.1/Coll"),
+        ] {
+            let origin = Url::parse(to).unwrap().origin().ascii_serialization();
+            assert!(
+                asked(from, to).ends_with(&format!("it redirects to {origin}; give that as the URL")),
+                "{from} {to}"
+            );
+        }
+        for (from, to) in [
+            ("https://tfs.example/Coll", "http://169.254.169.254/latest"),
+            ("https://tfs.example/Coll", "http://tfs.example/Coll"),
+            ("https://tfs.example/Coll", "https://tfs.example.evil.example/Coll"),
+            ("https://tfs.example/Coll", "https://eviltfs.example/Coll"),
+            ("https://tfs.example.com/Coll", "https://example.com/Coll"),
+            ("https://tfs.example.com/Coll", "https://www.example.com/Coll"),
+            ("http://10.0.0.1/Coll", "http://10.0.0.10/Coll"),
+            ("https://tfs.example/Coll", "ftp://tfs.example/Coll"),
+            ("https://dev.azure.com/x", "https://evildev.azure.com.example/x"),
+        ] {
+            let said = asked(from, to);
+            let host = Url::parse(to).unwrap().host_str().unwrap().to_owned();
+            assert!(said.contains(&host) && said.contains("another server"), "{said}");
+            assert!(!said.contains("give"), "{said}");
         }
     }
 

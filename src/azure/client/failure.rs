@@ -16,6 +16,8 @@ pub enum Unreachable {
     Tls,
     /// The proxy refused or failed.
     Proxy,
+    /// Nobody was asked: there is no file descriptor left to ask with.
+    Descriptors,
     /// It did not answer in time, or the connection was cut, again and again.
     Silent,
 }

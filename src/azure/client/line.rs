@@ -252,6 +252,7 @@ impl Line {
         }
         let answer = Answer {
             status,
+            asked: &call.url,
             headers: &headers,
             head: &body,
             had_credential: authorization.is_some(),

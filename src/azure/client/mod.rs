@@ -15,6 +15,7 @@ mod calls;
 mod classify;
 mod code;
 mod code_calls;
+mod descriptors;
 mod dialer;
 mod engine;
 mod entra;
@@ -63,7 +64,12 @@ pub use self::{
 };
 
 // What any speaker of HTTP needs: the sinks are others.
-pub(crate) use self::{limits::retry_after, redaction::Redaction, unreachable::unreachable_words};
+pub(crate) use self::{
+    descriptors::{USED_UP as DESCRIPTORS_USED_UP, used_up as descriptors_used_up},
+    limits::retry_after,
+    redaction::Redaction,
+    unreachable::unreachable_words,
+};
 
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};

@@ -1,10 +1,10 @@
 //! What an access says, made into an HTTP client and headers; what cannot be used is said before anything is sent.
 
-use super::{Access, Failure, redaction::Redaction, tls::use_ring};
+use super::{Access, Failure, Unreachable, descriptors, redaction::Redaction, tls::use_ring};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 use reqwest::{Certificate, ClientBuilder, Proxy, redirect};
-use std::time::Duration;
+use std::{error::Error as _, time::Duration};
 use url::Url;
 use zeroize::Zeroizing;
 
@@ -54,7 +54,11 @@ pub(super) fn http_client(access: &Access, base: &Url) -> Result<reqwest::Client
         // Nothing here speaks TLS: a machine without any roots can still reach a server without it.
         builder = builder.tls_certs_only([]);
     }
-    builder.build().map_err(|_| {
+    builder.build().map_err(|error| {
+        if descriptors::used_up(error.source()) {
+            let detail = descriptors::USED_UP.to_owned();
+            return Failure::Unreachable { at: Unreachable::Descriptors, detail };
+        }
         let bundle = access.ca_bundle.is_some();
         let what = if bundle { "the CA bundle" } else { "the system's list of certificate authorities" };
         unusable(what, "cannot be used")

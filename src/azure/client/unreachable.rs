@@ -1,18 +1,24 @@
 //! Why nothing came back at all, in words and without what was sent.
 
-use super::{Failure, Unreachable};
+use super::{Failure, Unreachable, descriptors};
 use std::{error::Error, io};
 
 /// Says what failed on the way to `host`. A call that got no whole answer may have arrived all the same.
 pub(super) fn unreachable(error: &reqwest::Error, host: &str, by_proxy: bool) -> Failure {
     let (at, words) = place(error, by_proxy);
+    if at == Unreachable::Descriptors {
+        return Failure::Unreachable { at, detail: words };
+    }
     let proxy = if by_proxy && at != Unreachable::Proxy { " through the proxy" } else { "" };
     Failure::Unreachable { at, detail: format!("{host} cannot be reached{proxy}: {words}") }
 }
 
 /// The same without a proxy, in words alone.
 pub(crate) fn unreachable_words(error: &reqwest::Error, host: &str) -> String {
-    format!("{host} cannot be reached: {}", place(error, false).1)
+    match place(error, false) {
+        (Unreachable::Descriptors, words) => words,
+        (_, words) => format!("{host} cannot be reached: {words}"),
+    }
 }
 
 /// The TLS error that it came of, if it did.
@@ -25,6 +31,10 @@ pub fn place(error: &reqwest::Error, by_proxy: bool) -> (Unreachable, String) {
     let chain = || std::iter::successors(error.source(), |error| next(*error));
     if let Some(tls) = tls_error(error) {
         return (Unreachable::Tls, words_of_tls(tls));
+    }
+    // A name server's client says only that it failed, so it is asked of the system too where no connection came about.
+    if (error.is_connect() || error.is_builder()) && descriptors::used_up(error.source()) {
+        return (Unreachable::Descriptors, descriptors::USED_UP.to_owned());
     }
     // The tunnel's own error type is private to the HTTP library; its text is all there is.
     if let Some(tunnel) = chain().map(ToString::to_string).find(|text| text.starts_with("tunnel error")) {

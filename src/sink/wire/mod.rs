@@ -11,7 +11,9 @@ pub use self::{address::not_public, answer::Answer};
 
 use super::{Attempt, Error, Unusable};
 use crate::{
-    azure::client::{Redaction, retry_after, tls_error, unreachable_words, use_ring},
+    azure::client::{
+        DESCRIPTORS_USED_UP, Redaction, descriptors_used_up, retry_after, tls_error, unreachable_words, use_ring,
+    },
     clock::Clock,
 };
 use http::{HeaderMap, Method};
@@ -23,6 +25,8 @@ use url::Url;
 
 /// What is read of an answer; the rest is not waited for.
 const ANSWER_READ_BYTES_MAX: usize = 16 << 10;
+/// How long the rest of an answer is waited for once its head is there: the status says what it means, the rest is words.
+const ANSWER_REST_TIMEOUT: Duration = Duration::from_secs(5);
 /// Connections that idle longer are closed.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
 const USER_AGENT: &str = concat!("hookwell/", env!("CARGO_PKG_VERSION"));
@@ -34,14 +38,17 @@ pub struct Timeouts {
     pub connect: Duration,
     /// Until the answer begins, connecting included.
     pub first_byte: Duration,
-    /// Until the answer has ended.
+    /// From there on, until the answer has ended; it need not.
+    pub rest: Duration,
+    /// Until all has ended, where an engine waits for more than one answer.
     pub whole: Duration,
 }
 
 impl Timeouts {
     /// Of a request that may take so long: a third of it for the connection (at most 10 s), two for the beginning.
     pub fn within(whole: Duration) -> Self {
-        Self { connect: Duration::from_secs(10).min(whole / 3), first_byte: whole / 3 * 2, whole }
+        let rest = ANSWER_REST_TIMEOUT.min(whole / 3);
+        Self { connect: Duration::from_secs(10).min(whole / 3), first_byte: whole / 3 * 2, rest, whole }
     }
 }
 
@@ -108,7 +115,10 @@ impl Wire {
             let identity = Identity::from_pem(identity.as_bytes());
             builder = builder.identity(identity.map_err(|_| unusable("the client certificate"))?);
         }
-        let client = builder.build().map_err(|_| unusable("the certificates"))?;
+        let client = builder.build().map_err(|error| {
+            let used_up = descriptors_used_up(error.source());
+            if used_up { Unusable(DESCRIPTORS_USED_UP.to_owned()) } else { unusable("the certificates") }
+        })?;
         let mut redaction = Redaction::default();
         settings.secrets.iter().for_each(|secret| redaction.add(secret));
         let Settings { timeouts, allow_private, allow_http, .. } = *settings;
@@ -144,19 +154,19 @@ impl Wire {
             let response = beginning.map_err(|_| said_too_late(timeouts.first_byte, "did not begin to answer"))?;
             let mut response = response.map_err(|error| self.words(&error, url))?;
             let mut head = Vec::new();
-            while head.len() < ANSWER_READ_BYTES_MAX {
-                match response.chunk().await {
-                    Ok(Some(piece)) => head.extend_from_slice(&piece),
-                    Ok(None) => break,
-                    Err(error) => return Err(self.words(&error, url)),
+            // A body that breaks off, drips or never ends changes nothing of what the status said.
+            let reading = async {
+                while head.len() < ANSWER_READ_BYTES_MAX
+                    && let Ok(Some(piece)) = response.chunk().await
+                {
+                    head.extend_from_slice(&piece);
                 }
-            }
+            };
+            let _ = tokio::time::timeout(timeouts.rest, reading).await;
             head.truncate(ANSWER_READ_BYTES_MAX);
             Ok((response.status(), response.headers().clone(), head))
         };
-        let whole = tokio::time::timeout(timeouts.whole, exchange).await;
-        let whole = whole.unwrap_or_else(|_| Err(said_too_late(timeouts.whole, "did not end its answer")));
-        let (status, headers, head) = whole.map_err(failed)?;
+        let (status, headers, head) = exchange.await.map_err(failed)?;
         let said = self.redaction.said(&String::from_utf8_lossy(&head)).unwrap_or_default();
         let after = retry_after(&headers, self.clock.now());
         Ok(Answer { status, headers, head, said, after, took: took() })
@@ -180,4 +190,63 @@ impl Wire {
 
 fn said_too_late(limit: Duration, what: &str) -> String {
     format!("it {what} within {} s", limit.as_secs_f64())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::SystemClock;
+    use tokio::{
+        io::{AsyncReadExt as _, AsyncWriteExt as _},
+        net::TcpListener,
+    };
+
+    /// What is attempted at a server that answers this, and then pours, drips, waits or cuts.
+    async fn attempted(head: &'static str, then: &'static str) -> Attempt {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}/", listener.local_addr().unwrap()).parse().unwrap();
+        let server = tokio::spawn(async move {
+            let (mut socket, _) = listener.accept().await.unwrap();
+            let mut request = [0; 4096];
+            let _ = socket.read(&mut request).await.unwrap();
+            socket.write_all(head.as_bytes()).await.unwrap();
+            match then {
+                "cuts" => {}
+                "waits" => std::future::pending().await,
+                "drips" => {
+                    while socket.write_all(b"x").await.is_ok() {
+                        tokio::time::sleep(Duration::from_millis(5)).await;
+                    }
+                }
+                _ => while socket.write_all(&[b'x'; 4096]).await.is_ok() {},
+            }
+        });
+        let timeouts = Timeouts { rest: Duration::from_millis(200), ..Timeouts::default() };
+        let settings = Settings { allow_private: true, allow_http: true, timeouts, ..Settings::default() };
+        let wire = Wire::new(&settings, Arc::new(SystemClock::default())).unwrap();
+        let answer = wire.send(Method::POST, &url, HeaderMap::new(), bytes::Bytes::new()).await;
+        server.abort();
+        answer.map_or_else(|attempt| attempt, Answer::into_attempt)
+    }
+
+    #[tokio::test]
+    async fn the_status_says_what_an_answer_means_whatever_becomes_of_its_body() {
+        for then in ["pours", "drips", "waits", "cuts"] {
+            for length in ["content-length: 100000\r\n", "transfer-encoding: chunked\r\n", ""] {
+                let head = |status: &str| -> &'static str { format!("HTTP/1.1 {status}\r\n{length}\r\n").leak() };
+                assert_eq!(attempted(head("200 OK"), then).await.result, Ok(()), "{then} {length}");
+                let gone = attempted(head("410 Gone"), then).await.result;
+                assert!(matches!(gone, Err(Error::Gone { .. })), "{then} {length}: {gone:?}");
+                let later = attempted(head("503 No\r\nretry-after: 17"), then).await.result;
+                let after = Some(Duration::from_secs(17));
+                assert!(matches!(&later, Err(Error::Transient { after: said, .. }) if *said == after), "{later:?}");
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn an_answer_without_a_whole_head_is_none() {
+        let cut = attempted("HTTP/1.1 200", "cuts").await;
+        assert!(matches!(cut.result, Err(Error::Transient { .. })), "{cut:?}");
+    }
 }

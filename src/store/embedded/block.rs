@@ -173,11 +173,10 @@ mod tests {
         let block = decode(&out.clone().into()).unwrap();
         assert_eq!((block.log, block.first, block.last()), (Log::Events, 9, 11));
         let records = block.records().unwrap();
-        assert_eq!(records.iter().map(|record| record.body.clone()).collect::<Vec<_>>(), [
-            entries[0].body.clone(),
-            entries[1].body.clone(),
-            entries[2].body.clone()
-        ]);
+        assert_eq!(
+            records.iter().map(|record| record.body.clone()).collect::<Vec<_>>(),
+            [entries[0].body.clone(), entries[1].body.clone(), entries[2].body.clone()]
+        );
         for len in 0..out.len() {
             let cut = decode(&out[..len].to_vec().into());
             assert!(cut.is_none_or(|block| block.records().is_none()), "cut at {len}");

@@ -184,6 +184,18 @@ impl Readers {
         }
     }
 
+    /// Where each consumer is.
+    pub(super) fn cursors(&self) -> BTreeMap<Consumer, u64> {
+        self.readers.iter().map(|(consumer, reader)| (consumer.clone(), reader.cursor)).collect()
+    }
+
+    /// Puts each consumer back to where it was, or to the beginning when it was not there.
+    pub(super) fn rewind(&mut self, cursors: &BTreeMap<Consumer, u64>) {
+        for (consumer, reader) in &mut self.readers {
+            reader.cursor = cursors.get(consumer).copied().unwrap_or_default().min(reader.cursor);
+        }
+    }
+
     /// Forgets them all, before they are told anew.
     pub(super) fn clear(&mut self) {
         self.readers.clear();

@@ -109,8 +109,7 @@ impl<'a> Draft<'a> {
             }
             Job::Introduce { consumer, after, reply } => {
                 // Two who introduce it at once: the first says where it begins.
-                let is_new =
-                    self.shared.readers().reader(&consumer).is_none() && !self.introduced.contains(&consumer);
+                let is_new = self.shared.readers().reader(&consumer).is_none() && !self.introduced.contains(&consumer);
                 if is_new {
                     self.items.push(Item::Cursor { consumer: consumer.clone(), position: after });
                     self.introduced.push(consumer);
@@ -299,7 +298,8 @@ impl<'a> Draft<'a> {
             let mut index = segment.index_mut();
             for (mut reference, keys) in written.blocks {
                 reference.offset += offset;
-                catalog.place(Run { log: reference.log, first: reference.first, last: reference.last() }, segment.number);
+                catalog
+                    .place(Run { log: reference.log, first: reference.first, last: reference.last() }, segment.number);
                 if let super::catalog::Index::Memory(index) = &mut *index {
                     index.add(reference, keys.into_iter());
                 }
@@ -353,9 +353,8 @@ impl<'a> Draft<'a> {
 fn settled(consumer: &Consumer, record: Settled, cursor: u64) -> Option<Item> {
     let Settled { position, key, attempt, settlement } = record;
     let consumer = || consumer.clone();
-    let waits = |attempt, at| {
-        Some(Item::Waits { consumer: consumer(), position, attempt, at: millisecond_not_before(at) })
-    };
+    let waits =
+        |attempt, at| Some(Item::Waits { consumer: consumer(), position, attempt, at: millisecond_not_before(at) });
     match settlement {
         Settlement::Done if position > cursor => None,
         Settlement::Done => Some(Item::Over { consumer: consumer(), position }),

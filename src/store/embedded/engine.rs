@@ -10,8 +10,8 @@ use super::{
 };
 use crate::store::{
     Appended, Change, Claim, Claimed, Consumer, Consumers, Damage, Dead, ENTRY_BYTES_MAX, Entry, Error, Journal, Log,
-    PAGE_RECORDS_MAX, Page, PageLimit, Position, REGISTRY_VALUE_BYTES_MAX, Record, Registry, Settlement, Status,
-    Store, Usage, Versioned, Waiting, Wanted,
+    PAGE_RECORDS_MAX, Page, PageLimit, Position, REGISTRY_VALUE_BYTES_MAX, Record, Registry, Settlement, Status, Store,
+    Usage, Versioned, Waiting, Wanted,
 };
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -230,6 +230,10 @@ impl Registry for EmbeddedStore {
     fn revision(&self) -> u64 {
         self.shared.mirror().revision
     }
+
+    fn revision_of(&self, kind: &str) -> u64 {
+        self.shared.mirror().revision_of(kind)
+    }
 }
 
 #[async_trait]
@@ -301,7 +305,8 @@ fn claim(
         }
         Ok((records, retries, skip_to, over))
     };
-    let (records, retries, skip_to, over) = read().inspect_err(|_| shared.readers().release(consumer, reserved.lease))?;
+    let (records, retries, skip_to, over) =
+        read().inspect_err(|_| shared.readers().release(consumer, reserved.lease))?;
     let positions = records[..retries].iter().map(|claimed| claimed.record.position.0).collect();
     shared.readers().keep(consumer, reserved.lease, positions, records.len() > retries);
     Ok(Claimable { claim: Claim { consumer: consumer.clone(), records, lease: reserved.lease }, skip_to, over })

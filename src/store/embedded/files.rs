@@ -192,4 +192,3 @@ pub(super) fn unusable(path: &Path) -> impl Fn(io::Error) -> OpenError {
         reason: format!("{error}; it must be a writable directory of the user hookwell runs as, on a disk with space"),
     }
 }
-

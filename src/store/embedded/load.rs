@@ -20,7 +20,7 @@ use super::{
     segment::{self, Found, Head, Walk},
     state,
 };
-use crate::store::{Damage, Log, Position};
+use crate::store::{Consumer, Damage, Log, Position};
 use bytes::Bytes;
 use std::{collections::BTreeMap, path::Path, sync::Arc};
 
@@ -53,6 +53,8 @@ struct Replay {
     last: [u64; Log::ALL.len()],
     newest_frame: u64,
     time: i64,
+    /// Where each consumer was when damage was first met.
+    at_damage: Option<BTreeMap<Consumer, u64>>,
 }
 
 /// A segment that was read frame by frame.
@@ -84,6 +86,7 @@ pub(super) fn load(dir: &DataDir, leases: u64, may_write: bool) -> Result<Loaded
         last: Default::default(),
         newest_frame: 0,
         time: 0,
+        at_damage: None,
     };
     let mut loaded = Loaded {
         catalog: Catalog::default(),
@@ -119,11 +122,22 @@ pub(super) fn load(dir: &DataDir, leases: u64, may_write: bool) -> Result<Loaded
     }
     loaded.readers = replay.readers;
     loaded.mirror = replay.mirror;
+    if let Some(cursors) = replay.at_damage.filter(|_| is_suspect) {
+        // What was to be tried again, and what was given up, may have been told there: everything since is gone through
+        // once more, and keys and ids make that harmless.
+        loaded.readers.rewind(&cursors);
+        loaded.remarks.push(
+            "part of the newest segment of the journal could not be read: what was settled since is worked on again, and \
+             what was given up then may be tried again"
+                .into(),
+        );
+        loaded.renew();
+    }
     loaded.compare(marks.as_ref(), replay.time);
     let is_older = marks.is_some_and(|marks| marks.revision > loaded.mirror.revision);
     let is_gone = numbers.is_empty() && !dir.is_new();
     if is_suspect || is_older || is_gone {
-        loaded.rescue(dir, marks.as_ref(), is_gone)?;
+        loaded.rescue(dir, marks.as_ref(), is_suspect, is_gone)?;
     }
     Ok(loaded)
 }
@@ -195,8 +209,7 @@ impl Loaded {
             self.unsealed.push((before, before_bytes));
         }
         self.newest = (number, valid_bytes);
-        let was_acknowledged =
-            marks.is_some_and(|marks| marks.segment == number && marks.segment_bytes > valid_bytes);
+        let was_acknowledged = marks.is_some_and(|marks| marks.segment == number && marks.segment_bytes > valid_bytes);
         // A torn end that nobody was told of is cut off; any other is evidence, and stays as it is.
         if valid_bytes > segment::HEADER_BYTES as u64 && !(was_acknowledged && read_bytes > valid_bytes) {
             self.active = Some((segment, valid_bytes));
@@ -225,19 +238,24 @@ impl Loaded {
         }
         if self.damage.iter().any(|damage| damage.last.0 == self.catalog.log(damage.log).last) {
             // What is appended now must not be mistaken for what is missing.
-            self.active = self.active.take().and_then(|(segment, bytes)| {
-                self.unsealed.push((segment, bytes));
-                None
-            });
+            self.renew();
         }
     }
 
+    /// Has a new segment made, whose state tells what was found out here.
+    fn renew(&mut self) {
+        self.unsealed.extend(self.active.take());
+    }
+
     /// Takes the registry from sled's copy where that has more than the journal.
-    fn rescue(&mut self, dir: &DataDir, marks: Option<&Marks>, is_gone: bool) -> Result<(), Fault> {
+    fn rescue(&mut self, dir: &DataDir, marks: Option<&Marks>, is_suspect: bool, is_gone: bool) -> Result<(), Fault> {
         let wanted = marks.map_or(0, |marks| marks.revision);
-        if let Some(copy) = state::read(&dir.state())
-            && copy.revision > self.mirror.revision
-        {
+        let mut is_taken = false;
+        // A copy of the same revision has what was lost between two commits that are whole.
+        let has_more = |copy: &Mirror| {
+            copy.revision > self.mirror.revision || (is_suspect && copy.revision == self.mirror.revision)
+        };
+        if let Some(copy) = state::read(&dir.state()).filter(has_more) {
             let remark = format!(
                 "the journal's registry ended at revision {}; it was taken from {}, revision {}",
                 self.mirror.revision,
@@ -247,10 +265,8 @@ impl Loaded {
             tracing::warn!(remark);
             self.remarks.push(remark);
             self.mirror = copy;
-            // What was taken over is told to the journal by the state that a new segment begins with.
-            if let Some((segment, bytes)) = self.active.take() {
-                self.unsealed.push((segment, bytes));
-            }
+            self.renew();
+            is_taken = true;
         }
         if self.mirror.is_empty() && (wanted > 0 || is_gone) {
             return Err(Fault::Damaged(
@@ -258,6 +274,13 @@ impl Loaded {
                  backup, or move it aside to start empty"
                     .into(),
             ));
+        }
+        if is_suspect && !is_taken {
+            self.remarks.push(
+                "changes of settings, connections or tokens may have been in a part of the journal that could not be read, \
+                 and the copy in state/ has no more: compare them with what you expect"
+                    .into(),
+            );
         }
         if self.mirror.revision < wanted {
             let remark = format!(
@@ -319,7 +342,9 @@ fn each_item(
     let mut offset = 0;
     while offset < payload.len() {
         let Some((kind, content, len)) = item::take(&payload.slice(offset..)) else {
-            return Err(Fault::Damaged("a whole frame holds something that is no item; a newer hookwell wrote it".into()));
+            return Err(Fault::Damaged(
+                "a whole frame holds something that is no item; a newer hookwell wrote it".into(),
+            ));
         };
         each(kind, content, payload_at + offset as u64, len)?;
         offset += len;
@@ -340,6 +365,7 @@ impl Replay {
                 }
                 Found::Damage { from, to, frame } => {
                     damaged_at.get_or_insert(from);
+                    self.at_damage.get_or_insert_with(|| self.readers.cursors());
                     let frame = frame.map(|frame| frame.number);
                     tracing::warn!(segment = number, from, to, ?frame, "bytes of the journal are not what was written");
                 }
@@ -398,7 +424,9 @@ impl Replay {
 }
 
 fn newer_format() -> Fault {
-    Fault::Damaged("a whole frame holds something that this release does not know; use the release that wrote it".into())
+    Fault::Damaged(
+        "a whole frame holds something that this release does not know; use the release that wrote it".into(),
+    )
 }
 
 /// Removes indexes and drafts of indexes that belong to no segment.

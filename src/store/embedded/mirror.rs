@@ -9,6 +9,8 @@ use std::collections::BTreeMap;
 #[derive(Debug, Default)]
 pub(super) struct Mirror {
     pub(super) revision: u64,
+    /// By kind: the newest version, of records that were deleted too.
+    revisions: BTreeMap<String, u64>,
     records: BTreeMap<String, BTreeMap<String, Versioned>>,
 }
 
@@ -30,6 +32,10 @@ struct Changed {
 impl Mirror {
     pub(super) fn get(&self, kind: &str, id: &str) -> Option<&Versioned> {
         self.records.get(kind)?.get(id)
+    }
+
+    pub(super) fn revision_of(&self, kind: &str) -> u64 {
+        self.revisions.get(kind).copied().unwrap_or_default()
     }
 
     pub(super) fn list(&self, kind: &str) -> Vec<(String, Versioned)> {
@@ -54,6 +60,12 @@ impl Mirror {
     /// Takes up one change.
     pub(super) fn apply(&mut self, kind: &str, id: &str, version: u64, value: Option<Bytes>) {
         self.revision = self.revision.max(version);
+        match self.revisions.get_mut(kind) {
+            Some(newest) => *newest = version.max(*newest),
+            None => {
+                self.revisions.insert(kind.to_owned(), version);
+            }
+        }
         match value {
             Some(value) => {
                 self.records.entry(kind.to_owned()).or_default().insert(id.to_owned(), Versioned { version, value });

@@ -143,7 +143,7 @@ impl EmbeddedStore {
         }
         let (closing, closed) = watch::channel(());
         let is_new = dir.is_new();
-        let mut writer = Writer::new(Arc::clone(&shared), dir, sealer, start, closing);
+        let mut writer = Writer::new(Arc::clone(&shared), dir, sealer, following, start, closing);
         // A first opening that cannot write says so; a later one serves what is there and goes on trying.
         if is_new && let Err(fault) = writer.begin() {
             shared.state.close();
@@ -158,7 +158,7 @@ impl EmbeddedStore {
         }
         let writing = thread::Builder::new().name("store-writer".into()).spawn(|| writer.run());
         let writing = writing.map_err(unusable)?;
-        let threads = [Some(writing), Some(sealing), following].into_iter().flatten().collect();
+        let threads = vec![writing, sealing];
         Ok(Self { shared, closed, threads, _dir: None })
     }
 

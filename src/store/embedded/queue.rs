@@ -19,15 +19,45 @@ pub(super) type Reply<T> = oneshot::Sender<Result<T, Error>>;
 /// Something for the writer to do.
 #[derive(Debug)]
 pub(super) enum Job {
-    Append { log: Log, entry: Packed, reply: Reply<Appended> },
-    Commit { changes: Vec<Change>, reply: Reply<Vec<u64>> },
-    Settle { settle: Settle, reply: Reply<Vec<Appended>> },
-    Trim { log: Log, before: Timestamp, reply: Reply<u64> },
-    Introduce { consumer: Consumer, after: u64, reply: Reply<()> },
+    Append {
+        log: Log,
+        entry: Packed,
+        reply: Reply<Appended>,
+    },
+    Commit {
+        changes: Vec<Change>,
+        reply: Reply<Vec<u64>>,
+    },
+    Settle {
+        settle: Settle,
+        reply: Reply<Vec<Appended>>,
+    },
+    Trim {
+        log: Log,
+        before: Timestamp,
+        reply: Reply<u64>,
+    },
+    Introduce {
+        consumer: Consumer,
+        after: u64,
+        reply: Reply<()>,
+    },
     /// What lies up to `to`, and each of `over` that waits, cannot be read any more: the consumer goes on without.
-    Skip { consumer: Consumer, to: Option<u64>, over: Vec<u64>, reply: Reply<()> },
-    Again { consumer: Consumer, retries: Vec<(u64, Retry)>, reply: Reply<usize> },
-    Forget { consumer: Consumer, reply: Reply<()> },
+    Skip {
+        consumer: Consumer,
+        to: Option<u64>,
+        over: Vec<u64>,
+        reply: Reply<()>,
+    },
+    Again {
+        consumer: Consumer,
+        retries: Vec<(u64, Retry)>,
+        reply: Reply<usize>,
+    },
+    Forget {
+        consumer: Consumer,
+        reply: Reply<()>,
+    },
 }
 
 /// The end of one claim.

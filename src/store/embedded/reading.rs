@@ -14,12 +14,7 @@ use super::{
 use crate::store::{Damage, Log, PAGE_RECORDS_MAX, Page, PageLimit, Position, Record};
 use bytes::Bytes;
 use jiff::Timestamp;
-use std::{
-    fs::File,
-    io,
-    os::unix::fs::FileExt as _,
-    sync::Arc,
-};
+use std::{fs::File, io, os::unix::fs::FileExt as _, sync::Arc};
 use uuid::Uuid;
 
 /// Counts what a [`PageLimit`] still allows.
@@ -186,9 +181,8 @@ fn try_block(file: &File, segment: &Segment, reference: &BlockRef) -> Result<Opt
         Err(error) => return Err(Fault::io(&segment.path)(error)),
     }
     let Some((item::ENTRIES, content, _)) = item::take(&Bytes::from(bytes)) else { return Ok(None) };
-    let is_it = |block: &Block| {
-        (block.log, block.first, block.last()) == (reference.log, reference.first, reference.last())
-    };
+    let is_it =
+        |block: &Block| (block.log, block.first, block.last()) == (reference.log, reference.first, reference.last());
     Ok(block::decode(&content).filter(is_it))
 }
 

@@ -1,6 +1,9 @@
 //! Writing the indexes of full segments, in a thread of its own: no commit waits for it.
 
-use super::{Shared, catalog::{Index, Segment}};
+use super::{
+    Shared,
+    catalog::{Index, Segment},
+};
 use std::{
     sync::{Arc, mpsc},
     thread,

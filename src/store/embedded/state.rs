@@ -124,7 +124,8 @@ impl Follower {
                     tracing::warn!(reason = trouble, "the copy of the registry in state/ failed; it is made again");
                     self.let_go();
                     let mut changes = self.waiting.lock();
-                    changes.trouble = Some(format!("the copy of the registry in state/ is being made again: {trouble}"));
+                    changes.trouble =
+                        Some(format!("the copy of the registry in state/ is being made again: {trouble}"));
                     let idle = |changes: &mut Changes| !changes.is_closing;
                     let waited = self.waiting.wake.wait_timeout_while(changes, pause, idle);
                     if waited.unwrap_or_else(PoisonError::into_inner).0.is_closing {
@@ -230,7 +231,11 @@ fn discard(tree: sled::Db) {
 }
 
 fn open(folder: &Path) -> Result<sled::Db, String> {
-    DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(folder)
+        .map_err(|error| format!("{}: {error}", folder.display()))?;
     // sled reads a snapshot that was never finished like a finished one, and is damaged from then on.
     for entry in fs::read_dir(folder).map_err(|error| error.to_string())?.flatten() {
         if entry.path().extension().is_some_and(|extension| extension == "generating") {

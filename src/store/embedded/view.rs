@@ -220,9 +220,10 @@ impl Shared {
 
     /// Reports positions that lie nowhere.
     pub(super) fn missing(&self, log: Log, first: u64, to: u64) -> Damage {
-        let known = self.reports().into_iter().find(|damage| {
-            damage.log == log && damage.first.0 <= first && damage.last.0 >= to
-        });
+        let known = self
+            .reports()
+            .into_iter()
+            .find(|damage| damage.log == log && damage.first.0 <= first && damage.last.0 >= to);
         match known {
             Some(damage) => Damage { first: Position(first), ..damage },
             None => load::missing(&self.catalog(), log, first, to),

@@ -1,7 +1,7 @@
 //! The one thread that writes: takes jobs, commits them together, and goes on in a new segment when the disk failed.
 
 use super::{
-    Shared, Options,
+    Options, Shared,
     catalog::{Index, Segment},
     draft::Draft,
     fault::Fault,
@@ -20,7 +20,8 @@ use crate::store::{Error, Log, OpenError, Status};
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{Arc, atomic::Ordering},
-    time::Duration,
+    thread,
+    time::{Duration, Instant},
 };
 use tokio::sync::watch;
 
@@ -32,6 +33,8 @@ const AGAIN_AFTER: (Duration, Duration) = (Duration::from_millis(50), Duration::
 const SEGMENT_ENTRIES_MAX: usize = 128 << 10;
 /// Most full segments whose index is not written yet: their keys are in memory.
 const UNSEALED_MAX: usize = 8;
+/// How long the copy in `state/` may take to be written when the store is closed.
+const FOLLOWER_PATIENCE: Duration = Duration::from_secs(3);
 /// Marks are synced with every so many commits.
 const COMMITS_PER_MARKS_SYNC: u64 = 1_024;
 
@@ -40,6 +43,8 @@ pub(super) struct Writer {
     shared: Arc<Shared>,
     dir: DataDir,
     sealer: Sealer,
+    /// Keeps the copy in `state/`.
+    following: Option<thread::JoinHandle<()>>,
     active: Option<Active>,
     /// The newest segment that has something acknowledged, and how much of it counts.
     newest: (u64, u64),
@@ -87,6 +92,7 @@ impl Writer {
         shared: Arc<Shared>,
         dir: DataDir,
         sealer: Sealer,
+        following: Option<thread::JoinHandle<()>>,
         start: Start,
         closed: watch::Sender<()>,
     ) -> Self {
@@ -95,6 +101,7 @@ impl Writer {
             shared,
             dir,
             sealer,
+            following,
             active: None,
             newest: start.newest,
             next_segment: start.next_segment,
@@ -151,6 +158,13 @@ impl Writer {
         }
         self.marks.sync();
         self.shared.state.close();
+        // The directory is let go when nothing of it is open any more; sled may not keep us for ever.
+        let waiting = Instant::now();
+        while self.following.as_ref().is_some_and(|thread| !thread.is_finished())
+            && waiting.elapsed() < FOLLOWER_PATIENCE
+        {
+            thread::sleep(Duration::from_millis(1));
+        }
     }
 
     /// Commits until closing (`Ok`) or until the disk fails.
@@ -275,12 +289,8 @@ impl Writer {
 
     /// Goes on in a new segment, which begins with everything small.
     fn roll(&mut self) -> Result<(), Fault> {
-        let head = Head {
-            number: self.next_segment,
-            first_frame: self.next_frame,
-            before: self.newest,
-            time: self.time,
-        };
+        let head =
+            Head { number: self.next_segment, first_frame: self.next_frame, before: self.newest, time: self.time };
         frame::begin(&mut self.buffer);
         Item::State(self.state()).encode(&mut self.buffer);
         frame::finish(&mut self.buffer, self.next_frame, self.time);

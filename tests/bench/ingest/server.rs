@@ -5,7 +5,7 @@ use hookwell::{
     gateway::loopback_client,
     store::{
         Entry, Journal as _, Log,
-        embedded::{Options, EmbeddedStore},
+        embedded::{EmbeddedStore, Options},
     },
 };
 use serde_json::{Value, json};

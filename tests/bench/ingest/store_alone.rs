@@ -6,7 +6,7 @@ use hookwell::{
     domain::{ConnectionId, Disposition, KeySource, Notification, NotificationId, Verified},
     store::{
         Consumer, Consumers as _, Entry, Journal as _, Log, PageLimit, Settlement, Store as _,
-        embedded::{Options, EmbeddedStore},
+        embedded::{EmbeddedStore, Options},
     },
 };
 use jiff::Timestamp;

@@ -152,3 +152,70 @@ async fn what_azure_does_not_answer_is_a_problem_that_says_what_to_do() {
     let mended = gateway.get(&format!("{path}/pipelines?azure_project=Fiber")).await;
     assert_eq!(mended.status, 200, "a failure is not kept");
 }
+
+#[tokio::test]
+async fn whoever_waits_for_azure_is_answered_in_half_a_minute() {
+    let (azure, gateway, path) = start().await;
+    azure.with(|script| script.silent = vec!["projects", "repositories", "branches", "pipelines", "work_item_types"]);
+    for list in [
+        "projects",
+        "repositories",
+        "repositories?azure_project=Fiber",
+        "branches?azure_project=Fiber&repository=web",
+        "pipelines?azure_project=Fiber",
+        "work-item-types?azure_project=Fiber",
+    ] {
+        let list = format!("{path}/{list}");
+        let late = async {
+            azure.waits.notified().await;
+            gateway.advance(Duration::from_secs(25));
+        };
+        // Who waits for another one's reading waits no longer than for their own.
+        let (reply, ()) = tokio::join!(gateway.get(&list), late);
+        assert_eq!((reply.status.as_u16(), reply.problem().as_str()), (502, "azure-unreachable"), "{list}");
+        assert!(reply.json()["detail"].as_str().unwrap().contains("no answer within 25 seconds"), "{list}");
+    }
+    azure.with(|script| script.silent.clear());
+    assert_eq!(gateway.get(&format!("{path}/projects")).await.status.as_u16(), 200, "nothing of it stays");
+}
+
+#[tokio::test]
+async fn a_list_that_does_not_end_is_cut_or_a_failure_and_never_whole() {
+    let (azure, gateway, path) = start().await;
+    azure.with(|script| script.endless = Some(0));
+    let reply = gateway.get(&format!("{path}/projects")).await;
+    assert_eq!((reply.status.as_u16(), reply.problem().as_str()), (502, "azure-unexpected"));
+    assert_eq!(azure.calls().len(), 1);
+
+    azure.with(|script| script.endless = Some(1));
+    let reply = gateway.get(&format!("{path}/projects?limit=200")).await;
+    assert_eq!((reply.status.as_u16(), &reply.json()["is_cut"]), (200, &json!(true)));
+    assert_eq!((names(&reply).len(), azure.calls().len()), (100, 100), "a call for each");
+
+    azure.with(|script| script.endless = Some(1_000));
+    let reply = gateway.get(&format!("{path}/projects?refresh=true")).await;
+    assert_eq!((reply.status.as_u16(), &reply.json()["is_cut"]), (200, &json!(true)));
+    assert_eq!(azure.calls().len(), 11);
+}
+
+#[tokio::test]
+async fn looking_after_subscriptions_is_answered_in_half_a_minute_and_goes_on() {
+    let (azure, gateway, path) = start().await;
+    let connection = path.trim_start_matches("/v1/connections/").trim_end_matches("/azure").to_owned();
+    gateway.project("web-shop").await;
+    let binding =
+        json!({ "role": "code_deployment", "connection": connection, "azure_project": "Fiber", "repository": "web" });
+    assert_eq!(gateway.post("/v1/projects/web-shop/bindings", binding).await.status.as_u16(), 201);
+    azure.with(|script| script.silent = vec!["project", "projects", "repositories", "connection_data"]);
+    for (query, words) in [("?dry_run=true", "was not found out within 25 s"), ("", "goes on")] {
+        let late = async {
+            azure.waits.notified().await;
+            gateway.advance(Duration::from_secs(25));
+        };
+        let (reply, ()) =
+            tokio::join!(gateway.ask("POST", &format!("/v1/subscriptions/reconcile{query}")).send(), late);
+        let trouble = &reply.json()["connections"][0]["troubles"][0];
+        assert_eq!((reply.status.as_u16(), &trouble["kind"]), (200, &json!("unfinished")), "{query}");
+        assert!(trouble["detail"].as_str().unwrap().contains(words), "{trouble}");
+    }
+}

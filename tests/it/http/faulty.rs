@@ -188,6 +188,10 @@ impl Registry for Faulty {
     fn revision(&self) -> u64 {
         self.inner.revision()
     }
+
+    fn revision_of(&self, kind: &str) -> u64 {
+        self.inner.revision_of(kind)
+    }
 }
 
 #[async_trait]

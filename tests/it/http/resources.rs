@@ -2,8 +2,15 @@
 
 use super::{relations, scripted};
 use crate::harness::{EXERCISED, Gateway};
+use hookwell::{
+    app::{
+        first_token,
+        idempotency::{REPLIES_OF_TOKEN_MAX, Slot},
+    },
+    store::Registry as _,
+};
 use serde_json::{Value, json};
-use std::{collections::BTreeSet, sync::Arc};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 #[tokio::test]
 async fn the_life_of_a_connection() {
@@ -233,6 +240,60 @@ async fn the_last_admin_token_stays() {
     assert_eq!((refused.status.as_u16(), refused.problem().as_str()), (409, "conflict"));
     let none = gateway.ask("DELETE", &format!("/v1/tokens/{other}")).token(token).send().await;
     assert_eq!(none.status, 404);
+}
+
+#[tokio::test]
+async fn a_token_that_would_be_back_at_the_next_start_is_not_removed() {
+    let mut gateway = Gateway::start().await;
+    let given = "a-token-of-the-environment";
+    assert!(first_token::ensure(&gateway.app, Some(given)).await.unwrap().is_none());
+    let tokens = gateway.get("/v1/tokens").await.json();
+    let of_environment = |token: &&Value| token["name"] == "HOOKWELL_ADMIN_TOKEN";
+    let id = tokens["data"].as_array().unwrap().iter().find(of_environment).unwrap()["id"].as_str().unwrap().to_owned();
+    let path = format!("/v1/tokens/{id}");
+    let refused = gateway.ask("DELETE", &path).send().await;
+    assert_eq!((refused.status.as_u16(), refused.problem().as_str()), (409, "conflict"));
+    assert!(refused.json()["detail"].as_str().unwrap().contains("HOOKWELL_ADMIN_TOKEN"), "{}", refused.json());
+    assert_eq!(gateway.ask("GET", "/v1/tokens").token(given.to_owned()).send().await.status, 200);
+
+    // Started again without it, it can be removed.
+    let store = gateway.store.clone();
+    gateway.restart(store).await;
+    assert_eq!(gateway.ask("DELETE", &path).send().await.status, 204);
+    assert_eq!(gateway.ask("GET", "/v1/tokens").token(given.to_owned()).send().await.status, 401);
+}
+
+#[tokio::test]
+async fn a_key_is_refused_rather_than_another_one_forgotten() {
+    let gateway = Gateway::start().await;
+    let app = &gateway.app;
+    let caller = app.directory().tokens.values().find(|kept| kept.record.name == "tests").unwrap().record.id;
+    let post = |key: &str| {
+        let body = json!({ "name": "CI", "scope": "admin" });
+        gateway.ask("POST", "/v1/tokens").header("idempotency-key", key).json(&body)
+    };
+    let first = post("first").send().await;
+    let fillers = (1..REPLIES_OF_TOKEN_MAX).flat_map(|number| {
+        let slot = Slot::new(app, caller, "POST /v1/sinks", &number.to_string(), b"");
+        slot.keep(app, b"/v1/sinks/x\n{}")
+    });
+    let fillers: Vec<_> = fillers.collect();
+    app.store.commit(fillers).await.unwrap();
+
+    let refused = post("another").send().await;
+    assert_eq!((refused.status.as_u16(), refused.problem().as_str()), (409, "limit-reached"));
+    assert_eq!(refused.header("retry-after"), "86400");
+    let again = post("first").send().await;
+    assert_eq!((again.status.as_u16(), &again.body), (201, &first.body), "what was promised is kept");
+    let plain = gateway.post("/v1/tokens", json!({ "name": "CI", "scope": "admin" })).await;
+    assert_eq!(plain.status.as_u16(), 201, "without a key nothing is to be kept");
+    let other = plain.json()["token"].as_str().unwrap().to_owned();
+    assert_eq!(post("another").token(other).send().await.status, 201, "another token has room of its own");
+
+    gateway.advance(Duration::from_hours(24));
+    assert_eq!(post("another").send().await.status, 201);
+    let kept = app.store.list("idempotency").len();
+    assert!(kept < REPLIES_OF_TOKEN_MAX, "what has expired goes by and by: {kept}");
 }
 
 #[tokio::test]

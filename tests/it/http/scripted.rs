@@ -30,6 +30,8 @@ pub(crate) struct Script {
     pub(crate) denied: Option<Permission>,
     /// The api-version that it speaks, when not 7.1.
     pub(crate) speaks: Option<ApiVersion>,
+    /// Items on each page of projects and pipelines, of which there is always another.
+    pub(crate) endless: Option<usize>,
     /// Projects besides the first.
     pub(crate) more_projects: usize,
     /// Whether it takes us for nobody.
@@ -131,8 +133,15 @@ impl AzureDevOps for Client {
     /// Two to a page, to have pages.
     async fn projects(&self, page: PageRequest) -> Result<Page<TeamProject>, Failure> {
         self.0.called("projects", "").await?;
-        let all = 1 + self.0.script.lock().unwrap().more_projects;
+        let (all, endless) = {
+            let script = self.0.script.lock().unwrap();
+            (1 + script.more_projects, script.endless)
+        };
         let from: usize = page.from.map_or(0, |token| token.to_string().parse().unwrap());
+        if let Some(items) = endless {
+            let next = PageToken::read(&(from + items.max(1)).to_string());
+            return Ok(Page { items: (from..from + items).map(project).collect(), next });
+        }
         let next = (from + 2 < all).then(|| PageToken::read(&(from + 2).to_string()).unwrap());
         // Not in the order that we list them in.
         Ok(Page { items: (from..all.min(from + 2)).map(|n| project(all - 1 - n)).collect(), next })

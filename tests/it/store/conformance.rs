@@ -61,6 +61,7 @@ suite! {
     a_forgotten_consumer_begins_again_and_holds_nothing_back
     the_registry_keeps_versions_and_refuses_stale_changes
     a_registry_commit_is_all_or_nothing
+    a_commit_raises_the_revision_of_the_kinds_that_it_changes_and_of_no_other
     a_registry_value_over_the_limit_is_refused
     a_deleted_record_never_gets_an_old_version_again
     a_closed_store_answers_unavailable
@@ -483,6 +484,28 @@ async fn the_registry_keeps_versions_and_refuses_stale_changes(store: Shared) {
     assert_eq!((ids, store.list("other")), (vec!["a".to_owned(), "b".to_owned()], vec![]));
     assert_eq!(store.commit(vec![delete("a", Expected::Version(second))]).await.unwrap(), [0]);
     assert_eq!(store.get("thing", "a"), None);
+}
+
+async fn a_commit_raises_the_revision_of_the_kinds_that_it_changes_and_of_no_other(store: Shared) {
+    let of = || (store.revision_of("thing"), store.revision_of("other"));
+    let other = |value: Option<&str>| Change {
+        kind: "other",
+        id: "a".to_owned(),
+        expected: Expected::Any,
+        value: value.map(|value| value.to_owned().into()),
+    };
+    let start = of();
+    store.commit(vec![put("a", Expected::Absent, "1")]).await.unwrap();
+    let first = of();
+    assert!(first.0 > start.0 && first.1 == start.1);
+    assert!(store.commit(vec![other(Some("1")), put("a", Expected::Absent, "2")]).await.is_err());
+    assert_eq!(of(), first, "nothing was changed");
+    store.commit(vec![other(Some("1")), put("b", Expected::Absent, "1")]).await.unwrap();
+    let both = of();
+    assert!(both.0 > first.0 && both.1 > first.1);
+    store.commit(vec![other(None)]).await.unwrap();
+    assert!(of().0 == both.0 && of().1 > both.1, "a deletion is a change");
+    assert!(store.revision() >= of().1);
 }
 
 async fn a_registry_commit_is_all_or_nothing(store: Shared) {

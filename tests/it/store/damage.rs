@@ -30,7 +30,10 @@ async fn sample(dir: &Path) -> (Vec<Record>, Vec<String>) {
         if number % 20 == 0 {
             let id = format!("thing-{number}");
             let value = Some(noise(number, 300).into());
-            store.commit(vec![Change { kind: "thing", id: id.clone(), expected: Expected::Absent, value }]).await.unwrap();
+            store
+                .commit(vec![Change { kind: "thing", id: id.clone(), expected: Expected::Absent, value }])
+                .await
+                .unwrap();
             ids.push(id);
         }
     }
@@ -77,10 +80,17 @@ async fn examine(dir: &Path, written: &[Record], ids: &[String], case: &str) -> 
     }
     for record in written {
         let position = record.position.0;
-        assert!(found.contains(&position) || left_out.contains(&position), "{case}: {position} is missing without a word");
+        assert!(
+            found.contains(&position) || left_out.contains(&position),
+            "{case}: {position} is missing without a word"
+        );
     }
-    let reported: BTreeSet<u64> =
-        store.damage().iter().filter(|damage| damage.log == LOG).flat_map(|damage| damage.first.0..=damage.last.0).collect();
+    let reported: BTreeSet<u64> = store
+        .damage()
+        .iter()
+        .filter(|damage| damage.log == LOG)
+        .flat_map(|damage| damage.first.0..=damage.last.0)
+        .collect();
     assert!(left_out.is_subset(&reported), "{case}: not all that was left out is reported");
     let has_all = ids.iter().all(|id| store.get("thing", id).is_some());
     assert!(has_all || !store.remarks().is_empty(), "{case}: the registry lost something without a word");

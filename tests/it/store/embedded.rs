@@ -2,8 +2,8 @@
 
 use super::{ALL, at, entry, key, open, options, read_all};
 use hookwell::store::{
-    Appended, Change, Consumer, Consumers, Entry, Error, Expected, Journal, Log, OpenError, PageLimit, Position, Registry,
-    Settlement, Status, Store,
+    Appended, Change, Consumer, Consumers, Entry, Error, Expected, Journal, Log, OpenError, PageLimit, Position,
+    Registry, Settlement, Status, Store,
     embedded::{EmbeddedStore, Options},
 };
 use std::{fs, path::Path, time::Duration};

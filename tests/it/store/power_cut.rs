@@ -8,7 +8,7 @@ use super::{ALL, entry, options};
 use bytes::Bytes;
 use hookwell::store::{
     Entry, Journal, Log, Position, Store,
-    embedded::{Options, EmbeddedStore},
+    embedded::{EmbeddedStore, Options},
 };
 use std::{
     fs::{self, File},
