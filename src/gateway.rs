@@ -66,7 +66,9 @@ pub struct Gateway {
 impl Gateway {
     /// Opens everything that can fail before anything runs: settings, address, certificate, store, keys.
     pub async fn open(options: &Options, environment: &Environment) -> Result<Self, GatewayError> {
-        let (settings, listen) = (options.settings()?, options.listen()?);
+        let (settings, mut listen) = (options.settings()?, options.listen()?);
+        listen.connections_max = serve::connections_within(listen.connections_max);
+        let listen = listen;
         let certificates = listen.tls.clone().map(|(cert, key)| Certificates::load(cert, key)).transpose()?;
         let listen_error = |reason| GatewayError::Listen { address: listen.address, reason };
         let listener = TcpListener::bind(listen.address).await.map_err(listen_error)?;

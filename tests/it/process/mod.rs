@@ -6,6 +6,7 @@ mod corpus;
 mod crash;
 mod doctor;
 mod doors;
+mod holding;
 mod package;
 mod replay;
 mod resume;
@@ -13,6 +14,7 @@ mod secrets;
 mod simulate;
 mod simulated;
 mod sinks;
+mod strangers;
 mod tls;
 mod walkthrough;
 
