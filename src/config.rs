@@ -294,8 +294,7 @@ impl Options {
             (None, Some(_)) => return Err(invalid("tls_cert", "is needed with tls_key")),
         };
         let connections_max = bounded("connections_max", self.connections_max, 16, 100_000)?.unwrap_or(4_096);
-        let per_address =
-            bounded("connections_per_address_max", self.connections_per_address_max, 1, connections_max)?;
+        let per_address = bounded("connections_per_address_max", self.connections_per_address_max, 1, connections_max)?;
         let seconds = bounded("header_timeout_seconds", self.header_timeout_seconds, 1, 3_600)?;
         Ok(Listen {
             address: self.listen.unwrap_or(SocketAddr::from(([127, 0, 0, 1], 8080))),

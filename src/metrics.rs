@@ -211,7 +211,10 @@ impl Default for Metrics {
         let backlog: Gauge = metric!("translate_backlog", "Notifications accepted but not yet translated");
         let doors = Doors {
             open: metric!("http_connections", "Connections that are open"),
-            closed: metric!("http_connections_closed", "Connections that were closed because they waited or for want of room"),
+            closed: metric!(
+                "http_connections_closed",
+                "Connections that were closed because they waited or for want of room"
+            ),
         };
         let connection_status: Family<ConnectionStatus, Gauge> =
             metric!("connections", "Connections to Azure DevOps by status");

@@ -22,13 +22,7 @@ use self::{
     guests::{Guests, Place},
     turn::{Over, Turn},
 };
-use crate::{
-    app::App,
-    clock::SystemClock,
-    config::Listen,
-    http,
-    metrics::Doors,
-};
+use crate::{app::App, clock::SystemClock, config::Listen, http, metrics::Doors};
 use ::http::{Request, Response};
 use bytes::Bytes;
 use hyper::body::Body;
@@ -38,7 +32,9 @@ use hyper_util::{
     service::TowerToHyperService,
 };
 use rustix::net::sockopt;
-use std::{any::Any, convert::Infallible, fmt::Display, future::Future, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
+use std::{
+    any::Any, convert::Infallible, fmt::Display, future::Future, net::SocketAddr, pin::pin, sync::Arc, time::Duration,
+};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::{TcpListener, TcpStream},

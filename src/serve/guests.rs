@@ -242,7 +242,8 @@ mod tests {
         }
         assert!(!is_told_to_leave(&azure).await && is_told_to_leave(&evil).await);
         let guests = Guests::new(8, 2);
-        let _answered = [guests.admit(EVIL, &answered()).await.unwrap(), guests.admit(EVIL, &answered()).await.unwrap()];
+        let _answered =
+            [guests.admit(EVIL, &answered()).await.unwrap(), guests.admit(EVIL, &answered()).await.unwrap()];
         assert_eq!(guests.admit(EVIL, &turn()).await.err(), Some(OverShare));
         assert!(guests.admit(AZURE, &turn()).await.is_ok());
     }

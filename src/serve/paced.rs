@@ -44,10 +44,7 @@ impl<B: Body<Data = Bytes, Error: Into<BoxError>> + Unpin> Body for Heard<B> {
     type Data = Bytes;
     type Error = BoxError;
 
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+    fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         let this = &mut *self;
         let now = this.clock.monotonic();
         if let Poll::Ready(frame) = Pin::new(&mut this.inner).poll_frame(context) {

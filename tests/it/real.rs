@@ -94,9 +94,16 @@ impl Drop for Real {
 /// Serves a gateway.
 fn open(gateway: &Gateway, listener: TcpListener) -> JoinHandle<()> {
     let (service, address) = (tower_service(Arc::clone(&gateway.app)), listener.local_addr().unwrap());
-    let listen = Listen { address, tls: None, connections_max: 256, connections_per_address_max: 256, header_timeout: Duration::from_secs(30) };
+    let listen = Listen {
+        address,
+        tls: None,
+        connections_max: 256,
+        connections_per_address_max: 256,
+        header_timeout: Duration::from_secs(30),
+    };
     tokio::spawn(async move {
-        serve::serve(service, listener, &listen, None, hookwell::metrics::Doors::default(), std::future::pending()).await;
+        serve::serve(service, listener, &listen, None, hookwell::metrics::Doors::default(), std::future::pending())
+            .await;
     })
 }
 

@@ -94,7 +94,13 @@ impl Listening {
 }
 
 fn listen(address: SocketAddr) -> Listen {
-    Listen { address, tls: None, connections_max: 64, connections_per_address_max: 64, header_timeout: Duration::from_secs(30) }
+    Listen {
+        address,
+        tls: None,
+        connections_max: 64,
+        connections_per_address_max: 64,
+        header_timeout: Duration::from_secs(30),
+    }
 }
 
 fn certificates(name: &str, days: i64) -> (TempDir, Arc<Certificates>) {
