@@ -1,5 +1,5 @@
 # What people and CI call; each is one command that also works by hand.
-.PHONY: run test lint bench openapi goldens crash power-cut backfill
+.PHONY: run test lint bench openapi goldens crash power-cut backfill strangers
 
 run:
 	cargo run --release -- demo
@@ -71,3 +71,7 @@ power-cut:
 # A month of a big project is filled across a kill, at full size.
 backfill:
 	HOOKWELL_BACKFILL_BUILDS=50000 cargo test --release --test it a_long_past -- --nocapture
+
+# 4,096 hostile connections of each kind, one kind after the other, for longer than any wait may last.
+strangers:
+	HOOKWELL_STRANGERS=4096 cargo test --release --test it process::strangers -- --nocapture --test-threads 1

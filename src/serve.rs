@@ -237,7 +237,7 @@ where
         let service = TowerToHyperService::new(service);
         let mut connection = pin!(self.http.serve_connection(TokioIo::new(stream), service).into_owned());
         let mut stopped = self.stopped.clone();
-        let mut over = None;
+        let (mut stops, mut over) = (false, None);
         loop {
             tokio::select! {
                 ended = connection.as_mut() => {
@@ -246,7 +246,7 @@ where
                     }
                     return over.map_or(Ok(()), Err);
                 }
-                _ = stopped.changed(), if over.is_none() => {}
+                _ = stopped.changed(), if !stops => stops = true,
                 why = turn.over(), if over.is_none() => {
                     over = Some(why);
                     if !turn.has_asked() {

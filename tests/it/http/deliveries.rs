@@ -139,6 +139,8 @@ async fn unfinished_small_bodies_of_one_connection_leave_room_for_those_of_anoth
     let part = Bytes::from(vec![b' '; 64 << 10]);
     let mut open = Vec::new();
     for _ in 0..512 {
+        // Without a rest now and then the runtime lets nothing be read.
+        tokio::task::yield_now().await;
         open.push(held_open(&gateway, &hook, &part).await);
     }
     assert_eq!(hook.ask(&gateway, push(1)).send().await.status, 503, "half of the 64 MiB is the share of one");

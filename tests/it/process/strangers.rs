@@ -9,6 +9,7 @@ use hookwell::{azure::client::use_ring, simulator::Organization};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::{
     net::{Ipv4Addr, SocketAddr},
+    process::Command,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
@@ -113,6 +114,24 @@ async fn every_wait_has_an_end() {
         closed >= u64::try_from(Way::PLAIN.len()).unwrap() - 1,
         "all but the body that drips are counted: {closed}"
     );
+}
+
+#[tokio::test]
+async fn as_many_files_may_be_open_as_the_connections_need_or_it_says_how_many_it_takes() {
+    for (limits, warning) in [("ulimit -Sn 256", None), ("ulimit -n 300", Some("so at most 152 are taken"))] {
+        let folder = tempfile::tempdir().unwrap();
+        let mut shell = Command::new("sh");
+        shell.args(["-c", &format!("{limits} && exec \"$0\" serve --listen 127.0.0.1:0 --data-dir \"$1\"")]);
+        shell.arg(env!("CARGO_BIN_EXE_hookwell")).arg(folder.path());
+        let process = Process::run(shell);
+        let files = std::fs::read_to_string(format!("/proc/{}/limits", process.id())).unwrap();
+        let line = files.lines().find(|line| line.starts_with("Max open files")).unwrap();
+        let soft: u64 = line.split_whitespace().nth(3).unwrap().parse().unwrap();
+        assert_eq!(soft, if warning.is_some() { 300 } else { 4_096 + 512 + 128 });
+        let (_, log) = process.stop_with_log();
+        assert_eq!(log.contains("open files"), warning.is_some(), "{log}");
+        assert!(warning.is_none_or(|warning| log.contains(warning)), "{log}");
+    }
 }
 
 /// So many strangers, and Azure DevOps among them.
