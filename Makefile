@@ -1,5 +1,5 @@
 # What people and CI call; each is one command that also works by hand.
-.PHONY: run test lint bench openapi goldens crash power-cut faults backfill
+.PHONY: run test lint bench openapi goldens crash power-cut faults strangers backfill
 
 run:
 	cargo run --release -- demo
@@ -76,3 +76,7 @@ faults:
 # A month of a big project is filled across a kill, at full size.
 backfill:
 	HOOKWELL_BACKFILL_BUILDS=50000 cargo test --release --test it a_long_past -- --nocapture
+
+# 4,096 hostile connections of each kind, one kind after the other, for longer than any wait may last.
+strangers:
+	HOOKWELL_STRANGERS=4096 cargo test --release --test it process::strangers -- --nocapture --test-threads 1

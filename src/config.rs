@@ -19,11 +19,12 @@ use zeroize::Zeroizing;
 pub const FILE_NAME: &str = "hookwell.toml";
 /// The variables that hold secrets, and those that only the tests read.
 const SECRET_VARIABLES: [&str; 3] = ["HOOKWELL_ADMIN_TOKEN", "HOOKWELL_MASTER_KEY", "HOOKWELL_TOKEN"];
-const TEST_VARIABLES: [&str; 6] = [
+const TEST_VARIABLES: [&str; 7] = [
     "HOOKWELL_BACKFILL_BUILDS",
     "HOOKWELL_CORPUS",
     "HOOKWELL_CRASH_ROUNDS",
     "HOOKWELL_POWER_CUT_ROUNDS",
+    "HOOKWELL_STRANGERS",
     "HOOKWELL_WEEK_SEED",
     "HOOKWELL_WEEK_SEEDS",
 ];
@@ -82,10 +83,13 @@ pub struct Options {
     /// The only directory that sinks of kind file may write to [default: none, and there are no such sinks]
     #[arg(long, env = "HOOKWELL_SINK_DIR", global = true)]
     pub sink_dir: Option<PathBuf>,
-    /// Connections open at once; more wait [default: 4096]
+    /// Connections open at once; for more, those make room that have waited longest for their other side [default: 4096]
     #[arg(long, env = "HOOKWELL_CONNECTIONS_MAX", global = true)]
     pub connections_max: Option<usize>,
-    /// How long a request's header may take and a connection may idle, in seconds [default: 30]
+    /// Connections of one address at once (of IPv6: of one /64 network); behind a proxy all have its address [default: three quarters of --connections-max]
+    #[arg(long, env = "HOOKWELL_CONNECTIONS_PER_ADDRESS_MAX", global = true)]
+    pub connections_per_address_max: Option<usize>,
+    /// How long a connection may let the gateway wait, in seconds: for a handshake, a request's header, the next KiB of a body or of a reply that is taken, and idle [default: 30]
     #[arg(long, env = "HOOKWELL_HEADER_TIMEOUT_SECONDS", global = true)]
     pub header_timeout_seconds: Option<u32>,
     /// Appends that may wait for the store; more are answered 503 [default: 4096]
@@ -208,7 +212,9 @@ pub struct Listen {
     pub tls: Option<(PathBuf, PathBuf)>,
     /// Connections open at once.
     pub connections_max: usize,
-    /// For a request's header, and for idling.
+    /// Of those the ones of one address.
+    pub connections_per_address_max: usize,
+    /// How long a connection may let us wait for its other side.
     pub header_timeout: Duration,
 }
 
@@ -234,7 +240,7 @@ impl Options {
         }
         over! {
             listen, data_dir, public_url, tls_cert, tls_key, master_key_file, retention_days, ledger_days, backfill_days, azure_bulk_calls_max, order_wait_minutes, body_bytes_max,
-            hook_overlap_hours, sink_timeout_seconds, sink_dir, connections_max, header_timeout_seconds, store_queue_entries_max,
+            hook_overlap_hours, sink_timeout_seconds, sink_dir, connections_max, connections_per_address_max, header_timeout_seconds, store_queue_entries_max,
             store_free_bytes_min, completed_states, log_format, log,
         }
     }
@@ -284,12 +290,14 @@ impl Options {
             (Some(_), None) => return Err(invalid("tls_key", "is needed with tls_cert")),
             (None, Some(_)) => return Err(invalid("tls_cert", "is needed with tls_key")),
         };
-        let connections_max = bounded("connections_max", self.connections_max, 16, 100_000)?;
+        let connections_max = bounded("connections_max", self.connections_max, 16, 100_000)?.unwrap_or(4_096);
+        let per_address = bounded("connections_per_address_max", self.connections_per_address_max, 1, connections_max)?;
         let seconds = bounded("header_timeout_seconds", self.header_timeout_seconds, 1, 3_600)?;
         Ok(Listen {
             address: self.listen.unwrap_or(SocketAddr::from(([127, 0, 0, 1], 8080))),
             tls,
-            connections_max: connections_max.unwrap_or(4_096),
+            connections_max,
+            connections_per_address_max: per_address.unwrap_or(connections_max / 4 * 3),
             header_timeout: Duration::from_secs(seconds.unwrap_or(30).into()),
         })
     }

@@ -74,7 +74,11 @@ pub struct Gateway {
 impl Gateway {
     /// Opens everything that can fail before anything runs: settings, address, certificate, store, keys.
     pub async fn open(options: &Options, environment: &Environment) -> Result<Self, GatewayError> {
-        let (settings, listen) = (options.settings()?, options.listen()?);
+        let (settings, mut listen) = (options.settings()?, options.listen()?);
+        let possible = serve::connections_within(listen.connections_max);
+        listen.connections_per_address_max =
+            (listen.connections_per_address_max * possible / listen.connections_max).max(1);
+        listen.connections_max = possible;
         let certificates = listen.tls.clone().map(|(cert, key)| Certificates::load(cert, key)).transpose()?;
         let listen_error = |reason| GatewayError::Listen { address: listen.address, reason };
         let listener = TcpListener::bind(listen.address).await.map_err(listen_error)?;

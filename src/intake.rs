@@ -50,6 +50,11 @@ pub struct Authentic {
 }
 
 impl Authentic {
+    /// Whose credential it is.
+    pub fn connection(&self) -> ConnectionId {
+        self.connection
+    }
+
     /// To be told every piece of the body as it is read, also those that are not kept.
     pub fn reads(&mut self, piece: &[u8]) {
         if let Some(Ok(signature)) = &mut self.signature {

@@ -83,6 +83,30 @@ pub struct Swept {
     pub stream: &'static str,
 }
 
+/// Connections to us that we closed, by why.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct Closed {
+    /// `waited`: it let us wait too long. `made_room`: it waited longest when there was no room for another.
+    /// `over_share`: its address had as many as it may have.
+    pub why: &'static str,
+}
+
+/// Connections to us.
+#[derive(Debug, Clone, Default)]
+pub struct Doors {
+    /// Those that are open.
+    pub open: Gauge,
+    /// Those that we closed.
+    pub closed: Family<Closed, Counter>,
+}
+
+impl Doors {
+    /// One more was closed.
+    pub fn closed(&self, why: &'static str) {
+        self.closed.get_or_create(&Closed { why }).inc();
+    }
+}
+
 /// The metrics themselves; cheap to update from anywhere.
 #[derive(Debug)]
 pub struct Metrics {
@@ -123,8 +147,8 @@ pub struct Metrics {
     pub sink_up: Family<SinkLabel, Gauge>,
     /// Notifications accepted but not yet translated.
     pub backlog: Gauge,
-    /// Connections to us that are open.
-    pub connections: Gauge,
+    /// Connections to us.
+    pub doors: Doors,
     /// Connections to Azure DevOps by status.
     pub connection_status: Family<ConnectionStatus, Gauge>,
     /// Up to when each binding is complete, in seconds since 1970; none before it was first compared.
@@ -185,7 +209,13 @@ impl Default for Metrics {
             metric!("sink_waiting", "Events of a sink that wait to be tried again");
         let sink_up: Family<SinkLabel, Gauge> = metric!("sink_up", "1 while a sink takes what it is sent");
         let backlog: Gauge = metric!("translate_backlog", "Notifications accepted but not yet translated");
-        let connections: Gauge = metric!("http_connections", "Connections that are open");
+        let doors = Doors {
+            open: metric!("http_connections", "Connections that are open"),
+            closed: metric!(
+                "http_connections_closed",
+                "Connections that were closed because they waited or for want of room"
+            ),
+        };
         let connection_status: Family<ConnectionStatus, Gauge> =
             metric!("connections", "Connections to Azure DevOps by status");
         let complete_until: Family<OfBinding, Gauge> = metric!(
@@ -220,7 +250,7 @@ impl Default for Metrics {
             sink_waiting,
             sink_up,
             backlog,
-            connections,
+            doors,
             connection_status,
             complete_until,
             unexplained,

@@ -9,7 +9,9 @@ use tracing_subscriber::EnvFilter;
 /// # Errors
 /// The filter's text cannot be read.
 pub fn start(filter: &str, format: LogFormat) -> Result<(), String> {
-    let filter = EnvFilter::try_new(filter).map_err(|e| format!("log: {e}"))?;
+    // h2 warns of each connection that is reset in its middle, which anybody may do as often as they like. What was asked
+    // for comes later and so wins.
+    let filter = EnvFilter::try_new(format!("h2=error,{filter}")).map_err(|e| format!("log: {e}"))?;
     let lines = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)

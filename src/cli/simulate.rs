@@ -4,11 +4,11 @@ use super::{Failure, print, stop_signal};
 use crate::{
     clock::{Clock, ManualClock, SystemClock},
     config::{self, Listen},
+    metrics::Doors,
     serve::{self, Certificates},
     simulator::{self, Edition, ServerVersion, Simulator, tokens},
 };
 use clap::Args;
-use prometheus_client::metrics::gauge::Gauge;
 use std::{fmt::Write as _, net::SocketAddr, sync::Arc, time::Duration};
 use tokio::net::TcpListener;
 
@@ -67,7 +67,7 @@ pub(super) async fn run(arguments: Arguments, options: &config::Options) -> Resu
     let busy = arguments.busy.then(|| tokio::spawn(work(simulator.clone())));
     let reloading = certificates.clone().map(|certificates| tokio::spawn(certificates.watch()));
     let service = simulator::tower_service(simulator);
-    serve::serve(service, listener, &listen, certificates, Gauge::default(), stop).await;
+    serve::serve(service, listener, &listen, certificates, Doors::default(), stop).await;
     for task in [busy, reloading].into_iter().flatten() {
         task.abort();
     }

@@ -6,11 +6,18 @@ use super::{
     problem::Problem,
     reply::raw_json,
 };
+use bytes::Bytes;
 use http::{HeaderValue, header};
-use std::sync::{Arc, LazyLock};
+use std::{
+    borrow::Cow,
+    collections::HashMap,
+    sync::{Arc, LazyLock},
+};
 use utoipa_swagger_ui::Config;
 use warp::{Reply as _, reply::Response};
 
+/// The page itself.
+const INDEX: &str = "index.html";
 /// The page's own files, in the order that the page names them.
 const FILES: [&str; 7] = [
     "swagger-ui.css",
@@ -30,8 +37,9 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'u
 #[utoipa::path(get, path = "/openapi.json", tag = "operation", operation_id = "openapi",
     responses((status = 200, description = "This document.", body = serde_json::Value)))]
 pub async fn openapi(call: Result<Call, Problem>) -> Result<Response, Problem> {
+    static DOCUMENT: LazyLock<Bytes> = LazyLock::new(|| openapi_json().into());
     call?.query(&[])?;
-    Ok(raw_json(openapi_json().into_bytes(), "application/json"))
+    Ok(raw_json(DOCUMENT.clone(), "application/json"))
 }
 
 /// Read the documentation.
@@ -41,7 +49,7 @@ pub async fn openapi(call: Result<Call, Problem>) -> Result<Response, Problem> {
     responses((status = 200, description = "The page.", body = String, content_type = "text/html")))]
 pub async fn page(call: Result<Call, Problem>) -> Result<Response, Problem> {
     call?.query(&[])?;
-    file_named("index.html")
+    file_named(INDEX)
 }
 
 /// Read a file of the documentation page.
@@ -58,17 +66,32 @@ pub async fn file(file: Segment, call: Result<Call, Problem>) -> Result<Response
 }
 
 fn file_named(name: &str) -> Result<Response, Problem> {
-    static CONFIG: LazyLock<Arc<Config<'static>>> =
-        LazyLock::new(|| Arc::new(Config::from("/openapi.json").validator_url("none").try_it_out_enabled(true)));
-    let file = utoipa_swagger_ui::serve(name, Arc::clone(&CONFIG)).map_err(|e| Problem::internal(e.to_string()))?;
-    let Some(file) = file else { return Err(Problem::not_found("file of the documentation page")) };
-    let bytes = if name == "index.html" { relative_to_docs(&file.bytes) } else { file.bytes.into_owned() };
-    let mut response = raw_json(bytes, media_type(name));
-    if file.gzpipped {
+    static MADE: LazyLock<HashMap<&str, File>> =
+        LazyLock::new(|| FILES.into_iter().chain([INDEX]).filter_map(|name| Some((name, made(name)?))).collect());
+    let file = MADE.get(name).ok_or_else(|| Problem::internal("the documentation page lacks a file"))?;
+    let mut response = raw_json(file.bytes.clone(), media_type(name));
+    if file.is_gzipped {
         response.headers_mut().insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
     }
     response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
     Ok(response.into_response())
+}
+
+/// A file as everybody is sent it: anybody may ask for it, so it is in memory once and not once for each who asks.
+struct File {
+    bytes: Bytes,
+    is_gzipped: bool,
+}
+
+fn made(name: &'static str) -> Option<File> {
+    let config = Config::from("/openapi.json").validator_url("none").try_it_out_enabled(true);
+    let file = utoipa_swagger_ui::serve(name, Arc::new(config)).ok()??;
+    let bytes = match file.bytes {
+        page if name == INDEX => relative_to_docs(&page).into(),
+        Cow::Borrowed(bytes) => Bytes::from_static(bytes),
+        Cow::Owned(bytes) => bytes.into(),
+    };
+    Some(File { bytes, is_gzipped: file.gzpipped })
 }
 
 /// The page names its files relative to itself, which would be `/` for `/docs`.

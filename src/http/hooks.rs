@@ -8,6 +8,7 @@ use super::{
     extract::{Body, Call, Segment},
     problem::{Kind, Problem},
     reply,
+    room::Held,
 };
 use crate::{
     domain::UpdateReason,
@@ -17,16 +18,16 @@ use bytes::{Bytes, BytesMut};
 use http::{HeaderValue, header};
 use serde::Serialize;
 use std::time::Duration;
-use tokio::sync::SemaphorePermit;
 use utoipa::ToSchema;
 use uuid::Uuid;
 use warp::reply::Response;
 
-/// Bytes that one permit of the body budget stands for; each delivery has its first so many for free, so that the
-/// usual small ones never wait for the rare large ones.
-const BODY_UNIT_BYTES: usize = 64 << 10;
-/// All permits: 128 MiB of bodies in memory at once.
-pub(super) const BODY_UNITS_MAX: usize = (128 << 20) / BODY_UNIT_BYTES;
+/// The part of each body that has room of its own, so that the usual small ones never wait for the rare large ones.
+const HEAD_ROOM_BYTES: usize = 64 << 10;
+/// All such parts in memory at once.
+pub(super) const HEADS_BYTES_MAX: usize = 64 << 20;
+/// All the rest of bodies in memory at once.
+pub(super) const BODIES_BYTES_MAX: usize = 128 << 20;
 /// What is kept of a body over the limit, for the operator to see what it was.
 const HEAD_BYTES: usize = 64 << 10;
 /// How much of a body is read and thrown away before we stop listening to it.
@@ -82,8 +83,8 @@ pub async fn receive(connection: Segment, call: Result<Call, Problem>) -> Result
     let mut sender = intake::authenticate(call.app(), &connection.0, &call.headers).map_err(|_| refuse(&call))?;
     let reason = call.lenient_parameter("reason").and_then(|word| UpdateReason::from_word(&word));
     let Call { surface, headers, body, .. } = call;
-    // Until the append has returned, the permits stay: the journal's queue holds the body too.
-    let (received, _permits) = read(&surface, body, &mut sender).await?;
+    // Until the append has returned, the room stays taken: the journal's queue holds the body too.
+    let (received, _room) = read(&surface, body, &mut sender).await?;
     let receipt = intake::accept(&surface.app, sender, &headers, reason, received).await?;
     let outcome = receipt.outcome.into();
     Ok(reply::json(&ReceiptView { notification: receipt.notification.0, outcome }))
@@ -163,9 +164,11 @@ async fn read<'a>(
     surface: &'a Surface,
     mut body: Body,
     sender: &mut Authentic,
-) -> Result<(Received, Vec<SemaphorePermit<'a>>), Problem> {
+) -> Result<(Received, [Held<'a>; 2]), Problem> {
     let bytes_max = surface.app.settings.body_bytes_max;
-    let (mut kept, mut permits) = (Kept::default(), Vec::new());
+    let connection = sender.connection().0;
+    let (mut kept, mut head, mut rest) =
+        (Kept::default(), surface.heads.hold(connection), surface.bodies.hold(connection));
     let (mut size_bytes, mut truncated) = (0_u64, false);
     loop {
         let piece =
@@ -181,18 +184,17 @@ async fn read<'a>(
             let missing = HEAD_BYTES.saturating_sub(kept.len()).min(piece.len());
             kept.extend(piece.slice(..missing));
             kept.cut(HEAD_BYTES);
-            permits.clear();
+            rest.let_go();
             truncated = true;
         } else {
-            let units = (kept.len() + piece.len()).saturating_sub(1) / BODY_UNIT_BYTES;
-            while permits.len() < units {
-                permits.push(surface.bodies.try_acquire().map_err(|_| no_room())?);
-            }
+            let size = kept.len() + piece.len();
+            head.grow_to(size.min(HEAD_ROOM_BYTES)).map_err(|_| no_room())?;
+            rest.grow_to(size.saturating_sub(HEAD_ROOM_BYTES)).map_err(|_| no_room())?;
             kept.extend(piece);
         }
     }
     let body = kept.freeze();
-    Ok((Received { body, size_bytes, truncated }, permits))
+    Ok((Received { body, size_bytes, truncated }, [head, rest]))
 }
 
 /// What is kept of a body. Nearly every one comes in one piece, and that is taken as it is instead of copied.

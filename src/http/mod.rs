@@ -9,6 +9,7 @@
 pub mod auth;
 pub mod backfill;
 pub mod bindings;
+mod complaints;
 pub mod completeness;
 pub mod completeness_views;
 pub mod connections;
@@ -20,6 +21,7 @@ pub mod doctor;
 pub mod events;
 pub mod extract;
 pub mod fields;
+mod fit;
 pub mod headers;
 pub mod health;
 pub mod hooks;
@@ -36,6 +38,7 @@ pub mod reconcile_views;
 pub mod relations;
 pub mod replay;
 pub mod reply;
+mod room;
 pub mod routes;
 pub mod sinks;
 pub mod stream;
@@ -49,7 +52,13 @@ pub mod work_items;
 
 pub use self::{extract::Peer, openapi::openapi_json};
 
-use self::problem::Problem;
+use self::{
+    complaints::Complaints,
+    fit::Fit,
+    problem::{Logged, Problem},
+    room::Room,
+    uncut::Uncut,
+};
 use crate::{app::App, metrics::Answer};
 use http::{HeaderName, HeaderValue, Method, header};
 use std::{
@@ -72,29 +81,27 @@ pub struct Surface {
     pub app: Arc<App>,
     /// One permit per open stream.
     streams: Arc<Semaphore>,
-    /// One permit per 64 KiB of notification bodies in memory.
-    bodies: Semaphore,
+    /// Room for the beginnings of notifications' bodies, so that the usual small ones never wait for the rare large ones.
+    heads: Room,
+    /// Room for the rest of them.
+    bodies: Room,
+    /// What is not to be said in the log too often.
+    complaints: Complaints,
     /// The idempotency slots whose request is running.
     making: Mutex<HashSet<String>>,
 }
 
-/// The whole surface. Whoever accepts the connections wraps it, puts a [`Peer`] into each request's extensions, and
-/// answers a panic with [`panicked`].
-pub fn service(app: Arc<App>) -> impl Filter<Extract = (impl Reply,), Error = Infallible> + Clone {
-    let surface = Arc::new(Surface {
-        app: Arc::clone(&app),
-        streams: Arc::new(Semaphore::new(stream::STREAMS_MAX)),
-        bodies: Semaphore::new(hooks::BODY_UNITS_MAX),
-        making: Mutex::default(),
-    });
+/// Every row, behind what all have in common.
+fn service(surface: Arc<Surface>) -> impl Filter<Extract = (impl Reply,), Error = Infallible> + Clone {
     let sent_id = warp::header::value(REQUEST_ID_NAME).map(Some).or(warp::any().map(|| None)).unify();
     warp::method()
         .and(sent_id)
         .and(routes::routes(&surface))
-        .map(move |method, sent_id: Option<HeaderValue>, reply| finish(&app, &method, sent_id.as_ref(), reply))
+        .map(move |method, sent_id: Option<HeaderValue>, reply| finish(&surface, &method, sent_id.as_ref(), reply))
 }
 
-/// [`service`] as what a server calls: the accept loop above this floor knows no warp.
+/// The whole surface as what a server calls: the accept loop above this floor knows no warp. Whoever accepts the connections
+/// puts a [`Peer`] into each request's extensions, and answers a panic with [`panicked`].
 pub fn tower_service<B>(
     app: Arc<App>,
 ) -> impl tower::Service<http::Request<B>, Response = Response, Error = Infallible, Future: Send>
@@ -105,7 +112,15 @@ pub fn tower_service<B>(
 where
     B: hyper::body::Body<Data: Send, Error: Into<tower::BoxError>> + Send + Sync + 'static,
 {
-    uncut::Uncut(warp::service(service(app)))
+    let surface = Arc::new(Surface {
+        app,
+        streams: Arc::new(Semaphore::new(stream::STREAMS_MAX)),
+        heads: Room::new(hooks::HEADS_BYTES_MAX),
+        bodies: Room::new(hooks::BODIES_BYTES_MAX),
+        complaints: Complaints::default(),
+        making: Mutex::default(),
+    });
+    Fit { surface: Arc::clone(&surface), inner: Uncut(warp::service(service(surface))) }
 }
 
 /// The reply to a request whose handler panicked.
@@ -114,16 +129,19 @@ where
 /// Never: a UUID is a header value.
 pub fn panicked() -> Response {
     let id = Uuid::new_v4().to_string();
-    let mut response = Problem::internal("a handler panicked").into_reply(&id);
+    let problem = Problem::internal("a handler panicked");
+    problem.log(&id, 0);
+    let mut response = problem.into_reply(&id);
     response.headers_mut().insert(REQUEST_ID, HeaderValue::from_str(&id).expect("a UUID is a header value"));
     response
 }
 
 /// What every reply has in common.
-fn finish(app: &App, method: &Method, sent_id: Option<&HeaderValue>, reply: Response) -> Response {
+fn finish(surface: &Surface, method: &Method, sent_id: Option<&HeaderValue>, reply: Response) -> Response {
     let (id, id_value) = request_id(sent_id);
     let mut response = reply;
     if let Some(problem) = response.extensions_mut().remove::<Problem>() {
+        log(surface, &problem, &id);
         response = problem.into_reply(&id);
     }
     let headers = response.headers_mut();
@@ -131,12 +149,25 @@ fn finish(app: &App, method: &Method, sent_id: Option<&HeaderValue>, reply: Resp
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("private, no-cache"));
     let answer = Answer { method: known_method(method), status: response.status().as_u16() };
-    app.metrics.replies.get_or_create(&answer).inc();
+    surface.app.metrics.replies.get_or_create(&answer).inc();
     if method == Method::HEAD {
         let (parts, _) = response.into_parts();
         return Response::from_parts(parts, None.into());
     }
     response
+}
+
+/// Our own failures are logged each; what we cannot do for a while, once and then now and then.
+fn log(surface: &Surface, problem: &Problem, id: &str) {
+    match problem.is_logged() {
+        Logged::Not => {}
+        Logged::Each => problem.log(id, 0),
+        Logged::NowAndThen(what) => {
+            if let Some(unsaid) = surface.complaints.say(what, surface.app.clock.monotonic()) {
+                problem.log(id, unsaid);
+            }
+        }
+    }
 }
 
 /// The client's own id when it can be logged and quoted as it is; otherwise a new one.

@@ -90,8 +90,20 @@ kinds! {
     AzureUnexpected      BAD_GATEWAY            "azure-unexpected"       "The answer is not what Azure DevOps documents";
     AzureThrottled       SERVICE_UNAVAILABLE    "azure-throttled"        "Azure DevOps asks to wait";
     AzureUnavailable     SERVICE_UNAVAILABLE    "azure-unavailable"      "Azure DevOps cannot answer now";
+    NotImplemented       NOT_IMPLEMENTED        "not-implemented"        "The gateway does not know how to read this";
     Internal             INTERNAL_SERVER_ERROR  "internal"               "Something is wrong with the gateway";
     Unavailable          SERVICE_UNAVAILABLE    "unavailable"            "The gateway cannot do this now";
+}
+
+/// How a problem is logged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Logged<'a> {
+    /// It is the client's.
+    Not,
+    /// It is ours, and each is worth a line.
+    Each,
+    /// It passes, and until then it is the same for everybody: by this it is recognised.
+    NowAndThen(&'a str),
 }
 
 /// One thing that is wrong with a request.
@@ -254,17 +266,30 @@ impl Problem {
         self.with(header::RETRY_AFTER, HeaderValue::from(seconds.max(1)))
     }
 
-    /// The whole reply. Whatever is a 5xx is logged here, once.
+    /// Whether it belongs into the log.
+    pub(super) fn is_logged(&self) -> Logged<'_> {
+        match self.0.kind {
+            Kind::NotImplemented => Logged::Not,
+            Kind::Unavailable => Logged::NowAndThen(self.0.detail.as_deref().unwrap_or_default()),
+            kind if kind.status().is_server_error() => Logged::Each,
+            _ => Logged::Not,
+        }
+    }
+
+    /// Into the log, with how often the same was not said before.
+    pub(super) fn log(&self, request_id: &str, unsaid: u64) {
+        let Details { kind, detail, cause, .. } = &*self.0;
+        let (status, kind, detail) = (kind.status().as_u16(), kind.urn(), detail.as_deref().unwrap_or_default());
+        tracing::error!(request_id, status, kind, cause, detail, unsaid, "a request failed");
+    }
+
+    /// The whole reply.
     ///
     /// # Panics
     /// Never: a problem is plain data.
     pub fn into_reply(self, request_id: &str) -> Response {
-        let Details { kind, detail, errors, oldest, headers, cause } = *self.0;
+        let Details { kind, detail, errors, oldest, headers, cause: _ } = *self.0;
         let status = kind.status();
-        if status.is_server_error() {
-            let (kind, detail) = (kind.urn(), detail.as_deref().unwrap_or_default());
-            tracing::error!(request_id, status = status.as_u16(), kind, cause, detail, "a request failed");
-        }
         let body = Body {
             kind: kind.urn(),
             title: kind.title(),

@@ -5,6 +5,7 @@ use super::{
     problem::{Kind, Problem},
 };
 use crate::app::change::Precondition;
+use bytes::Bytes;
 use http::{HeaderName, HeaderValue, StatusCode, header};
 use serde::Serialize;
 use std::fmt::Write as _;
@@ -19,8 +20,8 @@ pub fn json(body: &impl Serialize) -> Response {
 }
 
 /// JSON bytes that are already there.
-pub fn raw_json(body: Vec<u8>, media_type: &'static str) -> Response {
-    let mut response = Response::new(body.into());
+pub fn raw_json(body: impl Into<Bytes>, media_type: &'static str) -> Response {
+    let mut response = Response::new(body.into().into());
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(media_type));
     response
 }

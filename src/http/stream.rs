@@ -12,6 +12,7 @@ use super::{
 };
 use crate::{
     app::events::{Filter, Page, page_or_wait},
+    domain::TokenId,
     store::{Error, Log, Position},
 };
 use bytes::Bytes;
@@ -34,7 +35,9 @@ pub(super) const STREAMS_MAX: usize = 256;
 const BATCH_EVENTS_MAX: usize = 100;
 /// A sign of life for proxies that close what is silent.
 const HEARTBEAT: Duration = Duration::from_secs(15);
-/// Longest life of a stream, and the one without `timeout`: a token that was deleted is asked for again within the hour.
+/// How soon the stream of a token ends that was deleted, at the latest.
+const TOKEN_PERIOD: Duration = Duration::from_secs(2);
+/// Longest life of a stream, and the one without `timeout`.
 const TIMEOUT_SECONDS_MAX: u64 = 3_600;
 /// When a client that found no room should try again.
 const RETRY_AFTER: Duration = Duration::from_secs(10);
@@ -45,7 +48,8 @@ const RETRY_AFTER: Duration = Duration::from_secs(10);
 /// events that were recorded and cannot be read any more, `event: left-out` with their number, times and cause. To
 /// resume, send the last `id` as the header `Last-Event-ID`, as browsers do by themselves, or as `after`; the header
 /// wins. Without either it begins with the oldest event that is kept. Every 15 seconds a comment shows that the stream
-/// lives. It ends after `timeout` seconds and when the gateway stops; connect again to go on.
+/// lives. It ends after `timeout` seconds, when the gateway stops, and soon after its token is deleted; connect again to
+/// go on.
 #[utoipa::path(get, path = "/v1/events/stream", tag = "events", operation_id = "stream_events",
     params(
         ("after" = Option<String>, Query, description = "A cursor: events after it.", min_length = 1, max_length = 64, pattern = "^[A-Za-z0-9_-]+$"),
@@ -73,7 +77,9 @@ pub async fn follow(call: Result<Call, Problem>) -> Result<Response, Problem> {
         return Ok(event_stream(stream::empty()));
     }
     let began = call.app().clock.monotonic();
-    let follower = Follower { surface: Arc::clone(&call.surface), filter, after, ends: began + life, _permit: permit };
+    let surface = Arc::clone(&call.surface);
+    let follower =
+        Follower { surface, filter, after, caller: call.caller, ends: began + life, spoke: began, _permit: permit };
     Ok(event_stream(follower.pieces()))
 }
 
@@ -101,7 +107,11 @@ struct Follower {
     surface: Arc<Surface>,
     filter: Filter,
     after: Position,
+    /// The token that it was opened with.
+    caller: Option<TokenId>,
     ends: Duration,
+    /// When it last gave a sign of life.
+    spoke: Duration,
     _permit: OwnedSemaphorePermit,
 }
 
@@ -118,19 +128,32 @@ impl Follower {
     /// cut anywhere is resumed right there.
     async fn piece(&mut self) -> Option<Bytes> {
         let app = &self.surface.app;
-        let left = self.ends.checked_sub(app.clock.monotonic()).filter(|left| !left.is_zero())?;
-        if *app.stopping().borrow() {
-            return None;
-        }
-        match page_or_wait(app, &self.filter, self.after, BATCH_EVENTS_MAX, left.min(HEARTBEAT)).await {
-            Ok(page) if app.store.trimmed(Log::Events) > self.after.max(page.reached) => None,
-            Ok(page) => {
-                self.after = page.reached;
-                Some(render(&page))
+        loop {
+            let now = app.clock.monotonic();
+            let left = self.ends.checked_sub(now).filter(|left| !left.is_zero())?;
+            if *app.stopping().borrow() {
+                return None;
             }
-            Err(error) => {
-                log(&error);
-                None
+            let silent = (self.spoke + HEARTBEAT).saturating_sub(now);
+            let wait = left.min(silent).min(TOKEN_PERIOD);
+            let page = match page_or_wait(app, &self.filter, self.after, BATCH_EVENTS_MAX, wait).await {
+                Ok(page) if app.store.trimmed(Log::Events) > self.after.max(page.reached) => return None,
+                Ok(page) => page,
+                Err(error) => {
+                    log(&error);
+                    return None;
+                }
+            };
+            // After the wait: what came in the meantime is not for a token that went in the meantime.
+            if !self.caller.is_none_or(|token| app.directory().tokens.contains_key(&token)) {
+                return None;
+            }
+            let now = app.clock.monotonic();
+            let is_sign = !page.events.is_empty() || now >= self.spoke + HEARTBEAT || now >= self.ends;
+            self.after = page.reached;
+            if is_sign {
+                self.spoke = now;
+                return Some(render(&page));
             }
         }
     }

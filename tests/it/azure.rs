@@ -38,18 +38,16 @@ impl Azure {
         simulator.moved_to(&format!("{scheme}://{host}"));
         let service = simulator::tower_service(simulator.clone());
         let (stop, stopped) = oneshot::channel();
-        let listen = Listen { address, tls, connections_max: 256, header_timeout: Duration::from_secs(30) };
+        let listen = Listen {
+            address,
+            tls,
+            connections_max: 256,
+            connections_per_address_max: 256,
+            header_timeout: Duration::from_secs(30),
+        };
         let server = tokio::spawn(async move {
             let stopped = async move { drop(stopped.await) };
-            serve::serve(
-                service,
-                listener,
-                &listen,
-                certificates,
-                prometheus_client::metrics::gauge::Gauge::default(),
-                stopped,
-            )
-            .await;
+            serve::serve(service, listener, &listen, certificates, hookwell::metrics::Doors::default(), stopped).await;
         });
         Self { simulator, stop: Some(stop), server }
     }

@@ -207,7 +207,7 @@ impl Gateway {
 
     pub(crate) fn ask(&self, method: &str, path: &str) -> Ask<'_> {
         let method: Method = method.parse().unwrap();
-        let request = Request::builder().method(method.clone()).uri(path);
+        let request = Request::builder().method(method.clone()).uri(path).header("host", "gateway.example");
         let ask = Ask {
             gateway: self,
             request,

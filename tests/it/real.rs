@@ -17,7 +17,6 @@ use hookwell::{
     store::{Journal as _, Log, MemoryStore, PageLimit, Position, Record, Store},
     translate::step::step,
 };
-use prometheus_client::metrics::gauge::Gauge;
 use serde_json::{Value, json};
 use std::{
     net::SocketAddr,
@@ -95,9 +94,16 @@ impl Drop for Real {
 /// Serves a gateway.
 fn open(gateway: &Gateway, listener: TcpListener) -> JoinHandle<()> {
     let (service, address) = (tower_service(Arc::clone(&gateway.app)), listener.local_addr().unwrap());
-    let listen = Listen { address, tls: None, connections_max: 256, header_timeout: Duration::from_secs(30) };
+    let listen = Listen {
+        address,
+        tls: None,
+        connections_max: 256,
+        connections_per_address_max: 256,
+        header_timeout: Duration::from_secs(30),
+    };
     tokio::spawn(async move {
-        serve::serve(service, listener, &listen, None, Gauge::default(), std::future::pending()).await;
+        serve::serve(service, listener, &listen, None, hookwell::metrics::Doors::default(), std::future::pending())
+            .await;
     })
 }
 

@@ -8,7 +8,6 @@ use hookwell::{
 };
 use http::{Request, header};
 use jiff::Timestamp;
-use prometheus_client::metrics::gauge::Gauge;
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 use tempfile::TempDir;
 use tokio::{
@@ -71,7 +70,7 @@ impl Listening {
                 let (folder, certificates) = certificates(name, days);
                 tokio::spawn(async move {
                     let _kept = folder;
-                    let (listen, gauge) = (listen(address), Gauge::default());
+                    let (listen, gauge) = (listen(address), hookwell::metrics::Doors::default());
                     serve::serve(service, listener, &listen, Some(certificates), gauge, std::future::pending()).await;
                 })
             }
@@ -82,12 +81,12 @@ impl Listening {
                 });
                 let service = stripping.service(service);
                 tokio::spawn(async move {
-                    let (listen, gauge) = (listen(address), Gauge::default());
+                    let (listen, gauge) = (listen(address), hookwell::metrics::Doors::default());
                     serve::serve(service, listener, &listen, None, gauge, std::future::pending()).await;
                 })
             }
             _ => tokio::spawn(async move {
-                let (listen, gauge) = (listen(address), Gauge::default());
+                let (listen, gauge) = (listen(address), hookwell::metrics::Doors::default());
                 serve::serve(service, listener, &listen, None, gauge, std::future::pending()).await;
             }),
         })
@@ -95,7 +94,13 @@ impl Listening {
 }
 
 fn listen(address: SocketAddr) -> Listen {
-    Listen { address, tls: None, connections_max: 64, header_timeout: Duration::from_secs(30) }
+    Listen {
+        address,
+        tls: None,
+        connections_max: 64,
+        connections_per_address_max: 64,
+        header_timeout: Duration::from_secs(30),
+    }
 }
 
 fn certificates(name: &str, days: i64) -> (TempDir, Arc<Certificates>) {

@@ -105,18 +105,21 @@ async fn a_body_of_exactly_the_limit_is_whole_and_of_one_byte_more_is_not() {
 }
 
 #[tokio::test]
-async fn when_large_bodies_fill_the_memory_a_large_one_is_503_a_small_one_is_not_and_it_recovers() {
+async fn when_large_bodies_fill_the_room_of_a_connection_its_next_large_one_is_503_all_others_are_not_and_it_recovers()
+{
     let (gateway, hook) = started().await;
-    // 12 bodies of 10 MiB leave less than 10 of the 128 MiB.
+    // One connection gets half of the 128 MiB, and 6 bodies of 10 MiB leave it less than 10.
     let part = Bytes::from(vec![b' '; 10 << 20]);
     let mut open = Vec::new();
-    for _ in 0..12 {
+    for _ in 0..6 {
         open.push(held_open(&gateway, &hook, &part).await);
     }
+    let other = super::hooks::hook(&gateway.connection().await.1.json());
     let large = || hook.ask(&gateway, part.clone()).send();
     let refused = large().await;
     assert_eq!((refused.status.as_u16(), refused.header("retry-after")), (503, "2"));
     assert_eq!(hook.ask(&gateway, push(1)).send().await.json()["outcome"], "accepted");
+    assert_eq!(other.ask(&gateway, part.clone()).send().await.status, 200, "another connection has room of its own");
     // One ends, and is answered; its room is free again.
     let (sender, reply) = open.pop().unwrap();
     drop(sender);
@@ -127,6 +130,23 @@ async fn when_large_bodies_fill_the_memory_a_large_one_is_503_a_small_one_is_not
     assert_eq!(large().await.status, 503);
     drop(open.pop());
     assert_eq!(large().await.status, 200);
+}
+
+#[tokio::test]
+async fn unfinished_small_bodies_of_one_connection_leave_room_for_those_of_another() {
+    let (gateway, hook) = started().await;
+    let other = super::hooks::hook(&gateway.connection().await.1.json());
+    let part = Bytes::from(vec![b' '; 64 << 10]);
+    let mut open = Vec::new();
+    for _ in 0..512 {
+        // Without a rest now and then the runtime lets nothing be read.
+        tokio::task::yield_now().await;
+        open.push(held_open(&gateway, &hook, &part).await);
+    }
+    assert_eq!(hook.ask(&gateway, push(1)).send().await.status, 503, "half of the 64 MiB is the share of one");
+    assert_eq!(other.ask(&gateway, push(1)).send().await.json()["outcome"], "accepted");
+    drop(open);
+    assert_eq!(hook.ask(&gateway, push(1)).send().await.json()["outcome"], "accepted");
 }
 
 #[tokio::test]

@@ -22,7 +22,13 @@ async fn a_panic_is_a_500_problem_without_its_words_and_the_next_request_is_answ
     let (stop, stopped) = oneshot::channel::<()>();
     let app = Arc::clone(&gateway.app);
     let serving = tokio::spawn(async move {
-        let listen = Listen { address, tls: None, connections_max: 16, header_timeout: Duration::from_secs(30) };
+        let listen = Listen {
+            address,
+            tls: None,
+            connections_max: 16,
+            connections_per_address_max: 16,
+            header_timeout: Duration::from_secs(30),
+        };
         serve::run(app, listener, &listen, None, async { drop(stopped.await) }).await;
     });
 

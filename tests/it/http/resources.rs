@@ -7,7 +7,6 @@ use hookwell::{
         first_token,
         idempotency::{REPLIES_OF_TOKEN_MAX, Slot},
     },
-    store::Registry as _,
 };
 use serde_json::{Value, json};
 use std::{collections::BTreeSet, sync::Arc, time::Duration};

@@ -83,6 +83,39 @@ async fn a_silent_stream_shows_that_it_lives_and_keeps_its_cursor_moving() {
 }
 
 #[tokio::test]
+async fn it_ends_within_seconds_when_its_token_is_deleted_and_tells_nothing_more() {
+    let gateway = Gateway::start().await;
+    let made = gateway.post("/v1/tokens", serde_json::json!({ "name": "reader", "scope": "read" })).await.json();
+    let ask = gateway.ask("GET", "/v1/events/stream").token(made["token"].as_str().unwrap().to_owned());
+    let mut stream = ask.open().await;
+    assert_eq!(piece(&mut stream).await.unwrap(), "retry: 5000\n\n");
+    let delete = async {
+        tokio::task::yield_now().await;
+        let path = format!("/v1/tokens/{}", made["id"].as_str().unwrap());
+        assert_eq!(gateway.ask("DELETE", &path).send().await.status, 204);
+        gateway.event(MERGED, Uuid::nil(), &[]).await;
+    };
+    let (told, ()) = tokio::join!(piece(&mut stream), delete);
+    assert_eq!(told, None);
+    // Where nothing happens it ends too.
+    let made = gateway.post("/v1/tokens", serde_json::json!({ "name": "reader", "scope": "read" })).await.json();
+    let mut stream = gateway
+        .ask("GET", "/v1/events/stream?type=none")
+        .token(made["token"].as_str().unwrap().to_owned())
+        .open()
+        .await;
+    assert_eq!(piece(&mut stream).await.unwrap(), "retry: 5000\n\n");
+    let delete = async {
+        tokio::task::yield_now().await;
+        let path = format!("/v1/tokens/{}", made["id"].as_str().unwrap());
+        assert_eq!(gateway.ask("DELETE", &path).send().await.status, 204);
+        gateway.advance(Duration::from_secs(5));
+    };
+    let (told, ()) = tokio::join!(piece(&mut stream), delete);
+    assert_eq!(told, None);
+}
+
+#[tokio::test]
 async fn it_ends_when_the_gateway_stops() {
     let gateway = Gateway::start().await;
     let mut stream = open(&gateway, "", None).await;
@@ -90,8 +123,8 @@ async fn it_ends_when_the_gateway_stops() {
         tokio::task::yield_now().await;
         gateway.app.stop();
     };
-    let (_, ()) = tokio::join!(piece(&mut stream), stop);
-    assert_eq!(piece(&mut stream).await, None);
+    let (told, ()) = tokio::join!(piece(&mut stream), stop);
+    assert_eq!(told, None);
 }
 
 #[tokio::test]

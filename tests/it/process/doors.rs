@@ -253,6 +253,9 @@ async fn a_full_disk_is_answered_503_readyz_says_why_and_it_recovers_by_itself()
     let reason = ready.text().await.unwrap();
     assert!(reason.contains("space") || reason.contains("free"), "{reason}");
 
+    for _ in 0..100 {
+        assert_eq!(hook.deliver(&process, &refused).await.unwrap().status(), 503);
+    }
     std::fs::remove_file(&ballast).unwrap();
     let recovered = async {
         while hook.deliver(&process, &refused).await.unwrap().status() != 200 {
@@ -264,6 +267,103 @@ async fn a_full_disk_is_answered_503_readyz_says_why_and_it_recovers_by_itself()
     };
     tokio::time::timeout(BACKSTOP, recovered).await.expect("it recovers without a restart");
     assert_eq!(kept(&process).await, 2);
+    let (_, log) = process.stop_with_log();
+    let lines = log.lines().filter(|line| line.contains("cannot be stored now")).count();
+    assert!((1..=3).contains(&lines), "it is said, and not each time:\n{log}");
+}
+
+/// What a request that is sent as it stands is answered, up to the end of the connection.
+async fn answer_to(process: &Process, request: &str) -> String {
+    let mut stream = TcpStream::connect(process.base.trim_start_matches("http://")).await.unwrap();
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = Vec::new();
+    let read = tokio::time::timeout(BACKSTOP, stream.read_to_end(&mut answer)).await;
+    read.expect("the connection is closed").unwrap();
+    String::from_utf8(answer).unwrap()
+}
+
+#[tokio::test]
+async fn requests_whose_form_is_in_doubt_are_problems_that_are_counted_and_not_logged() {
+    let (_folder, process, _hook) = start(&[]).await;
+    for (status, request) in [
+        (405, "CONNECT a:80 HTTP/1.1\r\nHost: a:80\r\nConnection: close\r\n\r\n"),
+        (400, "GET a:80 HTTP/1.1\r\nHost: a:80\r\nConnection: close\r\n\r\n"),
+        (400, "GET /healthz HTTP/1.1\r\nConnection: close\r\n\r\n"),
+        (400, "GET /healthz HTTP/1.1\r\nHost: a\r\nHost: b\r\nConnection: close\r\n\r\n"),
+        (501, "POST /hooks/azure-devops/x HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n"),
+    ] {
+        let answer = answer_to(&process, request).await;
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{request}\n{answer}");
+        assert!(answer.contains("application/problem+json") && answer.contains("urn:hookwell:problem:"), "{answer}");
+    }
+    let request = process.client.get(format!("{}/metrics", process.base)).bearer_auth(ADMIN_TOKEN);
+    let figures = request.send().await.unwrap().text().await.unwrap();
+    assert!(figures.contains("hookwell_http_replies_total{method=\"other\",status=\"405\"} 1"), "{figures}");
+    assert!(figures.contains("{method=\"GET\",status=\"400\"} 3"), "{figures}");
+    assert!(figures.contains("{method=\"POST\",status=\"501\"} 1"), "{figures}");
+    let (_, log) = process.stop_with_log();
+    for word in ["WARN", "ERROR", "panicked"] {
+        assert!(!log.contains(word), "{log}");
+    }
+}
+
+/// RFC 9112, 6.1: the coding overrides the length, and the connection must be closed after such a request.
+#[tokio::test]
+async fn a_length_beside_a_coding_hides_no_second_request() {
+    let (_folder, process, _hook) = start(&[]).await;
+    let hidden = "GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n";
+    let body = format!("0\r\n\r\n{hidden}");
+    for framing in
+        ["Content-Length: 44\r\nTransfer-Encoding: chunked", "Transfer-Encoding: chunked\r\nContent-Length: 44"]
+    {
+        let request = format!("POST /healthz HTTP/1.1\r\nHost: a\r\n{framing}\r\n\r\n{body}");
+        let answer = answer_to(&process, &request).await;
+        assert_eq!(answer.matches("HTTP/1.1 ").count(), 1, "{answer}");
+        assert!(answer.starts_with("HTTP/1.1 405 "), "{answer}");
+    }
+}
+
+#[tokio::test]
+async fn a_body_that_drips_is_answered_503_when_the_patience_is_over() {
+    let (_folder, process, hook) = start(&["--header-timeout-seconds", "2"]).await;
+    let credentials = BASE64_STANDARD.encode(format!("{}:{}", hook.user_name, hook.password));
+    let head = format!(
+        "POST {} HTTP/1.1\r\nhost: x\r\nauthorization: Basic {credentials}\r\ncontent-length: 100000\r\n\r\n",
+        hook.path
+    );
+    let stream = TcpStream::connect(process.base.trim_start_matches("http://")).await.unwrap();
+    let (mut read, mut write) = stream.into_split();
+    write.write_all(head.as_bytes()).await.unwrap();
+    let dripping = async {
+        while write.write_all(b" ").await.is_ok() {
+            tokio::time::sleep(std::time::Duration::from_millis(500)).await;
+        }
+    };
+    let mut answer = vec![0; 12];
+    tokio::select! {
+        read = tokio::time::timeout(BACKSTOP, read.read_exact(&mut answer)) => drop(read.expect("it is answered").unwrap()),
+        () = dripping => panic!("it was closed without a word"),
+    }
+    assert_eq!(answer, b"HTTP/1.1 503");
+}
+
+/// One reset in the middle of an HTTP/2 connection was a warning each.
+#[tokio::test]
+async fn a_stranger_that_resets_its_connection_writes_nothing_into_the_log() {
+    let (_folder, process, _hook) = start(&[]).await;
+    for _ in 0..20 {
+        let mut stream = TcpStream::connect(process.base.trim_start_matches("http://")).await.unwrap();
+        // A preface, SETTINGS, and an answer to a ping that nobody sent.
+        let mut wire = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec();
+        wire.extend([0, 0, 0, 4, 0, 0, 0, 0, 0]);
+        wire.extend([0, 0, 8, 6, 1, 0, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8]);
+        // RST_STREAM for a stream that was never opened ends the connection.
+        wire.extend([0, 0, 4, 3, 0, 0, 0, 0, 9, 0, 0, 0, 8]);
+        stream.write_all(&wire).await.unwrap();
+        let _ = tokio::time::timeout(BACKSTOP, stream.read_to_end(&mut Vec::new())).await.expect("it is closed");
+    }
+    let (_, log) = process.stop_with_log();
+    assert!(!log.contains("WARN") && !log.contains("ERROR"), "{log}");
 }
 
 #[tokio::test]

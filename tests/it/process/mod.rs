@@ -6,6 +6,7 @@ mod corpus;
 mod crash;
 mod doctor;
 mod doors;
+mod holding;
 mod package;
 mod replay;
 mod resume;
@@ -13,6 +14,7 @@ mod secrets;
 mod simulate;
 mod simulated;
 mod sinks;
+mod strangers;
 mod tls;
 mod walkthrough;
 
@@ -66,7 +68,13 @@ impl Process {
         if !flags.contains(&"--listen") {
             command.args(["--listen", "127.0.0.1:0"]);
         }
-        command.args(flags).env("HOOKWELL_ADMIN_TOKEN", ADMIN_TOKEN).envs(environment.iter().copied());
+        command.args(flags).envs(environment.iter().copied());
+        Self::run(command)
+    }
+
+    /// Runs the command, and waits until it says where it listens.
+    pub(crate) fn run(mut command: Command) -> Self {
+        command.env("HOOKWELL_ADMIN_TOKEN", ADMIN_TOKEN);
         let mut child = command.stderr(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
         let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
         let mut seen = String::new();

@@ -5,13 +5,13 @@ use hookwell::serve::Certificates;
 use std::path::Path;
 use tempfile::TempDir;
 
-fn write_certificate(folder: &Path, name: &str) {
+pub(super) fn write_certificate(folder: &Path, name: &str) {
     let made = rcgen::generate_simple_self_signed(vec![name.to_owned()]).unwrap();
     std::fs::write(folder.join("cert.pem"), made.cert.pem()).unwrap();
     std::fs::write(folder.join("key.pem"), made.signing_key.serialize_pem()).unwrap();
 }
 
-fn files(folder: &TempDir) -> [String; 2] {
+pub(super) fn files(folder: &TempDir) -> [String; 2] {
     ["cert.pem", "key.pem"].map(|name| folder.path().join(name).to_str().unwrap().to_owned())
 }
 
