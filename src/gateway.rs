@@ -1,6 +1,6 @@
 //! A whole gateway: opened, running, stopped. What `serve` and `demo` share.
 
-mod watchdog;
+pub mod watchdog;
 
 use crate::{
     app::{App, StartError, checks, first_token, open_keys, retention},

@@ -1,6 +1,6 @@
 //! Logging: to standard error, so that standard output stays the program's own.
 
-use crate::config::LogFormat;
+use crate::{config::LogFormat, store::embedded};
 use std::io::IsTerminal as _;
 use tracing_subscriber::EnvFilter;
 
@@ -20,5 +20,19 @@ pub fn start(filter: &str, format: LogFormat) -> Result<(), String> {
         LogFormat::Text => lines.with_target(false).try_init(),
         LogFormat::Json => lines.json().try_init(),
     };
+    std::panic::set_hook(Box::new(report));
     Ok(())
+}
+
+/// Panics are lines of the log like all others. Those that the store's copy of the registry catches are said by whoever
+/// caught them.
+fn report(panic: &std::panic::PanicHookInfo<'_>) {
+    if std::thread::current().name() == Some(embedded::STATE_THREAD) {
+        return;
+    }
+    let payload = panic.payload();
+    let text = payload.downcast_ref::<String>().map(String::as_str);
+    let text = text.or_else(|| payload.downcast_ref::<&str>().copied()).unwrap_or("no text");
+    let place = panic.location().map(ToString::to_string).unwrap_or_default();
+    tracing::error!(place, "a panic, which is a bug of hookwell: {text}");
 }

@@ -7,7 +7,7 @@ use std::{future::Future, sync::Arc, time::Duration};
 const AGAIN_AFTER: (Duration, Duration) = (Duration::from_secs(1), Duration::from_mins(1));
 
 /// Runs a worker until the gateway stops. While it is gone, `/readyz` says so.
-pub(super) async fn watched<W: Future<Output = ()> + Send + 'static>(
+pub async fn watched<W: Future<Output = ()> + Send + 'static>(
     app: Arc<App>,
     name: &'static str,
     worker: impl Fn(Arc<App>) -> W,

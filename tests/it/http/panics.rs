@@ -4,7 +4,7 @@ use super::faulty::Faulty;
 use crate::harness::Gateway;
 use hookwell::{
     config::{Listen, Settings},
-    gateway::loopback_client,
+    gateway::{loopback_client, watchdog},
     serve,
     store::MemoryStore,
 };
@@ -47,4 +47,37 @@ async fn a_panic_is_a_500_problem_without_its_words_and_the_next_request_is_answ
     assert_eq!(ask().await.status(), 200);
     stop.send(()).unwrap();
     serving.await.unwrap();
+}
+
+#[tokio::test]
+async fn a_worker_that_panicked_is_said_by_readyz_and_started_again() {
+    let gateway = Gateway::start().await;
+    let (starts, mut started) = tokio::sync::watch::channel(0);
+    let starts = Arc::new(starts);
+    let worker = move |_| {
+        let starts = Arc::clone(&starts);
+        async move {
+            starts.send_modify(|count| *count += 1);
+            assert!(*starts.borrow() > 1, "a planned panic");
+            std::future::pending::<()>().await;
+        }
+    };
+    let watching = tokio::spawn(watchdog::watched(Arc::clone(&gateway.app), "sample", worker));
+    let ready = async || gateway.get("/readyz").await;
+    loop {
+        let reply = ready().await;
+        if reply.status == 503 {
+            assert!(reply.json()["detail"].as_str().unwrap().contains("\"sample\" panicked"), "{reply:?}");
+            break;
+        }
+        tokio::task::yield_now().await;
+    }
+    // It waits for the clock now, at most a minute.
+    while *started.borrow_and_update() < 2 {
+        gateway.clock.advance(Duration::from_secs(1));
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(ready().await.status, 200);
+    gateway.app.stop();
+    watching.abort();
 }

@@ -2,11 +2,9 @@
 
 use super::{relations, scripted};
 use crate::harness::{EXERCISED, Gateway};
-use hookwell::{
-    app::{
-        first_token,
-        idempotency::{REPLIES_OF_TOKEN_MAX, Slot},
-    },
+use hookwell::app::{
+    first_token,
+    idempotency::{REPLIES_OF_TOKEN_MAX, Slot},
 };
 use serde_json::{Value, json};
 use std::{collections::BTreeSet, sync::Arc, time::Duration};

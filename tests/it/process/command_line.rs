@@ -62,8 +62,42 @@ fn a_data_directory_that_is_a_file_or_damaged_is_one_clear_line() {
 
     let damaged = folder.path().join("damaged");
     assert_eq!(Process::start(&damaged, &[]).stop(), Some(0));
-    std::fs::write(damaged.join("format"), "what?").unwrap();
-    assert_one_clear_line(&serve(&damaged, &[]), 1, &["damaged"]);
+    for part in ["journal", "state"] {
+        std::fs::remove_dir_all(damaged.join(part)).unwrap();
+    }
+    assert_one_clear_line(&serve(&damaged, &[]), 1, &["damaged", "backup"]);
+}
+
+#[test]
+fn a_missing_or_other_master_key_is_one_clear_line_and_no_new_one_is_made() {
+    let folder = tempfile::tempdir().unwrap();
+    let key = folder.path().join("master.key");
+    assert_eq!(Process::start(folder.path(), &[]).stop(), Some(0));
+    let text = std::fs::read_to_string(&key).unwrap();
+    std::fs::remove_file(&key).unwrap();
+    assert_one_clear_line(&serve(folder.path(), &[]), 1, &["master.key", "missing", "put it back"]);
+    assert!(!key.exists());
+    let other = hookwell(&["serve", "--listen", "127.0.0.1:0", "--data-dir", folder.path().to_str().unwrap()])
+        .env("HOOKWELL_MASTER_KEY", "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA")
+        .output();
+    assert_one_clear_line(&other.unwrap(), 1, &["sealed under a master key that is not there", "give the old key"]);
+    std::fs::write(&key, text).unwrap();
+    std::fs::set_permissions(&key, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+    assert_eq!(Process::start(folder.path(), &[]).stop(), Some(0));
+}
+
+#[test]
+fn check_creates_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let check = || hookwell(&["check", "--listen", "127.0.0.1:1", "--data-dir", data.to_str().unwrap()]).output();
+    assert_one_clear_line(&check().unwrap(), 1, &["no store", data.to_str().unwrap()]);
+    assert!(!data.exists());
+    assert_eq!(Process::start(&data, &[]).stop(), Some(0));
+    let key = data.join("master.key");
+    std::fs::remove_file(&key).unwrap();
+    assert_one_clear_line(&check().unwrap(), 1, &["master.key", "missing"]);
+    assert!(!key.exists());
 }
 
 #[test]

@@ -4,6 +4,7 @@ mod backfill;
 mod command_line;
 mod corpus;
 mod crash;
+mod damaged;
 mod doctor;
 mod doors;
 mod holding;
