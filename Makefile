@@ -51,6 +51,7 @@ bench:
 	cargo bench --bench ingest -- memory
 	cargo bench --bench deliver
 	cargo bench --bench queries
+	cargo bench --bench registry
 
 # Writes openapi/openapi.json anew from the routes.
 openapi:

@@ -211,6 +211,7 @@ pub async fn accept(
     let known = |subscription: &str| directory.knows_subscription(id, &verified.subscription_key, subscription);
     let disposition = disposition(&directory, id, known, &envelope, &received);
     let envelope = envelope.unwrap_or_default();
+    app.collections.note(&directory, id, &envelope, known, now);
     app.arrivals.saw(id, &verified.subscription_key, envelope.event_type.as_deref(), reason, now);
     let (notification, key_source) = key(id, &disposition, &envelope, &received);
     let notification = Notification {

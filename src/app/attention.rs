@@ -2,6 +2,7 @@
 
 use super::{
     App, Directory,
+    collections::Foreign,
     notifications::{Filter, State, page},
     subscriptions,
 };
@@ -124,6 +125,8 @@ pub enum Attention {
     Damaged(Damage),
     /// Some of the newest notifications are in quarantine.
     Quarantined(usize),
+    /// Notifications through a connection speak of another collection than its check found.
+    Collection(ConnectionId, Foreign),
     /// The translation of some was given up.
     Dead(usize),
     /// Translation is behind.
@@ -253,6 +256,8 @@ pub async fn attention(app: &App) -> Result<Vec<Attention>, Error> {
         all.push(Attention::Backlog(backlog));
     }
     all.extend(ailing(&app.directory()));
+    let foreign = app.collections.said(&app.directory(), app.clock.now());
+    all.extend(foreign.into_iter().take(CONNECTIONS_SHOWN_MAX).map(|(id, foreign)| Attention::Collection(id, foreign)));
     sinks_attention(app, &mut all).await?;
     all.extend(incomplete(app));
     subscriptions_attention(app, &mut all);

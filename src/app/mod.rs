@@ -7,6 +7,7 @@ pub mod breaks;
 pub mod change;
 pub mod checks;
 mod clients;
+pub mod collections;
 pub mod connections;
 mod directory;
 pub mod discovery;
@@ -132,6 +133,8 @@ pub struct App {
     pub recover: Desk,
     /// When notifications last arrived.
     pub arrivals: Arrivals,
+    /// Collections that they spoke of and that are not the connection's.
+    pub collections: collections::Collections,
     /// How the sinks are doing, and the way to tell their workers that something has changed.
     pub dispatch: Board,
     /// What is known of the backfills.
@@ -192,6 +195,7 @@ impl App {
             upkeep: Upkeep::default(),
             recover: Desk::default(),
             arrivals: Arrivals::default(),
+            collections: collections::Collections::default(),
             dispatch: Board::default(),
             backfills: Backfills::default(),
             ledger: Book::default(),

@@ -11,7 +11,12 @@
 
 mod difference;
 
-use super::{App, attention::translator, events::SCANNED_RECORDS_MAX, notifications};
+use super::{
+    App,
+    attention::translator,
+    events::SCANNED_RECORDS_MAX,
+    notifications::{self, Seen},
+};
 use crate::{
     domain::{ConnectionId, Disposition, Notification, NotificationId},
     event::Event,
@@ -40,8 +45,9 @@ pub enum Became {
     Unchanged,
     /// It says something else, at these JSON pointers: a new revision.
     Changed(Vec<String>),
-    /// The fact belongs to another notification, which told it first.
-    ToldByAnother(NotificationId),
+    /// The fact belongs to another notification, which told it first; at these JSON pointers it told it otherwise. Two event
+    /// types tell one fact in words of their own, so a difference alone is no reason to disbelieve either.
+    ToldByAnother(NotificationId, Vec<String>),
 }
 
 /// One event that is told again.
@@ -97,6 +103,14 @@ pub struct Page {
 pub async fn replay(app: &App, id: NotificationId, dry_run: bool) -> Result<Option<Replayed>, Error> {
     let Some(seen) = notifications::find(app, id).await? else { return Ok(None) };
     Ok(Some(one(app, &seen.notification, seen.settled, dry_run).await?))
+}
+
+/// What one tells, without appending anything.
+///
+/// # Errors
+/// The store's.
+pub async fn seen(app: &App, seen: &Seen) -> Result<Replayed, Error> {
+    one(app, &seen.notification, seen.settled, true).await
 }
 
 /// Translates the next of those that are asked for again, at most `limit` of them.
@@ -186,7 +200,8 @@ async fn weigh(app: &App, event: Event, today: &[Uuid]) -> Result<(Told, Option<
     let told = |id, became, replaces| Told { id, kind: kind.clone(), became, replaces };
     let kept = latest(app, fact).await?;
     if let Some((_, kept, _)) = kept.as_ref().filter(|(_, kept, _)| kept.header.notification != mine) {
-        return Ok((told(fact, Became::ToldByAnother(kept.header.notification), None), None));
+        let pointers = difference::between(&kept.json, &event.json);
+        return Ok((told(fact, Became::ToldByAnother(kept.header.notification, pointers), None), None));
     }
     // What the same notification told of it otherwise, if that is the last that was said.
     let mut other: Option<(Position, Event)> = None;

@@ -2,7 +2,10 @@
 
 use super::{extract::Call, problem::Problem, reply::json};
 use crate::{
-    app::attention::{Attention, SinkTrouble, attention},
+    app::{
+        attention::{Attention, SinkTrouble, attention},
+        collections::Foreign,
+    },
     domain::{ConnectionId, HealthState},
 };
 use jiff::Timestamp;
@@ -23,6 +26,8 @@ pub enum AttentionKind {
     StoreDamaged,
     /// Some of the newest notifications are in quarantine.
     NotificationsQuarantined,
+    /// Notifications through a connection speak of another collection than its check found.
+    CollectionDiffers,
     /// The translation of notifications was given up.
     NotificationsDead,
     /// Translation is far behind.
@@ -117,6 +122,20 @@ impl From<Attention> for AttentionView {
                 format!("{count} of the newest notifications are in quarantine: /v1/notifications?state=quarantined"),
                 Some("/v1/notifications?state=quarantined"),
             ),
+            Attention::Collection(id, Foreign { ours, theirs, count, at }) => Self {
+                remedy: Some(format!(
+                    "If they are not yours, rotate the hook secret and set collection_id of the connection to {ours}: they are \
+                     quarantined then. If they are, set it to {theirs}."
+                )),
+                ..plain(
+                    AttentionKind::CollectionDiffers,
+                    format!(
+                        "{count} notifications through this connection, the last at {at}, speak of collection {theirs}, and \
+                         its check found {ours}; they were taken"
+                    ),
+                    Some(&format!("/v1/connections/{id}")),
+                )
+            },
             Attention::Dead(count) => plain(
                 AttentionKind::NotificationsDead,
                 format!("{count} notifications could not be translated: /v1/notifications?state=dead"),

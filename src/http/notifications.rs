@@ -5,10 +5,14 @@ use super::{
     extract::{Call, Segment},
     left_out::LeftOut,
     problem::Problem,
+    replay::{ReplayView, ToldView},
     reply::{json, linked},
 };
 use crate::{
-    app::notifications::{Filter, Seen, State, find, page},
+    app::{
+        notifications::{Filter, Seen, State, find, page},
+        replay,
+    },
     domain::{Disposition, KeySource, QuarantineReason, Recovered},
     store::Log,
 };
@@ -144,6 +148,14 @@ pub struct NotificationDetail {
     pub reason: Option<String>,
     /// Azure DevOps' own headers, by lower-case name.
     pub headers: BTreeMap<String, String>,
+    /// The events that it tells, translated as it would be today: `unchanged` ones came of it, and of those that are
+    /// `told_by_another` an event was there before; `differences` says where that says something else.
+    #[schema(max_items = 10000)]
+    pub events: Vec<ToldView>,
+    /// Why it tells none, where that is so.
+    #[schema(max_length = 4000)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub nothing: Option<String>,
     /// The raw body, with `?body=true`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub body: Option<RawBodyView>,
@@ -209,7 +221,7 @@ impl From<QuarantineReason> for ReasonView {
 }
 
 impl NotificationDetail {
-    fn new(seen: &Seen, with_body: bool) -> Self {
+    fn new(seen: &Seen, replay: ReplayView, with_body: bool) -> Self {
         let record = &seen.notification;
         let truncated = record.size_bytes > record.body.len() as u64;
         let body = with_body.then(|| match std::str::from_utf8(&record.body) {
@@ -231,6 +243,8 @@ impl NotificationDetail {
             },
             reason: record.reason.map(|reason| format!("{reason:?}")),
             headers: record.headers.clone(),
+            events: replay.events,
+            nothing: replay.nothing,
             body,
         }
     }
@@ -291,7 +305,9 @@ pub async fn show(id: Segment, call: Result<Call, Problem>) -> Result<Response, 
     query.finish()?;
     let seen = find(call.app(), id.names("notification")?).await?;
     let seen = seen.ok_or_else(|| Problem::not_found("notification"))?;
-    Ok(json(&NotificationDetail::new(&seen, with_body)))
+    // Not remembered from the first time: that would be a record for each notification.
+    let told = replay::seen(call.app(), &seen).await?;
+    Ok(json(&NotificationDetail::new(&seen, told.into(), with_body)))
 }
 
 fn state_named(text: &str) -> Option<State> {

@@ -54,7 +54,8 @@ pub struct ToldView {
     /// The notification that told the fact first, where that is another.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub told_by: Option<Uuid>,
-    /// Where a changed one differs from the event that it replaces, as JSON pointers: the first hundred.
+    /// Where a changed one differs from the event that it replaces, or one that another notification told first from what
+    /// that told, as JSON pointers: the first hundred.
     #[schema(max_items = 100)]
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub differences: Vec<String>,
@@ -143,7 +144,7 @@ impl From<Told> for ToldView {
             Became::New => (BecameView::New, None, Vec::new()),
             Became::Unchanged => (BecameView::Unchanged, None, Vec::new()),
             Became::Changed(pointers) => (BecameView::Changed, None, pointers),
-            Became::ToldByAnother(notification) => (BecameView::ToldByAnother, Some(notification.0), Vec::new()),
+            Became::ToldByAnother(by, pointers) => (BecameView::ToldByAnother, Some(by.0), pointers),
         };
         Self { id, kind, became, replaces, told_by, differences }
     }

@@ -107,7 +107,7 @@ const ANSWERS: [Case; 26] = [
         &[("location", "https://tfs.example/Coll/_apis/projects")],
         "",
         "Unexpected",
-        "redirects to https://tfs.example;",
+        "redirects to https://tfs.example, which is another server",
     ),
     ("a body that is cut", 200, JSON, r#"{"count":2,"value":[{"id":"#, "Unexpected", "no JSON"),
     ("no body", 200, JSON, "", "Unexpected", "no JSON"),

@@ -1,6 +1,9 @@
 //! Deliveries on their way from the body to the event.
 
-use super::hooks::{Hook, hook, push};
+use super::{
+    hooks::{Hook, hook, push},
+    scripted::{self, Scripted},
+};
 use crate::harness::{Gateway, Reply};
 use bytes::Bytes;
 use hookwell::{config::Settings, simulator::Organization, translate::step::step};
@@ -10,6 +13,7 @@ use std::{
     future::{Future, poll_fn},
     io,
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll},
 };
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
@@ -210,6 +214,71 @@ async fn what_speaks_of_another_collection_is_quarantined_and_becomes_no_event()
     step(&gateway.app).await.unwrap();
     assert_eq!(list(&gateway, "/v1/events").await.len(), 2);
     assert_eq!(list(&gateway, "/v1/notifications?state=quarantined").await.len(), 1);
+}
+
+#[tokio::test]
+async fn a_notification_says_what_came_of_it_and_where_another_one_told_the_fact_otherwise() {
+    let (gateway, hook) = started().await;
+    let told = office().push("main").body;
+    let forged = |number: u64, who: &str| {
+        let mut body: Value = serde_json::from_slice(&told).unwrap();
+        body["id"] = json!(uuid::Uuid::from_u128(u128::from(number)));
+        body["notificationId"] = json!(number);
+        body["resource"]["pushedBy"] = json!({ "displayName": who, "uniqueName": format!("{who}@example.org") });
+        body.to_string()
+    };
+    let mut ids = Vec::new();
+    for (number, who) in [(101, "MALLORY"), (102, "Ada"), (103, "MALLORY")] {
+        let id = notification(&hook.ask(&gateway, forged(number, who)).send().await);
+        if ids.is_empty() {
+            let waiting = gateway.get(&format!("/v1/notifications/{id}")).await.json();
+            assert_eq!(waiting["events"], json!([]));
+            assert!(waiting["nothing"].as_str().unwrap().contains("not translated"), "{waiting}");
+        }
+        ids.push(id);
+    }
+    step(&gateway.app).await.unwrap();
+    assert_eq!(list(&gateway, "/v1/events").await.len(), 1);
+    let mut seen = Vec::new();
+    for id in &ids {
+        seen.push(gateway.get(&format!("/v1/notifications/{id}")).await.json()["events"][0].clone());
+    }
+    assert_eq!((&seen[0]["became"], &seen[0]["differences"]), (&json!("unchanged"), &Value::Null));
+    assert_eq!((&seen[1]["became"], &seen[1]["told_by"]), (&json!("told_by_another"), &json!(ids[0])));
+    let differences = seen[1]["differences"].to_string();
+    assert!(differences.contains("/data/customData/azuredevops/"), "{differences}");
+    assert_eq!(seen[2]["became"], "told_by_another");
+    assert!(!seen[2]["differences"].to_string().contains("ushed"), "who pushed is told the same: {}", seen[2]);
+}
+
+#[tokio::test]
+async fn what_speaks_of_another_collection_than_the_check_found_is_taken_and_said() {
+    let azure = Arc::new(Scripted::default());
+    let gateway = scripted::gateway(&azure).await;
+    let body = json!({ "name": "x", "url": "https://dev.azure.com/fabrikam", "token": "pat-secret" });
+    let made = gateway.post("/v1/connections", body).await;
+    let (path, hook) = (made.header("location").to_owned(), hook(&made.json()));
+    // The scripted one's instance.
+    let ours = uuid::Uuid::from_u128(9).to_string();
+    let theirs = "99999999-0000-4000-8000-000000000009";
+    let deliver = async |number: u32, collection: &str| {
+        let mut body: Value = serde_json::from_str(&push(number)).unwrap();
+        body["resourceContainers"] = json!({ "collection": { "id": collection } });
+        let reply = hook.ask(&gateway, body.to_string()).send().await;
+        assert_eq!(reply.json()["outcome"], "accepted", "{collection}");
+        let attention = gateway.get("/v1/integration").await.json()["attention"].clone();
+        let said = attention.as_array().unwrap().iter().find(|one| one["kind"] == "collection_differs").cloned();
+        said.map(|said| said.to_string())
+    };
+    for (number, own) in [(1, ours.to_uppercase()), (2, "not a guid".to_owned()), (3, uuid::Uuid::nil().to_string())] {
+        assert_eq!(deliver(number, &own).await, None, "{own}");
+    }
+    let said = deliver(4, theirs).await.unwrap();
+    assert!(said.contains(theirs) && said.contains(&ours) && said.contains("\"remedy\""), "{said}");
+
+    let change = gateway.ask("PATCH", &format!("{path}?check=false")).header("if-match", "*");
+    assert_eq!(change.json(&json!({ "collection_id": theirs })).send().await.status, 200);
+    assert_eq!(deliver(5, theirs).await, None, "who knows better has said so");
 }
 
 #[tokio::test]
