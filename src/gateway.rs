@@ -18,9 +18,14 @@ use crate::{
     translate::step,
 };
 use std::{future::Future, io, net::SocketAddr, path::Path, sync::Arc, time::Duration};
-use tokio::{net::TcpListener, task::JoinSet};
+use tokio::{
+    net::{TcpListener, TcpSocket},
+    task::JoinSet,
+};
 use zeroize::Zeroizing;
 
+/// Connections that wait in the kernel to be accepted; it makes of it what `net.core.somaxconn` allows.
+const QUEUE_MAX: u32 = 4_096;
 /// How long the workers may take to finish their batch once the gateway stops.
 const WORKERS_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -81,7 +86,7 @@ impl Gateway {
         listen.connections_max = possible;
         let certificates = listen.tls.clone().map(|(cert, key)| Certificates::load(cert, key)).transpose()?;
         let listen_error = |reason| GatewayError::Listen { address: listen.address, reason };
-        let listener = TcpListener::bind(listen.address).await.map_err(listen_error)?;
+        let listener = bound(listen.address).map_err(listen_error)?;
         let address = listener.local_addr().map_err(listen_error)?;
 
         let store: Arc<dyn Store> = Arc::new(open_store(options).await?);
@@ -144,6 +149,15 @@ impl Gateway {
         let failed = self.app.store.failure().borrow().clone();
         failed.map_or(Ok(()), |reason| Err(GatewayError::Failed(reason)))
     }
+}
+
+/// With as long a queue before our accepting as the kernel allows: a sender that finds it full tries again after a second.
+fn bound(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    // A restart must not wait for the connections of the process before it.
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(QUEUE_MAX)
 }
 
 fn store_options(options: &Options) -> Result<embedded::Options, GatewayError> {

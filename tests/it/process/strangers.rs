@@ -142,19 +142,20 @@ async fn besieged(way: Way, flags: &[&str]) {
     let folder = tempfile::tempdir().unwrap();
     let max = count.to_string();
     let process = Arc::new(Process::start(folder.path(), &[flags, &["--connections-max", &max]].concat()));
-    let hook = process.connect().await;
+    // With a credential one can use up its own connection's share: the others must not notice.
+    let (known, hook) = (process.connect().await, process.connect().await);
     let before = resident_bytes(&process);
 
     let (address, held) = (address(&process), Arc::new(AtomicUsize::new(0)));
     let mut strangers = JoinSet::new();
     for number in 0..count {
-        let (hook, held) = (hook.clone(), Arc::clone(&held));
+        let (known, held) = (known.clone(), Arc::clone(&held));
         strangers.spawn(async move {
             // Whoever is closed comes back: that is the least that a hostile one does.
             loop {
                 if let Ok(stream) = connect(address, number).await {
                     held.fetch_add(1, Ordering::Relaxed);
-                    way.hold(stream, &hook).await;
+                    way.hold(stream, &known).await;
                 }
                 tokio::time::sleep(Duration::from_secs(1)).await;
             }
