@@ -43,18 +43,14 @@ const KEY_NAMESPACE: Uuid = uuid!("5ad7f9f4-5f0e-4a53-9d4e-3b7f0f1a6c52");
 /// from: unverified bytes cannot be journalled by mistake.
 #[derive(Debug)]
 pub struct Authentic {
-    connection: ConnectionId,
+    /// Whose credential it is.
+    pub connection: ConnectionId,
     verified: Verified,
     /// Where the connection wants signed bodies.
     signature: Option<Result<BodySignature, Unopenable>>,
 }
 
 impl Authentic {
-    /// Whose credential it is.
-    pub fn connection(&self) -> ConnectionId {
-        self.connection
-    }
-
     /// To be told every piece of the body as it is read, also those that are not kept.
     pub fn reads(&mut self, piece: &[u8]) {
         if let Some(Ok(signature)) = &mut self.signature {

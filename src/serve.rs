@@ -107,7 +107,7 @@ pub async fn serve<S, B>(
             accepted = listener.accept() => match accepted {
                 Ok(accepted) => accepted,
                 Err(error) => {
-                    if failures % ACCEPT_COMPLAINT_PERIOD == 0 {
+                    if failures.is_multiple_of(ACCEPT_COMPLAINT_PERIOD) {
                         tracing::warn!(%error, failures, "a connection could not be accepted; it is tried again");
                     }
                     failures += 1;

@@ -166,7 +166,7 @@ async fn read<'a>(
     sender: &mut Authentic,
 ) -> Result<(Received, [Held<'a>; 2]), Problem> {
     let bytes_max = surface.app.settings.body_bytes_max;
-    let connection = sender.connection().0;
+    let connection = sender.connection.0;
     let (mut kept, mut head, mut rest) =
         (Kept::default(), surface.heads.hold(connection), surface.bodies.hold(connection));
     let (mut size_bytes, mut truncated) = (0_u64, false);

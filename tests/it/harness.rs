@@ -271,6 +271,9 @@ impl Gateway {
 
 impl Ask<'_> {
     pub(crate) fn header(mut self, name: &str, value: &str) -> Self {
+        if name == "host" {
+            self.request.headers_mut().unwrap().remove(name);
+        }
         self.request = self.request.header(name, value);
         self
     }

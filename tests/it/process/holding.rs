@@ -126,7 +126,7 @@ fn h2_frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
     frame
 }
 
-/// HEADERS with END_HEADERS and END_STREAM: `:method: GET` and `:scheme: http` of HPACK's static table, path and
+/// `HEADERS` with `END_HEADERS` and `END_STREAM`: `:method: GET` and `:scheme: http` of HPACK's static table, path and
 /// authority as literals without indexing (RFC 7541, 6.2.2).
 fn h2_get(path: &str, stream: u32) -> Vec<u8> {
     let mut block = vec![0x82, 0x86, 0x04, u8::try_from(path.len()).unwrap()];

@@ -201,10 +201,14 @@ struct Fresh<'a> {
     hook: &'a Hook,
 }
 
-fn fresh<'a>(process: &'a Process, hook: &'a Hook) -> Fresh<'a> {
+fn unpooled() -> reqwest::Client {
     use_ring();
     let client = reqwest::Client::builder().timeout(BACKSTOP).no_proxy().danger_accept_invalid_certs(true);
-    Fresh { client: client.pool_max_idle_per_host(0).build().unwrap(), process, hook }
+    client.pool_max_idle_per_host(0).build().unwrap()
+}
+
+fn fresh<'a>(process: &'a Process, hook: &'a Hook) -> Fresh<'a> {
+    Fresh { client: unpooled(), process, hook }
 }
 
 impl Fresh<'_> {
@@ -232,8 +236,9 @@ async fn open_connections(process: &Process) -> u64 {
     figure(process, "hookwell_http_connections ").await
 }
 
+/// Over a connection of its own: those that a client keeps would be counted too.
 async fn figure(process: &Process, name: &str) -> u64 {
-    let request = process.client.get(format!("{}/metrics", process.base)).bearer_auth(super::ADMIN_TOKEN);
+    let request = unpooled().get(format!("{}/metrics", process.base)).bearer_auth(super::ADMIN_TOKEN);
     let text = request.send().await.unwrap().text().await.unwrap();
     let line = text.lines().find(|line| line.starts_with(name)).unwrap_or_else(|| panic!("{name} in {text}"));
     line.rsplit(' ').next().unwrap().parse().unwrap()
