@@ -376,9 +376,10 @@ mod tests {
         use std::os::unix::fs::PermissionsExt as _;
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("master.key");
-        let sealed = Keys::load(&path).unwrap().seal("a", b"x");
+        assert!(matches!(Keys::load(&path), Err(KeyError::Missing { .. })));
+        let sealed = Keys::load_or_make(&path).unwrap().seal("a", b"x");
         assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
-        assert_eq!(Keys::load(&path).unwrap().open("a", &sealed).unwrap().as_slice(), b"x");
+        assert_eq!(Keys::load_or_make(&path).unwrap().open("a", &sealed).unwrap().as_slice(), b"x");
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).unwrap();
         assert!(matches!(Keys::load(&path), Err(KeyError::Exposed { .. })));
     }

@@ -101,7 +101,7 @@ impl Table {
         if self.here.len() >= max && self.make_room(make_room, None) == 0 {
             return None;
         }
-        if self.open >= max + max / LEAVING_PART {
+        if self.open >= max + max.div_ceil(LEAVING_PART) {
             return None;
         }
         let id = self.next;
