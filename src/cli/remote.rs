@@ -216,7 +216,7 @@ mod tests {
         let (remote, server) = against(beginning, then).await;
         let asked = remote.ask(Method::GET, "/v1/connections", None).await;
         server.abort();
-        asked.err().expect("it fails").message
+        asked.expect_err("it fails").message
     }
 
     #[tokio::test]

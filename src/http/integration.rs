@@ -101,6 +101,7 @@ impl AttentionView {
 }
 
 impl From<Attention> for AttentionView {
+    #[expect(clippy::too_many_lines, reason = "one arm for each thing that wants attention")]
     fn from(attention: Attention) -> Self {
         let plain = |kind, detail: String, link: Option<&str>| {
             let detail = detail.chars().take(DETAIL_CHARS_MAX).collect();

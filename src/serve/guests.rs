@@ -185,8 +185,11 @@ mod tests {
     const EVIL: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(10, 0, 0, 6));
     const AZURE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(10, 0, 0, 7));
 
+    /// One clock for all: who waits longest is told by it.
+    static CLOCK: std::sync::LazyLock<SystemClock> = std::sync::LazyLock::new(SystemClock::default);
+
     fn turn() -> Arc<Turn> {
-        Arc::new(Turn::new(SystemClock::default(), Duration::from_secs(30)))
+        Arc::new(Turn::new(CLOCK.clone(), Duration::from_secs(30)))
     }
 
     fn answered() -> Arc<Turn> {

@@ -15,7 +15,7 @@ use hookwell::{
     secrets::Keys,
     store::{
         Change, Expected, Registry as _, Store,
-        sled::{Options, SledStore},
+        embedded::{EmbeddedStore, Options},
     },
 };
 use http_body_util::{BodyExt as _, Full};
@@ -68,15 +68,15 @@ fn binding(number: u128) -> Change {
     Change { kind: kind::BINDING, id: id.to_string(), expected: Expected::Any, value: Some(value.into()) }
 }
 
-async fn app(store: &Arc<SledStore>) -> App {
+async fn app(store: &Arc<EmbeddedStore>) -> App {
     let keys = Keys::parse("MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE", "the benchmark").expect("a key");
-    let (engine, clock): (Arc<dyn Store>, _) = (Arc::<SledStore>::clone(store), Arc::new(SystemClock::default()));
+    let (engine, clock): (Arc<dyn Store>, _) = (Arc::<EmbeddedStore>::clone(store), Arc::new(SystemClock::default()));
     App::start(Settings::default(), engine, clock, keys, Arc::new(Nowhere)).await.expect("it starts")
 }
 
 async fn run() {
     let folder = tempfile::tempdir().expect("a temporary directory");
-    let store = Arc::new(SledStore::open(folder.path(), Options::default()).expect("a store"));
+    let store = Arc::new(EmbeddedStore::open(folder.path(), Options::default()).expect("a store"));
     let all: Vec<u128> = (0..BINDINGS).collect();
     for some in all.chunks(500) {
         store.commit(some.iter().copied().map(binding).collect()).await.expect("it is kept");

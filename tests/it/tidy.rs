@@ -212,7 +212,7 @@ fn a_long_file_argues_for_itself() {
 #[test]
 fn the_architecture_fits_on_a_few_screens_and_names_every_module() {
     let text = std::fs::read_to_string(root().join("ARCHITECTURE.md")).unwrap();
-    assert!(text.lines().count() <= 165);
+    assert!(text.lines().count() <= 175);
     for (module, _) in FLOORS.iter().filter(|(_, floor)| *floor < 5) {
         assert!(text.contains(&format!("`{module}`")), "{module}");
     }

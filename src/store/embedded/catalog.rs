@@ -2,8 +2,9 @@
 //! Only durable things are in it.
 
 use super::{
+    disk_index::DiskIndex,
     fault::Fault,
-    index::{BlockRef, DiskIndex, MemoryIndex, Run},
+    index::{BlockRef, MemoryIndex, Run},
     segment,
 };
 use crate::store::Log;
@@ -64,6 +65,14 @@ impl Segment {
         match &*self.index() {
             Index::Memory(_) => Ok(None),
             Index::Disk(index) => index.position(log, key),
+        }
+    }
+
+    /// How many entries it has, kept or not.
+    pub(super) fn entries(&self) -> u64 {
+        match &*self.index() {
+            Index::Memory(index) => index.keys() as u64,
+            Index::Disk(index) => index.entries(),
         }
     }
 

@@ -13,7 +13,7 @@ use uuid::Uuid;
 /// All consumers and the leases they hold. Leases do not survive: whoever holds one of an earlier opening has lost it.
 #[derive(Debug)]
 pub(super) struct Readers {
-    readers: BTreeMap<Consumer, Reader>,
+    all: BTreeMap<Consumer, Reader>,
     /// Thousands die of the same reason: each text is kept once.
     reasons: BTreeSet<Arc<str>>,
     leases: u64,
@@ -71,11 +71,11 @@ pub(super) struct Settled {
 impl Readers {
     /// `leases` starts where no earlier opening was, so that an old claim is never taken for a new one.
     pub(super) fn new(leases: u64) -> Self {
-        Self { readers: BTreeMap::new(), reasons: BTreeSet::new(), leases }
+        Self { all: BTreeMap::new(), reasons: BTreeSet::new(), leases }
     }
 
     pub(super) fn reader(&self, consumer: &Consumer) -> Option<&Reader> {
-        self.readers.get(consumer)
+        self.all.get(consumer)
     }
 
     /// Leases everything of what is wanted that may be claimed now; the caller reads it and keeps what fits, see [`Self::keep`].
@@ -89,7 +89,7 @@ impl Readers {
     ) -> Reservation {
         self.leases += 1;
         let id = self.leases;
-        let reader = self.readers.entry(consumer.clone()).or_default();
+        let reader = self.all.entry(consumer.clone()).or_default();
         reader.leases.retain(|_, lease| lease.settling || lease.until > now);
         let leased: BTreeSet<u64> = reader.leases.values().flat_map(|lease| &lease.retries).copied().collect();
         let mut retries: Vec<u64> = match wanted {
@@ -118,7 +118,7 @@ impl Readers {
 
     /// Narrows a lease to what was claimed in the end; nothing at all ends it.
     pub(super) fn keep(&mut self, consumer: &Consumer, lease: u64, retries: Vec<u64>, holds_fresh: bool) {
-        let Some(reader) = self.readers.get_mut(consumer) else { return };
+        let Some(reader) = self.all.get_mut(consumer) else { return };
         if retries.is_empty() && !holds_fresh {
             reader.leases.remove(&lease);
         } else if let Some(lease) = reader.leases.get_mut(&lease) {
@@ -128,7 +128,7 @@ impl Readers {
 
     /// Takes the lease to the writer: from here it is either settled or released.
     pub(super) fn begin_settling(&mut self, consumer: &Consumer, lease: u64) -> Result<(), Error> {
-        let lease = self.readers.get_mut(consumer).and_then(|reader| reader.leases.get_mut(&lease));
+        let lease = self.all.get_mut(consumer).and_then(|reader| reader.leases.get_mut(&lease));
         match lease {
             Some(lease) if !lease.settling => {
                 lease.settling = true;
@@ -140,14 +140,14 @@ impl Readers {
 
     /// Ends a lease without settling: the batch is claimed again.
     pub(super) fn release(&mut self, consumer: &Consumer, lease: u64) {
-        if let Some(reader) = self.readers.get_mut(consumer) {
+        if let Some(reader) = self.all.get_mut(consumer) {
             reader.leases.remove(&lease);
         }
     }
 
     /// After the commit.
     pub(super) fn settled(&mut self, consumer: &Consumer, lease: u64) {
-        if let Some(reader) = self.readers.get_mut(consumer) {
+        if let Some(reader) = self.all.get_mut(consumer) {
             reader.leases.remove(&lease);
         }
     }
@@ -156,28 +156,28 @@ impl Readers {
     pub(super) fn apply(&mut self, item: &Item) {
         match item {
             Item::Cursor { consumer, position } => {
-                let reader = self.readers.entry(consumer.clone()).or_default();
+                let reader = self.all.entry(consumer.clone()).or_default();
                 reader.cursor = reader.cursor.max(*position);
             }
             Item::Waits { consumer, position, attempt, at } => {
-                let reader = self.readers.entry(consumer.clone()).or_default();
+                let reader = self.all.entry(consumer.clone()).or_default();
                 reader.dead.remove(position);
                 reader.end_retry(*position);
                 reader.add_retry(*position, Retry { attempt: *attempt, at: *at });
             }
             Item::Over { consumer, position } => {
-                if let Some(reader) = self.readers.get_mut(consumer) {
+                if let Some(reader) = self.all.get_mut(consumer) {
                     reader.end_retry(*position);
                 }
             }
             Item::Dead { consumer, position, key, reason } => {
                 let reason = self.reason(reason);
-                let reader = self.readers.entry(consumer.clone()).or_default();
+                let reader = self.all.entry(consumer.clone()).or_default();
                 reader.end_retry(*position);
                 reader.dead.insert(*position, Gone { key: *key, reason });
             }
             Item::Forgotten { consumer } => {
-                self.readers.remove(consumer);
+                self.all.remove(consumer);
             }
             Item::Trimmed { log, position } => self.trimmed(*log, *position),
             Item::Last { .. } | Item::Record { .. } | Item::Revision(_) | Item::State(_) => {}
@@ -186,19 +186,19 @@ impl Readers {
 
     /// Where each consumer is.
     pub(super) fn cursors(&self) -> BTreeMap<Consumer, u64> {
-        self.readers.iter().map(|(consumer, reader)| (consumer.clone(), reader.cursor)).collect()
+        self.all.iter().map(|(consumer, reader)| (consumer.clone(), reader.cursor)).collect()
     }
 
     /// Puts each consumer back to where it was, or to the beginning when it was not there.
     pub(super) fn rewind(&mut self, cursors: &BTreeMap<Consumer, u64>) {
-        for (consumer, reader) in &mut self.readers {
+        for (consumer, reader) in &mut self.all {
             reader.cursor = cursors.get(consumer).copied().unwrap_or_default().min(reader.cursor);
         }
     }
 
     /// Forgets them all, before they are told anew.
     pub(super) fn clear(&mut self) {
-        self.readers.clear();
+        self.all.clear();
     }
 
     fn reason(&mut self, text: &str) -> Arc<str> {
@@ -214,7 +214,7 @@ impl Readers {
     pub(super) fn items(&mut self) -> Vec<Item> {
         self.reasons.retain(|reason| Arc::strong_count(reason) > 1);
         let mut items = Vec::new();
-        for (consumer, reader) in &self.readers {
+        for (consumer, reader) in &self.all {
             let consumer = || consumer.clone();
             items.push(Item::Cursor { consumer: consumer(), position: reader.cursor });
             items.extend(reader.retries.iter().map(|(position, Retry { attempt, at })| Item::Waits {
@@ -235,17 +235,17 @@ impl Readers {
 
     /// Those of one log.
     pub(super) fn of(&self, log: Log) -> Vec<Consumer> {
-        self.readers.keys().filter(|consumer| consumer.log == log).cloned().collect()
+        self.all.keys().filter(|consumer| consumer.log == log).cloned().collect()
     }
 
     /// Up to here no consumer of the log has anything left to do.
     pub(super) fn settled_to(&self, log: Log) -> u64 {
-        let of_log = self.readers.iter().filter(|(consumer, _)| consumer.log == log);
+        let of_log = self.all.iter().filter(|(consumer, _)| consumer.log == log);
         of_log.map(|(_, reader)| reader.settled_to()).min().unwrap_or(u64::MAX)
     }
 
     fn trimmed(&mut self, log: Log, position: u64) {
-        for (_, reader) in self.readers.iter_mut().filter(|(consumer, _)| consumer.log == log) {
+        for (_, reader) in self.all.iter_mut().filter(|(consumer, _)| consumer.log == log) {
             reader.dead.retain(|dead, _| *dead > position);
         }
     }

@@ -5,23 +5,21 @@
 //! is a registry of which nothing is left, because a gateway without its keys would refuse authentic deliveries.
 
 use super::{
-    block,
     catalog::{Catalog, Index, Segment, at},
     consumers::Readers,
+    disk_index::DiskIndex,
     fault::Fault,
     files::DataDir,
-    frame,
-    index::{BlockRef, DiskIndex, MemoryIndex},
     item::{self, Item},
     keys::Keys,
     marks::{self, Marks},
     mirror::Mirror,
     reading::moment,
+    replay::{Replay, Replayed, index_of},
     segment::{self, Found, Head, Walk},
     state,
 };
-use crate::store::{Consumer, Damage, Log, Position};
-use bytes::Bytes;
+use crate::store::{Damage, Log, Position};
 use std::{collections::BTreeMap, path::Path, sync::Arc};
 
 /// What the directory holds.
@@ -45,28 +43,6 @@ pub(super) struct Loaded {
     pub(super) marks_count: u64,
 }
 
-/// Everything that frames tell, in order.
-struct Replay {
-    readers: Readers,
-    mirror: Mirror,
-    trimmed: [u64; Log::ALL.len()],
-    last: [u64; Log::ALL.len()],
-    newest_frame: u64,
-    time: i64,
-    /// Where each consumer was when damage was first met.
-    at_damage: Option<BTreeMap<Consumer, u64>>,
-}
-
-/// A segment that was read frame by frame.
-struct Replayed {
-    index: MemoryIndex,
-    valid_bytes: u64,
-    read_bytes: u64,
-    /// Where damage was met, and whether whole frames followed it.
-    damaged_at: Option<u64>,
-    is_damaged_inside: bool,
-}
-
 /// Reads it all.
 pub(super) fn load(dir: &DataDir, leases: u64, may_write: bool) -> Result<Loaded, Fault> {
     let journal = dir.journal();
@@ -79,15 +55,7 @@ pub(super) fn load(dir: &DataDir, leases: u64, may_write: bool) -> Result<Loaded
     let valid_bytes = valid_bytes(&heads);
     let limit = |number: u64| valid_bytes.get(&number).copied().unwrap_or(u64::MAX);
     let base = base(&journal, &numbers, limit)?;
-    let mut replay = Replay {
-        readers: Readers::new(leases),
-        mirror: Mirror::default(),
-        trimmed: Default::default(),
-        last: Default::default(),
-        newest_frame: 0,
-        time: 0,
-        at_damage: None,
-    };
+    let mut replay = Replay::new(leases);
     let mut loaded = Loaded {
         catalog: Catalog::default(),
         keys: Keys::default(),
@@ -171,7 +139,7 @@ impl Loaded {
             let (memory, valid_bytes) = index_of(journal, number, limit)?;
             opened = None;
             if may_write {
-                match memory.seal(journal, number, valid_bytes) {
+                match DiskIndex::make(&memory, journal, number, valid_bytes) {
                     Ok(index) => {
                         hashes = index.hashes()?;
                         opened = Some(index);
@@ -312,121 +280,6 @@ pub(super) fn missing(catalog: &Catalog, log: Log, first: u64, last: u64) -> Dam
 
 fn segment_name(number: u64) -> String {
     segment::path(Path::new("journal"), number).display().to_string()
-}
-
-/// The index of a segment, made from the segment, and how much of it counts.
-pub(super) fn index_of(journal: &Path, number: u64, limit: u64) -> Result<(MemoryIndex, u64), Fault> {
-    let mut walk = Walk::read(journal, number, limit)?;
-    let mut index = MemoryIndex::default();
-    for found in &mut walk {
-        if let Found::Frame { payload_at, payload, .. } = found {
-            each_item(&payload, payload_at, |kind, content, offset, len| {
-                if kind == item::ENTRIES
-                    && let Some(block) = block::decode(&content)
-                {
-                    index.add(BlockRef::of(&block, offset, len), block.heads.iter().map(|head| head.key));
-                }
-                Ok(())
-            })?;
-        }
-    }
-    Ok((index, walk.valid_bytes))
-}
-
-/// Calls `each` with kind, content, place and length of every item of a frame.
-fn each_item(
-    payload: &Bytes,
-    payload_at: u64,
-    mut each: impl FnMut(u8, Bytes, u64, usize) -> Result<(), Fault>,
-) -> Result<(), Fault> {
-    let mut offset = 0;
-    while offset < payload.len() {
-        let Some((kind, content, len)) = item::take(&payload.slice(offset..)) else {
-            return Err(Fault::Damaged(
-                "a whole frame holds something that is no item; a newer hookwell wrote it".into(),
-            ));
-        };
-        each(kind, content, payload_at + offset as u64, len)?;
-        offset += len;
-    }
-    Ok(())
-}
-
-impl Replay {
-    fn segment(&mut self, journal: &Path, number: u64, limit: u64) -> Result<Replayed, Fault> {
-        let mut walk = Walk::read(journal, number, limit)?;
-        let mut index = MemoryIndex::default();
-        let (mut damaged_at, mut is_damaged_inside) = (None, false);
-        for found in &mut walk {
-            match found {
-                Found::Frame { header, payload_at, payload } => {
-                    is_damaged_inside |= damaged_at.is_some();
-                    self.frame(&header, payload_at, &payload, &mut index)?;
-                }
-                Found::Damage { from, to, frame } => {
-                    damaged_at.get_or_insert(from);
-                    self.at_damage.get_or_insert_with(|| self.readers.cursors());
-                    let frame = frame.map(|frame| frame.number);
-                    tracing::warn!(segment = number, from, to, ?frame, "bytes of the journal are not what was written");
-                }
-            }
-        }
-        let read_bytes = walk.len();
-        // Whole frames behind damage count as well.
-        let valid_bytes = walk.valid_bytes;
-        Ok(Replayed { index, valid_bytes, read_bytes, damaged_at, is_damaged_inside })
-    }
-
-    fn frame(
-        &mut self,
-        header: &frame::Header,
-        payload_at: u64,
-        payload: &Bytes,
-        index: &mut MemoryIndex,
-    ) -> Result<(), Fault> {
-        self.newest_frame = self.newest_frame.max(header.number);
-        self.time = self.time.max(header.time);
-        each_item(payload, payload_at, |kind, content, offset, len| {
-            if kind != item::ENTRIES {
-                let item = Item::decode(kind, &content).ok_or_else(newer_format)?;
-                self.apply(item);
-                return Ok(());
-            }
-            let block = block::decode(&content).ok_or_else(newer_format)?;
-            let last = &mut self.last[at(block.log)];
-            *last = block.last().max(*last);
-            index.add(BlockRef::of(&block, offset, len), block.heads.iter().map(|head| head.key));
-            Ok(())
-        })
-    }
-
-    fn apply(&mut self, item: Item) {
-        self.readers.apply(&item);
-        match item {
-            Item::Trimmed { log, position } => self.trimmed[at(log)] = position.max(self.trimmed[at(log)]),
-            Item::Last { log, position } => self.last[at(log)] = position.max(self.last[at(log)]),
-            Item::Record { kind, id, version, value } => self.mirror.apply(&kind, &id, version, value),
-            Item::Revision(revision) => self.mirror.revision = revision.max(self.mirror.revision),
-            Item::State(items) => {
-                self.readers.clear();
-                self.mirror = Mirror::default();
-                for item in items {
-                    self.apply(item);
-                }
-            }
-            Item::Cursor { .. }
-            | Item::Waits { .. }
-            | Item::Over { .. }
-            | Item::Dead { .. }
-            | Item::Forgotten { .. } => {}
-        }
-    }
-}
-
-fn newer_format() -> Fault {
-    Fault::Damaged(
-        "a whole frame holds something that this release does not know; use the release that wrote it".into(),
-    )
 }
 
 /// Removes indexes and drafts of indexes that belong to no segment.

@@ -68,7 +68,7 @@ impl Reclaimer {
                 continue;
             }
             let kept: u64 = live.iter().map(|run| run.last - run.first + 1).sum();
-            if kept * KEPT_SHARE > shared.entries_of(&segment) {
+            if kept * KEPT_SHARE > segment.entries() {
                 continue;
             }
             match carries(shared, &segment, &live) {

@@ -3,6 +3,7 @@
 use super::{
     Shared,
     catalog::{Index, Segment},
+    disk_index::DiskIndex,
 };
 use std::{
     sync::{Arc, mpsc},
@@ -52,7 +53,7 @@ fn run(shared: &Shared, queue: &mpsc::Receiver<Task>) {
 
 fn seal(shared: &Shared, segment: &Segment, valid_bytes: u64) -> Result<(), String> {
     let sealed = match &*segment.index() {
-        Index::Memory(index) => index.seal(&shared.journal, segment.number, valid_bytes),
+        Index::Memory(index) => DiskIndex::make(index, &shared.journal, segment.number, valid_bytes),
         Index::Disk(_) => return Ok(()),
     };
     let index = sealed.map_err(|fault| fault.text().to_owned())?;

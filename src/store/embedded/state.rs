@@ -54,7 +54,10 @@ struct Changes {
     trouble: Option<String>,
 }
 
+/// Kind and id, version and value.
 type Record = ((String, String), (u64, Bytes));
+/// The revision and the records.
+type Contents = (u64, BTreeMap<(String, String), (u64, Bytes)>);
 
 impl State {
     /// Nothing follows: for a directory that is only read.
@@ -205,7 +208,7 @@ impl Follower {
     }
 
     /// What the copy should hold; what waits is in it.
-    fn wanted(&self) -> (u64, BTreeMap<(String, String), (u64, Bytes)>) {
+    fn wanted(&self) -> Contents {
         {
             let mut changes = self.waiting.lock();
             changes.items.clear();
@@ -254,7 +257,7 @@ fn commit(tree: &sled::Db, batch: sled::Batch) -> Result<(), String> {
 }
 
 /// All records of a tree, and its revision.
-fn contents(tree: &sled::Db) -> Result<(u64, BTreeMap<(String, String), (u64, Bytes)>), String> {
+fn contents(tree: &sled::Db) -> Result<Contents, String> {
     let mut pairs = tree.iter();
     let mut records = BTreeMap::new();
     let mut revision = None;

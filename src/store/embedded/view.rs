@@ -4,6 +4,7 @@ use super::{
     Options, Shared,
     catalog::{Catalog, Index, Segment, at},
     consumers::Readers,
+    disk_index::DiskIndex,
     fault::Fault,
     files::{self, DataDir},
     index,
@@ -12,6 +13,7 @@ use super::{
     mirror::Mirror,
     queue::{Job, Limits, Queue},
     reading::moment,
+    replay,
     state::State,
 };
 use crate::store::{Damage, Error, Log, Position, Status, Usage};
@@ -201,21 +203,13 @@ impl Shared {
         if !segment.path.try_exists().map_err(Fault::io(&segment.path))? {
             return Err(Fault::Damaged(format!("{} is missing", segment.path.display())));
         }
-        let (memory, _) = load::index_of(&self.journal, segment.number, valid_bytes)?;
-        let index = match memory.seal(&self.journal, segment.number, valid_bytes) {
+        let (memory, _) = replay::index_of(&self.journal, segment.number, valid_bytes)?;
+        let index = match DiskIndex::make(&memory, &self.journal, segment.number, valid_bytes) {
             Ok(index) => Index::Disk(index),
             Err(_) => Index::Memory(memory),
         };
         *segment.index_mut() = index;
         look(segment)
-    }
-
-    /// How many entries a segment has, kept or not.
-    pub(super) fn entries_of(&self, segment: &Segment) -> u64 {
-        match &*segment.index() {
-            Index::Memory(index) => index.keys() as u64,
-            Index::Disk(index) => index.entries(),
-        }
     }
 
     /// Reports positions that lie nowhere.

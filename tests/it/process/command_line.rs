@@ -187,6 +187,7 @@ fn check_tells_an_idle_directory_from_a_running_gateway_and_from_a_broken_one() 
     let check = |listen: &str| {
         hookwell(&["check", "--listen", listen, "--data-dir", folder.path().to_str().unwrap()]).output().unwrap()
     };
+    assert_eq!(Process::start(folder.path(), &[]).stop(), Some(0));
     let output = check("127.0.0.1:0");
     assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
     let process = Process::start(folder.path(), &[]);

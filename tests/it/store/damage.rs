@@ -20,6 +20,9 @@ use std::{
 const LOG: Log = Log::Notifications;
 const ENTRIES: u64 = 300;
 
+/// Damages a folder.
+type Spoil = dyn Fn(&Path);
+
 /// Writes a store of several segments; gives back its records and the ids of its registry.
 async fn sample(dir: &Path) -> (Vec<Record>, Vec<String>) {
     let store = EmbeddedStore::open(dir, small_segments()).unwrap();
@@ -194,7 +197,7 @@ async fn every_file_may_be_missing_and_what_was_in_it_is_named() {
 async fn whatever_became_of_sleds_files_nothing_is_missing() {
     let original = tempfile::tempdir().unwrap();
     let (records, ids) = sample(original.path()).await;
-    let states: [(&str, &dyn Fn(&Path)); 6] = [
+    let states: [(&str, &Spoil); 6] = [
         ("gone", &|state| fs::remove_dir_all(state).unwrap()),
         ("empty", &|state| {
             fs::remove_dir_all(state).unwrap();

@@ -46,7 +46,7 @@ async fn has(dir: &Path, what: impl Fn(&[String]) -> bool) {
 }
 
 fn segments(names: &[String]) -> usize {
-    names.iter().filter(|name| name.ends_with(".segment")).count()
+    names.iter().filter(|name| Path::new(name).extension().is_some_and(|extension| extension == "segment")).count()
 }
 
 pub(super) fn copy(from: &Path, to: &Path) {
@@ -86,7 +86,10 @@ async fn every_file_is_its_owners_alone_whoever_made_the_directory() {
     for number in 0..40 {
         store.append(LOG, Entry { body: noise(number, 8_000).into(), ..entry(number) }).await.unwrap();
     }
-    has(&dir, |names| names.iter().any(|name| name.ends_with(".index"))).await;
+    has(&dir, |names| {
+        names.iter().any(|name| Path::new(name).extension().is_some_and(|extension| extension == "index"))
+    })
+    .await;
     store.close().await;
     drop(store);
     let mut looked_at = 0;

@@ -237,7 +237,9 @@ impl Worker {
             // Settling consumes the claim, so it is not tried again as it is: what was refused is claimed anew.
             match timely(store.settle(claim, settlements, events)).await? {
                 Ok(_) => {
-                    lines.iter().for_each(|line| self.say(line));
+                    for line in lines {
+                        self.say(line);
+                    }
                     settled_last = Instant::now();
                 }
                 Err(Error::Unavailable { reason }) if settled_last.elapsed() > self.patience => {
