@@ -70,6 +70,12 @@ async fn examine(dir: &Path, written: &[Record], ids: &[String], case: &str) -> 
         for damage in &page.left_out {
             assert!(!damage.cause.is_empty());
             left_out.extend(damage.first.0..=damage.last.0);
+            for record in written.iter().filter(|record| (damage.first..=damage.last).contains(&record.position)) {
+                // A backfill of this stretch of time must bring it back.
+                let is_after = damage.since.is_none_or(|since| since <= record.time);
+                let is_before = damage.until.is_none_or(|until| until >= record.time);
+                assert!(is_after && is_before, "{case}: {damage}; it was received at {}", record.time);
+            }
         }
         for record in &page {
             let at = usize::try_from(record.position.0).unwrap() - 1;
