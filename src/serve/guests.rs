@@ -101,7 +101,7 @@ impl Table {
         if self.here.len() >= max && self.make_room(make_room, None) == 0 {
             return None;
         }
-        if self.open >= max + max / LEAVING_PART {
+        if self.open >= max + max.div_ceil(LEAVING_PART) {
             return None;
         }
         let id = self.next;
@@ -181,12 +181,15 @@ impl Drop for Place {
 mod tests {
     use super::*;
     use crate::clock::SystemClock;
+    use std::sync::LazyLock;
 
     const EVIL: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(10, 0, 0, 6));
     const AZURE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(10, 0, 0, 7));
 
+    /// All by one clock, as the server has it.
     fn turn() -> Arc<Turn> {
-        Arc::new(Turn::new(SystemClock::default(), Duration::from_secs(30)))
+        static CLOCK: LazyLock<SystemClock> = LazyLock::new(SystemClock::default);
+        Arc::new(Turn::new(CLOCK.clone(), Duration::from_secs(30)))
     }
 
     fn answered() -> Arc<Turn> {
