@@ -33,7 +33,7 @@ pub fn connections_within(connections_max: usize) -> usize {
 }
 
 fn needed_for(connections: usize) -> usize {
-    connections + connections / LEAVING_PART + OWN
+    connections + connections.div_ceil(LEAVING_PART) + OWN
 }
 
 fn possible_with(files: usize) -> usize {

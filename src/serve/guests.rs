@@ -181,14 +181,14 @@ impl Drop for Place {
 mod tests {
     use super::*;
     use crate::clock::SystemClock;
+    use std::sync::LazyLock;
 
     const EVIL: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(10, 0, 0, 6));
     const AZURE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(10, 0, 0, 7));
 
-    /// One clock for all: who waits longest is told by it.
-    static CLOCK: std::sync::LazyLock<SystemClock> = std::sync::LazyLock::new(SystemClock::default);
-
+    /// All by one clock, as the server has it.
     fn turn() -> Arc<Turn> {
+        static CLOCK: LazyLock<SystemClock> = LazyLock::new(SystemClock::default);
         Arc::new(Turn::new(CLOCK.clone(), Duration::from_secs(30)))
     }
 
