@@ -35,7 +35,7 @@ pub(super) struct DataDir {
 impl DataDir {
     /// Creates it where it is absent, locks it and checks its format.
     pub(super) fn open(path: &Path) -> Result<Self, OpenError> {
-        if !path.exists() {
+        if !path.try_exists().map_err(unusable(path))? {
             DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(unusable(path))?;
             if let Some(parent) = path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
                 sync_dir(parent).map_err(unusable(parent))?;
@@ -49,7 +49,7 @@ impl DataDir {
         let mut dir = Self { path: path.to_owned(), is_new: false, _lock: Some(lock) };
         dir.is_new = !dir.check_format()? && !dir.has_store();
         let journal = dir.journal();
-        if !journal.exists() {
+        if !journal.try_exists().map_err(unusable(&journal))? {
             let mut builder = DirBuilder::new();
             builder.mode(0o700).create(&journal).map_err(unusable(&journal))?;
             dir.sync()?;

@@ -16,7 +16,7 @@ pub(super) struct Header {
     pub(super) payload_bytes: usize,
     /// Counts all frames of the journal from 1.
     pub(super) number: u64,
-    /// When it was committed, in milliseconds since 1970, by the system's clock: it tells a person about when.
+    /// The time of the newest entry by then, in milliseconds since 1970: it tells a person about when it was committed.
     pub(super) time: i64,
     payload_crc: u32,
 }

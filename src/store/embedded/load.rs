@@ -41,6 +41,8 @@ pub(super) struct Loaded {
     pub(super) next_segment: u64,
     pub(super) next_frame: u64,
     pub(super) marks_count: u64,
+    /// The time of the newest entry, in milliseconds since 1970.
+    pub(super) time: i64,
 }
 
 /// Reads it all.
@@ -69,6 +71,7 @@ pub(super) fn load(dir: &DataDir, leases: u64, may_write: bool) -> Result<Loaded
         next_segment: numbers.last().map_or(1, |newest| newest + 1),
         next_frame: 1,
         marks_count: marks_count.unwrap_or(0),
+        time: 0,
     };
     let mut is_suspect = false;
     for number in &numbers {
@@ -83,6 +86,7 @@ pub(super) fn load(dir: &DataDir, leases: u64, may_write: bool) -> Result<Loaded
     }
     let newest_frame = replay.newest_frame.max(marks.map_or(0, |marks| marks.frame));
     loaded.next_frame = newest_frame + 1;
+    loaded.time = replay.time.max(marks.map_or(0, |marks| marks.time));
     for log in Log::ALL {
         let places = loaded.catalog.log_mut(log);
         places.last = places.last.max(replay.last[at(log)]);
@@ -267,15 +271,17 @@ impl Loaded {
 /// The report of positions that are kept and lie nowhere.
 pub(super) fn missing(catalog: &Catalog, log: Log, first: u64, last: u64) -> Damage {
     let (before, after) = catalog.log(log).around(first);
-    let time = |segment: Option<u64>| {
-        segment.and_then(|number| catalog.segments.get(&number)).and_then(|segment| moment(segment.time))
-    };
+    // Times are those of segments: what is missing came after the one before it was made, and before the one that
+    // follows the segment it was in.
+    let since = before.and_then(|number| catalog.segments.get(&number)).and_then(|segment| moment(segment.time));
+    let until = after.and_then(|number| catalog.segments.range(number + 1..).next());
+    let until = until.and_then(|(_, segment)| moment(segment.time));
     let cause = match (before, after) {
         (_, Some(after)) => format!("what lay before {} is missing or damaged", segment_name(after)),
         (Some(before), None) => format!("what lay in or after {} is missing or damaged", segment_name(before)),
         (None, None) => "the whole journal is missing".to_owned(),
     };
-    Damage { log, first: Position(first), last: Position(last), since: time(before), until: time(after), cause }
+    Damage { log, first: Position(first), last: Position(last), since, until, cause }
 }
 
 fn segment_name(number: u64) -> String {

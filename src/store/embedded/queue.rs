@@ -88,6 +88,15 @@ impl Job {
         }
     }
 
+    /// The time of the newest entry that it appends, in milliseconds since 1970.
+    pub(super) fn newest_time(&self) -> i64 {
+        match self {
+            Self::Append { entry, .. } => entry.time,
+            Self::Settle { settle, .. } => settle.appends.iter().map(|(_, entry)| entry.time).max().unwrap_or(i64::MIN),
+            _ => i64::MIN,
+        }
+    }
+
     fn bytes(&self) -> usize {
         match self {
             Self::Append { entry, .. } => entry.raw_bytes(),

@@ -72,6 +72,7 @@ pub(super) struct Start {
     pub(super) next_segment: u64,
     pub(super) next_frame: u64,
     pub(super) marks_count: u64,
+    pub(super) time: i64,
 }
 
 impl Start {
@@ -83,6 +84,7 @@ impl Start {
             next_segment: loaded.next_segment,
             next_frame: loaded.next_frame,
             marks_count: loaded.marks_count,
+            time: loaded.time,
         }
     }
 }
@@ -106,7 +108,7 @@ impl Writer {
             newest: start.newest,
             next_segment: start.next_segment,
             next_frame: start.next_frame,
-            time: 0,
+            time: start.time,
             marks,
             reclaimer: Reclaimer::default(),
             buffer: Vec::new(),
@@ -206,9 +208,7 @@ impl Writer {
             match &shortage {
                 Some(reason) if job.grows() => shared.fail(job, Error::Unavailable { reason: reason.clone() }),
                 _ => {
-                    if let Job::Append { entry, .. } = &job {
-                        self.time = self.time.max(entry.time);
-                    }
+                    self.time = self.time.max(job.newest_time());
                     deferred.extend(draft.stage(job));
                 }
             }
