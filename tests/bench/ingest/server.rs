@@ -140,7 +140,7 @@ impl Server {
     }
 
     pub(crate) fn disk_bytes(&self) -> u64 {
-        let folder = self.folder.as_ref().expect("a gateway").path().join("store");
+        let folder = self.folder.as_ref().expect("a gateway").path().join("journal");
         let files = std::fs::read_dir(folder).expect("a store");
         files.map(|file| file.and_then(|file| file.metadata()).map_or(0, |file| file.len())).sum()
     }
