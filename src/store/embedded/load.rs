@@ -108,7 +108,12 @@ pub(super) fn load(dir: &DataDir, leases: u64, may_write: bool) -> Result<Loaded
     loaded.compare(marks.as_ref(), replay.time);
     let is_older = marks.is_some_and(|marks| marks.revision > loaded.mirror.revision);
     let is_gone = numbers.is_empty() && !dir.is_new();
-    if is_suspect || is_older || is_gone {
+    if (is_suspect || is_older || is_gone) && !may_write {
+        // Opening sled changes its files.
+        loaded.remarks.push(
+            "part of the registry is missing in the journal; `hookwell serve` looks whether state/ has it".into(),
+        );
+    } else if is_suspect || is_older || is_gone {
         loaded.rescue(dir, marks.as_ref(), is_suspect, is_gone)?;
     }
     Ok(loaded)

@@ -6,6 +6,7 @@ use super::{
     disk_index::DiskIndex,
 };
 use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
     sync::{Arc, mpsc},
     thread,
     time::Duration,
@@ -29,7 +30,15 @@ impl Sealer {
     /// Starts the thread. It ends when the sealer is dropped and everything is written, or at the first failure then.
     pub(super) fn start(shared: Arc<Shared>) -> std::io::Result<(Self, thread::JoinHandle<()>)> {
         let (tasks, queue) = mpsc::channel();
-        let thread = thread::Builder::new().name("store-sealer".into()).spawn(move || run(&shared, &queue))?;
+        let thread = thread::Builder::new().name("store-sealer".into()).spawn(move || {
+            // Without it segments fill memory until nothing is taken any more: the process has to end and start again.
+            if catch_unwind(AssertUnwindSafe(|| run(&shared, &queue))).is_err() {
+                shared.give_up(
+                    "the thread that writes the store's indexes panicked; nothing that was acknowledged is lost, \
+                                and a restart goes on; please report what the log says before this",
+                );
+            }
+        })?;
         Ok((Self { tasks }, thread))
     }
 
