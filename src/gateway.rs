@@ -58,7 +58,7 @@ pub enum GatewayError {
         /// The operating system's word.
         reason: io::Error,
     },
-    /// It ran, and cannot go on in this process.
+    /// The gateway ran, and cannot go on in this process.
     #[error("{0}")]
     Failed(String),
 }

@@ -61,7 +61,7 @@ const HTTP2_HEADER_BYTES_MAX: u32 = 16 << 10;
 const HTTP2_WINDOW_BYTES: u32 = 64 << 10;
 /// Most of a reply over HTTP/2 that waits for its window.
 const HTTP2_SEND_BYTES_MAX: usize = 32 << 10;
-/// What the kernel keeps of replies for one connection; it takes twice as much for itself.
+/// Bytes of replies that the kernel keeps for one connection; the kernel takes twice as much for itself.
 const KERNEL_SEND_BYTES: usize = 128 << 10;
 
 /// Serves the gateway until `stop` is ready, then takes no more connections and waits, at most 10 seconds, for the
@@ -193,7 +193,7 @@ where
         self.doors.open.dec();
     }
 
-    /// What the kernel keeps for a connection is not in the process's memory, but it is in the machine's. A peer that
+    /// The kernel's buffers of a connection are not in the process's memory, but they are in the machine's. A peer that
     /// takes nothing would keep it there also after we have closed.
     fn limit_kernel(&self, stream: &TcpStream) {
         // Answers are small and complete: waiting to fill a packet would only delay them.

@@ -62,7 +62,7 @@ impl App {
         self.clients.dial.dial(&self.access(connection)?)
     }
 
-    /// What Azure DevOps answers, unless that takes longer than this on the gateway's clock. What is asked is dropped then:
+    /// The answer of Azure DevOps, unless that takes longer than this on the gateway's clock. The question is dropped then:
     /// a caller that must not be cut off asks for that part alone.
     pub async fn in_time<T>(
         &self,

@@ -16,16 +16,16 @@ use uuid::Uuid;
 /// How long it is said after the last such notification.
 const SAID_FOR: SignedDuration = SignedDuration::from_hours(24);
 
-/// What was noted, one of each connection, of which there are at most [`super::connections::CONNECTIONS_MAX`].
+/// The notes, one of each connection, of which there are at most [`super::connections::CONNECTIONS_MAX`].
 #[derive(Debug, Default)]
 pub struct Collections(Mutex<BTreeMap<ConnectionId, Foreign>>);
 
 /// A collection that is not the one which the check of the connection found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Foreign {
-    /// What the check found.
+    /// The collection that the check found.
     pub ours: Uuid,
-    /// What the last notification of that kind spoke of.
+    /// The collection that the last notification of that kind spoke of.
     pub theirs: Uuid,
     /// How many there were since the gateway started.
     pub count: u64,
@@ -60,7 +60,7 @@ impl Collections {
         noted.insert(id, Foreign { ours, theirs, count, at: now });
     }
 
-    /// What is to be said now: lately, and of connections as they are.
+    /// The notes that are worth saying now: recent ones, of connections as they are.
     pub fn said(&self, directory: &Directory, now: Timestamp) -> Vec<(ConnectionId, Foreign)> {
         let noted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let holds = |id: ConnectionId, foreign: &Foreign| {
@@ -70,7 +70,7 @@ impl Collections {
     }
 }
 
-/// What the check of a connection found, where nobody typed which collection it is to.
+/// The collection that the check of a connection found, where nobody typed which one it is to.
 fn learnt(directory: &Directory, id: ConnectionId) -> Option<Uuid> {
     let kept = directory.connections.get(&id)?;
     if kept.record.collection_id.is_some() {

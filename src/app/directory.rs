@@ -57,7 +57,7 @@ pub struct Directory {
 type Shared<K, T> = Arc<BTreeMap<K, Kept<T>>>;
 type Subscriptions = Arc<BTreeMap<String, Arc<Kept<Subscription>>>>;
 
-/// What is looked up by connection.
+/// The lists that are looked up by connection.
 #[derive(Debug, Default)]
 struct Derived {
     /// The bindings of each connection.

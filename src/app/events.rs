@@ -55,7 +55,7 @@ pub struct Page {
     pub reached: Position,
     /// Whether the log ended here when it was read.
     pub at_end: bool,
-    /// What lies in this stretch and cannot be read any more.
+    /// The records of this stretch that cannot be read any more.
     pub left_out: Vec<Damage>,
 }
 

@@ -148,7 +148,7 @@ pub(super) struct Replies(Mutex<(u64, Arc<Index>)>);
 #[derive(Debug, Default)]
 struct Index(BTreeMap<String, Brief>);
 
-/// What is counted of a kept reply.
+/// The parts of a kept reply that are counted.
 #[derive(Debug, Clone, Copy)]
 struct Brief {
     version: u64,
@@ -175,7 +175,7 @@ impl Replies {
 }
 
 impl Brief {
-    /// What cannot be read is as good as expired.
+    /// A record that cannot be read is as good as expired.
     fn read(kept: &Versioned) -> Self {
         let read = serde_json::from_slice::<KeptReply>(&kept.value).ok();
         let (caller, expires_at) = read.map_or((None, Timestamp::MIN), |read| (read.caller, read.expires_at));

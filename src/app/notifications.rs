@@ -76,7 +76,7 @@ pub struct Page {
     pub seen: Vec<Seen>,
     /// Everything up to here was looked at.
     pub reached: Position,
-    /// What lies in this stretch and cannot be read any more.
+    /// The records of this stretch that cannot be read any more.
     pub left_out: Vec<Damage>,
 }
 

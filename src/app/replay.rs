@@ -105,7 +105,7 @@ pub async fn replay(app: &App, id: NotificationId, dry_run: bool) -> Result<Opti
     Ok(Some(one(app, &seen.notification, seen.settled, dry_run).await?))
 }
 
-/// What one tells, without appending anything.
+/// The events that one notification tells, without appending anything.
 ///
 /// # Errors
 /// The store's.

@@ -17,7 +17,7 @@ impl Workers {
         self.lock().insert(name, reason);
     }
 
-    /// It is at work (again).
+    /// The worker is at work (again).
     pub fn is_back(&self, name: &'static str) {
         self.lock().remove(name);
     }

@@ -21,7 +21,7 @@ const ANSWER_TIMEOUT: Duration = Duration::from_mins(2);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// Most of an answer, in bytes: several times the largest page that a gateway gives.
 const ANSWER_BYTES_MAX: usize = 16 << 20;
-/// What stands for itself in a part of a path (RFC 3986, unreserved).
+/// The characters that stand for themselves in a part of a path (RFC 3986, unreserved).
 const PART: AsciiSet = NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// Which gateway.
@@ -178,7 +178,7 @@ mod tests {
         task::JoinHandle,
     };
 
-    /// What a server does after it has sent its beginning.
+    /// The behaviour of a server after it has sent its beginning.
     #[derive(Clone, Copy)]
     enum Then {
         Close,

@@ -93,7 +93,7 @@ async fn telling(
 
 /// How far it came without writing anything.
 enum Prepared<'a> {
-    /// It can be told.
+    /// The deployment can be told.
     Ready {
         /// Nobody else tells anything.
         alone: MutexGuard<'a, ()>,

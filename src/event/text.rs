@@ -1,4 +1,4 @@
-//! What `CloudEvents` calls a String: text without control characters and noncharacters.
+//! `CloudEvents` calls text a String when it has no control characters and no noncharacters.
 //!
 //! Source: `CloudEvents` 1.0.2, "Type System": U+0000 to U+001F, U+007F to U+009F and noncharacters are disallowed, and
 //! surrogates, which no text of Rust has.

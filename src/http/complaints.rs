@@ -1,4 +1,4 @@
-//! What is said in the log again and again, said once and then counted.
+//! A complaint that recurs is logged once and then counted.
 //!
 //! While nothing can be stored every sender is refused and tries again. A line for each would fill the disk whose being
 //! full is the reason.
@@ -14,7 +14,7 @@ const PERIOD: Duration = Duration::from_mins(1);
 /// Different complaints that are remembered; when there are more, all are forgotten and said anew.
 const COMPLAINTS_MAX: usize = 64;
 
-/// What was said when, and how often it was not said since.
+/// The complaints, when each was logged, and how often it was not logged since.
 #[derive(Debug, Default)]
 pub(super) struct Complaints(Mutex<HashMap<String, Said>>);
 

@@ -1,4 +1,4 @@
-//! What a page had to leave out, because the disk lost it.
+//! Records that a page had to leave out, because the disk lost them.
 
 use crate::store::Damage;
 use serde::Serialize;

@@ -85,7 +85,7 @@ pub struct Surface {
     heads: Room,
     /// Room for the rest of them.
     bodies: Room,
-    /// What is not to be said in the log too often.
+    /// The complaints that are not to be logged too often.
     complaints: Complaints,
     /// The idempotency slots whose request is running.
     making: Mutex<HashSet<String>>,

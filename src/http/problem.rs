@@ -98,11 +98,11 @@ kinds! {
 /// How a problem is logged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Logged<'a> {
-    /// It is the client's.
+    /// The client is at fault.
     Not,
-    /// It is ours, and each is worth a line.
+    /// We are at fault, and each case is worth a line.
     Each,
-    /// It passes, and until then it is the same for everybody: by this it is recognised.
+    /// The cause passes, and until then it is the same for everybody: this text recognises it.
     NowAndThen(&'a str),
 }
 

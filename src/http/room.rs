@@ -21,7 +21,7 @@ struct Taken {
     by: HashMap<Uuid, usize>,
 }
 
-/// What one body holds of it; free again when it is dropped.
+/// The room that one body holds; dropping it frees the room.
 pub(super) struct Held<'a> {
     room: &'a Room,
     by: Uuid,

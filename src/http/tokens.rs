@@ -68,7 +68,7 @@ pub async fn create(call: Result<Call, Problem>) -> Result<Response, Problem> {
 
 /// Remove a token.
 ///
-/// It is refused from now on. The last token of scope `admin` cannot be removed, and neither can the one that
+/// The gateway refuses the token from now on. The last token of scope `admin` cannot be removed, and neither can the one that
 /// `HOOKWELL_ADMIN_TOKEN` gives the running process: it would be back at the next start.
 #[utoipa::path(delete, path = "/v1/tokens/{id}", tag = "tokens", operation_id = "remove_token",
     params(("id" = Uuid, Path, description = "The token's id.")),

@@ -240,7 +240,7 @@ where
             return Ok(all);
         }
     }
-    // What was not read is not what is not there.
+    // A name that was not read may still be there.
     let detail = format!("the list of pipelines does not end after {PAGES_MAX} pages of {PAGE_ITEMS}");
     Err(Failure::Unexpected { detail, activity_id: None })
 }

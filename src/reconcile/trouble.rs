@@ -25,7 +25,7 @@ pub enum TroubleKind {
     TooMany,
     /// Events of classic releases are not available; they are optional.
     NoReleases,
-    /// It takes longer than somebody waits.
+    /// The work takes longer than somebody waits.
     Unfinished,
 }
 

@@ -3,7 +3,7 @@
 use super::guests::LEAVING_PART;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-/// What the gateway itself needs: the store, the sinks, the calls to Azure DevOps.
+/// The descriptors that the gateway itself needs: the store, the sinks, the calls to Azure DevOps.
 const OWN: usize = 128;
 /// Fewest connections that are tried, however few files there may be.
 const CONNECTIONS_MIN: usize = 16;

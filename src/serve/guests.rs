@@ -1,4 +1,4 @@
-//! Who is connected, and who has to go when there is no room for another.
+//! The open connections, and which of them have to go when there is no room for another.
 //!
 //! Nobody is kept out by connections that wait for their other side: of the address that has most of them, those that
 //! have waited longest make room, first of all those that never sent a whole request. So whoever wants to close the

@@ -14,8 +14,6 @@ use std::{
 use tokio::time::Sleep;
 use tower::BoxError;
 
-/// The least speed at which the other side sends a body or takes a reply, once it has let us wait for its patience.
-pub(super) const BYTES_PER_SECOND_MIN: u64 = 1_024;
 /// How long a request's body may take as a whole. Azure DevOps itself gives a delivery up after less.
 const BODY_TIMEOUT: Duration = Duration::from_mins(5);
 /// Most of a reply that is handed to the connection at once, so that it shows how fast the rest is taken.

@@ -6,7 +6,6 @@
 //! HTTP/1.1 headers that is not yet running when the protocol is not yet known, and pings that a client may answer for
 //! ever. A body that is awaited has its own limits (`paced`), because that request's answer can still be given.
 
-use super::paced::BYTES_PER_SECOND_MIN;
 use crate::clock::{Clock as _, SystemClock};
 use std::{
     sync::{Mutex, MutexGuard, PoisonError},
@@ -14,6 +13,8 @@ use std::{
 };
 use tokio::sync::Notify;
 
+/// The least speed at which the other side sends a body or takes a reply, once it has let us wait for its patience.
+pub(super) const BYTES_PER_SECOND_MIN: u64 = 1_024;
 /// How long the reply may take to get on its way when its connection has to make room for another.
 const LAST_WORD: Duration = Duration::from_secs(1);
 
@@ -22,7 +23,7 @@ const LAST_WORD: Duration = Duration::from_secs(1);
 pub(super) enum Over {
     /// The other side let us wait too long.
     Waited,
-    /// It had waited longest when another one wanted in.
+    /// The connection had waited longest when another one wanted in.
     MadeRoom,
 }
 
@@ -48,7 +49,7 @@ struct Account {
     since: Duration,
     /// How long it let us wait before that.
     debt: Duration,
-    /// It was chosen to make room.
+    /// Whether the connection was chosen to make room.
     leaves: bool,
 }
 
@@ -78,7 +79,7 @@ impl Turn {
         self.account().owes(now);
     }
 
-    /// What we owed is given: so many bytes.
+    /// We gave so many bytes of a reply that we owed.
     pub(super) fn gave(&self, bytes: usize) {
         let now = self.clock.monotonic();
         self.account().gave(bytes, now);

@@ -1,4 +1,4 @@
-//! What a page of a log holds, and what it had to leave out.
+//! A page of a log, and the records that it had to leave out.
 
 use super::{Log, Position, Record};
 use jiff::Timestamp;
@@ -12,7 +12,7 @@ pub struct Page {
     /// The position up to which this page tells everything: the next one begins after it. Where nothing was left out this
     /// is the last record's, or where the reader began.
     pub end: Position,
-    /// What lies in between and cannot be read any more.
+    /// The records in between that cannot be read any more.
     pub left_out: Vec<Damage>,
 }
 

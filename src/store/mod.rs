@@ -259,7 +259,7 @@ pub trait Journal: Send + Sync {
     /// The position before the oldest record still kept: a cursor below it has missed what was trimmed.
     fn trimmed(&self, log: Log) -> Position;
 
-    /// What is known to be missing or unreadable among the records still kept: found at opening, and wherever a read met
+    /// The records still kept that are known to be missing or unreadable: found at opening, and wherever a read met
     /// it. At most 1,000 reports.
     fn damage(&self) -> Vec<Damage>;
 }
@@ -525,7 +525,7 @@ pub trait Store: Journal + Consumers + Registry {
     /// Whether it takes appends, for `readyz`.
     fn status(&self) -> Status;
 
-    /// What an operator should know while it is ready: a copy that is made again, a loss that was found at opening.
+    /// Facts that an operator should know while the store is ready: a copy that is made again, a loss that was found at opening.
     fn remarks(&self) -> Vec<String>;
 
     /// Why it cannot go on in this process, once that is so: whoever runs the process ends it, and a restart goes on.

@@ -1,4 +1,4 @@
-//! What a small commit costs whoever comes next, in a gateway with thousands of bindings: `cargo bench --bench registry`.
+//! The cost of a small commit for whoever comes next, in a gateway with thousands of bindings: `cargo bench --bench registry`.
 //!
 //! Each figure is the median of some rounds, and a ratio to decoding everything anew on the same machine in the same run.
 #![expect(clippy::print_stdout, reason = "a benchmark's output is its purpose")]

@@ -6,7 +6,7 @@
 use rustix::io::Errno;
 use std::{error::Error, fs::File, io};
 
-/// What is said then.
+/// The text that a user reads then.
 pub(crate) const USED_UP: &str = "the gateway has no file descriptor left (too many open files); raise its limit (ulimit -n, \
     LimitNOFILE= of systemd) or lower --connections-max";
 

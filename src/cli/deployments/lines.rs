@@ -26,14 +26,14 @@ pub(super) struct Line {
 pub(super) struct Lines {
     /// With their numbers, oldest first: what comes in order need not be told twice.
     pub(super) told: Vec<(u64, Line)>,
-    /// What could not be read, by number, and why.
+    /// The lines that could not be read, by number, and why.
     pub(super) unreadable: Vec<(u64, String)>,
 }
 
 /// Reads a file whose first line names the columns.
 ///
 /// # Errors
-/// What is wrong with the file as a whole: nothing in it can be told then.
+/// A fault of the file as a whole: nothing in it can be told then.
 pub(super) fn read(text: &[u8]) -> Result<Lines, String> {
     // Ragged lines are ours to report, and so is what is no UTF-8.
     let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).flexible(true).from_reader(text);

@@ -201,7 +201,7 @@ mod tests {
         net::TcpListener,
     };
 
-    /// What is attempted at a server that answers this, and then pours, drips, waits or cuts.
+    /// The outcome of an attempt at a server that answers this, and then pours, drips, waits or cuts.
     async fn attempted(head: &'static str, then: &'static str) -> Attempt {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}/", listener.local_addr().unwrap()).parse().unwrap();

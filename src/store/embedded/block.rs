@@ -40,7 +40,7 @@ impl Packed {
     }
 }
 
-/// What is known of an entry without its body.
+/// The key, time and length of an entry, without its body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Head {
     pub(super) key: Uuid,

@@ -1,4 +1,4 @@
-//! What the engine knows of its logs without asking the disk: which segments there are and which positions lie where.
+//! The engine knows its logs without asking the disk: which segments there are and which positions lie where.
 //! Only durable things are in it.
 
 use super::{
@@ -99,14 +99,14 @@ pub(super) struct Places {
     pub(super) last: u64,
 }
 
-/// What is at a position.
+/// The finding at a position.
 #[derive(Debug)]
 pub(super) enum Place {
-    /// It lies in this segment.
+    /// A record that lies in this segment.
     In(Arc<Segment>),
-    /// It is missing, and so is everything up to here.
+    /// Nothing: the record is missing, and so is everything up to here.
     Missing { to: u64 },
-    /// It was trimmed, or was never given out.
+    /// Nothing: the position was trimmed, or was never given out.
     Absent,
 }
 
@@ -195,7 +195,7 @@ impl Places {
             *end = last;
             return;
         }
-        // What an older segment has of these is cut out.
+        // The runs of older segments lose these positions.
         if let Some((start, (end, of))) = self.runs.range(..first).next_back().map(|(start, run)| (*start, *run))
             && end >= first
         {

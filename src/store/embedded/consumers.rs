@@ -1,4 +1,4 @@
-//! Who reads what: cursors, retries and leases, all in memory; what must survive is written by the draft.
+//! Cursors, retries and leases of the consumers, all in memory. The draft writes those that must survive.
 
 use super::{item::Item, reading::Budget};
 use crate::store::{Consumer, Dead, Error, Log, Position, Settlement, Waiting, Wanted};
@@ -52,7 +52,7 @@ struct Lease {
     settling: bool,
 }
 
-/// What a claim may read: due retries and, unless they are leased, the records after the cursor.
+/// The records that a claim may read: due retries and, unless they are leased, those after the cursor.
 pub(super) struct Reservation {
     pub(super) lease: u64,
     pub(super) retries: Vec<(u64, u32)>,

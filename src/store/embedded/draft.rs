@@ -45,7 +45,7 @@ pub(super) struct Written {
     blocks: Vec<(BlockRef, Vec<Uuid>)>,
 }
 
-/// What a waiter is told once the commit is durable.
+/// The reply that a waiter gets once the commit is durable.
 enum Answer {
     Append(Reply<Appended>, Appended),
     Commit(Reply<Vec<u64>>, Vec<u64>),
@@ -85,7 +85,7 @@ impl<'a> Draft<'a> {
             },
             Job::Settle { settle, reply } => self.stage_settle(settle, reply),
             Job::Trim { log, before, reply } => {
-                // What is to wait once more must not go in the same commit.
+                // A record that is to wait once more must not go in the same commit.
                 if self.trims(log) || self.redone.iter().any(|consumer| consumer.log == log) {
                     return Some(Job::Trim { log, before, reply });
                 }
@@ -233,7 +233,7 @@ impl<'a> Draft<'a> {
             drop(reply.send(Err(Error::LeaseLost)));
             return;
         }
-        // What can fail comes first, so that nothing of a failed settlement is in the commit.
+        // Everything that can fail comes first, so that nothing of a failed settlement is in the commit.
         for (log, entry) in &appends {
             if let Err(fault) = self.position_of(*log, entry.key) {
                 self.shared.readers().release(&consumer, lease);
@@ -349,7 +349,7 @@ impl<'a> Draft<'a> {
     }
 }
 
-/// What a settlement changes for its consumer, beside the cursor.
+/// The change that a settlement makes for its consumer, beside the cursor.
 fn settled(consumer: &Consumer, record: Settled, cursor: u64) -> Option<Item> {
     let Settled { position, key, attempt, settlement } = record;
     let consumer = || consumer.clone();

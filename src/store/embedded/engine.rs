@@ -259,7 +259,7 @@ impl Store for EmbeddedStore {
 
     async fn close(&self) {
         self.shared.queue.close();
-        // It only ever changes by its sender going away, and that is the end of the writer.
+        // The channel only ever changes by its sender going away, and that is the end of the writer.
         let _ = self.closed.clone().changed().await;
     }
 }

@@ -3,7 +3,7 @@
 use crate::store::{Error, OpenError};
 use std::{io, path::Path};
 
-/// What went wrong underneath.
+/// A failure of the disk or of its contents.
 #[derive(Debug, Clone)]
 pub(super) enum Fault {
     /// The operating system refused: it may work again later.
@@ -26,7 +26,7 @@ impl Fault {
         }
     }
 
-    /// What a waiter is told when his own work could not be done.
+    /// The error that a waiter gets when his own work could not be done.
     pub(super) fn unavailable(&self) -> Error {
         Error::Unavailable { reason: self.text().to_owned() }
     }

@@ -10,7 +10,7 @@ use super::bytes::{Reader, number};
 pub(super) const HEADER_BYTES: usize = 32;
 const MAGIC: [u8; 4] = *b"HkwF";
 
-/// What the head of a frame says.
+/// The head of a frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Header {
     pub(super) payload_bytes: usize,

@@ -69,7 +69,7 @@ pub(super) fn path(journal: &Path, segment: u64) -> PathBuf {
     journal.join(format!("{segment:012}.index"))
 }
 
-/// What tells keys apart in tables: both halves and the log, mixed so that every bit depends on all.
+/// The hash by which tables tell keys apart: both halves and the log, mixed so that every bit depends on all.
 pub(super) fn hash(log: Log, key: Uuid) -> u64 {
     let (high, low) = key.as_u64_pair();
     let mut mixed = high ^ low.rotate_left(32) ^ (u64::from(log as u8) << 56);

@@ -1,4 +1,4 @@
-//! What a commit says: entries, and changes of everything that is small enough to be kept in memory.
+//! The items of a commit: entries, and changes of everything that is small enough to be kept in memory.
 //!
 //! ```text
 //! item     kind u8 · length of content u32 · crc32 of all but itself u32 · content

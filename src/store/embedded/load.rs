@@ -22,7 +22,7 @@ use super::{
 use crate::store::{Damage, Log, Position};
 use std::{collections::BTreeMap, path::Path, sync::Arc};
 
-/// What the directory holds.
+/// The contents of the directory.
 #[derive(Debug)]
 pub(super) struct Loaded {
     pub(super) catalog: Catalog,
@@ -30,7 +30,7 @@ pub(super) struct Loaded {
     pub(super) readers: Readers,
     pub(super) mirror: Mirror,
     pub(super) damage: Vec<Damage>,
-    /// What else an operator should know.
+    /// Losses and repairs that an operator should know of.
     pub(super) remarks: Vec<String>,
     /// Segments whose index is to be written, with how much of them counts.
     pub(super) unsealed: Vec<(Arc<Segment>, u64)>,
@@ -95,7 +95,7 @@ pub(super) fn load(dir: &DataDir, leases: u64, may_write: bool) -> Result<Loaded
     loaded.readers = replay.readers;
     loaded.mirror = replay.mirror;
     if let Some(cursors) = replay.at_damage.filter(|_| is_suspect) {
-        // What was to be tried again, and what was given up, may have been told there: everything since is gone through
+        // Retries and records that were given up may have been told there: everything since is gone through
         // once more, and keys and ids make that harmless.
         loaded.readers.rewind(&cursors);
         loaded.remarks.push(
@@ -195,7 +195,7 @@ impl Loaded {
         }
     }
 
-    /// What was acknowledged and is not there.
+    /// Reports the records that were acknowledged and are not there.
     fn compare(&mut self, marks: Option<&Marks>, time: i64) {
         for log in Log::ALL {
             let acknowledged = marks.map_or(0, |marks| marks.last[at(log)]);
@@ -214,7 +214,7 @@ impl Loaded {
             }
         }
         if self.damage.iter().any(|damage| damage.last.0 == self.catalog.log(damage.log).last) {
-            // What is appended now must not be mistaken for what is missing.
+            // New records must not be mistaken for those that are missing.
             self.renew();
         }
     }

@@ -21,7 +21,7 @@ use std::{
 const MAGIC: &[u8; 8] = b"HKWMARKS";
 const SLOT_BYTES: usize = 512;
 
-/// What was acknowledged.
+/// The newest acknowledged state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct Marks {
     /// The newest frame.

@@ -129,7 +129,7 @@ impl Overlay {
         Ok(versions)
     }
 
-    /// What was staged, as items.
+    /// The staged changes, as items.
     pub(super) fn items(&self) -> impl Iterator<Item = Item> {
         self.changed.iter().map(|((kind, id), Changed { version, value })| Item::Record {
             kind: (*kind).to_owned(),

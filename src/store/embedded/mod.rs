@@ -100,7 +100,7 @@ pub struct EmbeddedStore {
     _dir: Option<DataDir>,
 }
 
-/// What callers and the writer share.
+/// Everything that callers and the writer share.
 #[derive(Debug)]
 struct Shared {
     options: Options,

@@ -42,7 +42,7 @@ pub(super) enum Job {
         after: u64,
         reply: Reply<()>,
     },
-    /// What lies up to `to`, and each of `over` that waits, cannot be read any more: the consumer goes on without.
+    /// Records up to `to`, and each of `over` that waits, cannot be read any more: the consumer goes on without them.
     Skip {
         consumer: Consumer,
         to: Option<u64>,
@@ -156,7 +156,7 @@ struct Lane {
     bytes: usize,
 }
 
-/// What the writer found.
+/// The jobs that the writer found.
 pub(super) enum Taken {
     Jobs(Vec<Job>),
     /// Nothing came in time.
@@ -167,7 +167,7 @@ pub(super) enum Taken {
 
 /// Most bytes of the front lane in one commit: 64 waiters of 3 KiB are far below, 32 MiB bodies go one by one.
 const FRONT_BYTES_PER_COMMIT: usize = 4 << 20;
-/// What the back lane may add to a commit others wait for: about a millisecond of work.
+/// Bytes that the back lane may add to a commit others wait for: about a millisecond of work.
 const BACK_BYTES_PER_COMMIT: usize = 512 << 10;
 const BACK_JOBS_PER_COMMIT: usize = 64;
 

@@ -42,12 +42,12 @@ impl Budget {
     }
 }
 
-/// What is at a position.
+/// The finding at a position.
 pub(super) enum Found {
     Record(Record),
     /// Trimmed, or never given out.
     Absent,
-    /// It cannot be had any more, nor what follows up to the end of this.
+    /// Damage: the record cannot be read any more, nor those that follow up to the end of this.
     LeftOut(Damage),
 }
 
@@ -93,7 +93,7 @@ impl<'a> LogReader<'a> {
         Ok(page)
     }
 
-    /// What is at a position.
+    /// The finding at a position.
     pub(super) fn record(&mut self, position: u64) -> Result<Found, Fault> {
         if let Some(record) = self.cached(position) {
             return Ok(Found::Record(record));

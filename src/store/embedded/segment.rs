@@ -25,7 +25,7 @@ pub(super) const FORMAT: u32 = 2;
 pub(super) const HEADER_BYTES: usize = 56;
 const MAGIC: &[u8; 8] = b"HOOKWELL";
 
-/// What the head of a segment says.
+/// The head of a segment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Head {
     pub(super) number: u64,
@@ -97,7 +97,7 @@ pub(super) fn read_head(journal: &Path, number: u64) -> Result<Option<Head>, Fau
     }
 }
 
-/// What a walk over a segment finds, in order.
+/// The findings of a walk over a segment, in order.
 pub(super) enum Found {
     /// A whole frame, and where its payload begins.
     Frame { header: Header, payload_at: u64, payload: Bytes },

@@ -207,7 +207,7 @@ impl Follower {
         Ok(true)
     }
 
-    /// What the copy should hold; what waits is in it.
+    /// The records that the copy should hold, with all changes that wait.
     fn wanted(&self) -> Contents {
         {
             let mut changes = self.waiting.lock();
@@ -272,7 +272,7 @@ fn contents(tree: &sled::Db) -> Result<Contents, String> {
     Ok((revision.ok_or("it has no revision")?, records))
 }
 
-/// What the copy says, for a journal that lost part of the registry. `None` when it says nothing that can be relied on.
+/// The registry in the copy, for a journal that lost part of its own. `None` when the copy cannot be relied on.
 pub(super) fn read(folder: &Path) -> Option<Mirror> {
     if !folder.exists() {
         return None;

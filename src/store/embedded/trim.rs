@@ -13,7 +13,7 @@ const ENTRIES_PER_CALL: u64 = 4_096;
 /// Blocks read by one call: where every commit held one entry a block is one.
 const BLOCKS_PER_CALL: usize = 256;
 
-/// What one call removes: the positions after `from` up to `to`.
+/// The positions that one call removes: those after `from` up to `to`.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Trim {
     pub(super) log: Log,

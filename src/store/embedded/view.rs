@@ -1,4 +1,4 @@
-//! What callers and the writer share, and how each part of it is looked at.
+//! Access to everything that callers and the writer share.
 
 use super::{
     Options, Shared,
@@ -254,7 +254,7 @@ impl Shared {
         reports.into_iter().filter(|damage| damage.last.0 > catalog.log(damage.log).trimmed).collect()
     }
 
-    /// What an operator should know beside the status.
+    /// Facts that an operator should know beside the status.
     pub(super) fn remarks(&self) -> Vec<String> {
         self.remarks.iter().cloned().chain(self.state.trouble()).collect()
     }

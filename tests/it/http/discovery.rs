@@ -170,7 +170,7 @@ async fn whoever_waits_for_azure_is_answered_in_half_a_minute() {
             azure.waits.notified().await;
             gateway.advance(Duration::from_secs(25));
         };
-        // Who waits for another one's reading waits no longer than for their own.
+        // A caller that waits for another one's reading waits no longer than for its own.
         let (reply, ()) = tokio::join!(gateway.get(&list), late);
         assert_eq!((reply.status.as_u16(), reply.problem().as_str()), (502, "azure-unreachable"), "{list}");
         assert!(reply.json()["detail"].as_str().unwrap().contains("no answer within 25 seconds"), "{list}");

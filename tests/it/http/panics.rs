@@ -72,7 +72,7 @@ async fn a_worker_that_panicked_is_said_by_readyz_and_started_again() {
         }
         tokio::task::yield_now().await;
     }
-    // It waits for the clock now, at most a minute.
+    // The watchdog waits for the clock now, at most a minute.
     while *started.borrow_and_update() < 2 {
         gateway.clock.advance(Duration::from_secs(1));
         tokio::task::yield_now().await;

@@ -272,7 +272,7 @@ async fn a_full_disk_is_answered_503_readyz_says_why_and_it_recovers_by_itself()
     assert!((1..=3).contains(&lines), "it is said, and not each time:\n{log}");
 }
 
-/// What a request that is sent as it stands is answered, up to the end of the connection.
+/// The answer to a request that is sent as it stands, up to the end of the connection.
 async fn answer_to(process: &Process, request: &str) -> String {
     let mut stream = TcpStream::connect(process.base.trim_start_matches("http://")).await.unwrap();
     stream.write_all(request.as_bytes()).await.unwrap();

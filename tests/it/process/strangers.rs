@@ -29,7 +29,7 @@ const DELIVERIES: usize = 10;
 const FULL_LENGTH: Duration = Duration::from_secs(45);
 /// The addresses that they come from: more than one, because no address may have all the connections.
 const ADDRESSES: usize = 8;
-/// What ARCHITECTURE.md states: of the process, and of each hostile connection.
+/// The bounds that ARCHITECTURE.md states: of the process, and of each hostile connection.
 const OWN_BYTES: usize = 80 << 20;
 const CONNECTION_BYTES: usize = 80 << 10;
 /// How long Azure DevOps may have to wait. A second is promised; the suite's machine may be busy with other tests.

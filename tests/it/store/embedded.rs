@@ -1,4 +1,4 @@
-//! What only the embedded engine promises: its directory, its limits, its size, what it makes again by itself.
+//! Promises of the embedded engine alone: its directory, its limits, its size, the files that it makes again by itself.
 
 use super::{ALL, at, entry, key, open, options, read_all};
 use hookwell::store::{

@@ -50,7 +50,7 @@ pub(super) fn inspect(dir: &Path, witness: &Witness) -> Vec<String> {
     wrong
 }
 
-/// What is in the store.
+/// The contents of the store.
 struct Found {
     /// Position to number.
     notifications: BTreeMap<u64, u64>,
@@ -166,7 +166,7 @@ fn registry(store: &Engine, witness: &Witness, wrong: &mut Vec<String>) {
     unless(things == expected, format!("{things} things of {expected}"));
 }
 
-/// What is there is found by its key, and is there for whoever asks to append it once more.
+/// Every record is found by its key, and is a duplicate for whoever appends it once more.
 async fn by_key(store: &Engine, found: &Found, witness: &Witness, wrong: &mut Vec<String>) {
     for (position, number) in &found.notifications {
         match store.append(Log::Notifications, notification(*number)).await {
@@ -187,7 +187,7 @@ async fn by_key(store: &Engine, found: &Found, witness: &Witness, wrong: &mut Ve
     }
 }
 
-/// It takes appends.
+/// The store takes appends.
 async fn serves(store: &Engine, witness: &Witness, wrong: &mut Vec<String>) {
     let newest = witness.appended.values().max().copied().unwrap_or_default();
     let fresh = Entry { key: key(5_000_000), ..notification(900_000) };

@@ -63,12 +63,12 @@ fn records(page: Page) -> Result<Vec<Record>, End> {
     }
 }
 
-/// What the worker begins with.
+/// The directory that the worker begins with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Scenario {
     /// No directory.
     Nothing,
-    /// What a killed process left.
+    /// The directory of a killed process.
     Used,
     /// The same, everything in it damaged or gone that is made again from the journal.
     Rebuilt,
@@ -171,7 +171,7 @@ fn count(shim: &Shim, seed: &Seed, scenario: Scenario) -> BTreeMap<String, u64> 
     counts.map(|(kind, count)| (kind.to_owned(), count.parse().unwrap())).collect()
 }
 
-/// What a failing call led to.
+/// The outcome of a failing call.
 enum Verdict {
     /// There is no such call.
     NeverCame,
@@ -195,7 +195,7 @@ fn judge(shim: &Shim, seed: &Seed, case: Case) -> Verdict {
     let end = witness.end.as_deref();
     let mut wrong = Vec::new();
     let is_well = match end {
-        // It died before it could say anything, as it was told to.
+        // The worker died before it could say anything, as it was told to.
         None => case.effect.kills && status.signal() == Some(9),
         Some(End::WHOLE) => status.success(),
         // Whoever restarts it finds a disk that is well; damage it must not be called.
@@ -207,7 +207,7 @@ fn judge(shim: &Shim, seed: &Seed, case: Case) -> Verdict {
         let panic = output.lines().find(|line| line.contains("panicked")).unwrap_or_default();
         wrong.push(format!("ended {status}, {end:?} {panic}"));
     }
-    // What a power cut at the end of the process leaves; before the other, which goes on with the directory.
+    // First the directory as a power cut at the end of the process leaves it; the other inspection goes on with it.
     let after_power_cut = folder.path().join("after-power-cut");
     shim::power_cut(&data, &device, &after_power_cut);
     let inspected = inspection::inspect(&after_power_cut, &witness);

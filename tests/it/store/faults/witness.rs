@@ -1,4 +1,4 @@
-//! What a worker was told by the store, one line each in a file outside of the store's directory. A line is written
+//! The answers that a worker got from the store, one line each in a file outside of the store's directory. A line is written
 //! before anything else happens, and survives the worker.
 
 use std::{

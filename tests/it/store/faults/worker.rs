@@ -40,9 +40,9 @@ pub(super) enum End {
     Whole,
     /// The directory could not be opened: a supervisor would start it again.
     Refused(String),
-    /// It was open and did not serve again in time.
+    /// The store was open and did not serve again in time.
     Unavailable(String),
-    /// It hid, changed or condemned what is there.
+    /// The store hid, changed or condemned records that are there.
     Wrong(String),
 }
 
@@ -88,7 +88,7 @@ pub(super) fn event(number: u64, position: u64) -> Entry {
     Entry { key: key(1_000_000 + number), time: at(i64::try_from(number).unwrap()), body: body.into() }
 }
 
-/// What one commit of the registry writes: both halves of a pair, and a thing of its own.
+/// The records of one commit of the registry: both halves of a pair, and a thing of its own.
 pub(super) fn changes(number: u64) -> Vec<Change> {
     let put = |kind, id: &str, value: String| Change {
         kind,
