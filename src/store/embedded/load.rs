@@ -10,6 +10,7 @@ use super::{
     disk_index::DiskIndex,
     fault::Fault,
     files::DataDir,
+    frame::Signature,
     item::{self, Item},
     keys::Keys,
     marks::{self, Marks},
@@ -25,6 +26,8 @@ use std::{collections::BTreeMap, path::Path, sync::Arc};
 /// The contents of the directory.
 #[derive(Debug)]
 pub(super) struct Loaded {
+    /// The first bytes of every frame.
+    pub(super) signature: Signature,
     pub(super) catalog: Catalog,
     pub(super) keys: Keys,
     pub(super) readers: Readers,
@@ -56,9 +59,13 @@ pub(super) fn load(dir: &DataDir, leases: u64, may_write: bool) -> Result<Loaded
     }
     let valid_bytes = valid_bytes(&heads);
     let limit = |number: u64| valid_bytes.get(&number).copied().unwrap_or(u64::MAX);
-    let base = base(&journal, &numbers, limit)?;
-    let mut replay = Replay::new(leases);
+    let of_heads = heads.values().flatten().map(|head| head.signature).next();
+    let of_marks = marks.map(|marks| marks.signature);
+    let signature = of_heads.or(of_marks).unwrap_or_else(|| uuid::Uuid::new_v4().as_u64_pair().1.to_be_bytes());
+    let base = base(&journal, &numbers, limit, signature)?;
+    let mut replay = Replay::new(leases, signature);
     let mut loaded = Loaded {
+        signature,
         catalog: Catalog::default(),
         keys: Keys::default(),
         readers: Readers::new(leases),
@@ -125,9 +132,14 @@ fn valid_bytes(heads: &BTreeMap<u64, Option<Head>>) -> BTreeMap<u64, u64> {
 }
 
 /// The newest segment that begins with the state.
-fn base(journal: &Path, numbers: &[u64], limit: impl Fn(u64) -> u64) -> Result<Option<u64>, Fault> {
+fn base(
+    journal: &Path,
+    numbers: &[u64],
+    limit: impl Fn(u64) -> u64,
+    signature: Signature,
+) -> Result<Option<u64>, Fault> {
     for number in numbers.iter().rev() {
-        let first = Walk::read(journal, *number, limit(*number))?.next();
+        let first = Walk::read(journal, *number, limit(*number), signature)?.next();
         if let Some(Found::Frame { payload, .. }) = first
             && let Some((kind, content, _)) = item::take(&payload)
             && matches!(Item::decode(kind, &content), Some(Item::State(_)))
@@ -145,7 +157,7 @@ impl Loaded {
         let mut opened = DiskIndex::open(journal, number, known)?;
         let mut hashes = opened.as_ref().map(DiskIndex::hashes).transpose()?.flatten();
         if hashes.is_none() {
-            let (memory, valid_bytes) = index_of(journal, number, limit)?;
+            let (memory, valid_bytes) = index_of(journal, number, limit, self.signature)?;
             opened = None;
             if may_write {
                 match DiskIndex::make(&memory, journal, number, valid_bytes) {

@@ -2,14 +2,14 @@
 //!
 //! ```text
 //! two slots of 512 bytes, written in turn:
-//! "HKWMARKS" · count u64 · frame u64 · segment u64 · its length u64 · revision u64 · time i64 · logs × position u64 ·
+//! "HKWMARKS" · signature of frames 8 · count u64 · frame u64 · segment u64 · its length u64 · revision u64 · time i64 · logs × position u64 ·
 //! crc32 of the above u32
 //! ```
 //! They are written after every commit and synced now and then only: a crash of the process loses nothing of them, and a
 //! power cut may leave older ones, which are true too. They are never ahead of the journal. Where they are missing or
 //! damaged the journal is taken as it is.
 
-use super::{bytes::Reader, fault::Fault};
+use super::{bytes::Reader, fault::Fault, frame::Signature};
 use crate::store::Log;
 use std::{
     fs::File,
@@ -24,6 +24,8 @@ const SLOT_BYTES: usize = 512;
 /// The newest acknowledged state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct Marks {
+    /// The first bytes of every frame, for a journal whose heads are damaged.
+    pub(super) signature: Signature,
     /// The newest frame.
     pub(super) frame: u64,
     /// The segment it is in.
@@ -78,6 +80,7 @@ pub(super) fn read(dir: &Path) -> Result<Option<(Marks, u64)>, Fault> {
 
 fn encode(marks: &Marks, count: u64) -> [u8; SLOT_BYTES] {
     let mut out = MAGIC.to_vec();
+    out.extend(marks.signature);
     for number in [count, marks.frame, marks.segment, marks.segment_bytes, marks.revision] {
         out.extend(number.to_be_bytes());
     }
@@ -96,7 +99,7 @@ fn decode(bytes: &[u8]) -> Option<(Marks, u64)> {
     if reader.bytes(8)? != MAGIC {
         return None;
     }
-    let count = reader.u64()?;
+    let (signature, count) = (reader.array()?, reader.u64()?);
     let (frame, segment, segment_bytes, revision) = (reader.u64()?, reader.u64()?, reader.u64()?, reader.u64()?);
     let time = reader.i64()?;
     let mut last = [0; Log::ALL.len()];
@@ -104,7 +107,7 @@ fn decode(bytes: &[u8]) -> Option<(Marks, u64)> {
         *position = reader.u64()?;
     }
     let len = bytes.len() - reader.0.len();
-    let marks = Marks { frame, segment, segment_bytes, revision, time, last };
+    let marks = Marks { signature, frame, segment, segment_bytes, revision, time, last };
     (reader.u32()? == crc32fast::hash(&bytes[..len])).then_some((marks, count))
 }
 
@@ -157,7 +160,7 @@ mod tests {
         }
         assert_eq!(read(dir.path()).unwrap().unwrap().0.frame, 3);
         let damaged = File::options().write(true).open(path(dir.path())).unwrap();
-        damaged.write_all_at(&[0xff], SLOT_BYTES as u64 + 20).unwrap();
+        damaged.write_all_at(&[0xff], SLOT_BYTES as u64 + 28).unwrap();
         assert_eq!(read(dir.path()).unwrap().unwrap().0.frame, 2, "the slot before is whole");
     }
 }

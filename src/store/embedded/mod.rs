@@ -105,6 +105,7 @@ pub struct EmbeddedStore {
 struct Shared {
     options: Options,
     journal: PathBuf,
+    signature: frame::Signature,
     dir: PathBuf,
     queue: Queue,
     catalog: RwLock<Catalog>,

@@ -5,7 +5,7 @@ use super::{
     catalog::at,
     consumers::Readers,
     fault::Fault,
-    frame,
+    frame::{self, Signature},
     index::{BlockRef, MemoryIndex},
     item::{self, Item},
     mirror::Mirror,
@@ -17,6 +17,7 @@ use std::{collections::BTreeMap, path::Path};
 
 /// Everything that frames tell, in order.
 pub(super) struct Replay {
+    signature: Signature,
     pub(super) readers: Readers,
     pub(super) mirror: Mirror,
     pub(super) trimmed: [u64; Log::ALL.len()],
@@ -38,8 +39,13 @@ pub(super) struct Replayed {
 }
 
 /// The index of a segment, made from the segment, and how much of it counts.
-pub(super) fn index_of(journal: &Path, number: u64, limit: u64) -> Result<(MemoryIndex, u64), Fault> {
-    let mut walk = Walk::read(journal, number, limit)?;
+pub(super) fn index_of(
+    journal: &Path,
+    number: u64,
+    limit: u64,
+    signature: Signature,
+) -> Result<(MemoryIndex, u64), Fault> {
+    let mut walk = Walk::read(journal, number, limit, signature)?;
     let mut index = MemoryIndex::default();
     for found in &mut walk {
         if let Found::Frame { payload_at, payload, .. } = found {
@@ -77,8 +83,9 @@ fn each_item(
 
 impl Replay {
     /// Before the first frame.
-    pub(super) fn new(leases: u64) -> Self {
+    pub(super) fn new(leases: u64, signature: Signature) -> Self {
         Self {
+            signature,
             readers: Readers::new(leases),
             mirror: Mirror::default(),
             trimmed: Default::default(),
@@ -91,7 +98,7 @@ impl Replay {
 
     /// Reads a segment frame by frame.
     pub(super) fn segment(&mut self, journal: &Path, number: u64, limit: u64) -> Result<Replayed, Fault> {
-        let mut walk = Walk::read(journal, number, limit)?;
+        let mut walk = Walk::read(journal, number, limit, self.signature)?;
         let mut index = MemoryIndex::default();
         let (mut damaged_at, mut is_damaged_inside) = (None, false);
         for found in &mut walk {

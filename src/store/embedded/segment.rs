@@ -1,7 +1,7 @@
 //! One file of the journal: a head and frames, appended to until it is full, then only read.
 //!
 //! ```text
-//! "HOOKWELL" · format u32 · number u64 · first frame u64 · number of the segment before u64 · its length u64 ·
+//! "HOOKWELL" · format u32 · signature of the store's frames 8 · number u64 · first frame u64 · number of the segment before u64 · its length u64 ·
 //! time i64 · crc32 of the above u32
 //! ```
 //! "Its length" is how far the segment before counts: frames beyond it were written and never acknowledged, because
@@ -10,7 +10,7 @@
 use super::{
     bytes::Reader,
     fault::Fault,
-    frame::{self, Header},
+    frame::{self, Header, Signature},
 };
 use bytes::Bytes;
 use std::{
@@ -22,12 +22,14 @@ use std::{
 
 /// The format of segments that this release writes.
 pub(super) const FORMAT: u32 = 2;
-pub(super) const HEADER_BYTES: usize = 56;
+pub(super) const HEADER_BYTES: usize = 64;
 const MAGIC: &[u8; 8] = b"HOOKWELL";
 
 /// The head of a segment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Head {
+    /// The same in all segments of a store.
+    pub(super) signature: Signature,
     pub(super) number: u64,
     pub(super) first_frame: u64,
     /// The segment before and how many of its bytes count; 0 when this is the first.
@@ -40,6 +42,7 @@ impl Head {
     pub(super) fn encode(&self) -> Vec<u8> {
         let mut out = MAGIC.to_vec();
         out.extend(FORMAT.to_be_bytes());
+        out.extend(self.signature);
         for number in [self.number, self.first_frame, self.before.0, self.before.1] {
             out.extend(number.to_be_bytes());
         }
@@ -55,9 +58,11 @@ impl Head {
         if reader.bytes(8)? != MAGIC || reader.u32()? != FORMAT {
             return None;
         }
+        let signature = reader.array()?;
         let (number, first_frame) = (reader.u64()?, reader.u64()?);
         let (before, time) = ((reader.u64()?, reader.u64()?), reader.i64()?);
         (reader.u32()? == crc32fast::hash(&head[..HEADER_BYTES - 4])).then_some(Self {
+            signature,
             number,
             first_frame,
             before,
@@ -108,6 +113,7 @@ pub(super) enum Found {
 /// A segment read as a whole.
 pub(super) struct Walk {
     bytes: Bytes,
+    signature: Signature,
     at: usize,
     /// The end of the last whole frame so far.
     pub(super) valid_bytes: u64,
@@ -116,14 +122,14 @@ pub(super) struct Walk {
 impl Walk {
     /// Reads a segment up to `bytes_max`. One read of everything: segments are bounded, and opening reads only those
     /// that have no index.
-    pub(super) fn read(journal: &Path, number: u64, bytes_max: u64) -> Result<Self, Fault> {
+    pub(super) fn read(journal: &Path, number: u64, bytes_max: u64, signature: Signature) -> Result<Self, Fault> {
         let path = path(journal, number);
         let io = Fault::io(&path);
         let file = File::open(&path).map_err(&io)?;
         let len = file.metadata().map_err(&io)?.len().min(bytes_max);
         let mut bytes = vec![0; usize::try_from(len).unwrap_or(usize::MAX)];
         file.read_exact_at(&mut bytes, 0).map_err(&io)?;
-        Ok(Self { bytes: bytes.into(), at: HEADER_BYTES, valid_bytes: HEADER_BYTES as u64 })
+        Ok(Self { bytes: bytes.into(), signature, at: HEADER_BYTES, valid_bytes: HEADER_BYTES as u64 })
     }
 
     /// How many bytes were read.
@@ -140,7 +146,7 @@ impl Iterator for Walk {
             return None;
         }
         let at = self.at;
-        let header = frame::header(&self.bytes[at..]);
+        let header = frame::header(&self.bytes[at..], self.signature);
         let payload_at = at + frame::HEADER_BYTES;
         if let Some(header) = header
             && let Some(end) = payload_at.checked_add(header.payload_bytes).filter(|end| *end <= self.bytes.len())
@@ -153,7 +159,7 @@ impl Iterator for Walk {
             }
             return Some(Found::Damage { from: at as u64, to: end as u64, frame: Some(header) });
         }
-        self.at = frame::next(&self.bytes, at + 1).unwrap_or(self.bytes.len());
+        self.at = frame::next(&self.bytes, self.signature, at + 1).unwrap_or(self.bytes.len());
         Some(Found::Damage { from: at as u64, to: self.at as u64, frame: header })
     }
 }

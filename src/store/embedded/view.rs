@@ -49,12 +49,13 @@ impl Shared {
         mirror: Arc<RwLock<Mirror>>,
         state: State,
     ) -> Self {
-        let Loaded { catalog, keys, readers, damage, remarks, .. } = loaded;
+        let Loaded { signature, catalog, keys, readers, damage, remarks, .. } = loaded;
         let limits = Limits { entries_max: options.queue_entries_max, bytes_max: options.queue_bytes_max };
         let shortage = files::shortage(&dir.journal(), options.free_bytes_min);
         Self {
             options,
             journal: dir.journal(),
+            signature,
             dir: dir.path().to_owned(),
             queue: Queue::new(limits),
             tails: Tails::new(&catalog),
@@ -203,7 +204,7 @@ impl Shared {
         if !segment.path.try_exists().map_err(Fault::io(&segment.path))? {
             return Err(Fault::Damaged(format!("{} is missing", segment.path.display())));
         }
-        let (memory, _) = replay::index_of(&self.journal, segment.number, valid_bytes)?;
+        let (memory, _) = replay::index_of(&self.journal, segment.number, valid_bytes, self.signature)?;
         let index = match DiskIndex::make(&memory, &self.journal, segment.number, valid_bytes) {
             Ok(index) => Index::Disk(index),
             Err(_) => Index::Memory(memory),

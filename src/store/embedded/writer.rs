@@ -235,7 +235,7 @@ impl Writer {
     fn write(&mut self, mut draft: Draft<'_>) -> Result<(), Fault> {
         frame::begin(&mut self.buffer);
         let written = draft.encode(&mut self.scratch, &mut self.buffer);
-        frame::finish(&mut self.buffer, self.next_frame, self.time);
+        frame::finish(&mut self.buffer, self.shared.signature, self.next_frame, self.time);
         let Some(active) = &mut self.active else {
             let fault = Fault::Io("there is no segment to write to".into());
             draft.fail(&fault.unavailable());
@@ -252,6 +252,7 @@ impl Writer {
         self.shared.written_bytes.fetch_add(self.buffer.len() as u64, Ordering::Relaxed);
         // Before anybody is told: a journal that ends before what was told is known to.
         self.marks.write(&draft.marks(Marks {
+            signature: self.shared.signature,
             frame: self.next_frame - 1,
             segment: self.newest.0,
             segment_bytes: self.newest.1,
@@ -289,11 +290,16 @@ impl Writer {
 
     /// Goes on in a new segment, which begins with everything small.
     fn roll(&mut self) -> Result<(), Fault> {
-        let head =
-            Head { number: self.next_segment, first_frame: self.next_frame, before: self.newest, time: self.time };
+        let head = Head {
+            signature: self.shared.signature,
+            number: self.next_segment,
+            first_frame: self.next_frame,
+            before: self.newest,
+            time: self.time,
+        };
         frame::begin(&mut self.buffer);
         Item::State(self.state()).encode(&mut self.buffer);
-        frame::finish(&mut self.buffer, self.next_frame, self.time);
+        frame::finish(&mut self.buffer, self.shared.signature, self.next_frame, self.time);
         // Whether it works or not: a file of this number may be there from now on.
         self.next_segment += 1;
         let appender = Appender::create(&self.shared.journal, &head, &self.buffer, self.options().sync_data)?;
