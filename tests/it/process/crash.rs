@@ -134,7 +134,8 @@ async fn holds(data_dir: &Path, books: &Books) {
     store.close().await;
 }
 
-async fn records(store: &EmbeddedStore, log: Log) -> Vec<Record> {
+/// All that a log has.
+pub(super) async fn records(store: &EmbeddedStore, log: Log) -> Vec<Record> {
     let (mut all, mut after) = (Vec::new(), Position(0));
     loop {
         let limit = PageLimit { records_max: 1_000, body_bytes_max: 16 << 20 };
