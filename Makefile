@@ -81,3 +81,24 @@ backfill:
 # 4,096 hostile connections of each kind, one kind after the other, for longer than any wait may last.
 strangers:
 	HOOKWELL_STRANGERS=4096 cargo test --release --test it process::strangers -- --nocapture --test-threads 1
+
+# Each fuzz target for a minute (or FUZZ_SECONDS), guided by coverage, beginning with what was found before: new inputs go to
+# fixtures/fuzz, a crash to tests/fuzz/artifacts. `make fuzz-merge` leaves of the inputs the smallest that reach as much.
+FUZZ_TARGETS ?= basic envelope replies repository_url store translate wiql
+FUZZ_SECONDS ?= 60
+FUZZ = PATH="$(CURDIR)/target/tools/bin:$$PATH" cargo fuzz
+FUZZ_OPTIONS = --fuzz-dir tests/fuzz --target-dir target/fuzz --sanitizer none --codegen-units 16
+
+.PHONY: fuzz fuzz-merge
+fuzz: target/tools/bin/cargo-fuzz
+	$(FUZZ) build $(FUZZ_OPTIONS)
+	for target in $(FUZZ_TARGETS); do \
+	  $(FUZZ) run $(FUZZ_OPTIONS) $$target fixtures/fuzz/$$target $$(case $$target in envelope|translate) echo fixtures/azure;; esac) -- \
+	    -max_total_time=$(FUZZ_SECONDS) -max_len=16384 -timeout=10 -rss_limit_mb=1024 -print_final_stats=1 || exit 1; \
+	done
+
+fuzz-merge: target/tools/bin/cargo-fuzz
+	for target in $(FUZZ_TARGETS); do $(FUZZ) cmin $(FUZZ_OPTIONS) $$target fixtures/fuzz/$$target || exit 1; done
+
+target/tools/bin/cargo-fuzz:
+	cargo install cargo-fuzz --locked --version 0.13.2 --root target/tools

@@ -172,6 +172,12 @@ impl Claimed {
     }
 }
 
+/// What a Basic header claims: subscription key, generation and password.
+#[cfg(any(test, fuzzing))]
+pub(crate) fn claims(header: &[u8]) -> Option<(String, u32, String)> {
+    Claimed::read(header).map(|claimed| (claimed.subscription_key, claimed.generation, claimed.password))
+}
+
 fn generation_is_valid(connection: &Connection, generation: u32, now: Timestamp) -> bool {
     let hook = connection.hook;
     let in_overlap = hook.previous_until.is_some_and(|until| now < until);

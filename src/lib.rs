@@ -38,3 +38,7 @@ pub mod demo;
 pub mod gateway;
 pub mod serve;
 pub mod telemetry;
+
+// Bytes of anybody for all that reads them; nothing of the program uses it.
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;

@@ -58,19 +58,26 @@ impl CollectionUrl {
         let segments: Vec<&str> = url.path_segments().into_iter().flatten().filter(|s| !s.is_empty()).collect();
         if host == "dev.azure.com" || host.ends_with(".dev.azure.com") {
             let organization = segments.first().filter(|s| !s.starts_with('_')).ok_or(UrlError::NoOrganization)?;
-            return Ok(Self::services(organization));
+            return Self::canonical(format!("https://dev.azure.com/{}", organization.to_ascii_lowercase()));
         }
         if let Some(subdomains) = host.strip_suffix(".visualstudio.com") {
             // `org.vsrm.visualstudio.com` and the like are sub-services of the same organization.
             let organization =
                 subdomains.split('.').next().filter(|s| !s.is_empty()).ok_or(UrlError::NoOrganization)?;
-            return Ok(Self::services(organization));
+            // Once more: a host may have characters that a path writes otherwise.
+            return Self::parse(&format!("https://dev.azure.com/{organization}"));
         }
         Self::server(&url, &host, &segments)
     }
 
-    fn services(organization: &str) -> Self {
-        Self(format!("https://dev.azure.com/{}", organization.to_ascii_lowercase()))
+    /// What is kept is read again after a restart, so it must be read as the same. A path may be longer than it was given,
+    /// because it escapes what is not ASCII, and a host without its last dot may be none.
+    fn canonical(text: String) -> Result<Self, UrlError> {
+        if text.len() > URL_BYTES_MAX {
+            return Err(UrlError::TooLong);
+        }
+        let is_same = Url::parse(&text).is_ok_and(|url| url.as_str() == text);
+        if is_same { Ok(Self(text)) } else { Err(UrlError::NotAUrl) }
     }
 
     /// The collection is the first segment, or the second behind the virtual directory `tfs`. Another virtual directory
@@ -83,7 +90,7 @@ impl CollectionUrl {
             return Err(UrlError::NoCollection);
         }
         let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
-        Ok(Self(format!("{}://{host}{port}/{}", url.scheme(), path.join("/"))))
+        Self::canonical(format!("{}://{host}{port}/{}", url.scheme(), path.join("/")))
     }
 
     /// The canonical text.
@@ -130,6 +137,20 @@ mod tests {
         ] {
             assert_eq!(CollectionUrl::parse(text).unwrap().as_str(), "https://dev.azure.com/fabrikam", "{text}");
         }
+    }
+
+    #[test]
+    fn the_canonical_text_is_read_as_the_same_url_or_was_refused() {
+        let long = format!("https://server/{}", "é".repeat(600));
+        for text in ["https://fabrik`m.visualstudio.com", "https://_x.visualstudio.com", "https://./Coll", "https://host../Coll", "https://...4./Coll", &long]
+        {
+            if let Ok(url) = CollectionUrl::parse(text) {
+                assert_eq!(CollectionUrl::parse(url.as_str()), Ok(url), "{text}");
+            }
+        }
+        assert_eq!(CollectionUrl::parse("https://_x.visualstudio.com"), Err(UrlError::NoOrganization));
+        assert_eq!(CollectionUrl::parse("https://./Coll"), Err(UrlError::NotAUrl));
+        assert_eq!(CollectionUrl::parse(&long), Err(UrlError::TooLong));
     }
 
     #[test]

@@ -35,6 +35,12 @@ pub use self::{
     world::{Edit, Fill, Impossible, MergeStrategy, RefChange},
 };
 
+/// Whether a query for work items can be read.
+#[cfg(any(test, fuzzing))]
+pub(crate) fn reads_wiql(query: &str) -> bool {
+    rest::wiql::reads(query)
+}
+
 use self::instance::Instance;
 use crate::clock::{Clock, ManualClock};
 use std::sync::Arc;

@@ -7,9 +7,10 @@ use std::{
 
 /// The floor of each module; imports go down only, and siblings on floor 1 do not import each other.
 /// `translate::step` is a floor above the pure translation beside it.
-const FLOORS: [(&str, u8); 30] = [
+const FLOORS: [(&str, u8); 31] = [
     ("cli", 4),
     ("demo", 4),
+    ("fuzzing", 4),
     ("gateway", 4),
     ("serve", 4),
     ("telemetry", 4),

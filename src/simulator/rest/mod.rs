@@ -21,7 +21,7 @@ mod route;
 mod serving;
 mod target;
 mod version;
-mod wiql;
+pub(in crate::simulator) mod wiql;
 mod work_items;
 
 pub use self::{admin::ADMIN_ROUTES, serving::tower_service};

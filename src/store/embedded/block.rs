@@ -19,6 +19,8 @@ const RAW_BYTES_TARGET: usize = 40 << 10;
 /// Most entries of one block.
 const ENTRIES_MAX: usize = 256;
 const HEAD_BYTES: usize = 28;
+/// The highest position: the index writes the log into the byte above it.
+const POSITION_MAX: u64 = (1 << 56) - 1;
 /// Below this, compression gains nothing.
 const COMPRESSED_BYTES_MIN: usize = 64;
 
@@ -106,7 +108,8 @@ pub(super) fn decode(content: &Bytes) -> Option<Block> {
         total += u64::from(head.len);
         heads.push(head);
     }
-    let is_whole = count > 0 && first > 0 && total == u64::from(raw_bytes) && matches!(codec, PLAIN | LZ4);
+    let is_placed = first > 0 && first.checked_add(count.into()).is_some_and(|end| end <= POSITION_MAX);
+    let is_whole = count > 0 && is_placed && total == u64::from(raw_bytes) && matches!(codec, PLAIN | LZ4);
     let payload = content.slice_ref(reader.0);
     is_whole.then_some(Block { log, first, heads, codec, raw_bytes: usize::try_from(raw_bytes).ok()?, payload })
 }
@@ -121,6 +124,8 @@ impl Block {
     pub(super) fn records(&self) -> Option<Vec<Record>> {
         let raw = match self.codec {
             PLAIN => self.payload.clone(),
+            // Nothing is compressed to less than a 255th, so that damage cannot ask for more memory than that.
+            _ if self.raw_bytes > self.payload.len().saturating_mul(255) => return None,
             _ => Bytes::from(lz4_flex::block::decompress(&self.payload, self.raw_bytes).ok()?),
         };
         if raw.len() != self.raw_bytes {

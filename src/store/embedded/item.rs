@@ -167,7 +167,13 @@ impl Item {
             }
             REVISION => Self::Revision(reader.u64()?),
             STATE => {
-                let plain = lz4_flex::block::decompress_size_prepended(std::mem::take(&mut reader.0)).ok()?;
+                let packed = std::mem::take(&mut reader.0);
+                // Nothing is compressed to less than a 255th, so that damage cannot ask for more memory than that.
+                let (len, _) = lz4_flex::block::uncompressed_size(packed).ok()?;
+                if len > packed.len().saturating_mul(255) {
+                    return None;
+                }
+                let plain = lz4_flex::block::decompress_size_prepended(packed).ok()?;
                 Self::State(decode_all(&plain.into())?)
             }
             _ => return None,
@@ -181,6 +187,10 @@ fn decode_all(bytes: &Bytes) -> Option<Vec<Item>> {
     let mut rest = bytes.clone();
     while !rest.is_empty() {
         let (kind, content, len) = take(&rest)?;
+        if kind == STATE {
+            // A state in a state would be read as deep as it likes.
+            return None;
+        }
         items.push(Item::decode(kind, &content)?);
         rest = rest.slice(len..);
     }

@@ -111,6 +111,22 @@ fn decode(bytes: &[u8]) -> Option<(Marks, u64)> {
     (reader.u32()? == crc32fast::hash(&bytes[..len])).then_some((marks, count))
 }
 
+/// A file of marks with these contents and checksums that hold.
+#[cfg(any(test, fuzzing))]
+pub(super) fn sealed(contents: &[u8]) -> Vec<u8> {
+    /// Signature, six numbers and a position for each log.
+    const CONTENTS_BYTES: usize = 8 + 6 * 8 + Log::ALL.len() * 8;
+    let mut file = Vec::new();
+    for slot in contents.chunks(CONTENTS_BYTES) {
+        let mut bytes = [MAGIC.as_slice(), slot].concat();
+        bytes.resize(MAGIC.len() + CONTENTS_BYTES, 0);
+        bytes.extend(crc32fast::hash(&bytes).to_be_bytes());
+        bytes.resize(SLOT_BYTES, 0);
+        file.extend(bytes);
+    }
+    file
+}
+
 impl MarksFile {
     /// Goes on after `count`. The file is made when it is first written.
     pub(super) fn new(dir: &Path, count: u64) -> Self {

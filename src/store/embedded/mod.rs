@@ -20,6 +20,8 @@ mod engine;
 mod fault;
 mod files;
 mod frame;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 mod index;
 mod item;
 mod keys;

@@ -18,6 +18,12 @@ const ROWS_MAX: usize = 20_000;
 
 pub(super) const ROUTES: &[Route] = &[Route::new("POST", InProject::Maybe, "wit/wiql", &WIQL, WORK, query).costs(0.15)];
 
+/// Whether a query can be read.
+#[cfg(any(test, fuzzing))]
+pub(in crate::simulator) fn reads(query: &str) -> bool {
+    read(query).is_ok()
+}
+
 #[derive(Deserialize)]
 struct Sent {
     query: String,
