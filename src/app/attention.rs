@@ -205,7 +205,7 @@ fn ailing(directory: &Directory) -> Vec<Attention> {
         let ailing = directory.health.iter().filter(move |(_, kept)| kept.record.state == state);
         ailing.filter_map(|(id, kept)| {
             let name = directory.connections.get(id)?.record.name.clone();
-            Some(Attention::Connection { id: *id, name, health: Box::new(kept.record.clone()) })
+            Some(Attention::Connection { id: *id, name, health: Box::new(Health::clone(&kept.record)) })
         })
     };
     of(HealthState::NeedsAttention).chain(of(HealthState::Unreachable)).take(CONNECTIONS_SHOWN_MAX).collect()

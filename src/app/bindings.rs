@@ -56,7 +56,7 @@ pub async fn create(
     changes.extend(also(&record));
     let versions = app.change(changes).await?;
     app.backfills.changed();
-    Ok(Kept { version: versions[0], record })
+    Ok(Kept::new(versions[0], record))
 }
 
 /// Replaces what a binding is made of; the role stays.
@@ -64,7 +64,7 @@ pub async fn edit(app: &App, id: BindingId, version: u64, new: NewBinding) -> Re
     let _changing = app.changing.lock().await;
     let directory = app.directory();
     let there = find(&directory, id)?;
-    let record = Binding { updated_at: app.clock.now(), ..changed(&directory, there.record.clone(), new)? };
+    let record = Binding { updated_at: app.clock.now(), ..changed(&directory, Binding::clone(&there.record), new)? };
     // The version that the caller built upon: what was changed since must not be undone.
     let mut changes = vec![put(kind::BINDING, &id, Expected::Version(version), &record)];
     if (record.connection, &record.selection) != (there.record.connection, &there.record.selection) {
@@ -73,7 +73,7 @@ pub async fn edit(app: &App, id: BindingId, version: u64, new: NewBinding) -> Re
     }
     let versions = app.change(changes).await?;
     app.backfills.changed();
-    Ok(Kept { version: versions[0], record })
+    Ok(Kept::new(versions[0], record))
 }
 
 /// What a binding would be, if it may be that.
@@ -114,7 +114,7 @@ pub async fn keep_meanings(app: &App, mut meanings: Vec<Meaning>) -> Result<(), 
     }
     let is_new = |meaning: &Meaning| {
         let kept = directory.meanings.get(&meaning.binding);
-        directory.bindings.contains_key(&meaning.binding) && kept.is_none_or(|kept| kept.record != *meaning)
+        directory.bindings.contains_key(&meaning.binding) && kept.is_none_or(|kept| *kept.record != *meaning)
     };
     let mut changes: Vec<Change> = meanings
         .iter()
@@ -165,7 +165,7 @@ fn check(directory: &Directory, binding: &Binding) -> Result<(), Refusal> {
         return Err(Refusal::Invalid(vec![Wrong { pointer: "/code_deployment", detail }]));
     }
     let same = |other: &&Kept<Binding>| {
-        let Binding { connection, selection, code_deployment, deploys, .. } = &other.record;
+        let Binding { connection, selection, code_deployment, deploys, .. } = &*other.record;
         (connection, selection) == (&binding.connection, &binding.selection)
             && (code_deployment, deploys) == (&binding.code_deployment, &binding.deploys)
     };

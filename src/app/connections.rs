@@ -22,7 +22,7 @@ use crate::{
     store::{Change, Expected},
 };
 use sha2::{Digest as _, Sha256};
-use std::{collections::BTreeSet, fmt::Write as _};
+use std::{collections::BTreeSet, fmt::Write as _, sync::Arc};
 use zeroize::Zeroizing;
 
 /// Most connections of one gateway.
@@ -40,7 +40,7 @@ pub struct HookCredentials {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Removal {
     /// Its bindings.
-    pub bindings: Vec<Binding>,
+    pub bindings: Vec<Arc<Binding>>,
     /// What we know of its subscriptions, which are then deleted at Azure DevOps.
     pub subscriptions: Vec<Subscription>,
     /// Projects that are left without a build provider.
@@ -90,8 +90,8 @@ fn fits(directory: &Directory) -> Result<(), Refusal> {
 
 /// The record was the first of the commit's changes, its health the second.
 fn known(versions: &[u64], record: Connection, health: Option<Health>) -> Known {
-    let health = health.map(|health| Kept { version: versions[1], record: health });
-    Known { connection: Kept { version: versions[0], record }, health }
+    let health = health.map(|health| Kept::new(versions[1], health));
+    Known { connection: Kept::new(versions[0], record), health }
 }
 
 /// Changes a connection, checked first unless `check` is false. A new credential that Azure DevOps does not accept is
@@ -110,7 +110,7 @@ pub async fn edit(
     let record = change.apply(app, &record).map_err(Refusal::Invalid)?;
     let health = if check {
         // What was found at another place, or as somebody else, says nothing about this one.
-        let before = before.as_ref().filter(|_| !concerned).map(|kept| &kept.record);
+        let before = before.as_ref().filter(|_| !concerned).map(|kept| &*kept.record);
         let findings = checks::findings(app, &record, directory.bindings_of(id)).await;
         if let (Some(pointer), Some(detail)) = (credential, checks::refused_credential(&record, &findings)) {
             return Err(Refusal::Invalid(vec![Wrong { pointer, detail }]));
@@ -140,13 +140,14 @@ pub async fn edit(
 /// Raises the generation of the hook's password; the one before it is accepted for the overlap.
 pub async fn rotate_hook_secret(app: &App, id: ConnectionId, precondition: &Precondition) -> Result<Known, Refusal> {
     let _changing = app.changing.lock().await;
-    let Known { connection: Kept { version, mut record }, health } = find_known(&app.directory(), id)?;
+    let Known { connection: Kept { version, record }, health } = find_known(&app.directory(), id)?;
     precondition.check(version)?;
+    let mut record = Arc::unwrap_or_clone(record);
     record.hook =
         HookGeneration { current: record.hook.current.saturating_add(1), previous_until: Some(overlap_end(app)) };
     record.updated_at = app.clock.now();
     let versions = app.change(vec![put(kind::CONNECTION, &id, Expected::Version(version), &record)]).await?;
-    Ok(Known { connection: Kept { version: versions[0], record }, health })
+    Ok(Known { connection: Kept::new(versions[0], record), health })
 }
 
 /// The credentials of the hook that is made by hand.
@@ -220,7 +221,7 @@ fn removal_of(directory: &Directory, kept: &Kept<Connection>) -> Removal {
             Role::BuildProvider => drop(builds.insert(binding.record.project.clone())),
             Role::IssueProvider => drop(issues.insert(binding.record.project.clone())),
         }
-        bindings.push(binding.record.clone());
+        bindings.push(Arc::clone(&binding.record));
     }
     let confirmation = digest.finalize()[..8].iter().fold("remove-".to_owned(), |mut text, byte| {
         let _ = write!(text, "{byte:02x}");
@@ -229,7 +230,7 @@ fn removal_of(directory: &Directory, kept: &Kept<Connection>) -> Removal {
     Removal {
         bindings,
         // Not in the confirmation: they are looked after by themselves and may change while somebody reads.
-        subscriptions: directory.subscriptions_of(id).map(|kept| kept.record.clone()).collect(),
+        subscriptions: directory.subscriptions_of(id).map(|kept| Subscription::clone(&kept.record)).collect(),
         without_build_provider: builds,
         without_issue_provider: issues,
         is_last: directory.connections.len() == 1,

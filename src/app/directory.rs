@@ -16,13 +16,26 @@ use std::{
     sync::Arc,
 };
 
-/// A decoded record and the version it was read at.
-#[derive(Debug, Clone)]
+/// A decoded record and the version it was read at. A copy shares the record.
+#[derive(Debug)]
 pub struct Kept<T> {
     /// The registry's version, which is the resource's `ETag`.
     pub version: u64,
     /// The record.
-    pub record: T,
+    pub record: Arc<T>,
+}
+
+impl<T> Kept<T> {
+    pub(crate) fn new(version: u64, record: T) -> Self {
+        Self { version, record: Arc::new(record) }
+    }
+}
+
+// Not derived, which would want `T: Clone`.
+impl<T> Clone for Kept<T> {
+    fn clone(&self) -> Self {
+        Self { version: self.version, record: Arc::clone(&self.record) }
+    }
 }
 
 /// All records at one revision of the registry. Each kind is shared with the directory before where nothing of it changed,
@@ -44,7 +57,7 @@ pub struct Directory {
     /// Sinks by id.
     pub sinks: Shared<SinkId, Sink>,
     /// Subscriptions by their registry id, which begins with the connection's.
-    subscriptions: Subscriptions,
+    subscriptions: Shared<String, Subscription>,
     /// What the names in bindings mean.
     pub(super) meanings: Shared<BindingId, Meaning>,
     /// Made of bindings and meanings.
@@ -53,61 +66,92 @@ pub struct Directory {
     revisions: BTreeMap<&'static str, u64>,
 }
 
-/// The records of a kind, shared between directories.
+/// The records of a kind, shared between directories, and each record with whoever looks it up.
 type Shared<K, T> = Arc<BTreeMap<K, Kept<T>>>;
-type Subscriptions = Arc<BTreeMap<String, Arc<Kept<Subscription>>>>;
+type ByConnection<T> = BTreeMap<ConnectionId, Vec<Arc<T>>>;
 
-/// The lists that are looked up by connection.
+/// The lists that are looked up by connection. They share the records: a binding that changes costs the others a count each.
 #[derive(Debug, Default)]
 struct Derived {
     /// The bindings of each connection.
-    by_connection: BTreeMap<ConnectionId, Arc<[Binding]>>,
+    by_connection: ByConnection<Binding>,
     /// The same, and each once more in ids where they are known, as translation wants them.
-    selecting: BTreeMap<ConnectionId, Arc<[Binding]>>,
+    selecting: ByConnection<Binding>,
     /// The processes of the Azure projects that work items are selected from, by connection.
-    processes: BTreeMap<ConnectionId, Arc<[Process]>>,
+    processes: ByConnection<Process>,
     /// Of those the code deployments, also with the connection that their builds come through.
-    deploying: BTreeMap<ConnectionId, Arc<[Binding]>>,
+    deploying: ByConnection<Binding>,
+    /// Made of each binding alone.
+    each: BTreeMap<BindingId, Meant>,
+}
+
+/// A binding with what its names mean.
+#[derive(Debug, Clone)]
+struct Meant {
+    binding: Arc<Binding>,
+    meaning: Option<Arc<Meaning>>,
+    in_ids: Option<Arc<Binding>>,
+    process: Option<Arc<Process>>,
+}
+
+impl Meant {
+    fn of(binding: &Arc<Binding>, meaning: Option<&Arc<Meaning>>) -> Self {
+        let ids = meaning.filter(|meaning| meaning.of == binding.selection).map(|meaning| &meaning.ids);
+        // Which of its items are wanted changes nothing of what they go through.
+        let of_project = |meaning: &&Arc<Meaning>| {
+            meaning.of.azure_project() == binding.selection.azure_project() && !meaning.process.is_empty()
+        };
+        let process = |meaning: &Arc<Meaning>| Process {
+            project: [meaning.ids.azure_project().clone(), binding.selection.azure_project().clone()],
+            types: meaning.process.clone(),
+        };
+        Self {
+            binding: Arc::clone(binding),
+            meaning: meaning.cloned(),
+            in_ids: ids.map(|ids| Arc::new(in_ids(binding, ids))),
+            process: meaning.filter(of_project).map(|meaning| Arc::new(process(meaning))),
+        }
+    }
+
+    fn is_of(&self, binding: &Arc<Binding>, meaning: Option<&Arc<Meaning>>) -> bool {
+        let is_same_meaning = match (&self.meaning, meaning) {
+            (Some(before), Some(now)) => Arc::ptr_eq(before, now),
+            (None, None) => true,
+            _ => false,
+        };
+        Arc::ptr_eq(&self.binding, binding) && is_same_meaning
+    }
+
+    /// By what it says, and once more by ids where they are known.
+    fn both(&self) -> impl Iterator<Item = Arc<Binding>> {
+        [Some(&self.binding), self.in_ids.as_ref()].into_iter().flatten().map(Arc::clone)
+    }
 }
 
 impl Derived {
-    fn of(bindings: &Shared<BindingId, Binding>, meanings: &Shared<BindingId, Meaning>) -> Self {
+    fn of(bindings: &Shared<BindingId, Binding>, meanings: &Shared<BindingId, Meaning>, before: &Self) -> Self {
         let providing = providing(bindings);
-        let (mut by_connection, mut selecting, mut deploying) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
-        let mut processes = BTreeMap::new();
-        for Kept { record: binding, .. } in bindings.values() {
-            let of_connection: &mut Vec<Binding> = by_connection.entry(binding.connection).or_default();
-            of_connection.push(binding.clone());
-            let meaning = meanings.get(&binding.id).filter(|meaning| meaning.record.of == binding.selection);
-            // Which of its items are wanted changes nothing of what they go through.
-            let of_project = |meaning: &&Kept<Meaning>| {
-                meaning.record.of.azure_project() == binding.selection.azure_project()
-                    && !meaning.record.process.is_empty()
-            };
-            if let Some(Kept { record, .. }) = meanings.get(&binding.id).filter(of_project) {
-                let project = [record.ids.azure_project().clone(), binding.selection.azure_project().clone()];
-                let processes: &mut Vec<Process> = processes.entry(binding.connection).or_default();
-                processes.push(Process { project, types: record.process.clone() });
-            }
-            let both = both(binding, meaning.map(|kept| &kept.record.ids));
+        let mut derived = Self::default();
+        for (id, Kept { record: binding, .. }) in bindings.iter() {
+            let meaning = meanings.get(id).map(|kept| &kept.record);
+            let known = before.each.get(id).filter(|meant| meant.is_of(binding, meaning));
+            let meant = known.cloned().unwrap_or_else(|| Meant::of(binding, meaning));
             if binding.deploys.is_some() {
-                let own = providing.get(&(&binding.project, Some(binding.id)));
+                let own = providing.get(&(&binding.project, Some(*id)));
                 let builds = own.or_else(|| providing.get(&(&binding.project, None)));
                 let through: BTreeSet<ConnectionId> = builds.copied().into_iter().chain([binding.connection]).collect();
                 for connection in through {
-                    let deploying: &mut Vec<Binding> = deploying.entry(connection).or_default();
-                    deploying.extend(both.iter().cloned());
+                    derived.deploying.entry(connection).or_default().extend(meant.both());
                 }
             }
-            let selecting: &mut Vec<Binding> = selecting.entry(binding.connection).or_default();
-            selecting.extend(both);
+            derived.by_connection.entry(binding.connection).or_default().push(Arc::clone(binding));
+            derived.selecting.entry(binding.connection).or_default().extend(meant.both());
+            if let Some(process) = &meant.process {
+                derived.processes.entry(binding.connection).or_default().push(Arc::clone(process));
+            }
+            derived.each.insert(*id, meant);
         }
-        Self {
-            by_connection: shared(by_connection),
-            selecting: shared(selecting),
-            processes: shared(processes),
-            deploying: shared(deploying),
-        }
+        derived
     }
 }
 
@@ -127,38 +171,26 @@ impl Reader<'_> {
         self.before.get(kind) == Some(&now)
     }
 
-    fn records<K: Ord + FromStr, T: DeserializeOwned + Clone>(
+    fn records<K: Ord + FromStr, T: DeserializeOwned>(
         &mut self,
         kind: &'static str,
         before: &Shared<K, T>,
-        key: fn(&T) -> K,
     ) -> Shared<K, T> {
         if self.is_same(kind) {
             return Arc::clone(before);
         }
-        let read = |(id, versioned): (String, Versioned)| {
-            let known = id.parse().ok().and_then(|key: K| before.get(&key));
-            let record: T = match known.filter(|known| known.version == versioned.version) {
-                Some(known) => known.record.clone(),
-                None => decoded(kind, &id, &versioned)?,
+        let read = |(id, Versioned { version, value }): (String, Versioned)| {
+            let Ok(key) = id.parse::<K>() else {
+                tracing::error!(kind, id, "a registry record has no id of its kind and is left out");
+                return None;
             };
-            Some((key(&record), Kept { version: versioned.version, record }))
+            let record = match before.get(&key).filter(|known| known.version == version) {
+                Some(known) => Arc::clone(&known.record),
+                None => Arc::new(decoded(kind, &id, &value)?),
+            };
+            Some((key, Kept { version, record }))
         };
         Arc::new(self.store.list(kind).into_iter().filter_map(read).collect())
-    }
-
-    fn subscriptions(&mut self, before: &Subscriptions) -> Subscriptions {
-        if self.is_same(kind::SUBSCRIPTION) {
-            return Arc::clone(before);
-        }
-        let read = |(id, versioned): (String, Versioned)| match before.get(&id) {
-            Some(kept) if kept.version == versioned.version => Some((id, Arc::clone(kept))),
-            _ => {
-                let record = decoded(kind::SUBSCRIPTION, &id, &versioned)?;
-                Some((id, Arc::new(Kept { version: versioned.version, record })))
-            }
-        };
-        Arc::new(self.store.list(kind::SUBSCRIPTION).into_iter().filter_map(read).collect())
     }
 }
 
@@ -169,19 +201,23 @@ impl Directory {
         // The revision first: a commit in between makes us read once more, not miss it.
         let revision = store.revision();
         let mut reader = Reader { store, before: &before.revisions, revisions: BTreeMap::new() };
-        let bindings = reader.records(kind::BINDING, &before.bindings, |b: &Binding| b.id);
-        let meanings = reader.records(kind::MEANING, &before.meanings, |m: &Meaning| m.binding);
+        let bindings = reader.records(kind::BINDING, &before.bindings);
+        let meanings = reader.records(kind::MEANING, &before.meanings);
         let is_same = Arc::ptr_eq(&bindings, &before.bindings) && Arc::ptr_eq(&meanings, &before.meanings);
-        let derived = if is_same { Arc::clone(&before.derived) } else { Arc::new(Derived::of(&bindings, &meanings)) };
+        let derived = if is_same {
+            Arc::clone(&before.derived)
+        } else {
+            Arc::new(Derived::of(&bindings, &meanings, &before.derived))
+        };
         Self {
             revision,
-            connections: reader.records(kind::CONNECTION, &before.connections, |c: &Connection| c.id),
-            health: reader.records(kind::HEALTH, &before.health, |h: &Health| h.connection),
-            projects: reader.records(kind::PROJECT, &before.projects, |p: &Project| p.slug.clone()),
+            connections: reader.records(kind::CONNECTION, &before.connections),
+            health: reader.records(kind::HEALTH, &before.health),
+            projects: reader.records(kind::PROJECT, &before.projects),
             bindings,
-            sinks: reader.records(kind::SINK, &before.sinks, |s: &Sink| s.id),
-            tokens: reader.records(kind::TOKEN, &before.tokens, |t: &Token| t.id),
-            subscriptions: reader.subscriptions(&before.subscriptions),
+            sinks: reader.records(kind::SINK, &before.sinks),
+            tokens: reader.records(kind::TOKEN, &before.tokens),
+            subscriptions: reader.records(kind::SUBSCRIPTION, &before.subscriptions),
             meanings,
             derived,
             revisions: reader.revisions,
@@ -189,34 +225,34 @@ impl Directory {
     }
 
     /// The bindings that select from this connection.
-    pub fn bindings_of(&self, connection: ConnectionId) -> &[Binding] {
+    pub fn bindings_of(&self, connection: ConnectionId) -> &[Arc<Binding>] {
         self.derived.by_connection.get(&connection).map_or(&[], |bindings| bindings)
     }
 
     /// The same, and once more in ids where it is known what their names mean.
-    pub fn selecting(&self, connection: ConnectionId) -> &[Binding] {
+    pub fn selecting(&self, connection: ConnectionId) -> &[Arc<Binding>] {
         self.derived.selecting.get(&connection).map_or(&[], |bindings| bindings)
     }
 
     /// The processes of the Azure projects that work items are selected from through this connection, as far as known.
-    pub fn processes(&self, connection: ConnectionId) -> &[Process] {
+    pub fn processes(&self, connection: ConnectionId) -> &[Arc<Process>] {
         self.derived.processes.get(&connection).map_or(&[], |processes| processes)
     }
 
     /// The code deployments that events of this connection can deploy, each as [`Self::selecting`] gives it: its own, and
     /// those whose builds come through it.
-    pub fn deploying(&self, connection: ConnectionId) -> &[Binding] {
+    pub fn deploying(&self, connection: ConnectionId) -> &[Arc<Binding>] {
         self.derived.deploying.get(&connection).map_or(&[], |bindings| bindings)
     }
 
     /// A code deployment as events of this connection meet it, be it kept or not: as [`Self::deploying`] would give it.
-    pub fn would_deploy(&self, binding: &Binding, connection: ConnectionId) -> Vec<Binding> {
+    pub fn would_deploy(&self, binding: &Binding, connection: ConnectionId) -> Vec<Arc<Binding>> {
         let builds = self.build_provider(&binding.project, Some(binding.id));
         if binding.connection != connection && builds.is_none_or(|kept| kept.record.connection != connection) {
             return Vec::new();
         }
         // Another branch of the same repository is in the same place.
-        let ids = match (&binding.selection, self.meanings.get(&binding.id).map(|kept| &kept.record)) {
+        let ids = match (&binding.selection, self.meanings.get(&binding.id).map(|kept| &*kept.record)) {
             (
                 Selection::CodeDeployment { azure_project, repository, branch },
                 Some(Meaning {
@@ -231,7 +267,8 @@ impl Directory {
             }),
             _ => None,
         };
-        both(binding, ids.as_ref())
+        let in_ids = ids.map(|ids| in_ids(binding, &ids));
+        [binding.clone()].into_iter().chain(in_ids).map(Arc::new).collect()
     }
 
     /// The bindings of this project, by id.
@@ -267,14 +304,14 @@ impl Directory {
 
     /// All subscriptions, by connection and key.
     pub fn subscriptions(&self) -> impl Iterator<Item = &Kept<Subscription>> {
-        self.subscriptions.values().map(|kept| &**kept)
+        self.subscriptions.values()
     }
 
     /// The subscriptions of this connection, by key.
     pub fn subscriptions_of(&self, connection: ConnectionId) -> impl Iterator<Item = &Kept<Subscription>> {
         let prefix = format!("{connection}.");
         let from = self.subscriptions.range::<str, _>((Bound::Included(prefix.as_str()), Bound::Unbounded));
-        from.take_while(move |(id, _)| id.starts_with(&prefix)).map(|(_, kept)| &**kept)
+        from.take_while(move |(id, _)| id.starts_with(&prefix)).map(|(_, kept)| kept)
     }
 
     /// How many subscriptions are kept.
@@ -291,18 +328,12 @@ impl Directory {
 
     /// The token with this hash.
     pub fn token_by_hash(&self, hash: &str) -> Option<&Token> {
-        self.tokens.values().map(|token| &token.record).find(|token| token.hash == hash)
+        self.tokens.values().map(|token| &*token.record).find(|token| token.hash == hash)
     }
 }
 
-fn shared<T>(all: BTreeMap<ConnectionId, Vec<T>>) -> BTreeMap<ConnectionId, Arc<[T]>> {
-    all.into_iter().map(|(id, of)| (id, of.into())).collect()
-}
-
-/// A binding by what it says, and once more by ids where they are known.
-fn both(binding: &Binding, ids: Option<&Selection>) -> Vec<Binding> {
-    let in_ids = ids.map(|ids| Binding { selection: ids.clone(), ..binding.clone() });
-    [binding.clone()].into_iter().chain(in_ids).collect()
+fn in_ids(binding: &Binding, ids: &Selection) -> Binding {
+    Binding { selection: ids.clone(), ..binding.clone() }
 }
 
 /// The connections of the build providers, by project and the code deployment that they serve alone.
@@ -312,8 +343,8 @@ fn providing(bindings: &BTreeMap<BindingId, Kept<Binding>>) -> BTreeMap<(&Slug, 
     providers.map(|binding| ((&binding.project, binding.code_deployment), binding.connection)).collect()
 }
 
-fn decoded<T: DeserializeOwned>(kind: &str, id: &str, versioned: &Versioned) -> Option<T> {
-    serde_json::from_slice(&versioned.value)
+fn decoded<T: DeserializeOwned>(kind: &str, id: &str, value: &[u8]) -> Option<T> {
+    serde_json::from_slice(value)
         .inspect_err(|e| tracing::error!(kind, id, error = %e, "a registry record cannot be read and is left out"))
         .ok()
 }

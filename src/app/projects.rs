@@ -59,7 +59,8 @@ pub async fn put_at(
     };
     let NewProject { name, description, environments } = new;
     let is_missing = |slug: &&Slug| !environments.iter().any(|environment| environment.slug == **slug);
-    for Kept { record: Binding { id, deploys, issues, .. }, .. } in directory.bindings_in(&slug) {
+    for kept in directory.bindings_in(&slug) {
+        let Binding { id, deploys, issues, .. } = &*kept.record;
         let reached = deploys.iter().flat_map(|deploys| &deploys.reaches).map(|reach| &reach.environment);
         let named = reached.chain(issues.incidents.iter().map(|rule| &rule.environment));
         if let Some(environment) = { named }.find(is_missing) {
@@ -70,7 +71,7 @@ pub async fn put_at(
     let record = Project { slug: slug.clone(), name, description, environments, created_at, updated_at: now };
     let expected = there.map_or(Expected::Absent, |there| Expected::Version(there.version));
     let versions = app.change(vec![put(kind::PROJECT, &slug, expected, &record)]).await?;
-    let kept = Kept { version: versions[0], record };
+    let kept = Kept::new(versions[0], record);
     Ok(Some(if there.is_some() { Replaced::Changed(kept) } else { Replaced::Made(kept) }))
 }
 

@@ -23,6 +23,7 @@ use crate::{
     store::{Change, Expected, REGISTRY_VALUE_BYTES_MAX},
 };
 use jiff::Timestamp;
+use std::sync::Arc;
 
 /// Most sinks of one gateway.
 pub const SINKS_MAX: usize = 200;
@@ -47,7 +48,7 @@ pub async fn create(
     let mut changes = vec![put(kind::SINK, &record.id, Expected::Absent, &record)];
     changes.extend(also(&record, signing.as_ref()));
     let versions = app.change(changes).await?;
-    Ok(Kept { version: versions[0], record })
+    Ok(Kept::new(versions[0], record))
 }
 
 /// Changes a sink.
@@ -60,7 +61,7 @@ pub async fn edit(
     let _changing = app.changing.lock().await;
     let Kept { version, record } = find(&app.directory(), id)?;
     precondition.check(version)?;
-    let record = change.apply(app, record).map_err(Refusal::Invalid)?;
+    let record = change.apply(app, Arc::unwrap_or_clone(record)).map_err(Refusal::Invalid)?;
     usable(app, &record)?;
     kept(app, version, record).await
 }
@@ -93,8 +94,9 @@ pub async fn remove(app: &App, id: SinkId, precondition: &Precondition) -> Resul
 /// Lets events wait, or lets them go. Neither is an error where it is so already.
 pub async fn pause(app: &App, id: SinkId, paused: bool, precondition: &Precondition) -> Result<Kept<Sink>, Refusal> {
     let _changing = app.changing.lock().await;
-    let Kept { version, mut record } = find(&app.directory(), id)?;
+    let Kept { version, record } = find(&app.directory(), id)?;
     precondition.check(version)?;
+    let mut record = Arc::unwrap_or_clone(record);
     record.state = match (paused, record.state) {
         (true, state @ SinkState::Paused { .. }) => state,
         (true, _) => SinkState::Paused { since: app.clock.now() },
@@ -110,13 +112,14 @@ pub async fn rotate_secret(
     precondition: &Precondition,
 ) -> Result<(Kept<Sink>, Secret), Refusal> {
     let _changing = app.changing.lock().await;
-    let Kept { version, mut record } = find(&app.directory(), id)?;
+    let Kept { version, record } = find(&app.directory(), id)?;
     precondition.check(version)?;
     if !matches!(record.target, Target::Webhook(_)) {
         let word = record.target.word();
         return Err(Refusal::Contradicts(format!("a sink of kind {word} signs nothing; change its secret with PATCH")));
     }
     let fresh = new_secret();
+    let mut record = Arc::unwrap_or_clone(record);
     rotate(app, &mut record, &fresh);
     Ok((kept(app, version, record).await?, fresh))
 }
@@ -141,10 +144,11 @@ fn overlap_end(app: &App) -> Timestamp {
 /// The sink has said that it wants no more events. Nothing where somebody has removed it meanwhile.
 pub(crate) async fn gone(app: &App, id: SinkId, said: &str) -> Result<(), crate::store::Error> {
     let _changing = app.changing.lock().await;
-    let Ok(Kept { version, mut record }) = find(&app.directory(), id) else { return Ok(()) };
+    let Ok(Kept { version, record }) = find(&app.directory(), id) else { return Ok(()) };
     if record.state != SinkState::Enabled {
         return Ok(());
     }
+    let mut record = Arc::unwrap_or_clone(record);
     record.state = SinkState::Gone { since: app.clock.now(), said: said.to_owned() };
     tracing::error!(sink = %id, said, "a sink wants no more events; they wait until it is resumed");
     match kept(app, version, record).await {
@@ -156,7 +160,7 @@ pub(crate) async fn gone(app: &App, id: SinkId, said: &str) -> Result<(), crate:
 async fn kept(app: &App, version: u64, mut record: Sink) -> Result<Kept<Sink>, Refusal> {
     record.updated_at = app.clock.now();
     let versions = app.change(vec![put(kind::SINK, &record.id, Expected::Version(version), &record)]).await?;
-    Ok(Kept { version: versions[0], record })
+    Ok(Kept::new(versions[0], record))
 }
 
 /// The sink with this id.

@@ -142,8 +142,14 @@ mod tests {
     #[test]
     fn the_canonical_text_is_read_as_the_same_url_or_was_refused() {
         let long = format!("https://server/{}", "é".repeat(600));
-        for text in ["https://fabrik`m.visualstudio.com", "https://_x.visualstudio.com", "https://./Coll", "https://host../Coll", "https://...4./Coll", &long]
-        {
+        for text in [
+            "https://fabrik`m.visualstudio.com",
+            "https://_x.visualstudio.com",
+            "https://./Coll",
+            "https://host../Coll",
+            "https://...4./Coll",
+            &long,
+        ] {
             if let Ok(url) = CollectionUrl::parse(text) {
                 assert_eq!(CollectionUrl::parse(url.as_str()), Ok(url), "{text}");
             }

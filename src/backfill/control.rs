@@ -11,7 +11,7 @@ use crate::{
     store::{Change, Expected},
 };
 use jiff::Timestamp;
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 /// So much less than what is kept is filled: what happened at the very edge may be forgotten before it is compared.
 const MARGIN: Duration = Duration::from_hours(1);
@@ -35,7 +35,7 @@ pub fn first(app: &App, binding: &Binding) -> Option<Change> {
 pub fn find(app: &App, binding: BindingId) -> Option<Kept<Backfill>> {
     let kept = app.store.get(kind::BACKFILL, &binding.to_string())?;
     let record = serde_json::from_slice(&kept.value).ok()?;
-    Some(Kept { version: kept.version, record })
+    Some(Kept::new(kept.version, record))
 }
 
 /// Begins a job over this window. Without one, a cancelled or failed job goes on where it was, and where there is none the
@@ -52,7 +52,7 @@ pub async fn begin(
     let binding = bindings::find(&app.directory(), id)?.record;
     let there = find(app, id);
     let expected = there.as_ref().map_or(Expected::Absent, |kept| Expected::Version(kept.version));
-    let begun = match there.map(|kept| kept.record) {
+    let begun = match there.map(|kept| Arc::unwrap_or_clone(kept.record)) {
         Some(Backfill { state: BackfillState::Running, .. }) => {
             return Err(Refusal::Contradicts("a backfill of this binding is running; DELETE cancels it".to_owned()));
         }
@@ -77,7 +77,8 @@ pub async fn cancel(app: &App, id: BindingId) -> Result<(), Refusal> {
         if record.state != BackfillState::Running {
             return Ok(());
         }
-        let cancelled = Backfill { state: BackfillState::Cancelled, updated_at: app.clock.now(), ..record };
+        let cancelled =
+            Backfill { state: BackfillState::Cancelled, updated_at: app.clock.now(), ..Arc::unwrap_or_clone(record) };
         let change = put(kind::BACKFILL, &id, Expected::Version(version), &cancelled);
         match app.store.commit(vec![change]).await.map_err(refusal) {
             // Its progress was written in between.

@@ -121,13 +121,13 @@ fn planned(app: &App, job: &Backfill) -> Result<Option<Slice>, Undone> {
         mending: Mending::MendAndWait,
         bookmark: stream.bookmark.clone(),
     });
-    let (binding, connection) = (binding.record.clone(), connection.clone());
+    let (binding, connection) = (Binding::clone(&binding.record), connection.clone());
     Ok(Some(Slice { at, window, binding, connection, azure, order }))
 }
 
 /// One slice, or the end.
 async fn one(app: &App, job: &Kept<Backfill>) -> Result<(), Undone> {
-    let (mut made, began) = (job.record.clone(), app.clock.monotonic());
+    let (mut made, began) = (Backfill::clone(&job.record), app.clock.monotonic());
     let Some(Slice { at, window, binding, connection, azure, order }) = planned(app, &made)? else {
         made.state = BackfillState::Done;
         made.updated_at = app.clock.now();
@@ -192,8 +192,11 @@ async fn keep(app: &App, job: &Kept<Backfill>, made: Backfill) -> Result<(), Und
 async fn fail(app: &App, binding: BindingId, reason: String) {
     let Some(job) = running(app, binding) else { return };
     tracing::warn!(%binding, reason, "a backfill failed; it goes on where it was when it is begun again");
-    let failed =
-        Backfill { state: BackfillState::Failed { reason }, updated_at: app.clock.now(), ..job.record.clone() };
+    let failed = Backfill {
+        state: BackfillState::Failed { reason },
+        updated_at: app.clock.now(),
+        ..Backfill::clone(&job.record)
+    };
     // Where even this cannot be written it is tried again, and fails again.
     let _ = keep(app, &job, failed).await;
 }

@@ -221,7 +221,7 @@ fn prepared(app: &App, registration: &Registration) -> Result<(Binding, Kept<Con
     }
     let connection = directory.connections.get(&binding.connection).ok_or(Refusal::NotFound("connection"))?;
     tracing::debug!(service = subject(binding), "a deployment is registered by hand");
-    Ok((binding.clone(), connection.clone()))
+    Ok((Binding::clone(binding), connection.clone()))
 }
 
 /// Azure project and repository, by id where the ids are known.

@@ -14,6 +14,7 @@ use crate::{
     translate::fact_id,
 };
 use jiff::{SignedDuration, Timestamp};
+use std::sync::Arc;
 use uuid::Uuid;
 
 /// Part of every deployment's id: that of its event's type without version, whatever it turns out to be beside others.
@@ -50,9 +51,9 @@ pub(super) struct Candidate {
 }
 
 /// What an event makes of a binding: the same binding may be given by names and by ids, and counts once.
-pub(super) fn candidates(event: &Event, bindings: &[Binding]) -> Vec<Candidate> {
+pub(super) fn candidates(event: &Event, bindings: &[Arc<Binding>]) -> Vec<Candidate> {
     let relevant: Vec<(&Binding, &Deploys)> =
-        bindings.iter().filter_map(|own| Some((own, own.deploys.as_ref()?))).collect();
+        bindings.iter().filter_map(|own| Some((&**own, own.deploys.as_ref()?))).collect();
     if relevant.is_empty() {
         return Vec::new();
     }
@@ -332,7 +333,7 @@ mod tests {
                 recovered: None,
             };
             let event = Event { id: Uuid::from_u128(3), header, json: json.to_string().into() };
-            candidates(&event, &[binding]).len()
+            candidates(&event, &[Arc::new(binding)]).len()
         };
         assert_eq!([(false, true), (true, false), (true, true)].map(|(own, draft)| deployed(own, draft)), [1, 1, 0]);
     }

@@ -40,7 +40,7 @@ use crate::{
     store::{Error, Log, PageLimit, Position, Status},
 };
 use jiff::{SignedDuration, Timestamp};
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 use url::Url;
 
 /// For the check of the connection, which has limits of its own that stay below.
@@ -129,7 +129,7 @@ pub async fn examine(app: &App, id: ConnectionId) -> Result<Report, Refusal> {
         }
     };
     steps.push(last);
-    Ok(Report { connection: id, name: connection.record.name, at: began, steps })
+    Ok(Report { connection: id, name: connection.record.name.clone(), at: began, steps })
 }
 
 /// What Azure DevOps says of us, and of the subscriptions if it says anything.
@@ -137,7 +137,7 @@ async fn azure(app: &App, connection: &Kept<Connection>) -> (Health, Option<Sign
     let (id, directory) = (connection.record.id, app.directory());
     let checking = async {
         match checks::check(app, id, Priority::Interactive).await {
-            Ok(Known { health: Some(health), .. }) => health.record,
+            Ok(Known { health: Some(health), .. }) => Arc::unwrap_or_clone(health.record),
             // What cannot be kept can be said all the same.
             _ => checks::examine(app, &connection.record, directory.bindings_of(id), None).await,
         }

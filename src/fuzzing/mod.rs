@@ -52,7 +52,10 @@ fn is_taken(event: &Event) {
         assert!(!text.is_empty(), "{name} is there: {json:?}");
     }
     for (name, value) in json.iter().filter(|(name, _)| *name != "data") {
-        assert!(name.chars().all(|own| own.is_ascii_lowercase() || own.is_ascii_digit()), "{name} is an attribute's name");
+        assert!(
+            name.chars().all(|own| own.is_ascii_lowercase() || own.is_ascii_digit()),
+            "{name} is an attribute's name"
+        );
         let text = value.as_str().unwrap_or_default();
         assert!(!text.chars().any(char::is_control), "{name} has a control character: {text:?}");
     }

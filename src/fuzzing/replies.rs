@@ -181,13 +181,8 @@ async fn make(azure: &dyn AzureDevOps, call: usize) -> Result<(), Failure> {
     let page = || PageRequest { items_max: 100, from: None };
     let within = Window { from: Timestamp::UNIX_EPOCH, to: Timestamp::MAX };
     let (project, repository, sha) = ("p", "r", "8680684ab33e5ad2a4032dd1205e5dad6ddf8da9");
-    let query = HistoryQuery {
-        subscriptions: vec!["s".into()],
-        within,
-        result: None,
-        results_max: 100,
-        with_details: true,
-    };
+    let query =
+        HistoryQuery { subscriptions: vec!["s".into()], within, result: None, results_max: 100, with_details: true };
     match call % 34 {
         0 => azure.connection_data().await.map(drop),
         1 => azure.projects(page()).await.map(drop),

@@ -157,7 +157,7 @@ pub async fn show(id: Segment, call: Result<Call, Problem>) -> Result<Response, 
     let call = call?;
     call.query(&[])?;
     let kept = bindings::find(&call.app().directory(), id.names("binding")?)?;
-    resource(&call, kept.version, &BindingView::from(&kept.record))
+    resource(&call, kept.version, &BindingView::from(&*kept.record))
 }
 
 /// Change a binding.
@@ -175,9 +175,9 @@ pub async fn edit(id: Segment, call: Result<Call, Problem>) -> Result<Response, 
     let id: BindingId = id.names("binding")?;
     let there = bindings::find(&call.app().directory(), id)?;
     if_match_required(&call)?.check(there.version)?;
-    let changed = read_change(&call.json().await?, there.record, &call.app().directory())?;
+    let changed = read_change(&call.json().await?, Binding::clone(&there.record), &call.app().directory())?;
     let kept = bindings::edit(call.app(), id, there.version, changed).await?;
-    Ok(tagged(kept.version, json(&BindingView::from(&kept.record))))
+    Ok(tagged(kept.version, json(&BindingView::from(&*kept.record))))
 }
 
 /// Remove a binding.

@@ -13,7 +13,7 @@ use crate::{
     ledger,
 };
 use jiff::Timestamp;
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 use warp::reply::Response;
 
 /// Most bindings on a page, and how many without `limit`.
@@ -52,8 +52,8 @@ pub async fn show(call: Result<Call, Problem>) -> Result<Response, Problem> {
     let after: Option<BindingId> = query.parsed("after", "what next gave");
     let limit = usize::try_from(query.number("limit", 1..=LIMIT_MAX, LIMIT_DEFAULT)).unwrap_or(usize::MAX);
     query.finish()?;
-    let after = |binding: &&Binding| after.is_none_or(|after| binding.id > after) && wanted.takes(binding);
-    let bindings: Vec<Binding> =
+    let after = |binding: &&Arc<Binding>| after.is_none_or(|after| binding.id > after) && wanted.takes(binding);
+    let bindings: Vec<Arc<Binding>> =
         directory.bindings.values().map(|kept| &kept.record).filter(after).take(limit + 1).cloned().collect();
     let gaps = ledger::gaps(app);
     let (mut data, mut hours, mut next) = (Vec::new(), 0, None);

@@ -41,7 +41,7 @@ pub async fn list(call: Result<Call, Problem>) -> Result<Response, Problem> {
     call.query(&[])?;
     let (gateway, directory) = (gateway(&call), call.app().directory());
     let view = |(id, kept): (&ConnectionId, &crate::app::Kept<Connection>)| {
-        let health = directory.health.get(id).map(|kept| &kept.record);
+        let health = directory.health.get(id).map(|kept| &*kept.record);
         ConnectionView::new(call.app(), &gateway, &kept.record, health)
     };
     Ok(json(&ConnectionList { data: directory.connections.iter().map(view).collect() }))
@@ -203,7 +203,7 @@ pub async fn rotate(id: Segment, call: Result<Call, Problem>) -> Result<Response
 }
 
 fn view(call: &Call, known: &Known) -> ConnectionView {
-    let health = known.health.as_ref().map(|kept| &kept.record);
+    let health = known.health.as_ref().map(|kept| &*kept.record);
     ConnectionView::new(call.app(), &gateway(call), &known.connection.record, health)
 }
 

@@ -35,6 +35,7 @@ use crate::{
 use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::{Value, json as value};
+use std::sync::Arc;
 use utoipa::ToSchema;
 use uuid::Uuid;
 use warp::reply::Response;
@@ -234,8 +235,8 @@ pub async fn preview(id: Segment, call: Result<Call, Problem>) -> Result<Respons
     query.finish()?;
     let after = cursor::resume(call.app(), Log::Events, after.as_deref())?;
     let there = bindings::find(&call.app().directory(), id.names("binding")?)?.record;
-    let changed = read_change(&call.json().await?, there.clone(), &call.app().directory())?;
-    let binding = bindings::changed(&call.app().directory(), there, changed)?;
+    let changed = read_change(&call.json().await?, (*there).clone(), &call.app().directory())?;
+    let binding = bindings::changed(&call.app().directory(), Arc::unwrap_or_clone(there), changed)?;
     Ok(json(&LookedView::new(again::look(call.app(), &binding, window, after).await?, true)))
 }
 
@@ -245,7 +246,7 @@ fn window(call: &Call, query: &mut Query) -> Window {
 }
 
 fn known(call: &Call, slug: &Segment) -> Result<Slug, Problem> {
-    Ok(projects::find(&call.app().directory(), &slug.names("project")?)?.record.slug)
+    Ok(projects::find(&call.app().directory(), &slug.names("project")?)?.record.slug.clone())
 }
 
 async fn detailed(call: &Call, slug: &Slug, id: Uuid) -> Result<DeploymentDetailView, Problem> {

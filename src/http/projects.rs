@@ -67,7 +67,7 @@ pub async fn show(slug: Segment, call: Result<Call, Problem>) -> Result<Response
     let call = call?;
     call.query(&[])?;
     let kept = projects::find(&call.app().directory(), &slug.names("project")?)?;
-    resource(&call, kept.version, &ProjectView::from(&kept.record))
+    resource(&call, kept.version, &ProjectView::from(&*kept.record))
 }
 
 /// Make or replace a project.
@@ -88,8 +88,8 @@ pub async fn put(slug: Segment, call: Result<Call, Problem>) -> Result<Response,
     let new = read(&call.json().await?)?;
     let location = format!("/v1/projects/{slug}");
     match projects::put_at(call.app(), slug, precondition.as_ref(), only_new, new).await? {
-        Some(Replaced::Changed(kept)) => Ok(tagged(kept.version, json(&ProjectView::from(&kept.record)))),
-        Some(Replaced::Made(kept)) => Ok(made(&location, kept.version, &ProjectView::from(&kept.record))),
+        Some(Replaced::Changed(kept)) => Ok(tagged(kept.version, json(&ProjectView::from(&*kept.record)))),
+        Some(Replaced::Made(kept)) => Ok(made(&location, kept.version, &ProjectView::from(&*kept.record))),
         None => Err(Problem::because(
             Kind::PreconditionRequired,
             "the project is there already: send If-Match with the ETag that GET gave to replace it",

@@ -40,7 +40,7 @@ impl RemovalView {
     pub fn new(removal: Removal, hooks: Vec<Hook>) -> Self {
         Self {
             subscriptions: hooks.into_iter().map(HookAtAzureView::from).collect(),
-            bindings: removal.bindings.iter().map(BindingView::from).collect(),
+            bindings: removal.bindings.iter().map(|binding| BindingView::from(&**binding)).collect(),
             projects_without_build_provider: removal.without_build_provider.iter().map(ToString::to_string).collect(),
             projects_without_issue_provider: removal.without_issue_provider.iter().map(ToString::to_string).collect(),
             disables_integration: removal.is_last,

@@ -4,7 +4,7 @@ use crate::{
     app::{App, Kept, change::Refusal, subscriptions},
     domain::{ConnectionId, Subscription, SubscriptionKey},
 };
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 /// How old what only tells when something last happened may get before it is written down.
 const WRITTEN_EVERY: Duration = Duration::from_mins(10);
@@ -26,7 +26,7 @@ impl<'a> Ledger<'a> {
             app,
             connection,
             versions: kept().map(|kept| (kept.record.key.clone(), kept.version)).collect(),
-            records: kept().map(|kept| (kept.record.key.clone(), kept.record.clone())).collect(),
+            records: kept().map(|kept| (kept.record.key.clone(), Subscription::clone(&kept.record))).collect(),
         }
     }
 
@@ -52,14 +52,10 @@ impl<'a> Ledger<'a> {
     pub(super) async fn write(&mut self, records: Vec<Subscription>, gone: &[SubscriptionKey]) -> Result<(), Refusal> {
         let version = |key: &SubscriptionKey| self.versions.get(key).copied().unwrap_or_default();
         let news = |record: &Subscription| self.records.get(&record.key).is_none_or(|before| is_news(before, record));
-        let (now, keep) = (self.app.clock.now(), |record| Kept { version: 0, record });
-        let mut written: Vec<Kept<Subscription>> = records.into_iter().filter(news).map(keep).collect();
-        for kept in &mut written {
-            (kept.version, kept.record.updated_at) = (version(&kept.record.key), now);
-        }
-        let taken = |key: &SubscriptionKey| {
-            self.records.get(key).map(|record| Kept { version: version(key), record: record.clone() })
-        };
+        let now = self.app.clock.now();
+        let keep = |record: Subscription| Kept::new(version(&record.key), Subscription { updated_at: now, ..record });
+        let written: Vec<Kept<Subscription>> = records.into_iter().filter(news).map(keep).collect();
+        let taken = |key: &SubscriptionKey| self.records.get(key).map(|record| Kept::new(version(key), record.clone()));
         let gone: Vec<Kept<Subscription>> = gone.iter().filter_map(taken).collect();
         if written.is_empty() && gone.is_empty() {
             return Ok(());
@@ -67,7 +63,7 @@ impl<'a> Ledger<'a> {
         let versions = subscriptions::keep(self.app, self.connection, &written, &gone).await?;
         for (kept, version) in written.into_iter().zip(versions) {
             self.versions.insert(kept.record.key.clone(), version);
-            self.records.insert(kept.record.key.clone(), kept.record);
+            self.records.insert(kept.record.key.clone(), Arc::unwrap_or_clone(kept.record));
         }
         for kept in gone {
             self.versions.remove(&kept.record.key);

@@ -3,11 +3,12 @@
 
 use super::{desired::Selected, resolve::Resolution};
 use crate::domain::{AzureRef, Binding, Meaning, Selection};
+use std::sync::Arc;
 use uuid::Uuid;
 
 /// The meanings of these bindings, as far as they were resolved.
-pub(super) fn meanings(bindings: &[Binding], resolution: &Resolution) -> Vec<Meaning> {
-    let of = |binding: &Binding| {
+pub(super) fn meanings(bindings: &[Arc<Binding>], resolution: &Resolution) -> Vec<Meaning> {
+    let of = |binding: &Arc<Binding>| {
         let (_, selected) = resolution.selected.iter().find(|(id, _)| *id == binding.id)?;
         let ids = in_ids(&binding.selection, selected)?;
         let process = match selected {

@@ -8,6 +8,7 @@ use crate::{
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
     future::Future,
+    sync::Arc,
 };
 use uuid::Uuid;
 
@@ -38,7 +39,7 @@ pub(super) struct Resolution {
 /// # Errors
 /// What concerns all of them: a wrong credential, a server that cannot be reached, throttling. That one thing is not
 /// there or may not be seen is said of its binding.
-pub(super) async fn resolve(azure: &dyn AzureDevOps, bindings: &[Binding]) -> Result<Resolution, Failure> {
+pub(super) async fn resolve(azure: &dyn AzureDevOps, bindings: &[Arc<Binding>]) -> Result<Resolution, Failure> {
     let mut names = Names {
         azure,
         projects: HashMap::new(),

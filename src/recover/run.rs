@@ -77,8 +77,8 @@ impl Looking<'_> {
             }
         }
         for (place, bindings) in places(&self.directory, self.kept.record.id) {
-            let bindings: Vec<Binding> =
-                bindings.iter().filter_map(|id| Some(self.directory.bindings.get(id)?.record.clone())).collect();
+            let bindings: Vec<Arc<Binding>> =
+                bindings.iter().filter_map(|id| Some(Arc::clone(&self.directory.bindings.get(id)?.record))).collect();
             match self.place(&place, &bindings).await {
                 Err(Stopped::Azure(failure)) if failure.is_of_the_thing() => {
                     self.app.metrics.recovery_failed(place.stream.word());
@@ -121,19 +121,19 @@ impl Looking<'_> {
     }
 
     /// One place for all its bindings; those that were compared less far take the others along.
-    async fn place(&mut self, place: &Place, bindings: &[Binding]) -> Result<(), Stopped> {
+    async fn place(&mut self, place: &Place, bindings: &[Arc<Binding>]) -> Result<(), Stopped> {
         let now = self.app.clock.now();
         let overlap = if self.polls() { GRACE / 5 } else { GRACE };
         // What happened before a binding was there is for its backfill.
         let begun_at = |own: &Binding| hour_of(own.updated_at);
         let marks: Vec<_> = bindings.iter().map(|own| watermark(self.app, own, place.stream)).collect();
-        let until = |(own, mark): (&Binding, &Option<Watermark>)| {
+        let until = |(own, mark): (&Arc<Binding>, &Option<Watermark>)| {
             mark.as_ref().map_or(begun_at(own), |mark| mark.complete_until - overlap)
         };
         let due = bindings.iter().zip(&marks).map(until).min().unwrap_or(now);
         let relook = self.request.closely.then(|| now - RELOOK);
         // Nobody looks back further than to a binding's beginning, or to where a backfill came from.
-        let begun = |(own, mark): (&Binding, &Option<Watermark>)| {
+        let begun = |(own, mark): (&Arc<Binding>, &Option<Watermark>)| {
             mark.as_ref().map_or(begun_at(own), |mark| mark.complete_from)
         };
         let begun = bindings.iter().zip(&marks).map(begun).min();
@@ -159,7 +159,7 @@ impl Looking<'_> {
     async fn slice(
         &mut self,
         place: &Place,
-        bindings: &[Binding],
+        bindings: &[Arc<Binding>],
         window: Window,
         bookmark: Option<String>,
     ) -> Result<Option<String>, Stopped> {
@@ -179,7 +179,7 @@ impl Looking<'_> {
             let noted = ledger::note_sweep(self.app, place.stream, &order.bindings, &swept).await;
             noted.map_err(|error| Stopped::Store(error.to_string()))?;
             let (reached, mark) = ((swept.window.from, swept.window.to), swept.bookmark.as_deref());
-            let written = compared(self.app, bindings.iter(), place.stream, reached, mark).await;
+            let written = compared(self.app, bindings.iter().map(|own| &**own), place.stream, reached, mark).await;
             written.map_err(|error| Stopped::Store(error.to_string()))?;
         }
         self.report.tally.add(swept.tally);

@@ -5,6 +5,7 @@ use crate::{
     azure::resource::{Project, git::Repository},
     domain::{AzureRef, Binding, BranchRule, Selection, Slug},
 };
+use std::sync::Arc;
 
 /// What kind of thing an event is about, as roles divide it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -59,7 +60,7 @@ impl<'a> About<'a> {
     }
 
     /// The projects whose bindings select it, each once, sorted.
-    pub(super) fn projects(&self, bindings: &[Binding]) -> Vec<Slug> {
+    pub(super) fn projects(&self, bindings: &[Arc<Binding>]) -> Vec<Slug> {
         let mut slugs: Vec<Slug> = bindings
             .iter()
             .filter(|binding| self.selected_by(&binding.selection))

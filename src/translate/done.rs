@@ -3,6 +3,7 @@
 
 use super::{Context, Settings};
 use crate::domain::Process;
+use std::sync::Arc;
 use uuid::Uuid;
 
 /// In which way something is done.
@@ -47,15 +48,20 @@ pub(super) fn done(
 fn processes<'a>(context: &Context<'a>, project: &'a [Option<&'a str>]) -> impl Iterator<Item = &'a Process> {
     // A name may have been another project's before.
     let id = project.iter().flatten().find(|name| Uuid::parse_str(name).is_ok());
-    let is_its = move |process: &&Process| match id {
+    let is_its = move |process: &&Arc<Process>| match id {
         Some(id) => process.project[0].names(id),
         None => process.project.iter().any(|own| project.iter().flatten().any(|name| own.names(name))),
     };
-    context.processes.iter().filter(is_its)
+    context.processes.iter().filter(is_its).map(|process| &**process)
 }
 
 /// A state that means "done" for an item of this type, to tell what an update that closed it became.
-pub(crate) fn done_state<'a>(settings: &'a Settings, processes: &'a [Process], project: &str, kind: &str) -> &'a str {
+pub(crate) fn done_state<'a>(
+    settings: &'a Settings,
+    processes: &'a [Arc<Process>],
+    project: &str,
+    kind: &str,
+) -> &'a str {
     if let Some(chosen) = &settings.completed_states {
         return chosen.first().map_or(USUAL[0], String::as_str);
     }
@@ -89,7 +95,7 @@ mod tests {
             "Note",
             &[&states[..], &[("Dropped", Some("Removed")), ("Odd", None)]].concat(),
         );
-        let processes = [process("p-2", "Note", &[("Draft", Some("Completed"))]), ours];
+        let processes = [process("p-2", "Note", &[("Draft", Some("Completed"))]), ours].map(Arc::new);
         let context = Context {
             connection: ConnectionId(Uuid::nil()),
             source: &CollectionUrl::parse("https://dev.azure.com/fabrikam").unwrap(),
@@ -139,7 +145,7 @@ mod tests {
     fn a_done_state_of_a_type_is_its_process_own() {
         let (chosen, free) =
             (Settings { completed_states: Some(vec!["Ready".to_owned()]), ..Settings::default() }, Settings::default());
-        let all = [process("p-1", "Note", &[("Closed", Some("Resolved")), ("Out", Some("Completed"))])];
+        let all = [process("p-1", "Note", &[("Closed", Some("Resolved")), ("Out", Some("Completed"))])].map(Arc::new);
         assert_eq!(done_state(&free, &all, "P-1", "note"), "Out");
         assert_eq!(done_state(&free, &all, "p-2", "note"), "Closed");
         assert_eq!(done_state(&chosen, &all, "p-1", "note"), "Ready");

@@ -32,6 +32,7 @@ use crate::{
     domain::{Binding, ConnectionId, NotificationId, Process, Recovered, UpdateReason},
     event::{Event, cdevents::Outcome},
 };
+use std::sync::Arc;
 
 /// The version of this mapping, in every event's custom data. Raised when an event would say something else, not when
 /// it would say more; ids never depend on it.
@@ -83,9 +84,9 @@ pub struct Context<'a> {
     /// How we came by it, where no hook delivered it.
     pub recovered: Option<Recovered>,
     /// The bindings of the connection.
-    pub bindings: &'a [Binding],
+    pub bindings: &'a [Arc<Binding>],
     /// The processes of its Azure projects, as far as they are known.
-    pub processes: &'a [Process],
+    pub processes: &'a [Arc<Process>],
     /// What is chosen.
     pub settings: &'a Settings,
 }

@@ -10,7 +10,10 @@ use hookwell::{
     azure::client::{Access, AzureDevOps, Dial, Failure, Unreachable},
     clock::SystemClock,
     config::Settings,
-    domain::{AzureRef, Binding, BindingId, BranchRule, ConnectionId, Issues, Scope, Selection},
+    domain::{
+        AzureRef, Binding, BindingId, BranchRule, ConnectionId, Deploys, Ignored, Issues, Meaning, Scope, Selection,
+        Tracking,
+    },
     http::tower_service,
     secrets::Keys,
     store::{
@@ -46,6 +49,27 @@ fn main() {
     runtime.block_on(run());
 }
 
+fn selection(number: u128) -> Selection {
+    Selection::CodeDeployment {
+        azure_project: AzureRef(format!("Project {}", number / 5)),
+        repository: AzureRef(format!("repository-{number}")),
+        branch: BranchRule::Any,
+    }
+}
+
+/// What the names of a binding mean, as it is known of every binding soon after it was made.
+fn meaning(number: u128) -> Change {
+    let binding = BindingId(Uuid::from_u128(number + 1));
+    let ids = Selection::CodeDeployment {
+        azure_project: AzureRef(Uuid::from_u128(number / 5).to_string()),
+        repository: AzureRef(Uuid::from_u128(number).to_string()),
+        branch: BranchRule::Any,
+    };
+    let record = Meaning { binding, of: selection(number), ids, process: Vec::new() };
+    let value = serde_json::to_vec(&record).expect("plain data");
+    Change { kind: kind::MEANING, id: binding.to_string(), expected: Expected::Any, value: Some(value.into()) }
+}
+
 fn binding(number: u128) -> Change {
     let id = BindingId(Uuid::from_u128(number + 1));
     let record = Binding {
@@ -53,13 +77,16 @@ fn binding(number: u128) -> Change {
         project: format!("project-{}", number / 5).parse().expect("a slug"),
         connection: ConnectionId(Uuid::from_u128(number % CONNECTIONS + 1)),
         name: Some(format!("Deployment {number}")),
-        selection: Selection::CodeDeployment {
-            azure_project: AzureRef(format!("Project {}", number / 5)),
-            repository: AzureRef(format!("repository-{number}")),
-            branch: BranchRule::Any,
-        },
+        selection: selection(number),
         code_deployment: None,
-        deploys: None,
+        deploys: Some(Deploys {
+            tracking: Tracking::Push,
+            reaches: Vec::new(),
+            include_paths: Vec::new(),
+            exclude_paths: Vec::new(),
+            ignored: Ignored::default(),
+            delay_minutes: 0,
+        }),
         issues: Issues::default(),
         created_at: Timestamp::UNIX_EPOCH,
         updated_at: Timestamp::UNIX_EPOCH,
@@ -79,7 +106,10 @@ async fn run() {
     let store = Arc::new(EmbeddedStore::open(folder.path(), Options::default()).expect("a store"));
     let all: Vec<u128> = (0..BINDINGS).collect();
     for some in all.chunks(500) {
-        store.commit(some.iter().copied().map(binding).collect()).await.expect("it is kept");
+        store
+            .commit(some.iter().flat_map(|number| [binding(*number), meaning(*number)]).collect())
+            .await
+            .expect("it is kept");
     }
     let app_here = Arc::new(app(&store).await);
     let whole = median(async || {
@@ -109,6 +139,7 @@ async fn run() {
         .await,
     );
     say("the directory after a commit of a binding", median(async || committed(binding(7)).await).await);
+    say("the directory after a commit of a meaning", median(async || committed(meaning(7)).await).await);
 
     let made = tokens::create(&app_here, "bench".into(), Scope::Admin, |_, _| Vec::new()).await.expect("a token");
     let (token, mut service) = (made.1.to_string(), tower_service(Arc::clone(&app_here)));

@@ -9,6 +9,7 @@ use crate::{
     domain::{AzureScope, Binding, Connection, Delivery, Grant, Health, HealthState, HookMode, Role, ScopeHealth},
 };
 use jiff::Timestamp;
+use std::sync::Arc;
 
 /// The oldest api-version that is spoken: Azure DevOps Server 2019.
 const OLDEST: ApiVersion = ApiVersion { major: 5, minor: 0 };
@@ -16,7 +17,7 @@ const OLDEST: ApiVersion = ApiVersion { major: 5, minor: 0 };
 /// How the connection is doing. `before` is what the last check found: what Azure cannot say right now stays as it was.
 pub fn judge(
     connection: &Connection,
-    bindings: &[Binding],
+    bindings: &[Arc<Binding>],
     before: Option<&Health>,
     findings: &Findings,
     now: Timestamp,
@@ -111,7 +112,7 @@ fn state_of(failure: &Failure) -> HealthState {
 
 fn scopes(
     connection: &Connection,
-    bindings: &[Binding],
+    bindings: &[Arc<Binding>],
     before: Option<&Health>,
     findings: &Findings,
 ) -> Vec<ScopeHealth> {

@@ -26,18 +26,19 @@ use crate::{
     store::Expected,
 };
 use jiff::SignedDuration;
+use std::sync::Arc;
 
 /// A finding that stays the same is written again when the kept one is older than this, and not before: the store keeps
 /// every version for a while.
 const KEPT_AGE_MAX: SignedDuration = SignedDuration::from_mins(10);
 
 /// Asks with settings that are not kept yet.
-pub(super) async fn findings(app: &App, connection: &Connection, bindings: &[Binding]) -> Findings {
+pub(super) async fn findings(app: &App, connection: &Connection, bindings: &[Arc<Binding>]) -> Findings {
     probe::findings(app, app.azure_unkept(connection), connection, bindings).await
 }
 
 /// The same, with the conclusion drawn.
-pub async fn examine(app: &App, connection: &Connection, bindings: &[Binding], before: Option<&Health>) -> Health {
+pub async fn examine(app: &App, connection: &Connection, bindings: &[Arc<Binding>], before: Option<&Health>) -> Health {
     let findings = findings(app, connection, bindings).await;
     judge(connection, bindings, before, &findings, app.clock.now())
 }
@@ -53,9 +54,9 @@ pub async fn check(app: &App, id: ConnectionId, priority: Priority) -> Result<Kn
         && before.state == HealthState::Enabled
     {
         // That we ask too much says nothing new about the connection.
-        before.clone()
+        Health::clone(before)
     } else {
-        judge(&connection.record, bindings, before.as_ref(), &findings, app.clock.now())
+        judge(&connection.record, bindings, before.as_deref(), &findings, app.clock.now())
     };
     if before.as_ref().is_none_or(|before| before.state != found.state) {
         tell(&connection.record, &found);
@@ -81,7 +82,7 @@ async fn keep(app: &App, checked: &Kept<Connection>, found: Health, anew: bool) 
     if recovered {
         app.reconcile.notify_one();
     }
-    Ok(Known { connection, health: Some(Kept { version: versions[0], record: found }) })
+    Ok(Known { connection, health: Some(Kept::new(versions[0], found)) })
 }
 
 fn is_still_fresh(kept: &Health, found: &Health) -> bool {

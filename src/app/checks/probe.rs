@@ -77,7 +77,7 @@ pub(super) async fn findings(
     app: &App,
     client: Result<Client, Failure>,
     connection: &Connection,
-    bindings: &[Binding],
+    bindings: &[Arc<Binding>],
 ) -> Findings {
     let without = |entry| Findings { entry, probes: Vec::new() };
     if connection.token.is_none() && connection.service_principal.is_none() {
@@ -103,7 +103,12 @@ pub(super) async fn findings(
     }
 }
 
-async fn probes(app: &App, client: &Client, connection: &Connection, bindings: &[Binding]) -> Vec<(AzureScope, Probe)> {
+async fn probes(
+    app: &App,
+    client: &Client,
+    connection: &Connection,
+    bindings: &[Arc<Binding>],
+) -> Vec<(AzureScope, Probe)> {
     let first = PageRequest { items_max: PROJECTS_PAGE_ITEMS, from: None };
     let listed = app.in_time(STEP_TIMEOUT, async { client.projects(first).await.map(|page| page.items) }).await;
     let (projects, project_and_team) = match listed {
@@ -139,7 +144,7 @@ struct Target {
 }
 
 /// The projects that bindings of this role name (of any role for `None`), else the first that is listed.
-fn targets(projects: &[TeamProject], bindings: &[Binding], role: Option<Role>) -> Vec<Target> {
+fn targets(projects: &[TeamProject], bindings: &[Arc<Binding>], role: Option<Role>) -> Vec<Target> {
     let mut targets: Vec<Target> = Vec::new();
     for binding in bindings.iter().filter(|binding| role.is_none_or(|role| binding.selection.role() == role)) {
         let (Selection::CodeDeployment { azure_project: AzureRef(named), .. }

@@ -82,7 +82,7 @@ impl<'a> Mender<'a> {
             Stream::Pushes | Stream::PullRequests => Role::CodeDeployment,
             Stream::Builds | Stream::Releases => Role::BuildProvider,
         };
-        let all = self.directory.bindings_of(self.found.connection).iter();
+        let all = self.directory.bindings_of(self.found.connection).iter().map(|binding| &**binding);
         all.filter(move |binding| {
             // A run belongs to the repository that it builds, too.
             let is_role = binding.selection.role() == role || self.stream() == Stream::Builds;

@@ -115,7 +115,7 @@ async fn look(app: &App, found: &Break) -> Result<Looked, Stopped> {
     }
     let directory = app.directory();
     let kept: &Kept<Connection> = directory.connections.get(&found.connection).ok_or(Stopped::Gone)?;
-    let mender = Mender::new(app, kept.record.clone(), found);
+    let mender = Mender::new(app, Connection::clone(&kept.record), found);
     if mender.is_before_us() {
         return Ok(waived(app, found));
     }

@@ -105,7 +105,7 @@ pub async fn sweep(
     order: &Order,
 ) -> Result<Swept, Stopped> {
     let window = cut(app, order);
-    let mut scale = Scale::new(app, kept.record.clone(), order);
+    let mut scale = Scale::new(app, Connection::clone(&kept.record), order);
     let mut bookmark = order.bookmark.clone();
     if window.from < window.to {
         app.metrics.sweep(order.place.stream.word());

@@ -38,7 +38,7 @@ async fn bind_builds(real: &Real, project: &str) -> BindingId {
 }
 
 fn job(real: &Real, binding: BindingId) -> Backfill {
-    control::find(&real.gateway.app, binding).unwrap().record
+    Backfill::clone(&control::find(&real.gateway.app, binding).unwrap().record)
 }
 
 async fn shown(real: &Real, binding: BindingId) -> Value {

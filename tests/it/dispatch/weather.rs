@@ -97,7 +97,7 @@ async fn make(app: &App, url: String, mode: Mode, types: &[&str], in_flight_max:
         allow_private: true,
         allow_http: true,
     };
-    sinks::create(app, new, |_, _| Vec::new()).await.unwrap().record
+    Sink::clone(&sinks::create(app, new, |_, _| Vec::new()).await.unwrap().record)
 }
 
 struct Town {

@@ -1,6 +1,7 @@
 mod checks;
 mod connections;
 mod contract;
+mod copies;
 mod deliveries;
 mod discovery;
 mod events;

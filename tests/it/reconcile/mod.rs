@@ -81,7 +81,7 @@ impl Pair {
     /// Changes the record as the API will.
     async fn change(&self, change: impl FnOnce(&mut Connection)) {
         let kept = self.gateway.app.directory().connections[&self.connection].clone();
-        let mut record = kept.record;
+        let mut record = Connection::clone(&kept.record);
         change(&mut record);
         let value = Some(serde_json::to_vec(&record).unwrap().into());
         let id = self.connection.to_string();

@@ -20,6 +20,7 @@ use jiff::Timestamp;
 use std::{
     fs,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 use uuid::Uuid;
 
@@ -65,7 +66,7 @@ fn reason(name: &str) -> Option<UpdateReason> {
 
 /// What the fixtures speak of, bound to three projects: `web` follows `main` of a repository and one pipeline, `libs`
 /// follows release branches of the same repository by name, `board` has the bugs below one area.
-fn bindings() -> Vec<Binding> {
+fn bindings() -> Vec<Arc<Binding>> {
     let code = |project: &str, repository: &str, branch| Selection::CodeDeployment {
         azure_project: AzureRef(project.to_owned()),
         repository: AzureRef(repository.to_owned()),
@@ -105,7 +106,7 @@ fn bindings() -> Vec<Binding> {
         created_at: Timestamp::UNIX_EPOCH,
         updated_at: Timestamp::UNIX_EPOCH,
     };
-    selections.into_iter().enumerate().map(binding).collect()
+    selections.into_iter().enumerate().map(binding).map(Arc::new).collect()
 }
 
 /// What the board calls one.
