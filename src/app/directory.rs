@@ -10,7 +10,8 @@ use crate::{
 };
 use serde::de::DeserializeOwned;
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, btree_map},
+    iter::Peekable,
     ops::Bound,
     str::FromStr,
     sync::Arc,
@@ -82,11 +83,11 @@ struct Derived {
     /// Of those the code deployments, also with the connection that their builds come through.
     deploying: ByConnection<Binding>,
     /// Made of each binding alone.
-    each: BTreeMap<BindingId, Meant>,
+    each: BTreeMap<BindingId, Arc<Meant>>,
 }
 
 /// A binding with what its names mean.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 struct Meant {
     binding: Arc<Binding>,
     meaning: Option<Arc<Meaning>>,
@@ -130,17 +131,22 @@ impl Meant {
 
 impl Derived {
     fn of(bindings: &Shared<BindingId, Binding>, meanings: &Shared<BindingId, Meaning>, before: &Self) -> Self {
+        let (mut meanings, mut known) = (Alongside::of(meanings), Alongside::of(&before.each));
+        let meant = |(id, Kept { record: binding, .. }): (&BindingId, &Kept<Binding>)| {
+            let meaning = meanings.at(id).map(|kept| &kept.record);
+            let known = known.at(id).filter(|meant| meant.is_of(binding, meaning));
+            (*id, known.map_or_else(|| Arc::new(Meant::of(binding, meaning)), Arc::clone))
+        };
+        let each = bindings.iter().map(meant).collect();
+        let mut derived = Self { each, ..Self::default() };
         let providing = providing(bindings);
-        let mut derived = Self::default();
-        for (id, Kept { record: binding, .. }) in bindings.iter() {
-            let meaning = meanings.get(id).map(|kept| &kept.record);
-            let known = before.each.get(id).filter(|meant| meant.is_of(binding, meaning));
-            let meant = known.cloned().unwrap_or_else(|| Meant::of(binding, meaning));
+        for meant in derived.each.values() {
+            let binding = &meant.binding;
             if binding.deploys.is_some() {
-                let own = providing.get(&(&binding.project, Some(*id)));
+                let own = providing.get(&(&binding.project, Some(binding.id)));
                 let builds = own.or_else(|| providing.get(&(&binding.project, None)));
-                let through: BTreeSet<ConnectionId> = builds.copied().into_iter().chain([binding.connection]).collect();
-                for connection in through {
+                let others = builds.copied().filter(|connection| *connection != binding.connection);
+                for connection in others.into_iter().chain([binding.connection]) {
                     derived.deploying.entry(connection).or_default().extend(meant.both());
                 }
             }
@@ -149,9 +155,23 @@ impl Derived {
             if let Some(process) = &meant.process {
                 derived.processes.entry(binding.connection).or_default().push(Arc::clone(process));
             }
-            derived.each.insert(*id, meant);
         }
         derived
+    }
+}
+
+/// A map that is read in the order of its keys while another one with the same keys is: cheaper than a look-up for each.
+struct Alongside<'a, K, T>(Peekable<btree_map::Iter<'a, K, T>>);
+
+impl<'a, K: Ord, T> Alongside<'a, K, T> {
+    fn of(map: &'a BTreeMap<K, T>) -> Self {
+        Self(map.iter().peekable())
+    }
+
+    /// `None` too where a later key was asked for before.
+    fn at(&mut self, key: &K) -> Option<&'a T> {
+        while self.0.next_if(|(own, _)| *own < key).is_some() {}
+        self.0.next_if(|(own, _)| *own == key).map(|(_, value)| value)
     }
 }
 
@@ -179,12 +199,14 @@ impl Reader<'_> {
         if self.is_same(kind) {
             return Arc::clone(before);
         }
+        // The engine lists by id, as the map is ordered; were it not so, a record would be decoded once more.
+        let mut known = Alongside::of(before);
         let read = |(id, Versioned { version, value }): (String, Versioned)| {
             let Ok(key) = id.parse::<K>() else {
                 tracing::error!(kind, id, "a registry record has no id of its kind and is left out");
                 return None;
             };
-            let record = match before.get(&key).filter(|known| known.version == version) {
+            let record = match known.at(&key).filter(|known| known.version == version) {
                 Some(known) => Arc::clone(&known.record),
                 None => Arc::new(decoded(kind, &id, &value)?),
             };

@@ -153,7 +153,7 @@ async fn run() {
     say("a commit alone, synced", bare);
     let posted = median(async || {
         let request = http::Request::post("/v1/tokens").header("authorization", format!("Bearer {token}"));
-        let request = request.header("content-type", "application/json");
+        let request = request.header("host", "localhost").header("content-type", "application/json");
         let body = Bytes::from(json!({ "name": "CI", "scope": "read" }).to_string());
         let began = Instant::now();
         let reply = service.call(request.body(Full::new(body)).expect("a request")).await;
