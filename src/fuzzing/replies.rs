@@ -125,37 +125,32 @@ fn split(script: &[u8]) -> VecDeque<Vec<u8>> {
     replies
 }
 
-/// Answers each request of a connection with the next reply.
+/// Answers the request of a connection with the next reply, and closes it.
 async fn serve(
     mut connection: TcpStream,
     script: Arc<Mutex<VecDeque<Vec<u8>>>>,
     asked: Arc<AtomicUsize>,
 ) -> std::io::Result<()> {
-    loop {
-        let mut head = Vec::new();
-        while !head.ends_with(b"\r\n\r\n") {
-            if connection.read_buf(&mut head).await? == 0 {
-                return Ok(());
-            }
-            // A body that follows at once is read with its head.
-            if head.windows(4).any(|window| window == b"\r\n\r\n") {
-                break;
-            }
+    let mut head = Vec::new();
+    // A body that follows at once is read with its head.
+    while !head.windows(4).any(|window| window == b"\r\n\r\n") {
+        if connection.read_buf(&mut head).await? == 0 {
+            return Ok(());
         }
-        asked.fetch_add(1, Ordering::SeqCst);
-        let reply = if head.starts_with(b"OPTIONS") {
-            [b"aa", ROUTES.as_bytes()].concat()
-        } else {
-            let mut script = script.lock().expect("nobody panics with it");
-            if script.len() > 1 { script.pop_front() } else { script.front().cloned() }.unwrap_or_default()
-        };
-        let status = STATUSES[usize::from(reply.first().copied().unwrap_or(0)) % STATUSES.len()];
-        let headers = HEADERS[usize::from(reply.get(1).copied().unwrap_or(0)) % HEADERS.len()];
-        let body = if status.starts_with("204") { &[] } else { reply.get(2..).unwrap_or_default() };
-        let head = format!("HTTP/1.1 {status}\r\n{headers}content-length: {}\r\nconnection: close\r\n\r\n", body.len());
-        connection.write_all(&[head.as_bytes(), body].concat()).await?;
-        return connection.shutdown().await;
     }
+    asked.fetch_add(1, Ordering::SeqCst);
+    let reply = if head.starts_with(b"OPTIONS") {
+        [b"aa", ROUTES.as_bytes()].concat()
+    } else {
+        let mut script = script.lock().expect("nobody panics with it");
+        if script.len() > 1 { script.pop_front() } else { script.front().cloned() }.unwrap_or_default()
+    };
+    let status = STATUSES[usize::from(reply.first().copied().unwrap_or(0)) % STATUSES.len()];
+    let headers = HEADERS[usize::from(reply.get(1).copied().unwrap_or(0)) % HEADERS.len()];
+    let body = if status.starts_with("204") { &[] } else { reply.get(2..).unwrap_or_default() };
+    let head = format!("HTTP/1.1 {status}\r\n{headers}content-length: {}\r\nconnection: close\r\n\r\n", body.len());
+    connection.write_all(&[head.as_bytes(), body].concat()).await?;
+    connection.shutdown().await
 }
 
 /// A clock on which nobody waits.
