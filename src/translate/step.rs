@@ -38,7 +38,7 @@ const BUSY_PER_SECOND: u64 = 2_000;
 /// Then it pauses this many times as long as it worked, and so takes a twentieth of one core.
 const BUSY_PAUSE_FACTOR: u32 = 19;
 /// One such pause at most.
-const BUSY_PAUSE_MAX: Duration = Duration::from_millis(250);
+const BUSY_PAUSE_MAX: Duration = Duration::from_secs(1);
 /// How often to look whether what waits for its order may go.
 const HOLDING_LOOK: Duration = Duration::from_millis(500);
 /// It yields no longer than until events are this late: under an overload that lasts, both get their share.

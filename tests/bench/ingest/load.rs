@@ -19,6 +19,8 @@ use tokio::{
 
 /// Stands wherever a payload must be unique; ten digits, so that it can be patched in place.
 const SENTINEL: u64 = 7_777_777_777;
+/// Of the first notification that a gateway gets.
+pub(crate) const FIRST_NUMBER: u64 = 1_000_000_000;
 /// Far above any answer.
 const ANSWER_BYTES_MAX: usize = 16 << 10;
 
@@ -180,6 +182,22 @@ impl Load {
     pub(crate) async fn run_count(&self, concurrency: usize, count: u64) -> Report {
         let first = self.next.load(Ordering::Relaxed);
         self.go(concurrency, move |number| number < first + count).await
+    }
+
+    /// Sends one of the notifications from the first on again, over a connection of its own.
+    pub(crate) async fn duplicate(&self, number: u64) -> Duration {
+        let number = FIRST_NUMBER + number;
+        let mut stream = TcpStream::connect(self.address).await.expect("the server listens");
+        stream.set_nodelay(true).expect("a TCP option");
+        let mut template =
+            self.templates[usize::try_from(number).expect("a small number") % self.templates.len()].clone();
+        template.number(number);
+        let (mut answer, began) = (vec![0; ANSWER_BYTES_MAX], Instant::now());
+        stream.write_all(&template.bytes).await.expect("the server reads");
+        assert!(exchange(&mut stream, &mut answer).await, "a duplicate is accepted");
+        let cost = began.elapsed();
+        assert!(answer.windows(11).any(|text| text == b"\"duplicate\""), "it was there before");
+        cost
     }
 
     async fn go(&self, concurrency: usize, more: impl Fn(u64) -> bool + Clone + Send + 'static) -> Report {

@@ -1,7 +1,7 @@
 //! How fast the front door is, as ratios within one run: bare warp, the store alone, the whole gateway.
 //!
-//! `cargo bench --bench ingest` runs all of it (about four minutes); `-- quick` a shorter one; `-- memory` posts 400,000
-//! notifications and looks at memory, reopening and the cost of a page; `-- burst` only 64 connections. Servers are processes of their own, the load
+//! `cargo bench --bench ingest` runs all of it (about four minutes); `-- quick` a shorter one; `-- memory [count]` posts
+//! 400,000 notifications, or as many, and looks at memory, reopening and what pages, look-ups and duplicates cost; `-- burst` only 64 connections. Servers are processes of their own, the load
 //! comes from this one over loopback: on a small machine both share the cores, so read ratios, not rates.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a benchmark's output is its purpose")]
 #![expect(clippy::cast_precision_loss, reason = "figures for people")]
@@ -18,6 +18,8 @@ use self::{
 use std::time::Duration;
 
 const CONCURRENCIES: [usize; 3] = [1, 64, 256];
+/// With `memory`: where everything costs what it should cost at the end, too.
+const FEW: u64 = 10_000;
 
 struct Plan {
     baseline: Duration,
@@ -36,7 +38,8 @@ fn main() {
         return runtime.block_on(server::serve_bare_with_store());
     }
     if has("memory") {
-        return runtime.block_on(memory());
+        let total = arguments.iter().find_map(|argument| argument.parse().ok()).unwrap_or(400_000);
+        return runtime.block_on(memory(total.max(2 * FEW)));
     }
     if has("burst") {
         return runtime.block_on(at(
@@ -62,30 +65,30 @@ async fn run(plan: &Plan) {
 }
 
 async fn at(concurrency: usize, plan: &Plan) {
-    let bare = bare(concurrency, plan.baseline).await;
+    let bare = baseline(&Server::bare(), "bare warp", concurrency, plan.baseline).await;
     let store = store_alone::run(Work::Appends, concurrency, plan.baseline).await;
     println!("{}", store.line("store alone", concurrency));
     let both = store_alone::run(Work::BothLogs, concurrency, plan.baseline).await;
     println!("{}", both.line("  both logs", concurrency));
-    let behind = Load::bare(&Server::bare_with_store()).run(concurrency, plan.baseline).await;
-    println!("{}", behind.line("store behind", concurrency));
+    let behind = baseline(&Server::bare_with_store(), "store behind", concurrency, plan.baseline).await;
     let gateway = gateway(concurrency, plan.burst).await;
     // The machine drifts: the baseline is what it was just before and just after.
-    let again = self::bare(concurrency, plan.baseline).await;
-    let baseline = f64::midpoint(bare.per_second(), again.per_second());
+    let again = baseline(&Server::bare(), "bare warp", concurrency, plan.baseline).await;
+    let around = f64::midpoint(bare.per_second(), again.per_second());
     println!(
         "  gateway / bare warp {:.3}   / store alone {:.2}   / store with both logs {:.2}   / store behind warp {:.2}\n",
-        gateway.per_second() / baseline,
+        gateway.per_second() / around,
         gateway.per_second() / store.per_second(),
         gateway.per_second() / both.per_second(),
         gateway.per_second() / behind.per_second()
     );
 }
 
-async fn bare(concurrency: usize, duration: Duration) -> Report {
-    let server = Server::bare();
-    let report = Load::bare(&server).run(concurrency, duration).await;
-    println!("{}", report.line("bare warp", concurrency));
+async fn baseline(server: &Server, what: &str, concurrency: usize, duration: Duration) -> Report {
+    let before = server.usage();
+    let mut report = Load::bare(server).run(concurrency, duration).await;
+    report.spent(&before, &server.usage());
+    println!("{}", report.line(what, concurrency));
     report
 }
 
@@ -105,50 +108,50 @@ async fn gateway(concurrency: usize, duration: Duration) -> Report {
 /// Until every event is published: what counts is the rate at which notifications become events for good.
 async fn sustained(plan: &Plan) {
     const CONCURRENCY: usize = 64;
-    let bare = bare(CONCURRENCY, plan.baseline).await;
+    let bare = baseline(&Server::bare(), "bare warp", CONCURRENCY, plan.baseline).await;
     let server = Server::gateway().await;
     let before = server.usage();
     let mut report = Load::gateway(&server).run(CONCURRENCY, plan.sustained).await;
     let drain = server.drained().await;
     report.spent(&before, &server.usage());
-    let again = self::bare(CONCURRENCY, plan.baseline).await;
-    let baseline = f64::midpoint(bare.per_second(), again.per_second());
+    let again = baseline(&Server::bare(), "bare warp", CONCURRENCY, plan.baseline).await;
+    let around = f64::midpoint(bare.per_second(), again.per_second());
     println!("{}", report.line("sustained", CONCURRENCY));
     let for_good = report.accepted as f64 / (report.seconds() + drain.as_secs_f64());
     println!(
         "  every event published {:.1} s after the last answer: {for_good:.0} notifications/s for good\n  sustained / bare \
          warp: accepted {:.3}, published {:.3}",
         drain.as_secs_f64(),
-        report.per_second() / baseline,
-        for_good / baseline
+        report.per_second() / around,
+        for_good / around
     );
     server.holds(report.accepted).await;
 }
-
-async fn memory() {
-    const STEP: u64 = 200_000;
+async fn memory(total: u64) {
     let mut server = Server::gateway().await;
     println!("resident at start: {} MiB", server.usage().resident_bytes >> 20);
-    for step in 1..=2 {
-        let report = Load::gateway(&server).run_count(64, STEP).await;
-        server.drained().await;
-        let usage = server.usage();
+    let mut sent = 0;
+    for until in [FEW, total / 2, total] {
+        let report = Load::gateway(&server).run_count(64, until - sent).await;
+        let highest = server.usage().resident_bytes;
+        let drain = server.drained().await;
+        sent = until;
         println!(
-            "after {} notifications ({} accepted now, {} errors): resident {} MiB, store {} MiB",
-            step * STEP,
-            report.accepted,
+            "after {sent} notifications ({:.0} accepted/s, {} errors, all published {:.1} s later): resident {} MiB when \
+             accepted, {} MiB when published, store {} MiB",
+            report.per_second(),
             report.errors,
-            usage.resident_bytes >> 20,
+            drain.as_secs_f64(),
+            highest >> 20,
+            server.usage().resident_bytes >> 20,
             server.disk_bytes() >> 20,
         );
+        if until == FEW || until == total {
+            for (what, cost) in server.costs(&Load::gateway(&server)).await {
+                println!("  {what}: {:.3} ms", cost.as_secs_f64() * 1e3);
+            }
+        }
     }
-    let (first, last) = server.page_costs().await;
-    println!(
-        "a page of 100 events at the start of the log {:.2} ms, at its end {:.2} ms, ratio {:.2}",
-        first.as_secs_f64() * 1e3,
-        last.as_secs_f64() * 1e3,
-        last.as_secs_f64() / first.as_secs_f64()
-    );
     let reopened = server.restart();
     println!(
         "started again, data directory opened and listening after {:.2} s, resident {} MiB",

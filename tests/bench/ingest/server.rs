@@ -1,6 +1,9 @@
 //! The servers under load, each a process of its own, and what the operating system says of them.
 
-use crate::store_alone::notification;
+use crate::{
+    load::{FIRST_NUMBER, Load},
+    store_alone::notification,
+};
 use hookwell::{
     gateway::loopback_client,
     store::{
@@ -28,7 +31,7 @@ pub(crate) const BARE_WITH_STORE: &str = "serve-bare-warp-with-store";
 const TOKEN: &str = "an-admin-token-for-the-benchmark";
 /// Of Linux on every platform we run on.
 const CLOCK_TICKS_PER_SECOND: u64 = 100;
-const PAGES_READ: u32 = 100;
+const COSTS_TAKEN: usize = 100;
 
 /// What a process has used so far.
 pub(crate) struct Usage {
@@ -37,12 +40,31 @@ pub(crate) struct Usage {
     pub(crate) resident_bytes: u64,
 }
 
+impl Usage {
+    /// What a process has used until now.
+    pub(crate) fn of(process: u32) -> Self {
+        let read = |file: &str| std::fs::read_to_string(format!("/proc/{process}/{file}")).expect("Linux");
+        let number = |text: &str, name: &str| -> u64 {
+            let line = text.lines().find(|line| line.starts_with(name)).expect("a line of the kernel's");
+            line.split_whitespace().nth(1).and_then(|word| word.parse().ok()).expect("a number")
+        };
+        let stat = read("stat");
+        let fields: Vec<&str> = stat.rsplit(')').next().expect("fields").split_whitespace().collect();
+        let ticks: u64 = fields[11..13].iter().map(|ticks| ticks.parse::<u64>().expect("ticks")).sum();
+        Self {
+            cpu: Duration::from_millis(ticks * 1_000 / CLOCK_TICKS_PER_SECOND),
+            written_bytes: number(&read("io"), "write_bytes:"),
+            resident_bytes: number(&read("status"), "VmRSS:") << 10,
+        }
+    }
+}
+
 pub(crate) struct Server {
     child: Child,
     pub(crate) address: SocketAddr,
     /// Path, user name and password.
     pub(crate) hook: (String, String, String),
-    /// Numbers handed out to senders, so that no two notifications are alike.
+    /// Numbers handed out to senders from [`FIRST_NUMBER`] on, so that no two notifications are alike.
     pub(crate) sent: Arc<AtomicU64>,
     folder: Option<tempfile::TempDir>,
     client: reqwest::Client,
@@ -108,7 +130,7 @@ impl Server {
         let (child, address) = spawn(&mut command);
         let client = loopback_client(Duration::from_mins(1)).expect("a client");
         // Ten digits from the start: the payloads keep their length.
-        let sent = Arc::new(AtomicU64::new(1_000_000_000));
+        let sent = Arc::new(AtomicU64::new(FIRST_NUMBER));
         Self { child, address, hook: Default::default(), sent, folder, client }
     }
 
@@ -124,19 +146,7 @@ impl Server {
     }
 
     pub(crate) fn usage(&self) -> Usage {
-        let read = |file: &str| std::fs::read_to_string(format!("/proc/{}/{file}", self.child.id())).expect("Linux");
-        let number = |text: &str, name: &str| -> u64 {
-            let line = text.lines().find(|line| line.starts_with(name)).expect("a line of the kernel's");
-            line.split_whitespace().nth(1).and_then(|word| word.parse().ok()).expect("a number")
-        };
-        let stat = read("stat");
-        let fields: Vec<&str> = stat.rsplit(')').next().expect("fields").split_whitespace().collect();
-        let ticks: u64 = fields[11..13].iter().map(|ticks| ticks.parse::<u64>().expect("ticks")).sum();
-        Usage {
-            cpu: Duration::from_millis(ticks * 1_000 / CLOCK_TICKS_PER_SECOND),
-            written_bytes: number(&read("io"), "write_bytes:"),
-            resident_bytes: number(&read("status"), "VmRSS:") << 10,
-        }
+        Usage::of(self.child.id())
     }
 
     pub(crate) fn disk_bytes(&self) -> u64 {
@@ -182,44 +192,66 @@ impl Server {
         assert!(self.sent.load(Ordering::Relaxed) > accepted);
     }
 
-    /// The median cost of a page of 100 events from the start and from the end of the log.
-    pub(crate) async fn page_costs(&self) -> (Duration, Duration) {
-        let mut cursor = None;
-        let mut first = None;
-        let mut pages = Vec::new();
+    /// The median costs of what readers and senders ask of a log of any length.
+    pub(crate) async fn costs(&self, again: &Load) -> Vec<(&'static str, Duration)> {
+        let (_, first, _) = self.page("/v1/events", None, 1_000).await;
+        let (mut last, mut ends) = (first.clone(), vec![first.clone()]);
         loop {
-            let (cost, next, count) = self.page(cursor.as_deref(), 1_000).await;
-            let _ = cost;
-            first.get_or_insert_with(|| next.clone());
-            pages.push(next.clone());
+            let (_, next, count) = self.page("/v1/events", Some(&last), 1_000).await;
             if count < 1_000 {
                 break;
             }
-            cursor = Some(next);
+            ends.push(next.clone());
+            last = next;
         }
-        let late = pages[pages.len().saturating_sub(4)].clone();
-        let mut costs = [Vec::new(), Vec::new()];
-        for _ in 0..PAGES_READ {
-            for (cursor, costs) in [first.as_deref(), Some(late.as_str())].into_iter().zip(&mut costs) {
-                costs.push(self.page(cursor, 100).await.0);
-            }
+        // A whole page before the end.
+        let last = ends[ends.len().saturating_sub(3)].clone();
+        let (_, _, notifications) = self.ids("/v1/notifications?limit=100").await;
+        let mut costs: [(&str, Vec<Duration>); 5] =
+            ["first page", "last page", "key that is there", "key that is not", "duplicate"]
+                .map(|what| (what, Vec::new()));
+        for round in 0..COSTS_TAKEN {
+            let known = &notifications[round % notifications.len()];
+            let known = format!("/v1/notifications/{known}");
+            let absent = format!("/v1/notifications/00000000-0000-8000-8000-{round:012}");
+            costs[0].1.push(self.page("/v1/events", Some(&first), 100).await.0);
+            costs[1].1.push(self.page("/v1/events", Some(&last), 100).await.0);
+            costs[2].1.push(self.read(&known, 200).await);
+            costs[3].1.push(self.read(&absent, 404).await);
+            costs[4].1.push(again.duplicate(round as u64).await);
         }
-        let [first, last] = costs.map(|mut costs| {
-            costs.sort_unstable();
-            costs[costs.len() / 2]
-        });
-        (first, last)
+        costs
+            .map(|(what, mut costs)| {
+                costs.sort_unstable();
+                (what, costs[costs.len() / 2])
+            })
+            .to_vec()
     }
 
-    async fn page(&self, after: Option<&str>, limit: usize) -> (Duration, String, usize) {
-        let after = after.map(|after| format!("&after={after}")).unwrap_or_default();
+    /// Reads something by its key.
+    async fn read(&self, path: &str, status: u16) -> Duration {
         let began = Instant::now();
-        let request = self.client.get(self.url(&format!("/v1/events?limit={limit}{after}"))).bearer_auth(TOKEN);
+        let reply = self.client.get(self.url(path)).bearer_auth(TOKEN).send().await.expect("an answer");
+        assert_eq!(reply.status(), status, "{path}");
+        reply.bytes().await.expect("a body");
+        began.elapsed()
+    }
+
+    async fn page(&self, path: &str, after: Option<&str>, limit: usize) -> (Duration, String, usize) {
+        let after = after.map(|after| format!("&after={after}")).unwrap_or_default();
+        let (cost, next, ids) = self.ids(&format!("{path}?limit={limit}{after}")).await;
+        (cost, next, ids.len())
+    }
+
+    async fn ids(&self, path: &str) -> (Duration, String, Vec<String>) {
+        let began = Instant::now();
+        let request = self.client.get(self.url(path)).bearer_auth(TOKEN);
         let bytes = request.send().await.expect("an answer").bytes().await.expect("a body");
         let cost = began.elapsed();
         let page: Value = serde_json::from_slice(&bytes).expect("JSON");
         let next = page["next"].as_str().unwrap_or_else(|| panic!("{page}")).to_owned();
-        (cost, next, page["data"].as_array().map_or(0, Vec::len))
+        let ids = page["data"].as_array().into_iter().flatten();
+        (cost, next, ids.map(|one| one["id"].as_str().expect("an id").to_owned()).collect())
     }
 
     fn url(&self, path: &str) -> String {

@@ -1,7 +1,10 @@
 //! The store without the network: the same notifications at the same concurrency, each waiting until it is durable. With
 //! `Work::BothLogs` also what they become is stored, as the gateway's translation would, but without translating.
 
-use crate::load::{Report, Template};
+use crate::{
+    load::{Report, Template},
+    server::Usage,
+};
 use hookwell::{
     domain::{ConnectionId, Disposition, KeySource, Notification, NotificationId, Verified},
     store::{
@@ -37,7 +40,7 @@ pub(crate) async fn run(work: Work, concurrency: usize, duration: Duration) -> R
     let store = Arc::new(EmbeddedStore::open(folder.path(), Options::default()).expect("a store"));
     let (next, stop) = (Arc::new(AtomicU64::new(1_000_000_000)), Arc::new(AtomicBool::new(false)));
     let settling = (work == Work::BothLogs).then(|| tokio::spawn(settle(Arc::clone(&store), Arc::clone(&stop))));
-    let began = Instant::now();
+    let (began, before) = (Instant::now(), Usage::of(std::process::id()));
     let waiters: Vec<_> = (0..concurrency)
         .map(|_| tokio::spawn(append(Arc::clone(&store), Arc::clone(&next), began + duration)))
         .collect();
@@ -53,6 +56,8 @@ pub(crate) async fn run(work: Work, concurrency: usize, duration: Duration) -> R
         settling.await.expect("settling does not panic");
     }
     let mut report = Report::new(elapsed, latencies, 0, bytes);
+    // The waiters and their payloads are in this process, too.
+    report.spent(&before, &Usage::of(std::process::id()));
     report.wrote(store.usage().written_bytes);
     store.close().await;
     report
