@@ -1,6 +1,6 @@
 # Built from the repository's root: docker build -t hookwell .
 FROM rust:1.95-slim-bookworm AS build
-RUN apt-get update && apt-get install -y --no-install-recommends gcc libc6-dev && rm -rf /var/lib/apt/lists/*
+RUN apt-get update && apt-get install -y --no-install-recommends gcc libc6-dev make && rm -rf /var/lib/apt/lists/*
 WORKDIR /hookwell
 COPY Cargo.toml Cargo.lock ./
 COPY src src
