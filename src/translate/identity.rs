@@ -42,7 +42,10 @@ fn unversioned(kind: &str) -> &str {
 /// `cdevents:v0:azure-devops:{host}:{organization or collection}:{project[/repository]}:{kind}:{id}`, every part
 /// percent-encoded: a name for a thing of which no event need be known.
 ///
-/// Source: the grammar of domain ids in the draft of `CDEvents` 0.6; 0.5.1 allows any member in a link's target.
+/// What is not known is left out: a group that is empty would be one of that name, and the grammar has none.
+///
+/// Source: the grammar of domain ids in the draft of `CDEvents` 0.6 (links.md; `schemas/links/domainid.json`); 0.5.1 allows
+/// any member in a link's target.
 pub(super) fn domain(collection: &str, groups: &[&str], kind: &str, id: &str) -> String {
     let place = collection.split_once("://").map_or(collection, |(_, place)| place);
     let (host, namespace) = place.split_once('/').unwrap_or((place, ""));
@@ -51,12 +54,30 @@ pub(super) fn domain(collection: &str, groups: &[&str], kind: &str, id: &str) ->
     push(&mut out, host);
     out.push(':');
     push(&mut out, namespace);
-    for (at, group) in groups.iter().enumerate() {
-        out.push(if at == 0 { ':' } else { '/' });
+    out.push(':');
+    for (at, group) in groups.iter().filter(|group| !group.is_empty()).enumerate() {
+        if at > 0 {
+            out.push('/');
+        }
         push(&mut out, group);
     }
-    if groups.is_empty() {
-        out.push(':');
+    out.push(':');
+    out.push_str(kind);
+    out.push(':');
+    push(&mut out, id);
+    out
+}
+
+/// The name of a thing at GitHub: `cdevents:v0:github:{host}:{owner}:{name}:{kind}:{id}`, with no host for github.com.
+///
+/// Source: the registry of providers and the vectors of the same draft.
+pub(super) fn github(host: &str, owner: &str, name: &str, kind: &str, id: &str) -> String {
+    let mut out = String::from("cdevents:v0:github:");
+    for (at, part) in [host, owner, name].into_iter().enumerate() {
+        if at > 0 {
+            out.push(':');
+        }
+        push(&mut out, part);
     }
     out.push(':');
     out.push_str(kind);
@@ -95,5 +116,11 @@ mod tests {
             "cdevents:v0:azure-devops:host%3A8080:tfs%2FMy%2520Coll:p/r:commit:a%2Fb"
         );
         assert_eq!(domain("https://dev.azure.com/o", &[], "pr", "7"), "cdevents:v0:azure-devops:dev.azure.com:o::pr:7");
+        assert_eq!(
+            domain("https://dev.azure.com/o", &["", "r"], "commit", "a"),
+            "cdevents:v0:azure-devops:dev.azure.com:o:r:commit:a"
+        );
+        assert_eq!(github("", "fabrikam", "lib", "pr", "7"), "cdevents:v0:github::fabrikam:lib:pr:7");
+        assert_eq!(github("git.example:8443", "a", "b", "pr", "7"), "cdevents:v0:github:git.example%3A8443:a:b:pr:7");
     }
 }

@@ -13,7 +13,7 @@ fn candidate(name: &str, place: Place) -> Candidate {
     let mut tells = vec![place.id];
     tells.extend(place.moved.map(|moved| moved.meets()));
     let notification = NotificationId(id(&format!("notification {name}")));
-    Candidate { notification, tells, places: vec![place], patience: Patience::Waits, has_waited: false }
+    Candidate { notification, tells, places: vec![place], patience: Patience::Waits, richer: None, has_waited: false }
 }
 
 /// A revision of a work item.
