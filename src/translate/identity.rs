@@ -1,4 +1,24 @@
-//! What makes one fact one event, and one thing one subject: see "Identity" in the contract.
+//! What makes one fact one event, and one thing one subject.
+//!
+//! The id of a fact is made of its type, its source, its subject and what tells it from others of that type and subject.
+//! That last part is here for runs and what belongs to them; the same for hook, history and record, at every resource
+//! version, whatever is told first. `…` is the subject before it.
+//!
+//! | fact | subject | told from others by | because |
+//! |---|---|---|---|
+//! | a run begins | `build/builds/{n}` | nothing; `again:{k}` of a rerun, `k` the further attempts of its stages together | `run.id` is the build's number (Pipelines 7.2); the run has no attempt, its stages have (captured run events of 2025) |
+//! | it is being stopped | … | the same | |
+//! | it ended; so did its build | … | the second that it ended in | `finishedDate` is `finishTime` (captured 2019 and 2025); a run that was run again ends again, never within a second |
+//! | a stage begins, waits, ended, was left out | `…/stages/{name}` | attempt and step | the id is a hash of the name and, from the second attempt on, of `name.attempt` (actions/runner); the name is the record's `identifier` ("consistent across attempts", Build 7.2) |
+//! | a job does | `…/jobs/{id}` | attempt and step | a hook's job has only the name for people (captured 2025), which two jobs can share |
+//! | a release is made, is given up | `release/releases/{n}` | nothing | an abandoned release stays so (Release 7.2) |
+//! | an environment is deployed to, was | `…/environments/{n}` | attempt, of `deployment`, `attemptId`, steps | a started deployment is told without `deployment` (azure-devops-node-api, `DeploymentStartedEvent`) |
+//! | an approval is asked for, given | `pipelines/approvals/{guid}`, `release/approvals/{n}` | status; of releases the attempt too | one approval can be reassigned and then approved (Release 7.2) |
+//! | a check changed | `pipelines/checks/configurations/{n}` | the occasion | nothing in it says which change |
+//!
+//! An event without the part that would tell it from others is told from them by Azure's id of the occasion, which is the
+//! same over retries. Beside that: the source is the project's, whatever the body lacks (`azure::whose`), and what two
+//! tellings know of one fact is put together (`union`).
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use std::fmt::Write as _;

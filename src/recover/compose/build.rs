@@ -34,10 +34,15 @@ pub(crate) fn started(home: Home<'_>, record: &BuildRecord) -> Option<Composed> 
     Some(home.compose(RUN, at, entity(record), resource))
 }
 
-/// That the run began once more, after some of its stages were over: told by stages that have further attempts. The timeline
-/// has only the last attempt of each, so only the last beginning is told.
+/// That the run began once more, after some of its stages were over: told by stages that have further attempts. Of several
+/// such beginnings the last is told: which attempts of which stages belonged to an earlier one, no record says.
 fn started_again(home: Home<'_>, record: &BuildRecord, timeline: &[TimelineRecord]) -> Option<(Timestamp, Composed)> {
-    let stages = || timeline.iter().filter(|part| part.kind == "Stage");
+    let is_last = |own: &&TimelineRecord| {
+        let name = |part: &TimelineRecord| part.identifier.clone().unwrap_or_else(|| part.id.clone());
+        let same = timeline.iter().filter(|part| part.kind == "Stage" && name(part) == name(own));
+        own.kind == "Stage" && same.map(|part| part.attempt).max() == Some(own.attempt)
+    };
+    let stages = || timeline.iter().filter(is_last);
     let latest = stages().map(|stage| stage.attempt).max().filter(|latest| *latest > 1)?;
     let at = stages().filter(|stage| stage.attempt == latest).filter_map(|stage| stage.started).min()?;
     let mut resource = head(home, record);
