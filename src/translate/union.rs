@@ -46,6 +46,34 @@ pub fn richer(event: &Event) -> Option<Uuid> {
     Some(fact("dev.cdevents.build.finished.0.0.0", source, subject, &ended))
 }
 
+/// The id that the same end of a run has where its moment was rounded over the second: for one within some milliseconds of it.
+///
+/// Source: dates of a SQL Server are rounded to three hundredths of a second, and what two event types tell of one moment
+/// need not have gone the same way.
+pub fn near(event: &Event) -> Option<Uuid> {
+    const ROUNDED_MAX: i32 = 10_000_000;
+    let ends = ["dev.cdevents.pipelinerun.finished.", "dev.cdevents.build.finished."];
+    if !ends.iter().any(|kind| event.header.kind.starts_with(kind)) {
+        return None;
+    }
+    let value: Value = serde_json::from_slice(&event.json).ok()?;
+    let at: Timestamp = value.pointer("/data/customData/azuredevops/finishTime")?.as_str()?.parse().ok()?;
+    let part = at.subsec_nanosecond();
+    let step = if part < ROUNDED_MAX { -1 } else { 1 };
+    let other = Timestamp::from_second(at.as_second() + step).ok()?;
+    let is_near = part < ROUNDED_MAX || part > 1_000_000_000 - ROUNDED_MAX;
+    let (source, subject) = (value["source"].as_str()?, value["subject"].as_str()?);
+    is_near.then(|| fact(&event.header.kind, source, subject, &format!("finished:{other}")))
+}
+
+/// The same event under another id.
+#[must_use]
+pub fn under(id: Uuid, event: &Event) -> Event {
+    let text = String::from_utf8_lossy(&event.json);
+    let text = text.replacen(&format!("\"id\":\"{}\"", event.id), &format!("\"id\":\"{id}\""), 2);
+    Event { id, header: event.header.clone(), json: text.into_bytes().into() }
+}
+
 /// What `kept` and `told` know together, as an event of the fact `id`; nothing where `told` adds nothing to `kept`.
 ///
 /// The header is that of `told`, by which what is new was learnt, and it belongs to the projects of both.

@@ -7,10 +7,10 @@ use crate::{
     store::{Error, Log},
     translate::{
         revision_id,
-        union::{is_told_in_parts, union},
+        union::{is_told_in_parts, near, under, union},
     },
 };
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use uuid::Uuid;
 
 /// What the log will have of a fact.
@@ -33,12 +33,19 @@ pub(super) async fn make(app: &App, events: &mut [Event]) -> Result<(), Error> {
     if in_parts.is_empty() {
         return Ok(());
     }
-    let ids: Vec<Uuid> = in_parts.iter().map(|at| events[*at].id).collect();
+    let mut ids: Vec<Uuid> = in_parts.iter().map(|at| events[*at].id).collect();
+    let near: Vec<Option<Uuid>> = in_parts.iter().map(|at| near(&events[*at])).collect();
+    ids.extend(near.iter().flatten());
     let kept = app.store.contains(Log::Events, &ids).await?;
+    let kept: HashSet<Uuid> = ids.into_iter().zip(kept).filter_map(|(id, is_kept)| is_kept.then_some(id)).collect();
     let mut standing: HashMap<Uuid, Standing> = HashMap::new();
-    for (at, is_kept) in in_parts.into_iter().zip(kept) {
+    for (at, near) in in_parts.into_iter().zip(near) {
+        let is_there = |id: &Uuid| kept.contains(id) || standing.contains_key(id);
+        if let Some(near) = near.filter(|near| !is_there(&events[at].id) && is_there(near)) {
+            events[at] = under(near, &events[at]);
+        }
         let fact = events[at].id;
-        if is_kept
+        if kept.contains(&fact)
             && !standing.contains_key(&fact)
             && let Some((number, event, _)) = latest(app, fact).await?
         {

@@ -99,6 +99,30 @@ async fn a_run_and_its_build_are_one_telling_in_any_order() {
 }
 
 #[tokio::test]
+async fn an_end_that_was_rounded_over_the_second_is_the_same_end() {
+    for (of_run, of_build, ends) in [
+        ("2025-03-14T09:26:48.9999999Z", "2025-03-14T09:26:49Z", 1),
+        ("2025-03-14T09:26:49.0033333Z", "2025-03-14T09:26:48.9970001Z", 1),
+        ("2025-03-14T09:26:49.0000001Z", "2025-03-14T09:26:49.0066667Z", 1),
+        ("2025-03-14T09:26:48.5Z", "2025-03-14T09:26:49.5Z", 2),
+    ] {
+        for turned in [false, true] {
+            let (gateway, hook) = started().await;
+            let mut run = fixture("ms.vss-pipelines.run-state-changed-event/completed-succeeded.json");
+            run["resource"]["run"]["finishedDate"] = of_run.into();
+            let mut build = fixture("build.complete/2.0-succeeded.json");
+            build["resource"]["finishTime"] = of_build.into();
+            for body in if turned { [&build, &run] } else { [&run, &build] } {
+                delivered(&gateway, &hook, body).await;
+            }
+            let told = told(&gateway).await;
+            let found = told.values().filter(|event| event["type"].as_str().unwrap().contains("pipelinerun.finished"));
+            assert_eq!(found.count(), ends, "{of_run} {of_build} {turned}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_richer_telling_is_a_revision_that_names_what_it_replaces_and_each_notification_has_its_event() {
     let (gateway, hook) = started().await;
     let run = fixture("ms.vss-pipelines.run-state-changed-event/completed-succeeded.json");

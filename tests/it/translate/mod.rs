@@ -6,6 +6,7 @@ pub(crate) mod corpus;
 mod goldens;
 mod order;
 mod properties;
+mod releases;
 mod runs;
 
 use hookwell::{
