@@ -114,7 +114,8 @@ impl Part {
     /// the ids of captured stages of the name, and from the second attempt on of `name.attempt`.
     fn path(self, id: &str, name: Option<&str>) -> String {
         match self {
-            Self::Stage => format!("stages/{}", name.unwrap_or(id)),
+            // A name that people made up can hold what would split the subject.
+            Self::Stage => format!("stages/{}", name.unwrap_or(id).replace('/', "%2F")),
             Self::Job => format!("jobs/{id}"),
         }
     }

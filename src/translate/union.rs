@@ -21,7 +21,7 @@ const KINDS: [&str; 5] = [
 
 /// What a telling says of itself.
 const OF_ITSELF: [&str; 5] = ["eventType", "eventId", "resourceVersion", "subscriptionId", "mapping"];
-/// What is marked as not known is known as soon as anybody knows it.
+/// What marks a telling that knows no time: such a one is never the base beside one that does.
 const UNKNOWN: &str = "timeUnknown";
 
 /// Whether an event of this type may know only a part of what is told of its fact.
@@ -80,25 +80,20 @@ pub fn under(id: Uuid, event: &Event) -> Event {
 pub fn union(id: Uuid, kept: &Event, told: &Event) -> Option<Event> {
     let (before, now) = (read(kept)?, read(told)?);
     let (mut base, other) = if rank(&now) > rank(&before) { (now, &before) } else { (before.clone(), &now) };
-    let was_unknown = is_unknown(&base);
-    fill(&mut base, other);
+    fill(&mut base, &of_the_fact(other));
     links(&mut base, other);
-    if was_unknown && !is_unknown(other) {
-        for pointer in ["/time", "/data/context/timestamp"] {
-            put(&mut base, pointer, other.pointer(pointer).cloned());
-        }
-        if let Some(azure) = azure(&mut base) {
-            azure.remove(UNKNOWN);
-        }
-    } else if !was_unknown && let Some(azure) = azure(&mut base) {
-        azure.remove(UNKNOWN);
-    }
     let mut header = told.header.clone();
     header.projects.extend(kept.header.projects.iter().cloned());
     header.projects.sort_unstable();
     header.projects.dedup();
     let projects = header.projects.iter().map(|slug| Value::from(slug.as_str())).collect();
-    put(&mut base, "/data/customData/hookwell/projects", Some(Value::Array(projects)));
+    if let Some(own) = base.pointer_mut("/data/customData/hookwell").and_then(Value::as_object_mut) {
+        own.insert("projects".to_owned(), Value::Array(projects));
+        own.remove("recovered");
+        if let Some(recovered) = header.recovered {
+            own.insert("recovered".to_owned(), recovered.word().into());
+        }
+    }
     if said(&base) == said(&before) {
         return None;
     }
@@ -119,7 +114,7 @@ pub fn again(id: Uuid, kept: &Event, told: Event) -> Option<Event> {
     if of_itself(&now)[..OF_ITSELF.len() - 1] != of_itself(&before)[..OF_ITSELF.len() - 1] {
         return union(id, kept, &told);
     }
-    fill(&mut now, &before);
+    fill(&mut now, &of_the_fact(&before));
     links(&mut now, &before);
     forget_revisions(&mut now);
     let json = serde_json::to_vec(&now).ok()?;
@@ -156,6 +151,21 @@ fn said(event: &Value) -> Value {
     }
     for pointer in ["/id", "/data/context/id"] {
         put(&mut event, pointer, Some(Value::Null));
+    }
+    event
+}
+
+/// The same without what it says of itself, to fill in with.
+fn of_the_fact(event: &Value) -> Value {
+    let mut event = event.clone();
+    if let Some(azure) = azure(&mut event) {
+        azure.retain(|name, _| !OF_ITSELF.contains(&name.as_str()) && name != UNKNOWN);
+    }
+    if let Some(custom) = event.pointer_mut("/data/customData").and_then(Value::as_object_mut) {
+        custom.remove("hookwell");
+    }
+    if let Some(outer) = event.as_object_mut() {
+        outer.remove("replaces");
     }
     event
 }
