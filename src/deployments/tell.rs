@@ -42,7 +42,7 @@ pub(super) fn told(deployment: &Deployment, beside: &Beside<'_>) -> (Telling, Ev
     let number = replaces.map_or(0, |telling| telling.number + 1);
     let event = event(deployment, beside);
     let event = match replaces {
-        Some(telling) => event.replacing(revision_id(deployment.id, number), telling.event),
+        Some(telling) => event.replacing(revision_id(deployment.id, number), telling.event, deployment.id),
         None => event,
     };
     let telling = Telling {

@@ -10,6 +10,7 @@ mod health;
 mod id;
 pub mod mentions;
 mod notification;
+mod partial;
 mod pattern;
 mod process;
 mod project;
@@ -30,6 +31,7 @@ pub use self::{
     health::{AzureScope, Grant, Health, HealthState, ScopeHealth},
     id::{BindingId, ConnectionId, NotificationId, SinkId, Slug, SlugError, TokenId},
     notification::{Disposition, KeySource, Notification, QuarantineReason, UpdateReason, Verified},
+    partial::Partial,
     pattern::TypePattern,
     process::{ItemType, PROCESS_BYTES_MAX, Process},
     project::{Environment, Project},

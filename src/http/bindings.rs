@@ -2,6 +2,7 @@
 
 pub mod deploys;
 pub mod issues;
+mod partial;
 
 use super::{
     extract::{Call, Segment},
@@ -20,7 +21,7 @@ use crate::{
         projects,
     },
     azure::RepositoryUrl,
-    domain::{AzureRef, Binding, BindingId, BranchRule, ConnectionId, Issues, Role, Selection, Slug},
+    domain::{AzureRef, Binding, BindingId, BranchRule, ConnectionId, Issues, Partial, Role, Selection, Slug},
 };
 use serde_json::{Value, json as value};
 use utoipa::ToSchema;
@@ -31,7 +32,7 @@ use warp::reply::Response;
 const SELECTED_MAX: usize = 100;
 /// What each role takes besides what all take.
 const CODE: [&str; 4] = ["repository", "branch", "branch_prefix", "deploys"];
-const BUILD: [&str; 2] = ["pipelines", "code_deployment"];
+const BUILD: [&str; 3] = ["pipelines", "code_deployment", partial::NAME];
 const ISSUE: [&str; 5] = ["area_paths", "work_item_types", "incidents", "strict_mentions", "lead_time_states"];
 
 /// In the document; [`new_schema`] says what it is.
@@ -58,6 +59,7 @@ fn property(name: &str) -> Value {
         "branch_prefix" => BRANCH.nullable("Branches whose short name begins so."),
         "deploys" => deploys::schema(),
         "incidents" | "strict_mentions" | "lead_time_states" => issues::schema(name),
+        partial::NAME => partial::schema(),
         "code_deployment" => GUID.nullable(
             "The binding of the code deployment that it serves alone, instead of the project's build provider; left out or null: it is the project's.",
         ),
@@ -226,9 +228,11 @@ fn read_new(body: &[u8], directory: &Directory) -> Result<NewBinding, Problem> {
         Some(Role::IssueProvider) => issues::read(&mut members, Issues::default()),
         _ => Issues::default(),
     };
-    let code_deployment = match role {
-        Some(Role::BuildProvider) => members.guid("code_deployment").flatten().map(BindingId),
-        _ => None,
+    let (code_deployment, partial) = match role {
+        Some(Role::BuildProvider) => {
+            (members.guid("code_deployment").flatten().map(BindingId), partial::read(&mut members, Partial::default()))
+        }
+        _ => (None, Partial::default()),
     };
     let selection = if let Some(role) = role {
         // Read also when the project is missing: what is wrong in the rest is worth saying at once.
@@ -244,7 +248,7 @@ fn read_new(body: &[u8], directory: &Directory) -> Result<NewBinding, Problem> {
     let (Some(connection), Some(selection)) = (connection, selection) else {
         unreachable!("what is required and absent is an error")
     };
-    Ok(NewBinding { name, connection, selection, code_deployment, deploys, issues })
+    Ok(NewBinding { name, connection, selection, code_deployment, partial, deploys, issues })
 }
 
 /// The repository that is given, and the project if its address says which: that must not be another one than is given.
@@ -348,11 +352,12 @@ pub(super) fn read_change(body: &[u8], there: Binding, directory: &Directory) ->
         Role::IssueProvider => issues::read(&mut members, there.issues),
         _ => Issues::default(),
     };
-    let code_deployment = match there.selection.role() {
-        Role::BuildProvider => {
-            members.guid("code_deployment").map_or(there.code_deployment, |given| given.map(BindingId))
-        }
-        _ => None,
+    let (code_deployment, partial) = match there.selection.role() {
+        Role::BuildProvider => (
+            members.guid("code_deployment").map_or(there.code_deployment, |given| given.map(BindingId)),
+            partial::read(&mut members, there.partial),
+        ),
+        _ => (None, Partial::default()),
     };
     let selection = match there.selection {
         Selection::CodeDeployment { azure_project, repository, branch } => {
@@ -383,5 +388,5 @@ pub(super) fn read_change(body: &[u8], there: Binding, directory: &Directory) ->
         },
     };
     members.finish()?;
-    Ok(NewBinding { name, connection, selection, code_deployment, deploys, issues })
+    Ok(NewBinding { name, connection, selection, code_deployment, partial, deploys, issues })
 }

@@ -166,6 +166,10 @@ pub struct BindingView {
     /// `build_provider`: the code deployment that it serves alone; without it, it is the project's.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub code_deployment: Option<Uuid>,
+    /// `build_provider`: what a partly succeeded run counts as: `success`, `failure` or `as_azure_says`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(max_length = 20, example = "success")]
+    pub partially_succeeded: Option<&'static str>,
     /// `issue_provider`: area paths, each with all below it; empty means all.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(max_items = 100)]
@@ -211,6 +215,7 @@ impl From<&Binding> for BindingView {
             deploys: record.deploys.as_ref().map(DeploysView::from),
             pipelines: None,
             code_deployment: record.code_deployment.map(|id| id.0),
+            partially_succeeded: None,
             area_paths: None,
             work_item_types: None,
             incidents: None,
@@ -228,6 +233,7 @@ impl From<&Binding> for BindingView {
             }
             Selection::BuildProvider { pipelines, .. } => {
                 view.pipelines = Some(pipelines.iter().map(|pipeline| pipeline.0.clone()).collect());
+                view.partially_succeeded = Some(record.partial.word());
             }
             Selection::IssueProvider { area_paths, work_item_types, .. } => {
                 view.area_paths = Some(area_paths.clone());

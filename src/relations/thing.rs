@@ -86,6 +86,11 @@ fn collection(source: &str) -> &str {
     }
 }
 
+/// The name of a commit, in SHA-1 or SHA-256: what was built of another version control has names of its own.
+fn is_sha(text: &str) -> bool {
+    matches!(text.len(), 40 | 64) && text.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
 /// The things of an event, each once: what it is about first, then what it links to, then the commits that it brought.
 pub fn things(told: &Told<'_>) -> Vec<Thing> {
     let own = Thing::of_subject(&told.source, &told.subject);
@@ -93,7 +98,11 @@ pub fn things(told: &Told<'_>) -> Vec<Thing> {
     let ids = told.data.subject.content.commits.iter().filter_map(|commit| commit.commit_id.as_str());
     let brought = ids.map(|id| Thing::commit(collection(&told.source), id));
     let mut found: Vec<Thing> = Vec::new();
-    for thing in own.into_iter().chain(linked).chain(brought) {
+    // What a run built and tried, also where nobody can say of which repository it is.
+    let azure = &told.data.custom_data.azuredevops;
+    let built = [&azure.source_version, &azure.pull_request.head].into_iter().filter_map(|own| own.as_str());
+    let built = built.filter(|sha| is_sha(sha)).map(|sha| Thing::commit(collection(&told.source), sha));
+    for thing in own.into_iter().chain(linked).chain(built).chain(brought) {
         if found.len() < THINGS_MAX && !found.contains(&thing) {
             found.push(thing);
         }

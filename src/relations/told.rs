@@ -137,6 +137,12 @@ pub struct Azure<'a> {
     /// The pipeline, as the states of runs name it.
     #[serde(borrow)]
     pub pipeline: Object<Pipeline<'a>>,
+    /// What a run built.
+    #[serde(borrow)]
+    pub source_version: Text<'a>,
+    /// The pull request that a run tried.
+    #[serde(borrow)]
+    pub pull_request: Object<Tried<'a>>,
     /// A work item's revision.
     pub rev: Int,
     /// A work item's type.
@@ -154,6 +160,15 @@ pub struct Azure<'a> {
     /// Who has it.
     #[serde(borrow)]
     pub assigned_to: Object<Person<'a>>,
+}
+
+/// What a run tried.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Tried<'a> {
+    /// The commit that somebody pushed.
+    #[serde(borrow)]
+    pub head: Text<'a>,
 }
 
 /// A person.

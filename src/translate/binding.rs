@@ -3,7 +3,7 @@
 use super::frame::Frame;
 use crate::{
     azure::resource::{Project, git::Repository},
-    domain::{AzureRef, Binding, BranchRule, Selection, Slug},
+    domain::{AzureRef, Binding, BranchRule, Partial, Selection, Slug},
 };
 use std::sync::Arc;
 
@@ -69,6 +69,14 @@ impl<'a> About<'a> {
         slugs.sort_unstable();
         slugs.dedup();
         slugs
+    }
+
+    /// What a partly succeeded run counts as: of the build providers that select it, the one that is strictest. One event is
+    /// told to all of them.
+    pub(super) fn partial(&self, bindings: &[Arc<Binding>]) -> Partial {
+        let providers = bindings.iter().filter(|binding| matches!(binding.selection, Selection::BuildProvider { .. }));
+        let selecting = providers.filter(|binding| self.selected_by(&binding.selection));
+        selecting.map(|binding| binding.partial).max().unwrap_or_default()
     }
 
     pub(super) fn selected_by(&self, selection: &Selection) -> bool {

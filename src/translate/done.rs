@@ -100,6 +100,7 @@ mod tests {
             connection: ConnectionId(Uuid::nil()),
             source: &CollectionUrl::parse("https://dev.azure.com/fabrikam").unwrap(),
             notification: NotificationId(Uuid::nil()),
+            received_at: jiff::Timestamp::UNIX_EPOCH,
             reason: None,
             recovered: None,
             bindings: &[],

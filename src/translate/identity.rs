@@ -1,4 +1,24 @@
-//! What makes one fact one event, and one thing one subject: see "Identity" in the contract.
+//! What makes one fact one event, and one thing one subject.
+//!
+//! The id of a fact is made of its type, its source, its subject and what tells it from others of that type and subject.
+//! That last part is here for runs and what belongs to them; the same for hook, history and record, at every resource
+//! version, whatever is told first. `…` is the subject before it.
+//!
+//! | fact | subject | told from others by | because |
+//! |---|---|---|---|
+//! | a run begins | `build/builds/{n}` | nothing; `again:{k}` of a rerun, `k` the further attempts of its stages together | `run.id` is the build's number (Pipelines 7.2); the run has no attempt, its stages have (captured run events of 2025) |
+//! | it is being stopped | … | the same | |
+//! | it ended; so did its build | … | the second that it ended in | `finishedDate` is `finishTime` (captured 2019 and 2025); a run that was run again ends again, never within a second |
+//! | a stage begins, waits, ended, was left out | `…/stages/{name}` | attempt and step | the id is a hash of the name and, from the second attempt on, of `name.attempt` (actions/runner); the name is the record's `identifier` ("consistent across attempts", Build 7.2) |
+//! | a job does | `…/jobs/{id}` | attempt and step | a hook's job has only the name for people (captured 2025), which two jobs can share |
+//! | a release is made, is given up | `release/releases/{n}` | nothing | an abandoned release stays so (Release 7.2) |
+//! | an environment is deployed to, was | `…/environments/{n}` | attempt, of `deployment`, `attemptId`, steps | a started deployment is told without `deployment` (azure-devops-node-api, `DeploymentStartedEvent`) |
+//! | an approval is asked for, given | `pipelines/approvals/{guid}`, `release/approvals/{n}` | status; of releases the attempt too | one approval can be reassigned and then approved (Release 7.2) |
+//! | a check changed | `pipelines/checks/configurations/{n}` | the occasion | nothing in it says which change |
+//!
+//! An event without the part that would tell it from others is told from them by Azure's id of the occasion, which is the
+//! same over retries. Beside that: the source is the project's, whatever the body lacks (`azure::whose`), and what two
+//! tellings know of one fact is put together (`union`).
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use std::fmt::Write as _;
@@ -42,7 +62,10 @@ fn unversioned(kind: &str) -> &str {
 /// `cdevents:v0:azure-devops:{host}:{organization or collection}:{project[/repository]}:{kind}:{id}`, every part
 /// percent-encoded: a name for a thing of which no event need be known.
 ///
-/// Source: the grammar of domain ids in the draft of `CDEvents` 0.6; 0.5.1 allows any member in a link's target.
+/// What is not known is left out: a group that is empty would be one of that name, and the grammar has none.
+///
+/// Source: the grammar of domain ids in the draft of `CDEvents` 0.6 (links.md; `schemas/links/domainid.json`); 0.5.1 allows
+/// any member in a link's target.
 pub(super) fn domain(collection: &str, groups: &[&str], kind: &str, id: &str) -> String {
     let place = collection.split_once("://").map_or(collection, |(_, place)| place);
     let (host, namespace) = place.split_once('/').unwrap_or((place, ""));
@@ -51,12 +74,30 @@ pub(super) fn domain(collection: &str, groups: &[&str], kind: &str, id: &str) ->
     push(&mut out, host);
     out.push(':');
     push(&mut out, namespace);
-    for (at, group) in groups.iter().enumerate() {
-        out.push(if at == 0 { ':' } else { '/' });
+    out.push(':');
+    for (at, group) in groups.iter().filter(|group| !group.is_empty()).enumerate() {
+        if at > 0 {
+            out.push('/');
+        }
         push(&mut out, group);
     }
-    if groups.is_empty() {
-        out.push(':');
+    out.push(':');
+    out.push_str(kind);
+    out.push(':');
+    push(&mut out, id);
+    out
+}
+
+/// The name of a thing at GitHub: `cdevents:v0:github:{host}:{owner}:{name}:{kind}:{id}`, with no host for github.com.
+///
+/// Source: the registry of providers and the vectors of the same draft.
+pub(super) fn github(host: &str, owner: &str, name: &str, kind: &str, id: &str) -> String {
+    let mut out = String::from("cdevents:v0:github:");
+    for (at, part) in [host, owner, name].into_iter().enumerate() {
+        if at > 0 {
+            out.push(':');
+        }
+        push(&mut out, part);
     }
     out.push(':');
     out.push_str(kind);
@@ -95,5 +136,11 @@ mod tests {
             "cdevents:v0:azure-devops:host%3A8080:tfs%2FMy%2520Coll:p/r:commit:a%2Fb"
         );
         assert_eq!(domain("https://dev.azure.com/o", &[], "pr", "7"), "cdevents:v0:azure-devops:dev.azure.com:o::pr:7");
+        assert_eq!(
+            domain("https://dev.azure.com/o", &["", "r"], "commit", "a"),
+            "cdevents:v0:azure-devops:dev.azure.com:o:r:commit:a"
+        );
+        assert_eq!(github("", "fabrikam", "lib", "pr", "7"), "cdevents:v0:github::fabrikam:lib:pr:7");
+        assert_eq!(github("git.example:8443", "a", "b", "pr", "7"), "cdevents:v0:github:git.example%3A8443:a:b:pr:7");
     }
 }

@@ -19,7 +19,9 @@ mod pipeline;
 mod pull_request;
 mod release;
 mod repository;
+mod run;
 pub mod step;
+pub mod union;
 mod work_item;
 
 use self::frame::Frame;
@@ -30,13 +32,14 @@ use crate::{
         notification::{Notification, readable},
     },
     domain::{Binding, ConnectionId, NotificationId, Process, Recovered, UpdateReason},
-    event::{Event, cdevents::Outcome},
+    event::Event,
 };
+use jiff::Timestamp;
 use std::sync::Arc;
 
 /// The version of this mapping, in every event's custom data. Raised when an event would say something else, not when
 /// it would say more; ids never depend on it.
-pub const MAPPING_VERSION: u32 = 1;
+pub const MAPPING_VERSION: u32 = 2;
 
 /// The id of the revision of an event: what it tells once more, when today's mapping says something else than yesterday's.
 /// Numbers begin with 1; the event itself is before all of them.
@@ -55,19 +58,11 @@ pub fn domain_id(collection: &str, groups: &[&str], thing: &str, id: &str) -> St
 }
 
 /// What is chosen per installation.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Settings {
     /// The states of work items that mean "done", compared without regard to case; `None` is those that the process of the
     /// project has as completed or removed, and the usual names while that is not known.
     pub completed_states: Option<Vec<String>>,
-    /// What a partly succeeded build counts as. Success is what Azure's own badges and `DevLake` make of it.
-    pub partially_succeeded_is: Outcome,
-}
-
-impl Default for Settings {
-    fn default() -> Self {
-        Self { completed_states: None, partially_succeeded_is: Outcome::Success }
-    }
 }
 
 /// What a notification's body does not say.
@@ -79,6 +74,8 @@ pub struct Context<'a> {
     pub source: &'a CollectionUrl,
     /// Its journal key.
     pub notification: NotificationId,
+    /// When it was received: the time of what says no time of its own, which is told of it.
+    pub received_at: Timestamp,
     /// Which change of a pull request its subscription is filtered on.
     pub reason: Option<UpdateReason>,
     /// How we came by it, where no hook delivered it.

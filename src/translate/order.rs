@@ -244,7 +244,9 @@ pub fn place(event: &Event) -> Option<Place> {
             }
             // What was cancelled while it waited never began.
             let number = kept.subject.strip_prefix("build/builds/")?.parse().ok()?;
-            let began = extras.start_time.is_some() || extras.run.created_date.is_some();
+            // The state of a run has no word for when it began.
+            let is_state = extras.event_type.as_ref().is_some_and(|own| own.0.starts_with("ms.vss-pipelines."));
+            let began = extras.start_time.is_some() || (is_state && extras.queue_time.is_some());
             let before = if began { told(&[RUN_STARTED], &kept.subject, "started") } else { Before::Nothing };
             (Entity::Run { number }, before, None)
         }
@@ -314,6 +316,10 @@ struct Extras<'a> {
     new_object_id: Option<Text<'a>>,
     #[serde(borrow, default)]
     start_time: Option<Text<'a>>,
+    #[serde(borrow, default)]
+    queue_time: Option<Text<'a>>,
+    #[serde(borrow, default)]
+    event_type: Option<Text<'a>>,
     #[serde(borrow, default)]
     created_date: Option<Text<'a>>,
     #[serde(borrow, default)]
@@ -385,7 +391,7 @@ impl Kept<'_> {
             Kind::Ref => None,
             Kind::Ticket => extras.created_date.as_ref(),
             Kind::Change => extras.creation_date.as_ref(),
-            Kind::RunFinished => extras.start_time.as_ref().or(extras.run.created_date.as_ref()),
+            Kind::RunFinished => extras.start_time.as_ref().or(extras.queue_time.as_ref()),
             Kind::TaskStarted => extras.run.created_date.as_ref(),
             Kind::TaskFinished => {
                 parts.into_iter().find_map(|part| part.start_time.as_ref().or(part.started_on.as_ref()))

@@ -7,6 +7,7 @@
 
 mod hold;
 mod translator;
+mod whole;
 
 use self::{
     hold::Sorted,
@@ -90,13 +91,15 @@ pub async fn step(app: &Arc<App>) -> Result<Settled, Error> {
         let wait = hold::wait(claim.records[*at].attempt);
         settlements[*at] = Settlement::Retry { at: now.checked_add(wait).unwrap_or(now) };
     }
-    let (mut appends, mut moves) = (Vec::with_capacity(count * 2), Vec::new());
+    let (mut events, mut moves) = (Vec::with_capacity(count * 2), Vec::new());
     for at in &sorted.passing {
         let Ok(translated) = &mut translated[*at] else { continue };
         moves.extend(translated.events.iter().map(|event| translated.candidate.moved_by(event.id)));
-        let entry = |event: Event| Entry { key: event.id, time: now, body: event.to_stored() };
-        appends.extend(translated.events.drain(..).map(|event| (Log::Events, entry(event))));
+        events.append(&mut translated.events);
     }
+    whole::make(app, &mut events).await?;
+    let entry = |event: Event| (Log::Events, Entry { key: event.id, time: now, body: event.to_stored() });
+    let appends = events.into_iter().map(entry).collect();
     let appended = app.store.settle(claim, settlements, appends).await?;
     let is_new = |appended: &Appended| matches!(appended, Appended::New(_));
     app.metrics.events.inc_by(appended.iter().filter(|appended| is_new(appended)).count() as u64);
@@ -117,7 +120,7 @@ pub fn again(app: &App, notification: &Notification) -> Result<Vec<Event>, Strin
 
 /// What is chosen for translating here.
 pub fn settings(app: &App) -> Settings {
-    Settings { completed_states: app.settings.completed_states.clone(), ..Settings::default() }
+    Settings { completed_states: app.settings.completed_states.clone() }
 }
 
 /// Who may go, and in which order.

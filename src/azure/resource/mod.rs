@@ -82,13 +82,14 @@ impl Identity<'_> {
     /// What people call it.
     pub fn name(&self) -> Option<&str> {
         let of_text = || self.text.as_str().map(|text| split(text).map_or(text, |(name, _)| name));
-        self.object.display_name.as_str().or_else(of_text)
+        self.object.display_name.as_str().map(|text| split(text).map_or(text, |(name, _)| name)).or_else(of_text)
     }
 
-    /// Its account.
+    /// Its account. Work items of 3.1 have an object whose unique name is `Name <account>` once more.
     pub fn account(&self) -> Option<&str> {
         let of_text = || self.text.as_str().and_then(split).map(|(_, account)| account);
-        self.object.unique_name.as_str().or_else(of_text)
+        let own = self.object.unique_name.as_str();
+        own.map(|text| split(text).map_or(text, |(_, account)| account)).or_else(of_text)
     }
 
     /// The account if it has one, else the name: one word for one person at every resource version.
@@ -113,6 +114,8 @@ mod tests {
         for json in [
             r#""Ada Byron <ada@example.com>""#,
             r#"{"displayName":"Ada Byron","uniqueName":"ada@example.com","id":"1","descriptor":"aad.x"}"#,
+            r#"{"displayName":"Ada Byron","uniqueName":"Ada Byron <ada@example.com>"}"#,
+            r#"{"displayName":"Ada Byron <ada@example.com>","uniqueName":"Ada Byron <ada@example.com>"}"#,
         ] {
             let identity: Identity<'_> = serde_json::from_str(json).unwrap();
             assert_eq!((identity.name(), identity.handle()), (Some("Ada Byron"), Some("ada@example.com")), "{json}");

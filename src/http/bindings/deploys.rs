@@ -39,7 +39,7 @@ pub(super) fn schema() -> Value {
         &json!({
             "pipeline": text(&AZURE_REF, "The pipeline or classic release pipeline, by id or name; also one that does not exist yet."),
             "stage": NAME.nullable("The stage that deploys, or the environment of a release; `*` at its end: any that begins so. Without stage and job: the whole run."),
-            "job": NAME.nullable("The job that deploys; `*` at its end: any that begins so."),
+            "job": NAME.nullable("The job that deploys, by the name that people see: hooks tell no other. `*` at its end: any that begins so."),
             "match_branch": { "type": "boolean", "default": false, "description": "Only runs of this environment's branch." },
         }),
     );

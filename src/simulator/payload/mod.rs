@@ -129,8 +129,12 @@ pub(super) fn render(
         }
         Subject::Release { number } => release::released(view, world, *number)?,
         Subject::Deployment { release, environment } => {
-            let asks = event.event_type.contains("approval");
-            release::deployed(view, world, *release, *environment, asks)?
+            let telling = match event.event_type {
+                kind if kind.contains("approval") => release::Telling::Asks,
+                kind if kind.contains("started") => release::Telling::Started,
+                _ => release::Telling::Completed,
+            };
+            release::deployed(view, world, *release, *environment, telling)?
         }
         Subject::WorkItem { number, rev } => {
             let item = world.work_items.get(number)?;

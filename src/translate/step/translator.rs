@@ -3,7 +3,7 @@
 use super::hold::{self, Candidate, Patience};
 use crate::{
     app::{App, Directory},
-    domain::{ConnectionId, Disposition, Notification, NotificationId},
+    domain::{ConnectionId, Disposition, Notification, NotificationId, SubscriptionState},
     event::Event,
     store::Claimed,
     translate::{Context, Settings, translate},
@@ -16,6 +16,9 @@ use std::{
 
 /// The event type that tells that a run began; older servers have none.
 const RUN_STATE_CHANGED: &str = "ms.vss-pipelines.run-state-changed-event";
+
+/// The event type that tells of a run's end with all that its build knows.
+const BUILD_COMPLETE: &str = "build.complete";
 
 const CONNECTION_REMOVED: &str = "its connection was removed";
 
@@ -53,6 +56,7 @@ impl<'a> Translator<'a> {
                 tells: Vec::new(),
                 places: Vec::new(),
                 patience,
+                richer: None,
                 has_waited: claimed.attempt > 1,
             },
         };
@@ -66,6 +70,10 @@ impl<'a> Translator<'a> {
         }
         if hold::is_ordered(&kept.record) && !self.app.settings.order_wait.is_zero() {
             let candidate = &mut translated.candidate;
+            if self.builds_are_told(notification.connection) {
+                let waited = self.waited(&notification);
+                candidate.richer = hold::richer(&translated.events, waited, claimed.attempt);
+            }
             candidate.places = hold::places(&translated.events, || self.runs_are_told(notification.connection));
             candidate.tells.extend(translated.events.iter().map(|event| event.id));
             let moves = candidate.places.iter().filter_map(|place| place.moved);
@@ -73,6 +81,7 @@ impl<'a> Translator<'a> {
         }
         Ok(translated)
     }
+
     /// What it tells, by the mapping, the settings and the bindings of this moment.
     pub(super) fn events(&self, notification: &Notification) -> Result<Vec<Event>, String> {
         let kept = self.directory.connections.get(&notification.connection).ok_or(CONNECTION_REMOVED)?;
@@ -80,6 +89,7 @@ impl<'a> Translator<'a> {
             connection: notification.connection,
             source: &kept.record.url,
             notification: notification.id,
+            received_at: notification.received_at,
             reason: notification.reason,
             recovered: notification.recovered,
             bindings: self.directory.selecting(notification.connection),
@@ -104,6 +114,13 @@ impl<'a> Translator<'a> {
         }
     }
 
+    /// Whether the ends of builds are told as such, beside the states of their runs.
+    fn builds_are_told(&self, connection: ConnectionId) -> bool {
+        let mut subscriptions = self.directory.subscriptions_of(connection);
+        subscriptions
+            .any(|kept| kept.record.spec.event_type == BUILD_COMPLETE && kept.record.state == SubscriptionState::Active)
+    }
+
     /// Whether anything tells that runs begin: a server that cannot delivers their end alone.
     fn runs_are_told(&self, connection: ConnectionId) -> bool {
         let mut subscriptions = self.directory.subscriptions_of(connection);
@@ -111,9 +128,13 @@ impl<'a> Translator<'a> {
     }
 
     fn patience(&self, notification: &Notification, attempt: u32) -> Patience {
-        let (now, wait_max) = (self.app.clock.now(), self.app.settings.order_wait);
+        hold::patience(notification.recovered, attempt, self.waited(notification), self.app.settings.order_wait)
+    }
+
+    /// How long it has waited already.
+    fn waited(&self, notification: &Notification) -> Duration {
+        let now = self.app.clock.now();
         let since = self.app.order.memory().since(notification.id).unwrap_or(now);
-        let waited = Duration::try_from(now.duration_since(since)).unwrap_or_default();
-        hold::patience(notification.recovered, attempt, waited, wait_max)
+        Duration::try_from(now.duration_since(since)).unwrap_or_default()
     }
 }

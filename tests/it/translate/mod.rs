@@ -6,6 +6,8 @@ pub(crate) mod corpus;
 mod goldens;
 mod order;
 mod properties;
+mod releases;
+mod runs;
 
 use hookwell::{
     azure::CollectionUrl,
@@ -98,6 +100,7 @@ fn bindings() -> Vec<Arc<Binding>> {
         name: None,
         selection,
         code_deployment: None,
+        partial: hookwell::domain::Partial::default(),
         deploys: None,
         issues: Issues {
             incidents: if project == "board" { vec![incident()] } else { Vec::new() },
@@ -134,6 +137,7 @@ fn events(name: &str, body: &[u8]) -> Result<Vec<Event>, Untranslatable> {
         connection: connection(),
         source: &CollectionUrl::parse(url).unwrap(),
         notification: NotificationId("0dd0dd00-0000-4000-8000-000000000001".parse().unwrap()),
+        received_at: "2026-11-28T10:00:06Z".parse().unwrap(),
         reason: reason(name),
         recovered: None,
         bindings: &bindings(),
