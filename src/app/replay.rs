@@ -21,7 +21,7 @@ use crate::{
     domain::{ConnectionId, Disposition, Notification, NotificationId},
     event::Event,
     store::{Appended, Entry, Error, Log, PageLimit, Position, Record},
-    translate::{order::otherwise_told, revision_id, step},
+    translate::{order::otherwise_told, request, revision_id, step},
 };
 use jiff::Timestamp;
 use std::time::Duration;
@@ -175,7 +175,7 @@ async fn one(app: &App, notification: &Notification, is_settled: bool, dry_run: 
     if !is_settled || app.order.is_held(notification.id) {
         return Ok(nothing("it was not translated for the first time yet".to_owned()));
     }
-    let events = match step::again(app, notification) {
+    let events = match step::again(app, notification).await {
         Ok(events) => events,
         Err(why) => return Ok(nothing(why)),
     };
@@ -198,7 +198,13 @@ async fn one(app: &App, notification: &Notification, is_settled: bool, dry_run: 
 async fn weigh(app: &App, event: Event, today: &[Uuid]) -> Result<(Told, Option<Event>), Error> {
     let (fact, kind, mine) = (event.id, event.header.kind.clone(), event.header.notification);
     let told = |id, became, replaces| Told { id, kind: kind.clone(), became, replaces };
-    let kept = latest(app, fact).await?;
+    let mut kept = latest(app, fact).await?;
+    if kept.is_none() {
+        // Of one act the richer word is told, whichever notification has it.
+        for id in request::seen(&event).and_then(|act| act.twins()).into_iter().flatten().filter(|id| *id != fact) {
+            kept = kept.or(latest(app, id).await?.filter(|(_, kept, _)| kept.header.notification != mine));
+        }
+    }
     if let Some((_, kept, _)) = kept.as_ref().filter(|(_, kept, _)| kept.header.notification != mine) {
         let pointers = difference::between(&kept.json, &event.json);
         return Ok((told(fact, Became::ToldByAnother(kept.header.notification, pointers), None), None));

@@ -317,6 +317,7 @@ mod tests {
                 name: None,
                 selection: Selection::CodeDeployment { azure_project, repository, branch },
                 code_deployment: None,
+                direct_pushes: false,
                 deploys: Some(deploys),
                 issues: Issues::default(),
                 created_at: Timestamp::UNIX_EPOCH,

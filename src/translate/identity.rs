@@ -1,4 +1,24 @@
 //! What makes one fact one event, and one thing one subject: see "Identity" in the contract.
+//!
+//! An event's id is made of its type (without version), source, subject and what tells two occurrences apart. *Occasion* is
+//! Azure's id of the event: hook and history have the same one, every subscription's delivery too, a record has none.
+//!
+//! Code:
+//!
+//! | event | what tells two apart | because (source) |
+//! |---|---|---|
+//! | a ref created, updated, deleted | push number, old and new object; the occasion where no number is told | a push is counted in its repository and listed under the same number (Git 7.1, Pushes - List); a ref can be unmade and made again at the same object |
+//! | `change.merged` of a push | the same, in the commit's subject | one head can reach two branches |
+//! | `change.created`, `change.merged` of a pull request | nothing: it happens once | a completed one cannot be reactivated (Git 7.1, Pull Requests - Update) |
+//! | `change.abandoned` | the second of its closing; the occasion without one | it can be reactivated and abandoned again, and has no number for that |
+//! | `change.updated`, `change.reviewed`, but for pushes | the occasion, whatever was changed | one act is told by filtered and unfiltered subscriptions under one id, and only the filter says what it was (service hooks events, `notificationType`): see [`super::request`] |
+//! | `change.updated` of a push | the head and the how manieth time it came: another occasion, or another iteration of the record, is another time | hook and record have nothing but the head in common, and it comes back when a branch is set back (Git 7.1, Pull Request Iterations) |
+//! | `mergeattempt.finished` | both commits, the status, the try's own `mergeId`, else its commit | every push to either branch is a try, with an id of its own (Git 7.1, `GitPullRequest.mergeId`) |
+//! | `change.commented` | thread, comment, its last change, whether it was deleted | comments are counted in their thread (Git 7.1, Pull Request Threads) |
+//! | `repository.created` | nothing | a fork is created too, and two event types tell it |
+//! | `repository.modified` | what was done, to which name or state, the whole `utcTimestamp` | scripts rename and disable within one second; hook and history tell the same body |
+//! | `repository.deleted` | the whole `utcTimestamp`, whether for good | out of the bin it can be deleted again |
+//! | `change.merged` of a changeset | nothing | changesets are never made again |
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use std::fmt::Write as _;
@@ -51,18 +71,24 @@ pub(super) fn domain(collection: &str, groups: &[&str], kind: &str, id: &str) ->
     push(&mut out, host);
     out.push(':');
     push(&mut out, namespace);
-    for (at, group) in groups.iter().enumerate() {
-        out.push(if at == 0 { ':' } else { '/' });
+    out.push(':');
+    // A project that is not known leaves no empty group behind: the draft's pattern has none.
+    for (at, group) in groups.iter().filter(|group| !group.is_empty()).enumerate() {
+        if at > 0 {
+            out.push('/');
+        }
         push(&mut out, group);
-    }
-    if groups.is_empty() {
-        out.push(':');
     }
     out.push(':');
     out.push_str(kind);
     out.push(':');
     push(&mut out, id);
     out
+}
+
+/// One segment of an address or of a domain id.
+pub(super) fn segment(text: &str) -> String {
+    utf8_percent_encode(text, SEGMENT).to_string()
 }
 
 fn push(out: &mut String, part: &str) {
@@ -95,5 +121,7 @@ mod tests {
             "cdevents:v0:azure-devops:host%3A8080:tfs%2FMy%2520Coll:p/r:commit:a%2Fb"
         );
         assert_eq!(domain("https://dev.azure.com/o", &[], "pr", "7"), "cdevents:v0:azure-devops:dev.azure.com:o::pr:7");
+        let unknown = domain("https://dev.azure.com/o", &["", "r"], "commit", "c");
+        assert_eq!(unknown, "cdevents:v0:azure-devops:dev.azure.com:o:r:commit:c", "no empty group before the repository");
     }
 }

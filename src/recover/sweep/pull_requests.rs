@@ -154,7 +154,7 @@ impl Asking<'_> {
             let iteration = Iteration { id: 0, source_commit: commit.clone(), created: *at };
             compose::pushed(scale.home(), own, &iteration)
         });
-        let supposed: Vec<Composed> = supposed.collect();
+        let supposed: Vec<Composed> = scale.counted(supposed.collect()).await?;
         let weighed = scale.weigh(supposed.clone()).await?;
         let missing = weighed.iter().any(super::scale::Weighed::is_missing);
         let asked = Asked::Iterations(own.id, head);
@@ -168,7 +168,8 @@ impl Asking<'_> {
         let from = if scale.order.depth == Depth::Everything { self.window.from } else { scale.oldest() };
         let holds = |at: Timestamp| from <= at && at < self.window.to;
         let later = iterations.iter().filter(|iteration| iteration.id > 1 && holds(iteration.created));
-        let told: Vec<Composed> = later.map(|iteration| compose::pushed(scale.home(), own, iteration)).collect();
+        let told = later.map(|iteration| compose::pushed(scale.home(), own, iteration)).collect();
+        let told = scale.counted(told).await?;
         let suspicious = scale.weigh(told.clone()).await?.iter().any(super::scale::Weighed::is_suspicious);
         if iterations.iter().all(|iteration| iteration.created < self.window.to) {
             scale.remember(&asked);

@@ -35,6 +35,7 @@ fn binding(number: u128, name: &str) -> Change {
         name: Some(name.to_owned()),
         selection: selecting("Fabrikam", &format!("r{number}")),
         code_deployment: None,
+        direct_pushes: false,
         deploys: Some(Deploys {
             tracking: Tracking::Push,
             reaches: Vec::new(),

@@ -98,6 +98,7 @@ fn bindings() -> Vec<Arc<Binding>> {
         name: None,
         selection,
         code_deployment: None,
+        direct_pushes: false,
         deploys: None,
         issues: Issues {
             incidents: if project == "board" { vec![incident()] } else { Vec::new() },
