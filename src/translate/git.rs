@@ -195,7 +195,8 @@ impl<'b> Pushed<'b> {
         }
         let subject = format!("{}/commits/{head}", self.home);
         let discriminator = format!("{name}:{}", self.discriminator(update));
-        let mut fact = Fact::new(Content::ChangeMerged { repository: Some(self.reference()) }, &subject, &discriminator);
+        let mut fact =
+            Fact::new(Content::ChangeMerged { repository: Some(self.reference()) }, &subject, &discriminator);
         fact.time = moment(self.push.date.as_str());
         fact.chain = Some(self.frame.chain(&subject));
         let details = objects(update, name).text("url", Some(self.page(update, name)));

@@ -122,6 +122,9 @@ mod tests {
         );
         assert_eq!(domain("https://dev.azure.com/o", &[], "pr", "7"), "cdevents:v0:azure-devops:dev.azure.com:o::pr:7");
         let unknown = domain("https://dev.azure.com/o", &["", "r"], "commit", "c");
-        assert_eq!(unknown, "cdevents:v0:azure-devops:dev.azure.com:o:r:commit:c", "no empty group before the repository");
+        assert_eq!(
+            unknown, "cdevents:v0:azure-devops:dev.azure.com:o:r:commit:c",
+            "no empty group before the repository"
+        );
     }
 }

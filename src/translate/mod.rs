@@ -101,17 +101,11 @@ pub struct Context<'a> {
 pub struct Untranslatable(#[from] pub EnvelopeError);
 
 /// The same of a pull request that stood otherwise before: what its update changed is found by comparing.
-pub fn compared(
-    body: &[u8],
-    context: &Context<'_>,
-    before: &request::Standing,
-) -> Result<Vec<Event>, Untranslatable> {
+pub fn compared(body: &[u8], context: &Context<'_>, before: &request::Standing) -> Result<Vec<Event>, Untranslatable> {
     let text = readable(body)?;
     let notification = Notification::read(&text)?;
     match notification.event_type() {
-        Some("git.pullrequest.updated") => {
-            Ok(pull_request::updated(Frame::new(&notification, context), Some(before)))
-        }
+        Some("git.pullrequest.updated") => Ok(pull_request::updated(Frame::new(&notification, context), Some(before))),
         _ => translate(body, context),
     }
 }

@@ -196,7 +196,10 @@ impl<'b> Change<'b> {
         let people = [&pull.created_by, &pull.closed_by].into_iter();
         let one = named(message, people.map(|person| (person.name(), person)));
         let own = |person: &'b Identity<'_>| Members::new().and(super::frame::person(person));
-        one.map(own).or_else(|| named(message, pull.reviewers.iter().map(|own| (own.display_name.as_str(), &own.0))).map(reviewer))
+        one.map(own)
+            .or_else(|| {
+                named(message, pull.reviewers.iter().map(|own| (own.display_name.as_str(), &own.0))).map(reviewer)
+            })
             .unwrap_or_default()
     }
 }

@@ -112,9 +112,8 @@ impl Reason {
     /// What a person meant to change comes before what comes with it: a new target brings other reviewers, and a push
     /// resets votes.
     fn compared(pull: &PullRequest<'_>, before: &Standing) -> Option<Self> {
-        let differs = |now: Option<&str>, then: &Option<String>| {
-            now.zip(then.as_deref()).is_some_and(|(now, then)| now != then)
-        };
+        let differs =
+            |now: Option<&str>, then: &Option<String>| now.zip(then.as_deref()).is_some_and(|(now, then)| now != then);
         let was_abandoned = before.status.as_deref().is_some_and(|status| status.eq_ignore_ascii_case("abandoned"));
         let ids = |votes: &mut dyn Iterator<Item = String>| votes.collect::<BTreeSet<_>>();
         let reviewers = || ids(&mut pull.reviewers.iter().filter_map(|own| own.id.as_str().map(str::to_owned)));
@@ -131,7 +130,7 @@ impl Reason {
             Some(Self::Retitled)
         } else if differs(pull.last_merge_source_commit.commit_id.as_str(), &before.head) {
             Some(Self::Push)
-        } else if changed_votes(pull, before).next().is_some() {
+        } else if !changed_votes(pull, before).is_empty() {
             Some(Self::Vote)
         } else if reviewers() != ids(&mut before.votes.keys().cloned()) {
             Some(Self::Reviewers)
@@ -188,15 +187,13 @@ pub(super) fn voter<'a, 'b>(
 }
 
 /// People whose vote is another than before; whoever was no reviewer had none.
-fn changed_votes<'a, 'b>(
-    pull: &'a PullRequest<'b>,
-    before: &'a Standing,
-) -> impl Iterator<Item = &'a Reviewer<'b>> {
+fn changed_votes<'a, 'b>(pull: &'a PullRequest<'b>, before: &Standing) -> Vec<&'a Reviewer<'b>> {
     let people = pull.reviewers.iter().map(|reviewer| &reviewer.0);
-    people.filter(|reviewer| reviewer.is_container.0 != Some(true)).filter(|reviewer| {
+    let changed = |reviewer: &&Reviewer<'_>| {
         let then = reviewer.id.as_str().and_then(|id| before.votes.get(id)).copied().unwrap_or_default();
         reviewer.vote.0.is_some_and(|vote| vote != then)
-    })
+    };
+    people.filter(|reviewer| reviewer.is_container.0 != Some(true)).filter(changed).collect()
 }
 
 fn only<T>(mut all: impl Iterator<Item = T>) -> Option<T> {

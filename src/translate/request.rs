@@ -16,6 +16,7 @@ use uuid::Uuid;
 const UPDATED: &str = "dev.cdevents.change.updated.0.0.0";
 const REVIEWED: &str = "dev.cdevents.change.reviewed.0.0.0";
 const PUSHED: &str = "push";
+const STATUS: &str = "status";
 /// How much later than the push its notification may be made: Azure was behind by minutes on bad days.
 const TOLD_LATE: SignedDuration = SignedDuration::from_mins(10);
 /// What parts of Azure may differ by in their time.
@@ -53,6 +54,8 @@ pub struct Seen {
     pub standing: Option<Standing>,
     /// Of an update: what was changed, in our word.
     reason: Option<String>,
+    /// Whether a subscription's filter says so: nothing is surer.
+    is_filtered: bool,
     /// Azure's id of the event, where it is an update.
     occasion: Option<String>,
     /// Whether it says whose vote it is, if it is one.
@@ -92,6 +95,7 @@ pub fn seen(event: &Event) -> Option<Seen> {
         subject: kept.subject,
         time: kept.time.parse().ok(),
         standing,
+        is_filtered: azure.update_reason_from.as_deref() == Some("subscription"),
         reason: azure.update_reason.filter(|_| is_update),
         occasion: occasion.filter(|_| is_update),
         names_the_voter: !is_vote || azure.review.is_some(),
@@ -112,9 +116,17 @@ impl Seen {
         self.occasion.is_some() && self.reason.is_none()
     }
 
+    /// Whether it knows surely what another telling of the act did not know, or took for something else.
+    pub fn corrects(&self, told: &Self) -> bool {
+        let is_sure = |own: &Self| own.is_filtered && own.reason.is_some();
+        // That a status was changed says less than a guess of how.
+        let says_more = told.reason.is_none() || self.reason.as_deref() != Some(STATUS);
+        is_sure(self) && !is_sure(told) && self.reason != told.reason && says_more
+    }
+
     /// Whether it knows more when it is told how the request stood before.
     pub fn is_open(&self) -> bool {
-        self.is_vague() || !self.names_the_voter || self.reason.as_deref() == Some("status")
+        self.is_vague() || !self.names_the_voter || self.reason.as_deref() == Some(STATUS)
     }
 
     /// The head that was pushed, if it is a push.
@@ -245,6 +257,7 @@ struct Azure {
     event_type: Option<String>,
     event_id: Option<String>,
     update_reason: Option<String>,
+    update_reason_from: Option<String>,
     title: Option<String>,
     is_draft: Option<bool>,
     target_ref_name: Option<String>,

@@ -10,11 +10,11 @@ mod hold;
 mod translator;
 mod twin;
 
+pub use self::twin::pushes;
 use self::{
     hold::Sorted,
     translator::{Translated, Translator},
 };
-pub use self::twin::pushes;
 
 use super::{
     Settings,
@@ -165,11 +165,7 @@ pub fn settings(app: &App) -> Settings {
 }
 
 /// Who may go, and in which order.
-async fn sort(
-    app: &App,
-    translated: &[Result<Translated, String>],
-    twins: &HashSet<usize>,
-) -> Result<Sorted, Error> {
+async fn sort(app: &App, translated: &[Result<Translated, String>], twins: &HashSet<usize>) -> Result<Sorted, Error> {
     let mut sorted = in_order(app, translated, twins).await?;
     sorted.passing.retain(|at| !twins.contains(at));
     // What waited for its twin goes in the order in which it happened.

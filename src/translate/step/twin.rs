@@ -16,10 +16,7 @@ use crate::{
     },
 };
 use jiff::Timestamp;
-use std::{
-    collections::HashSet,
-    time::Duration,
-};
+use std::{collections::HashSet, time::Duration};
 use uuid::Uuid;
 
 /// How long an update that does not know what was changed waits for one that does: both are delivered at once.
@@ -53,13 +50,8 @@ pub(super) async fn look(
         .enumerate()
         .flat_map(|(at, own)| own.iter().flat_map(|own| &own.acts).map(move |act| (at, act.clone())))
         .collect();
-    let asked: HashSet<Uuid> = acts
-        .iter()
-        .filter_map(|(_, act)| Some((act.twins()?, act.visit(1))))
-        .flat_map(|([updated, reviewed], visit)| {
-            [Some(updated), Some(reviewed), Some(revision_id(updated, 1)), visit].into_iter().flatten()
-        })
-        .collect();
+    let asked: HashSet<Uuid> =
+        acts.iter().flat_map(|(_, act)| act.twins().into_iter().flatten().chain(act.visit(1))).collect();
     let asked: Vec<Uuid> = asked.into_iter().collect();
     let kept = if asked.is_empty() { Vec::new() } else { app.store.contains(Log::Events, &asked).await? };
     let kept: HashSet<Uuid> = asked.into_iter().zip(kept).filter_map(|(id, is_kept)| is_kept.then_some(id)).collect();
@@ -80,44 +72,33 @@ pub(super) async fn look(
 }
 
 async fn fate(app: &App, act: &Seen, kept: &HashSet<Uuid>, patient: bool) -> Result<Fate, Error> {
-    let Some([updated, reviewed]) = act.twins() else { return Ok(Fate::Told) };
-    let is_kept = |id| kept.contains(&id);
-    if act.is_vague() {
-        if act.visit(1).is_some_and(is_kept) && is_told_as_push(app, act).await? {
-            return Ok(Fate::Left);
-        }
-        let fate = match (is_kept(updated), is_kept(reviewed)) {
-            (_, true) => Fate::Left,
-            (false, false) if patient => Fate::Waits,
-            _ => Fate::Told,
-        };
+    let Some(told) = told(app, act, kept).await? else {
+        return Ok(if act.is_vague() && patient { Fate::Waits } else { Fate::Told });
+    };
+    let fate = if told.id == act.id { Fate::Told } else { Fate::Left };
+    if !act.corrects(&told) || app.store.contains(Log::Events, &[revision_id(told.id, 1)]).await?.contains(&true) {
         return Ok(fate);
     }
-    if is_kept(reviewed) || !is_kept(updated) {
-        return Ok(Fate::Told);
-    }
-    let vague = match app.store.find(Log::Events, updated).await? {
-        Some(record) => Event::from_stored(record.key, &record.body).and_then(|event| seen(&event)),
-        None => None,
-    };
-    let is_richer = vague.is_some_and(|vague| vague.is_vague()) && !act.is_vague();
-    Ok(match is_richer && !is_kept(revision_id(updated, 1)) {
-        true => Fate::Revises(updated),
-        // It was told by another subscription, or knows no more.
-        false if act.id == updated => Fate::Told,
-        false => Fate::Left,
-    })
+    Ok(Fate::Revises(told.id))
 }
 
-/// Whether this occasion is told as a push.
-async fn is_told_as_push(app: &App, act: &Seen) -> Result<bool, Error> {
-    for visit in 1..=VISITS_MAX {
-        let Some(event) = kept_visit(app, act, visit, &[]).await? else { return Ok(false) };
-        if seen(&event).is_some_and(|own| own.occasion() == act.occasion()) {
-            return Ok(true);
+/// What is told of this act already.
+async fn told(app: &App, act: &Seen, kept: &HashSet<Uuid>) -> Result<Option<Seen>, Error> {
+    for id in act.twins().into_iter().flatten().filter(|id| kept.contains(id)) {
+        if let Some(record) = app.store.find(Log::Events, id).await? {
+            return Ok(Event::from_stored(record.key, &record.body).and_then(|event| seen(&event)));
         }
     }
-    Ok(false)
+    if act.occasion().is_none() || !act.visit(1).is_some_and(|id| kept.contains(&id)) {
+        return Ok(None);
+    }
+    for visit in 1..=VISITS_MAX {
+        let Some(event) = kept_visit(app, act, visit, &[]).await? else { break };
+        if let Some(own) = seen(&event).filter(|own| own.occasion() == act.occasion()) {
+            return Ok(Some(own));
+        }
+    }
+    Ok(None)
 }
 
 /// The event that tells the `visit`th time that the head came, if there is one.
@@ -187,4 +168,3 @@ pub(super) fn acts(events: &[Event]) -> Vec<Seen> {
     };
     events.iter().filter(is_update).filter_map(seen).collect()
 }
-
