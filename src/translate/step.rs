@@ -107,7 +107,7 @@ pub async fn step(app: &Arc<App>) -> Result<Settled, Error> {
         }
     }
     for at in &sorted.passing {
-        let Ok(translated) = &mut translated[*at] else { continue };
+        let Ok(translated) = &translated[*at] else { continue };
         if translated.direct.is_empty() {
             continue;
         }

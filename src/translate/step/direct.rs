@@ -29,7 +29,7 @@ pub(super) enum Fate {
 }
 
 /// Decides it; `fresh` is what is about to be appended.
-pub(super) async fn look(app: &App, own: &mut Translated, attempt: u32, fresh: &[Event]) -> Result<Fate, Error> {
+pub(super) async fn look(app: &App, own: &Translated, attempt: u32, fresh: &[Event]) -> Result<Fate, Error> {
     let ids: Vec<Uuid> = own.direct.iter().map(|event| event.id).collect();
     let kept = app.store.contains(Log::Events, &ids).await?;
     let mut left = Vec::new();

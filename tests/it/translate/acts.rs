@@ -44,7 +44,7 @@ impl There {
         self.delivered += 1;
         let mut body = body.clone();
         body["notificationId"] = self.delivered.into();
-        body["subscriptionId"] = literal!(Uuid::from_u128(reason.map_or(1, |reason| reason.len() as u128)));
+        body["subscriptionId"] = literal!(Uuid::new_v5(&Uuid::NAMESPACE_URL, reason.unwrap_or_default().as_bytes()));
         let path = reason.map_or_else(|| self.path.clone(), |reason| format!("{}?reason={reason}", self.path));
         let ask = self.gateway.ask("POST", &path).token(None).header("authorization", &self.basic);
         let reply = ask.body(body.to_string()).send().await;
@@ -252,14 +252,14 @@ async fn a_push_to_a_bound_branch_is_a_merged_change_unless_a_pull_request_expla
         there.gateway.project("web").await;
         let reply = there.gateway.post("/v1/projects/web/bindings", body(asks, &there.connection)).await;
         assert_eq!((reply.status.as_u16(), &reply.json()["direct_pushes"]), (201, &literal!(asks)), "{reply:?}");
-        for other in before.iter() {
+        for other in &before {
             there.deliver(other, Some(STATUS)).await;
         }
         there.deliver(&pushed, None).await;
         there.translate().await;
         let first = there.gateway.get("/v1/events").await.json();
         assert!(first.to_string().contains("azuredevops-branch.updated"), "the push itself waits for nothing: {what}");
-        for other in after.iter() {
+        for other in &after {
             there.deliver(other, Some(STATUS)).await;
         }
         let events = there.events().await;

@@ -16,6 +16,7 @@ const REPOSITORY: &str = "5d7b4a52-0b1c-4a0e-9d55-6f0a3f5e1c01";
 const PAGE: &str =
     "https://dev.azure.com/fabrikam/0f3d2c1b-7a6e-4d5c-8b4a-392817060504/_git/5d7b4a52-0b1c-4a0e-9d55-6f0a3f5e1c01";
 const NAMED: &str = "cdevents:v0:azure-devops:dev.azure.com:fabrikam:0f3d2c1b-7a6e-4d5c-8b4a-392817060504/5d7b4a52-0b1c-4a0e-9d55-6f0a3f5e1c01";
+const KIND: &str = "ms.vss-code.git-pullrequest-comment-event";
 const NONE: &str = "0000000000000000000000000000000000000000";
 
 /// Forty times the same digit: a commit.
@@ -370,7 +371,6 @@ fn a_comment_is_one_at_every_resource_version() {
             "_links": { "self": { "href": format!("{thread}/comments/2") }, "threads": { "href": thread } },
         })
     };
-    const KIND: &str = "ms.vss-code.git-pullrequest-comment-event";
     let (first, later) = (comment("2026-11-28T10:00:00Z"), comment("2026-11-28T10:05:00Z"));
     let mut deleted = first.clone();
     deleted["isDeleted"] = true.into();
