@@ -29,6 +29,8 @@ pub struct NewBinding {
     pub partial: Partial,
     /// Of a code deployment: how its revisions get to environments.
     pub deploys: Option<Deploys>,
+    /// Of a code deployment: whether a push that no pull request explains is a change that was merged.
+    pub direct_pushes: bool,
     /// Of an issue provider: what it makes of its work items.
     pub issues: Issues,
 }
@@ -48,7 +50,7 @@ pub async fn create(
     if directory.bindings.len() >= BINDINGS_MAX {
         return Err(Refusal::Full { what: "bindings", max: BINDINGS_MAX });
     }
-    let NewBinding { name, connection, selection, code_deployment, partial, deploys, issues } = new;
+    let NewBinding { name, connection, selection, code_deployment, partial, deploys, direct_pushes, issues } = new;
     let (id, created_at, updated_at) = (BindingId::random(), now, now);
     let record = Binding {
         id,
@@ -59,6 +61,7 @@ pub async fn create(
         code_deployment,
         partial,
         deploys,
+        direct_pushes,
         issues,
         created_at,
         updated_at,
@@ -91,8 +94,9 @@ pub async fn edit(app: &App, id: BindingId, version: u64, new: NewBinding) -> Re
 
 /// What a binding would be, if it may be that.
 pub fn changed(directory: &Directory, there: Binding, new: NewBinding) -> Result<Binding, Refusal> {
-    let NewBinding { name, connection, selection, code_deployment, partial, deploys, issues } = new;
-    let record = Binding { connection, name, selection, code_deployment, partial, deploys, issues, ..there };
+    let NewBinding { name, connection, selection, code_deployment, partial, deploys, direct_pushes, issues } = new;
+    let record =
+        Binding { connection, name, selection, code_deployment, partial, deploys, direct_pushes, issues, ..there };
     check(directory, &record)?;
     Ok(record)
 }

@@ -23,7 +23,7 @@ use crate::{
     store::{Appended, Entry, Error, Log, PageLimit, Position, Record},
     translate::{
         order::otherwise_told,
-        revision_id, step,
+        request, revision_id, step,
         union::{again, is_told_in_parts},
     },
 };
@@ -179,7 +179,7 @@ async fn one(app: &App, notification: &Notification, is_settled: bool, dry_run: 
     if !is_settled || app.order.is_held(notification.id) {
         return Ok(nothing("it was not translated for the first time yet".to_owned()));
     }
-    let events = match step::again(app, notification) {
+    let events = match step::again(app, notification).await {
         Ok(events) => events,
         Err(why) => return Ok(nothing(why)),
     };
@@ -202,7 +202,13 @@ async fn one(app: &App, notification: &Notification, is_settled: bool, dry_run: 
 async fn weigh(app: &App, event: Event, today: &[Uuid]) -> Result<(Told, Option<Event>), Error> {
     let (fact, kind, mine) = (event.id, event.header.kind.clone(), event.header.notification);
     let told = |id, became, replaces| Told { id, kind: kind.clone(), became, replaces };
-    let kept = latest(app, fact).await?;
+    let mut kept = latest(app, fact).await?;
+    if kept.is_none() {
+        // Of one act the richer word is told, whichever notification has it.
+        for id in request::seen(&event).and_then(|act| act.twins()).into_iter().flatten().filter(|id| *id != fact) {
+            kept = kept.or(latest(app, id).await?.filter(|(_, kept, _)| kept.header.notification != mine));
+        }
+    }
     if let Some((number, kept, _)) = kept.as_ref().filter(|(_, kept, _)| kept.header.notification != mine) {
         // What another notification completed later was told by this one all the same.
         if let Some(own) = telling_of(app, fact, *number, mine).await? {

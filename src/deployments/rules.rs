@@ -318,6 +318,7 @@ mod tests {
                 selection: Selection::CodeDeployment { azure_project, repository, branch },
                 code_deployment: None,
                 partial: crate::domain::Partial::default(),
+                direct_pushes: false,
                 deploys: Some(deploys),
                 issues: Issues::default(),
                 created_at: Timestamp::UNIX_EPOCH,

@@ -127,6 +127,9 @@ pub struct Binding {
     /// Of a code deployment: how its revisions get to environments; `None` is that nobody knows of deployments.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deploys: Option<Deploys>,
+    /// Of a code deployment: whether a push that no pull request explains is a change that was merged, too.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub direct_pushes: bool,
     /// Of an issue provider: what it makes of its work items.
     #[serde(flatten)]
     pub issues: Issues,

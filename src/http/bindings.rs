@@ -31,7 +31,7 @@ use warp::reply::Response;
 /// Most elements of each of a binding's lists.
 const SELECTED_MAX: usize = 100;
 /// What each role takes besides what all take.
-const CODE: [&str; 4] = ["repository", "branch", "branch_prefix", "deploys"];
+const CODE: [&str; 5] = ["repository", "branch", "branch_prefix", "deploys", "direct_pushes"];
 const BUILD: [&str; 3] = ["pipelines", "code_deployment", partial::NAME];
 const ISSUE: [&str; 5] = ["area_paths", "work_item_types", "incidents", "strict_mentions", "lead_time_states"];
 
@@ -58,6 +58,7 @@ fn property(name: &str) -> Value {
         }
         "branch_prefix" => BRANCH.nullable("Branches whose short name begins so."),
         "deploys" => deploys::schema(),
+        "direct_pushes" => deploys::direct_schema(),
         "incidents" | "strict_mentions" | "lead_time_states" => issues::schema(name),
         partial::NAME => partial::schema(),
         "code_deployment" => GUID.nullable(
@@ -224,6 +225,10 @@ fn read_new(body: &[u8], directory: &Directory) -> Result<NewBinding, Problem> {
         Some(Role::CodeDeployment) => members.object("deploys", deploys::read).flatten().flatten(),
         _ => None,
     };
+    let direct_pushes = match role {
+        Some(Role::CodeDeployment) => deploys::direct(&mut members, false),
+        _ => false,
+    };
     let issues = match role {
         Some(Role::IssueProvider) => issues::read(&mut members, Issues::default()),
         _ => Issues::default(),
@@ -248,7 +253,7 @@ fn read_new(body: &[u8], directory: &Directory) -> Result<NewBinding, Problem> {
     let (Some(connection), Some(selection)) = (connection, selection) else {
         unreachable!("what is required and absent is an error")
     };
-    Ok(NewBinding { name, connection, selection, code_deployment, partial, deploys, issues })
+    Ok(NewBinding { name, connection, selection, code_deployment, partial, deploys, direct_pushes, issues })
 }
 
 /// The repository that is given, and the project if its address says which: that must not be another one than is given.
@@ -348,6 +353,10 @@ pub(super) fn read_change(body: &[u8], there: Binding, directory: &Directory) ->
         }
         _ => None,
     };
+    let direct_pushes = match there.selection.role() {
+        Role::CodeDeployment => deploys::direct(&mut members, there.direct_pushes),
+        _ => false,
+    };
     let issues = match there.selection.role() {
         Role::IssueProvider => issues::read(&mut members, there.issues),
         _ => Issues::default(),
@@ -388,5 +397,5 @@ pub(super) fn read_change(body: &[u8], there: Binding, directory: &Directory) ->
         },
     };
     members.finish()?;
-    Ok(NewBinding { name, connection, selection, code_deployment, partial, deploys, issues })
+    Ok(NewBinding { name, connection, selection, code_deployment, partial, deploys, direct_pushes, issues })
 }

@@ -159,6 +159,9 @@ pub struct BindingView {
     /// `code_deployment`: how its revisions get to environments.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub deploys: Option<DeploysView>,
+    /// `code_deployment`: whether a push that no pull request explains is a change that was merged, too.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub direct_pushes: Option<bool>,
     /// `build_provider`: the pipelines, by id or name; empty means all.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(max_items = 100)]
@@ -213,6 +216,7 @@ impl From<&Binding> for BindingView {
             branch: None,
             branch_prefix: None,
             deploys: record.deploys.as_ref().map(DeploysView::from),
+            direct_pushes: None,
             pipelines: None,
             code_deployment: record.code_deployment.map(|id| id.0),
             partially_succeeded: None,
@@ -225,6 +229,7 @@ impl From<&Binding> for BindingView {
         match &record.selection {
             Selection::CodeDeployment { repository, branch, .. } => {
                 view.repository = Some(repository.0.clone());
+                view.direct_pushes = Some(record.direct_pushes);
                 match branch {
                     BranchRule::Any => {}
                     BranchRule::Exact(branch) => view.branch = Some(branch.clone()),

@@ -95,7 +95,8 @@ fn is_sha(text: &str) -> bool {
 pub fn things(told: &Told<'_>) -> Vec<Thing> {
     let own = Thing::of_subject(&told.source, &told.subject);
     let linked = told.data.context.links.iter().filter_map(|link| Thing::linked(link.target.domain_id.as_str()?));
-    let ids = told.data.subject.content.commits.iter().filter_map(|commit| commit.commit_id.as_str());
+    let (azure, content) = (&told.data.custom_data.azuredevops, &told.data.subject.content);
+    let ids = azure.commits.iter().chain(content.commits.iter()).filter_map(|commit| commit.commit_id.as_str());
     let brought = ids.map(|id| Thing::commit(collection(&told.source), id));
     let mut found: Vec<Thing> = Vec::new();
     // What a run built and tried, also where nobody can say of which repository it is.

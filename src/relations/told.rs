@@ -92,7 +92,7 @@ pub struct Content<'a> {
     /// The title of a work item.
     #[serde(borrow)]
     pub summary: Text<'a>,
-    /// What a push brought, as far as its hook told.
+    /// What a push brought, as events of another mapping have it here.
     #[serde(borrow)]
     pub commits: List<Object<Brought<'a>>>,
 }
@@ -131,6 +131,9 @@ pub struct Hookwell<'a> {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub struct Azure<'a> {
+    /// What a push brought, as far as its hook told.
+    #[serde(borrow)]
+    pub commits: List<Object<Brought<'a>>>,
     /// The pipeline, as `build.complete` names it.
     #[serde(borrow)]
     pub definition: Object<Pipeline<'a>>,

@@ -177,6 +177,7 @@ impl Organization {
             fork: None,
             source: format!("refs/heads/feature/{number}"),
             target: MAIN.to_owned(),
+            is_draft: false,
             merge_status: "succeeded",
             merge_id: Uuid::new_v5(&REPOSITORY, &number.to_be_bytes()),
             source_commit: object(1_000_000),

@@ -61,9 +61,14 @@ impl<'a> About<'a> {
 
     /// The projects whose bindings select it, each once, sorted.
     pub(super) fn projects(&self, bindings: &[Arc<Binding>]) -> Vec<Slug> {
+        self.projects_with(bindings, |_| true)
+    }
+
+    /// The same of those bindings that ask for something more.
+    pub(super) fn projects_with(&self, bindings: &[Arc<Binding>], asks: impl Fn(&Binding) -> bool) -> Vec<Slug> {
         let mut slugs: Vec<Slug> = bindings
             .iter()
-            .filter(|binding| self.selected_by(&binding.selection))
+            .filter(|binding| asks(binding) && self.selected_by(&binding.selection))
             .map(|binding| binding.project.clone())
             .collect();
         slugs.sort_unstable();

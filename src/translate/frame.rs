@@ -4,7 +4,7 @@ use super::{Context, MAPPING_VERSION, binding::About, identity};
 use crate::{
     azure::{
         notification::{Notification, guid},
-        resource::{Identity, git::Repository},
+        resource::Identity,
         time,
     },
     domain::{Recovered, Slug},
@@ -89,7 +89,7 @@ impl<'a> Frame<'a> {
     }
 
     /// The collection's address, which can hold what a URI must not (`|`, letters outside ASCII).
-    fn collection(&self) -> Cow<'a, str> {
+    pub(super) fn collection(&self) -> Cow<'a, str> {
         let collection = self.context.source.as_str();
         uri(collection).unwrap_or_else(|| escaped(collection))
     }
@@ -268,18 +268,6 @@ pub(super) fn first_uri<const N: usize>(texts: [Option<&str>; N]) -> Option<Cow<
 /// A person.
 pub(super) fn person<'a>(identity: &'a Identity<'_>) -> Members<'a> {
     Members::new().text("id", identity.id()).text("displayName", identity.name()).text("uniqueName", identity.account())
-}
-
-/// A repository.
-pub(super) fn repository<'a>(repository: &'a Repository<'_>) -> Members<'a> {
-    let project =
-        Members::new().text("id", repository.project.id.as_str()).text("name", repository.project.name.as_str());
-    Members::new()
-        .text("id", repository.id.as_str())
-        .text("name", repository.name.as_str())
-        .text("remoteUrl", first_uri([repository.remote_url.as_str()]))
-        .text("defaultBranch", repository.default_branch.as_str())
-        .object("project", project)
 }
 
 #[derive(Serialize)]

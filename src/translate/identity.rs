@@ -1,8 +1,13 @@
 //! What makes one fact one event, and one thing one subject.
 //!
 //! The id of a fact is made of its type, its source, its subject and what tells it from others of that type and subject.
-//! That last part is here for runs and what belongs to them; the same for hook, history and record, at every resource
-//! version, whatever is told first. `…` is the subject before it.
+//! That last part is here, but for work items ([`super::work_item`]); the same for hook, history and record, at every
+//! resource version, whatever is told first. `…` is the subject before it.
+//!
+//! *Occasion* is Azure's id of the event: hook and history have the same one, every subscription's delivery too, a record
+//! has none.
+//!
+//! Runs and what belongs to them:
 //!
 //! | fact | subject | told from others by | because |
 //! |---|---|---|---|
@@ -15,6 +20,23 @@
 //! | an environment is deployed to, was | `…/environments/{n}` | attempt, of `deployment`, `attemptId`, steps | a started deployment is told without `deployment` (azure-devops-node-api, `DeploymentStartedEvent`) |
 //! | an approval is asked for, given | `pipelines/approvals/{guid}`, `release/approvals/{n}` | status; of releases the attempt too | one approval can be reassigned and then approved (Release 7.2) |
 //! | a check changed | `pipelines/checks/configurations/{n}` | the occasion | nothing in it says which change |
+//!
+//! Code:
+//!
+//! | event | what tells two apart | because (source) |
+//! |---|---|---|
+//! | a ref created, updated, deleted | push number, old and new object; the occasion where no number is told | a push is counted in its repository and listed under the same number (Git 7.1, Pushes - List); a ref can be unmade and made again at the same object |
+//! | `change.merged` of a push | the same, in the commit's subject | one head can reach two branches |
+//! | `change.created`, `change.merged` of a pull request | nothing: it happens once | a completed one cannot be reactivated (Git 7.1, Pull Requests - Update) |
+//! | `change.abandoned` | the second of its closing; the occasion without one | it can be reactivated and abandoned again, and has no number for that |
+//! | `change.updated`, `change.reviewed`, but for pushes | the occasion, whatever was changed | one act is told by filtered and unfiltered subscriptions under one id, and only the filter says what it was (service hooks events, `notificationType`): see [`super::request`] |
+//! | `change.updated` of a push | the head and the how manieth time it came: another occasion, or another iteration of the record, is another time | hook and record have nothing but the head in common, and it comes back when a branch is set back (Git 7.1, Pull Request Iterations) |
+//! | `mergeattempt.finished` | both commits, the status, the try's own `mergeId`, else its commit | every push to either branch is a try, with an id of its own (Git 7.1, `GitPullRequest.mergeId`) |
+//! | `change.commented` | thread, comment, its last change, whether it was deleted | comments are counted in their thread (Git 7.1, Pull Request Threads) |
+//! | `repository.created` | nothing | a fork is created too, and two event types tell it |
+//! | `repository.modified` | what was done, to which name or state, the whole `utcTimestamp` | scripts rename and disable within one second; hook and history tell the same body |
+//! | `repository.deleted` | the whole `utcTimestamp`, whether for good | out of the bin it can be deleted again |
+//! | `change.merged` of a changeset | nothing | changesets are never made again |
 //!
 //! An event without the part that would tell it from others is told from them by Azure's id of the occasion, which is the
 //! same over retries. Beside that: the source is the project's, whatever the body lacks (`azure::whose`), and what two
@@ -75,6 +97,7 @@ pub(super) fn domain(collection: &str, groups: &[&str], kind: &str, id: &str) ->
     out.push(':');
     push(&mut out, namespace);
     out.push(':');
+    // A project that is not known leaves no empty group behind: the draft's pattern has none.
     for (at, group) in groups.iter().filter(|group| !group.is_empty()).enumerate() {
         if at > 0 {
             out.push('/');
@@ -104,6 +127,11 @@ pub(super) fn github(host: &str, owner: &str, name: &str, kind: &str, id: &str) 
     out.push(':');
     push(&mut out, id);
     out
+}
+
+/// One segment of an address or of a domain id.
+pub(super) fn segment(text: &str) -> String {
+    utf8_percent_encode(text, SEGMENT).to_string()
 }
 
 fn push(out: &mut String, part: &str) {

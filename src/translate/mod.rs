@@ -8,6 +8,7 @@
 mod approval;
 mod binding;
 mod build;
+mod comment;
 pub(crate) mod done;
 mod frame;
 mod git;
@@ -16,9 +17,12 @@ mod incident;
 pub mod order;
 mod other;
 mod pipeline;
+mod place;
 mod pull_request;
+mod reason;
 mod release;
 mod repository;
+pub mod request;
 mod run;
 pub mod step;
 pub mod union;
@@ -93,6 +97,25 @@ pub struct Context<'a> {
 #[error(transparent)]
 pub struct Untranslatable(#[from] pub EnvelopeError);
 
+/// The same of a pull request that stood otherwise before: what its update changed is found by comparing.
+pub fn compared(body: &[u8], context: &Context<'_>, before: &request::Standing) -> Result<Vec<Event>, Untranslatable> {
+    let text = readable(body)?;
+    let notification = Notification::read(&text)?;
+    match notification.event_type() {
+        Some("git.pullrequest.updated") => Ok(pull_request::updated(Frame::new(&notification, context), Some(before))),
+        _ => translate(body, context),
+    }
+}
+
+/// What the notification tells besides to the bindings that ask for it, unless a pull request explains it: that a push is a
+/// change that was merged.
+pub fn merged_directly(body: &[u8], context: &Context<'_>) -> Result<Vec<Event>, Untranslatable> {
+    let text = readable(body)?;
+    let notification = Notification::read(&text)?;
+    let is_push = notification.event_type() == Some("git.push");
+    Ok(if is_push { git::merged_directly(Frame::new(&notification, context)) } else { Vec::new() })
+}
+
 /// The events that the notification tells of: at least one, in order.
 pub fn translate(body: &[u8], context: &Context<'_>) -> Result<Vec<Event>, Untranslatable> {
     let text = readable(body)?;
@@ -102,9 +125,9 @@ pub fn translate(body: &[u8], context: &Context<'_>) -> Result<Vec<Event>, Untra
         "git.push" => git::push(frame),
         "tfvc.checkin" => git::checkin(&frame),
         "git.pullrequest.created" => pull_request::created(frame),
-        "git.pullrequest.updated" => pull_request::updated(frame),
+        "git.pullrequest.updated" => pull_request::updated(frame, None),
         "git.pullrequest.merged" => pull_request::merge_attempted(frame),
-        "ms.vss-code.git-pullrequest-comment-event" => pull_request::commented(frame),
+        "ms.vss-code.git-pullrequest-comment-event" => comment::commented(frame),
         "git.repo.created" => repository::created(frame),
         "git.repo.renamed" => repository::renamed(frame),
         "git.repo.statuschanged" => repository::switched(frame),

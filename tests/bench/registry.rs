@@ -80,6 +80,7 @@ fn binding(number: u128) -> Change {
         selection: selection(number),
         code_deployment: None,
         partial: hookwell::domain::Partial::default(),
+        direct_pushes: false,
         deploys: Some(Deploys {
             tracking: Tracking::Push,
             reaches: Vec::new(),

@@ -79,6 +79,20 @@ pub(super) fn schema() -> Value {
     schema
 }
 
+/// As it is given whether pushes count as changes.
+pub(super) fn direct_schema() -> Value {
+    json!({
+        "type": "boolean", "default": false,
+        "description": "Whether a push to its branches that no pull request explains is told as change.merged of its head, too.",
+    })
+}
+
+/// Reads it over what is there.
+pub(super) fn direct(members: &mut Members, there: bool) -> bool {
+    let given = members.read("direct_pushes", |value| value.as_bool().ok_or_else(|| "must be true or false".into()));
+    members.not_null("direct_pushes", given).unwrap_or(there)
+}
+
 /// Reads it; nothing when something is wrong, which stays in the members.
 pub(super) fn read(members: &mut Members) -> Option<Deploys> {
     let tracking = members.read("tracking", |value| {

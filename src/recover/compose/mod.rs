@@ -52,6 +52,8 @@ pub(super) struct Composed {
     pub counted: Timestamp,
     /// What it is about.
     pub entity: String,
+    /// The id of its event where that is not the one that its body gives: of a push whose head came before.
+    pub event: Option<Uuid>,
     /// The envelope.
     pub body: Bytes,
 }
@@ -60,6 +62,11 @@ impl Composed {
     /// Counted when its record was listed, not when it happened.
     pub(super) fn counted(self, counted: Timestamp) -> Self {
         Self { counted, ..self }
+    }
+
+    /// As the event of this id.
+    pub(super) fn told_by(self, event: Uuid) -> Self {
+        Self { event: Some(event), ..self }
     }
 }
 
@@ -98,7 +105,7 @@ impl Home<'_> {
             created_date: at,
         };
         let body = serde_json::to_vec(&envelope).expect("JSON values and raw JSON are always written");
-        Composed { reason: None, at, counted: at, entity, body: body.into() }
+        Composed { reason: None, at, counted: at, entity, event: None, body: body.into() }
     }
 
     /// An address below the collection.

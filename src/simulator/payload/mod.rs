@@ -94,7 +94,8 @@ pub(super) fn render(
             let comment = own.comments.iter().find(|own| own.thread == *comment)?;
             let comment = pull_request::hook_comment(view, own, comment);
             match version {
-                Version::Old => json!({"comment": comment}),
+                // The resource is the comment: so it was captured.
+                Version::Old => comment,
                 _ => json!({"comment": comment, "pullRequest": pull_request::of(view, world, *number)?}),
             }
         }

@@ -36,6 +36,7 @@ fn binding(number: u128, name: &str) -> Change {
         selection: selecting("Fabrikam", &format!("r{number}")),
         code_deployment: None,
         partial: hookwell::domain::Partial::default(),
+        direct_pushes: false,
         deploys: Some(Deploys {
             tracking: Tracking::Push,
             reaches: Vec::new(),

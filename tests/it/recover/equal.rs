@@ -12,11 +12,12 @@ use std::{collections::BTreeMap, time::Duration};
 use uuid::Uuid;
 
 /// What has no identity in Azure's records that equals a hook's.
-const BY_HOOK_ALONE: [&str; 10] = [
+const BY_HOOK_ALONE: [&str; 11] = [
     "azuredevops-mergeattempt.finished",
     "change.reviewed",
     "reviewers",
     "reactivated",
+    "status",
     "azuredevops-stage.waiting",
     "azuredevops-job.waiting",
     "azuredevops-approval",
