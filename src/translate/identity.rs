@@ -51,12 +51,13 @@ pub(super) fn domain(collection: &str, groups: &[&str], kind: &str, id: &str) ->
     push(&mut out, host);
     out.push(':');
     push(&mut out, namespace);
-    for (at, group) in groups.iter().enumerate() {
-        out.push(if at == 0 { ':' } else { '/' });
+    out.push(':');
+    // What is not known is no part of the name: the grammar has no empty group before another.
+    for (at, group) in groups.iter().filter(|group| !group.is_empty()).enumerate() {
+        if at > 0 {
+            out.push('/');
+        }
         push(&mut out, group);
-    }
-    if groups.is_empty() {
-        out.push(':');
     }
     out.push(':');
     out.push_str(kind);
@@ -94,6 +95,9 @@ mod tests {
             domain("https://host:8080/tfs/My%20Coll", &["p", "r"], "commit", "a/b"),
             "cdevents:v0:azure-devops:host%3A8080:tfs%2FMy%2520Coll:p/r:commit:a%2Fb"
         );
-        assert_eq!(domain("https://dev.azure.com/o", &[], "pr", "7"), "cdevents:v0:azure-devops:dev.azure.com:o::pr:7");
+        for (groups, named) in [(&[][..], ""), (&["", ""], ""), (&["", "r"], "r"), (&["p", ""], "p"), (&["p", "r"], "p/r")] {
+            let id = format!("cdevents:v0:azure-devops:dev.azure.com:o:{named}:pr:7");
+            assert_eq!(domain("https://dev.azure.com/o", groups, "pr", "7"), id);
+        }
     }
 }

@@ -36,12 +36,17 @@ use std::sync::Arc;
 
 /// The version of this mapping, in every event's custom data. Raised when an event would say something else, not when
 /// it would say more; ids never depend on it.
-pub const MAPPING_VERSION: u32 = 1;
+pub const MAPPING_VERSION: u32 = 2;
 
 /// The id of the revision of an event: what it tells once more, when today's mapping says something else than yesterday's.
 /// Numbers begin with 1; the event itself is before all of them.
 pub fn revision_id(event: uuid::Uuid, number: u32) -> uuid::Uuid {
     identity::revision(event, number)
+}
+
+/// Whether a field of a work item says something of what was done, or changes with everything.
+pub fn is_telling(field: &str) -> bool {
+    work_item::is_telling(field)
 }
 
 /// The id of a fact that is not told by a notification but follows from events; as those of events.
