@@ -138,8 +138,14 @@ mod tests {
                 r#"{"subject":"git/repositories/r/pullRequests/7","data":{"customData":{"azuredevops":{"sourceRefName":"refs/heads/x","targetRefName":"refs/heads/main","isDraft":true}}}}"#,
                 Some("main"),
             ),
-            (r#"{"subject":"build/builds/7","data":{"customData":{"azuredevops":{"sourceBranch":"refs/heads/main"}}}}"#, Some("main")),
-            (r#"{"subject":"build/builds/7","data":{"customData":{"azuredevops":{"sourceBranch":"refs/pull/7/merge"}}}}"#, None),
+            (
+                r#"{"subject":"build/builds/7","data":{"customData":{"azuredevops":{"sourceBranch":"refs/heads/main"}}}}"#,
+                Some("main"),
+            ),
+            (
+                r#"{"subject":"build/builds/7","data":{"customData":{"azuredevops":{"sourceBranch":"refs/pull/7/merge"}}}}"#,
+                None,
+            ),
             ("[", None),
         ] {
             assert_eq!(traits(&event(json)).branch.as_deref(), name, "{json}");

@@ -95,7 +95,9 @@ mod tests {
             domain("https://host:8080/tfs/My%20Coll", &["p", "r"], "commit", "a/b"),
             "cdevents:v0:azure-devops:host%3A8080:tfs%2FMy%2520Coll:p/r:commit:a%2Fb"
         );
-        for (groups, named) in [(&[][..], ""), (&["", ""], ""), (&["", "r"], "r"), (&["p", ""], "p"), (&["p", "r"], "p/r")] {
+        for (groups, named) in
+            [(&[][..], ""), (&["", ""], ""), (&["", "r"], "r"), (&["p", ""], "p"), (&["p", "r"], "p/r")]
+        {
             let id = format!("cdevents:v0:azure-devops:dev.azure.com:o:{named}:pr:7");
             assert_eq!(domain("https://dev.azure.com/o", groups, "pr", "7"), id);
         }

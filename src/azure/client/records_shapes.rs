@@ -3,8 +3,8 @@
 #![expect(clippy::struct_field_names, reason = "members are named as Azure names them")]
 
 use super::{
-    BuildRecord, CommentRecord, DeploymentRecord, Failure, Iteration, NotificationRecord, PullRequestRecord, PushRecord,
-    RefUpdate, ReleaseRecord, RevisionRecord, TimelineRecord, UpdateRecord,
+    BuildRecord, CommentRecord, DeploymentRecord, Failure, Iteration, NotificationRecord, PullRequestRecord,
+    PushRecord, RefUpdate, ReleaseRecord, RevisionRecord, TimelineRecord, UpdateRecord,
     call::Reply,
     wire::{Model, Record},
 };

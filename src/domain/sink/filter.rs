@@ -139,10 +139,11 @@ impl SinkFilter {
             (&self.branches, &traits.branch, is_branch, Unwanted::Branch),
             (&self.outcomes, &traits.outcome, str::eq, Unwanted::Outcome),
         ];
-        let lacks = |(wanted, own, is_one, unwanted): (&[String], &Option<String>, fn(&str, &str) -> bool, Unwanted)| {
-            let has = own.as_ref().is_some_and(|own| wanted.iter().any(|wanted| is_one(wanted, own)));
-            (!wanted.is_empty() && !has).then_some(unwanted)
-        };
+        let lacks =
+            |(wanted, own, is_one, unwanted): (&[String], &Option<String>, fn(&str, &str) -> bool, Unwanted)| {
+                let has = own.as_ref().is_some_and(|own| wanted.iter().any(|wanted| is_one(wanted, own)));
+                (!wanted.is_empty() && !has).then_some(unwanted)
+            };
         let went = |change: &StateChange| {
             traits.states.as_ref().is_some_and(|(from, to)| {
                 let is = |wanted: &Option<String>, own: &str| wanted.as_ref().is_none_or(|wanted| is_same(wanted, own));

@@ -1,10 +1,8 @@
 //! What Azure's records tell of one entity, up to the event that waits.
 
 use crate::{
-    azure::{
-        client::{
-            AzureDevOps, Failure, Page, PageRequest, PageToken, PushRecord, RevisionRecord, RevisionsFrom, Window,
-        },
+    azure::client::{
+        AzureDevOps, Failure, Page, PageRequest, PageToken, PushRecord, RevisionRecord, RevisionsFrom, Window,
     },
     recover::{
         breaks::mend::Mender,
@@ -142,7 +140,8 @@ impl Item<'_> {
         }
         found.sort_by_key(|record| record.rev);
         let before = |at: usize| found.get(at.checked_sub(1)?).filter(|last| last.rev == found[at].rev - 1);
-        let changed = |at: usize| before(at).map_or_else(compose::Change::unknown, |last| compose::between(last, &found[at]));
+        let changed =
+            |at: usize| before(at).map_or_else(compose::Change::unknown, |last| compose::between(last, &found[at]));
         let told = (0..found.len()).flat_map(|at| compose::revised(self.home, &found[at], &changed(at)));
         Ok(Answer::Records(told.collect()))
     }

@@ -76,7 +76,8 @@ pub(super) fn updated(mut frame: Frame<'_>) -> Vec<Event> {
     let system_rev = update.fields.member("System.Rev").and_then(|change| change.new_value.text.as_str()?.parse().ok());
     let rev = update.rev.positive().or(system_rev).or(update.revision.rev.positive());
     let subject = format!("wit/workItems/{id}");
-    let item = Item { frame: &frame, about, id, rev, subject, flat: &update.revision, update: Some(&update), is_new: false };
+    let item =
+        Item { frame: &frame, about, id, rev, subject, flat: &update.revision, update: Some(&update), is_new: false };
     let key = Key::of_update(&update, rev);
     // The revision's date is that of the last change of fields; a link has one of its own, or none but the envelope's.
     let (number, time) = match key {
