@@ -6,6 +6,7 @@ pub(crate) mod corpus;
 mod goldens;
 mod order;
 mod properties;
+mod work_items;
 
 use hookwell::{
     azure::CollectionUrl,
@@ -101,6 +102,7 @@ fn bindings() -> Vec<Arc<Binding>> {
         deploys: None,
         issues: Issues {
             incidents: if project == "board" { vec![incident()] } else { Vec::new() },
+            carried_fields: ["Microsoft.VSTS.Common.Severity", "custom.team"].map(str::to_owned).into(),
             ..Issues::default()
         },
         created_at: Timestamp::UNIX_EPOCH,

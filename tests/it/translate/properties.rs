@@ -81,7 +81,7 @@ fn well_formed(event: &Value) {
     nothing_empty("", event);
     let data = &event["data"];
     assert!(data["customData"]["hookwell"]["projects"].is_array());
-    assert_eq!(data["customData"]["azuredevops"]["mapping"], 1);
+    assert_eq!(data["customData"]["azuredevops"]["mapping"], 2);
     let known = |value: &Value, names: &[&str]| {
         let unknown: Vec<_> = value.as_object().unwrap().keys().filter(|key| !names.contains(&key.as_str())).collect();
         assert!(unknown.is_empty(), "{unknown:?}");
