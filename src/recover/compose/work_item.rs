@@ -94,9 +94,14 @@ pub(crate) fn written_as(update: &UpdateRecord) -> Change {
     Change(object(&update.json))
 }
 
+/// Whether a revision is the one that deleted its item: nothing else can be done to one that lies in the bin.
+pub(crate) fn deletes(record: &RevisionRecord) -> bool {
+    object(&record.json)["fields"]["System.IsDeleted"].as_bool() == Some(true)
+}
+
 /// What hooks would have told of a revision: that it was made, and the comment that it was saved with.
 pub(crate) fn revised(home: Home<'_>, record: &RevisionRecord, change: &Change) -> Vec<Composed> {
-    let made = match change.turns() {
+    let made = match change.turns().or_else(|| deletes(record).then_some(DELETED)) {
         _ if record.rev == 1 => created(home, record),
         Some(kind) => home.compose(kind, record.changed, entity(record.id), item(home, record)),
         None => updated(home, record, change),
@@ -228,7 +233,9 @@ mod tests {
             .iter()
             .map(|step| (step.rev, told(step).iter().map(|own| own["eventType"].to_string()).collect()))
             .collect();
-        let kind = |rev: i64, words: &[&str]| (rev, words.iter().map(|word| format!("\"workitem.{word}\"")).collect());
+        let kind = |rev: i64, words: &[&str]| {
+            (rev, words.iter().map(|word| format!("\"workitem.{word}\"")).collect::<Vec<String>>())
+        };
         let wanted = [
             kind(1, &["created"]),
             kind(2, &["updated", "commented"]),

@@ -104,7 +104,7 @@ async fn unknown(
 ) -> Result<BTreeMap<i64, i64>, Stopped> {
     let mut asked = BTreeMap::new();
     for (record, change) in records.iter().zip(changes) {
-        if record.rev == 1 {
+        if record.rev == 1 || compose::deletes(record) {
             continue;
         }
         let links_alone = change.as_ref().is_some_and(Change::is_noise);

@@ -81,7 +81,9 @@ async fn a_filter_looks_at_what_an_event_is_about() {
     let gateway = Gateway::start().await;
     let make = async |filter: serde_json::Value| {
         let settings = json!({ "url": "https://a.example/" });
-        gateway.post("/v1/sinks", json!({ "name": "a", "kind": "webhook", "settings": settings, "filter": filter })).await
+        gateway
+            .post("/v1/sinks", json!({ "name": "a", "kind": "webhook", "settings": settings, "filter": filter }))
+            .await
     };
     let filter = json!({
         "types": [], "projects": [], "connections": [], "environments": [], "work_item_types": ["Bug"],

@@ -190,7 +190,8 @@ async fn a_link_between_work_items_is_an_update_of_both_and_no_revision() {
     simulator.link_work_item(child, "System.LinkTypes.Hierarchy-Reverse", &url).unwrap();
     simulator.move_work_item(child, "Closed").unwrap();
     simulator.unlink_work_item(child, &url).unwrap();
-    let updates = async |number: u32| asker.read(&format!("_apis/wit/workItems/{number}/updates")).await["value"].clone();
+    let updates =
+        async |number: u32| asker.read(&format!("_apis/wit/workItems/{number}/updates")).await["value"].clone();
     let (own, other) = (updates(child).await, updates(parent).await);
     let seen = |all: &serde_json::Value| -> Vec<(u64, u64, bool)> {
         let one = |it: &serde_json::Value| {

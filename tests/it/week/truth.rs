@@ -186,7 +186,8 @@ async fn of_work_items(base: &str, project: &str, since: &str, facts: &mut Vec<F
             let subject = || format!("wit/workItems/{}", item["id"]);
             // A link has no fields, and a date of its own.
             let is_link = !update["fields"].is_object();
-            let date = if is_link { &update["revisedDate"] } else { &update["fields"]["System.ChangedDate"]["newValue"] };
+            let date =
+                if is_link { &update["revisedDate"] } else { &update["fields"]["System.ChangedDate"]["newValue"] };
             if text(date).as_str() < since {
                 continue;
             }
