@@ -35,6 +35,14 @@ impl Change {
         [Self::unknown(), Self(json!({"fields": {"System.State": {"newValue": done_state}}}))]
     }
 
+    /// Whether nothing is known of it but that it commented.
+    fn is_comment(&self) -> bool {
+        let fields = self.0["fields"].as_object();
+        let is_its = |name: &String| matches!(name.as_str(), "System.History" | "System.CommentCount");
+        fields.is_none_or(|fields| fields.keys().all(|name| is_its(name) || !is_telling(name)))
+            && self.0["relations"].is_null()
+    }
+
     /// Whether no field says what it was: links do, which a revision does not show.
     pub(crate) fn is_noise(&self) -> bool {
         let fields = self.0["fields"].as_object();
@@ -101,12 +109,17 @@ pub(crate) fn deletes(record: &RevisionRecord) -> bool {
 
 /// What hooks would have told of a revision: that it was made, and the comment that it was saved with.
 pub(crate) fn revised(home: Home<'_>, record: &RevisionRecord, change: &Change) -> Vec<Composed> {
+    let comment = commented(home, record);
+    if comment.is_some() && record.rev > 1 && change.is_comment() {
+        // The update says nothing more, and so does its hook: they are one fact.
+        return comment.into_iter().collect();
+    }
     let made = match change.turns().or_else(|| deletes(record).then_some(DELETED)) {
         _ if record.rev == 1 => created(home, record),
         Some(kind) => home.compose(kind, record.changed, entity(record.id), item(home, record)),
         None => updated(home, record, change),
     };
-    [made].into_iter().chain(commented(home, record)).collect()
+    [made].into_iter().chain(comment).collect()
 }
 
 /// `workitem.updated`, of a revision.

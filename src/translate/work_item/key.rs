@@ -8,6 +8,7 @@
 //! | a revision changed fields or attachments | `rev{N}` | hook, reporting revision, update | REST "Updates - List": each such update has `System.Rev` among its fields |
 //! | a link to another item came or went | `update{N}` | hook and update, at either end | the same sample: updates 3, 4, 5 and 12 have `relations`, no `fields`, and the `rev` and date of the update before; ADO-History-Diff#3 |
 //! | a comment was written | `comment:rev{N}` | hook at every version, revision with `System.History` | "Service hooks events": the text is `System.History`, which only the revision that it was saved with has |
+//! | the same, where nothing was saved with it | `comment:rev{N}` | that hook, and the `workitem.updated` whose only change is the comment | the contract's a.11: a comment fires both |
 //! | the same, of a body that has later fields | `comment{N}` | hooks from 5.1-preview.3 on | the same page: `commentVersionRef.commentId` |
 //! | an item is deleted, or restored | `rev{N}` | hook, reporting revision | it is a revision that sets `System.IsDeleted`; a body without `rev` has its occasion |
 //!
@@ -17,7 +18,7 @@
 //! An update without `fields` that adds an attachment is a revision all the same: attachments always make one (updates 10
 //! and 11 of the sample), so its fields were only cut. One whose only fields count links is no revision.
 
-use super::super::identity::fact;
+use super::{super::identity::fact, changes::is_telling};
 use crate::azure::resource::work_item::{WorkItem, WorkItemUpdate};
 use uuid::Uuid;
 
@@ -37,6 +38,9 @@ const OF_LINKS: [&str; 5] = [
     "System.RemoteLinkCount",
 ];
 
+/// Fields that a comment changes.
+const OF_COMMENTS: [&str; 2] = ["System.History", "System.CommentCount"];
+
 /// What tells a fact from the others of its item.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::translate) enum Key {
@@ -55,6 +59,9 @@ pub(in crate::translate) enum Key {
 impl Key {
     /// Of an update. Nothing where it says neither its revision nor its own number.
     pub(super) fn of_update(update: &WorkItemUpdate<'_>, rev: Option<i64>) -> Option<Self> {
+        if is_a_comment(update) {
+            return rev.map(Self::Comment);
+        }
         let number = || Self::update_number(update).map(Self::Link);
         if makes_a_revision(update) { rev.map(Self::Revision).or_else(number) } else { number() }
     }
@@ -86,6 +93,17 @@ impl Key {
             Self::CommentNumber(number) => format!("comment{number}"),
         }
     }
+}
+
+/// Whether it does nothing but comment.
+fn is_a_comment(update: &WorkItemUpdate<'_>) -> bool {
+    let relations = &update.relations;
+    let mut telling = update.fields.0.iter().filter_map(|(name, _)| name.as_str()).filter(|name| is_telling(name));
+    let text = update.fields.member("System.History").and_then(|change| change.new_value.text.as_str());
+    text.is_some()
+        && telling.all(|name| OF_COMMENTS.iter().any(|own| own.eq_ignore_ascii_case(name)))
+        && relations.added.is_empty()
+        && relations.removed.is_empty()
 }
 
 fn makes_a_revision(update: &WorkItemUpdate<'_>) -> bool {
@@ -122,7 +140,8 @@ impl Ids<'_> {
     pub(in crate::translate) fn revision(self, rev: i64) -> Vec<Uuid> {
         let turned = TURNED.map(|kind| self.of(kind, Key::Revision(rev)));
         let created = (rev == 1).then(|| self.created());
-        created.into_iter().chain(self.updated(rev)).chain(turned).collect()
+        let commented = self.of(UPDATED[0], Key::Comment(rev));
+        created.into_iter().chain(self.updated(rev)).chain(turned).chain([commented]).collect()
     }
 
     /// Of a deletion or restoration that another body has as made by the revision before or after: whether the hook's is

@@ -79,6 +79,11 @@ pub(super) fn updated(mut frame: Frame<'_>) -> Vec<Event> {
     let item =
         Item { frame: &frame, about, id, rev, subject, flat: &update.revision, update: Some(&update), is_new: false };
     let key = Key::of_update(&update, rev);
+    let comment = update.fields.member("System.History").and_then(|change| change.new_value.text.as_str());
+    if matches!(key, Some(Key::Comment(_))) && !update.revision.fields.0.is_empty() {
+        // What `workitem.commented` says of it, and in its words.
+        return Item { update: None, ..item }.said(key, comment);
+    }
     // The revision's date is that of the last change of fields; a link has one of its own, or none but the envelope's.
     let (number, time) = match key {
         Some(Key::Link(number)) => (Some(number), moment(update.revised_date.as_str())),
@@ -88,7 +93,7 @@ pub(super) fn updated(mut frame: Frame<'_>) -> Vec<Event> {
         .int("updateNumber", number)
         .texts("changedFields", changed_fields(&update))
         .and(changes(&update))
-        .text("comment", update.fields.member("System.History").and_then(|change| change.new_value.text.as_str()))
+        .text("comment", comment)
         .and(relations(&update));
     let ticket = item.ticket();
     let content = match item.resolution(&update) {
@@ -100,15 +105,7 @@ pub(super) fn updated(mut frame: Frame<'_>) -> Vec<Event> {
 
 /// `workitem.commented`: beside the `workitem.updated` of the revision that it was saved with, which has the changes.
 pub(super) fn commented(frame: Frame<'_>) -> Vec<Event> {
-    of_item(frame, |item| {
-        let key = Key::of_comment(item.flat);
-        // A body of a later revision has that one's date.
-        let time = item.changed().filter(|_| !matches!(key, Some(Key::CommentNumber(_))));
-        let extras = Members::new()
-            .int("commentId", item.flat.comment_version_ref.comment_id.positive())
-            .text("comment", item.text("System.History"));
-        item.told(Content::TicketUpdated(item.ticket()), key, time, extras)
-    })
+    of_item(frame, |item| item.said(Key::of_comment(item.flat), item.text("System.History")))
 }
 
 /// `workitem.deleted`.
@@ -199,9 +196,12 @@ impl<'b> Item<'b> {
 
     fn actor(&self) -> Option<&'b Identity<'b>> {
         let revised = self.update.map(|update| &update.revised_by).filter(|by| by.handle().is_some());
-        // A body of a creation can be a later one's, and an old one does not say who changed it last.
-        let names: &[&str] =
-            if self.is_new { &["System.CreatedBy", "System.ChangedBy"] } else { &["System.ChangedBy"] };
+        // A body of a creation can be a later one's, and an old one does not say who changed it.
+        let names: &[&str] = match (self.is_new, self.rev) {
+            (false, _) => &["System.ChangedBy"],
+            (true, Some(1)) => &["System.ChangedBy", "System.CreatedBy"],
+            (true, _) => &["System.CreatedBy", "System.ChangedBy"],
+        };
         let by = |name: &&str| self.field(name).map(|value| &**value).filter(|by| by.handle().is_some());
         revised.or_else(|| names.iter().find_map(by))
     }
@@ -278,6 +278,15 @@ impl<'b> Item<'b> {
             before: (!self.is_new).then(|| self.look(|name| self.text_before(name))),
         }));
         events
+    }
+
+    /// A comment.
+    fn said(&self, key: Option<Key>, comment: Option<&str>) -> Vec<Event> {
+        // A body of a later revision has that one's date.
+        let time = self.changed().filter(|_| !matches!(key, Some(Key::CommentNumber(_))));
+        let number = self.flat.comment_version_ref.comment_id.positive();
+        let extras = Members::new().int("commentId", number).text("comment", comment);
+        self.told(Content::TicketUpdated(self.ticket()), key, time, extras)
     }
 
     /// Away, or back. Its date is the event's: a hook's body can have that of the last edit.

@@ -96,8 +96,8 @@ async fn a_filter_looks_at_what_an_event_is_about() {
     assert_eq!(long["filter"]["branches"], json!(["main"]));
     assert_eq!(long["filter"]["drafts"], json!(null));
     for (filter, wrong) in [
-        (json!({ "outcomes": ["great"] }), "/filter/outcomes"),
-        (json!({ "branches": ["a b"] }), "/filter/branches"),
+        (json!({ "outcomes": ["great"] }), "/filter/outcomes/0"),
+        (json!({ "branches": ["a b"] }), "/filter/branches/0"),
         (json!({ "state_changes": ["Resolved"] }), "/filter/state_changes/0"),
         (json!({ "state_changes": [{ "into": "Resolved" }] }), "/filter/state_changes/0/into"),
         (json!({ "drafts": "no" }), "/filter/drafts"),
