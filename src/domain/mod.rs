@@ -37,8 +37,8 @@ pub use self::{
     project::{Environment, Project},
     recovered::Recovered,
     sink::{
-        DevLake, FileLog, Mode, Nats, Sink, SinkFilter, SinkStart, SinkState, Sleuth, SleuthImpact, Target, Unwanted,
-        Webhook, secret,
+        DevLake, FileLog, Mode, Nats, Sink, SinkFilter, SinkStart, SinkState, Sleuth, SleuthImpact, StateChange,
+        Target, Traits, Unwanted, Webhook, secret,
     },
     stream::{Gap, Stream, Watermark},
     subscription::{

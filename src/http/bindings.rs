@@ -33,7 +33,8 @@ const SELECTED_MAX: usize = 100;
 /// What each role takes besides what all take.
 const CODE: [&str; 5] = ["repository", "branch", "branch_prefix", "deploys", "direct_pushes"];
 const BUILD: [&str; 3] = ["pipelines", "code_deployment", partial::NAME];
-const ISSUE: [&str; 5] = ["area_paths", "work_item_types", "incidents", "strict_mentions", "lead_time_states"];
+const ISSUE: [&str; 6] =
+    ["area_paths", "work_item_types", "incidents", "strict_mentions", "lead_time_states", "carried_fields"];
 
 /// In the document; [`new_schema`] says what it is.
 #[derive(ToSchema)]
@@ -59,7 +60,7 @@ fn property(name: &str) -> Value {
         "branch_prefix" => BRANCH.nullable("Branches whose short name begins so."),
         "deploys" => deploys::schema(),
         "direct_pushes" => deploys::direct_schema(),
-        "incidents" | "strict_mentions" | "lead_time_states" => issues::schema(name),
+        "incidents" | "strict_mentions" | "lead_time_states" | "carried_fields" => issues::schema(name),
         partial::NAME => partial::schema(),
         "code_deployment" => GUID.nullable(
             "The binding of the code deployment that it serves alone, instead of the project's build provider; left out or null: it is the project's.",

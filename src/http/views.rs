@@ -192,6 +192,10 @@ pub struct BindingView {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(max_items = 50)]
     pub lead_time_states: Option<Vec<String>>,
+    /// `issue_provider`: fields that events of its work items carry besides, by reference name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(max_items = 50)]
+    pub carried_fields: Option<Vec<String>>,
 }
 
 impl From<&Binding> for BindingView {
@@ -225,6 +229,7 @@ impl From<&Binding> for BindingView {
             incidents: None,
             strict_mentions: None,
             lead_time_states: None,
+            carried_fields: None,
         };
         match &record.selection {
             Selection::CodeDeployment { repository, branch, .. } => {
@@ -246,6 +251,7 @@ impl From<&Binding> for BindingView {
                 view.incidents = Some(record.issues.incidents.iter().map(IncidentRuleView::from).collect());
                 view.strict_mentions = Some(record.issues.strict_mentions);
                 view.lead_time_states = Some(record.issues.lead_time_states.clone());
+                view.carried_fields = Some(record.issues.carried_fields.clone());
             }
         }
         view

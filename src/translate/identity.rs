@@ -170,5 +170,11 @@ mod tests {
         );
         assert_eq!(github("", "fabrikam", "lib", "pr", "7"), "cdevents:v0:github::fabrikam:lib:pr:7");
         assert_eq!(github("git.example:8443", "a", "b", "pr", "7"), "cdevents:v0:github:git.example%3A8443:a:b:pr:7");
+        for (groups, named) in
+            [(&[][..], ""), (&["", ""], ""), (&["", "r"], "r"), (&["p", ""], "p"), (&["p", "r"], "p/r")]
+        {
+            let id = format!("cdevents:v0:azure-devops:dev.azure.com:o:{named}:pr:7");
+            assert_eq!(domain("https://dev.azure.com/o", groups, "pr", "7"), id);
+        }
     }
 }

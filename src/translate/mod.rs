@@ -51,6 +51,11 @@ pub fn revision_id(event: uuid::Uuid, number: u32) -> uuid::Uuid {
     identity::revision(event, number)
 }
 
+/// Whether a field of a work item says something of what was done, or changes with everything.
+pub fn is_telling(field: &str) -> bool {
+    work_item::is_telling(field)
+}
+
 /// The id of a fact that is not told by a notification but follows from events; as those of events.
 pub fn fact_id(kind: &str, source: &str, subject: &str, discriminator: &str) -> uuid::Uuid {
     identity::fact(kind, source, subject, discriminator)

@@ -137,10 +137,10 @@ pub(super) fn render(
             };
             release::deployed(view, world, *release, *environment, telling)?
         }
-        Subject::WorkItem { number, rev } => {
+        Subject::WorkItem { number, rev, update } => {
             let item = world.work_items.get(number)?;
             match event.event_type {
-                "workitem.updated" => work_item::updated(view, item, *rev, version)?,
+                "workitem.updated" => work_item::updated(view, item, *update, version)?,
                 "workitem.deleted" => work_item::in_bin(view, item, *rev, version)?,
                 _ => work_item::hook_item(view, item, *rev, version)?,
             }

@@ -10,6 +10,7 @@ mod order;
 mod properties;
 mod releases;
 mod runs;
+mod work_items;
 
 use hookwell::{
     azure::CollectionUrl,
@@ -107,6 +108,7 @@ fn bindings() -> Vec<Arc<Binding>> {
         deploys: None,
         issues: Issues {
             incidents: if project == "board" { vec![incident()] } else { Vec::new() },
+            carried_fields: ["Microsoft.VSTS.Common.Severity", "custom.team"].map(str::to_owned).into(),
             ..Issues::default()
         },
         created_at: Timestamp::UNIX_EPOCH,

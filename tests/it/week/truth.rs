@@ -183,9 +183,21 @@ async fn of_work_items(base: &str, project: &str, since: &str, facts: &mut Vec<F
     for item in found["workItems"].as_array().unwrap() {
         let updates = format!("{}/_apis/wit/workitems/{}/updates", encoded(project), item["id"]);
         for update in all(base, &updates, "").await {
-            let changed = text(&update["fields"]["System.ChangedDate"]["newValue"]);
-            if changed.as_str() >= since {
-                facts.push(fact("ticket", format!("wit/workItems/{}", item["id"]), &update["rev"]));
+            let subject = || format!("wit/workItems/{}", item["id"]);
+            // A link has no fields, and a date of its own.
+            let is_link = !update["fields"].is_object();
+            let date =
+                if is_link { &update["revisedDate"] } else { &update["fields"]["System.ChangedDate"]["newValue"] };
+            if text(date).as_str() < since {
+                continue;
+            }
+            if is_link {
+                facts.push(fact("link", subject(), &update["id"]));
+                continue;
+            }
+            facts.push(fact("ticket", subject(), &update["rev"]));
+            if update["fields"]["System.History"]["newValue"].is_string() {
+                facts.push(fact("comment", subject(), &update["rev"]));
             }
         }
     }
@@ -204,7 +216,12 @@ pub(super) fn told(event: &Event) -> Option<Fact> {
     let mark = match kind {
         _ if subject.contains("/refs/") => custom["pushId"].to_string(),
         "dev.cdevents.ticket.created" | "dev.cdevents.ticket.updated" | "dev.cdevents.ticket.closed" => {
-            return Some(("ticket".to_owned(), subject, custom["rev"].to_string()));
+            let (kind, mark) = match (custom["updateNumber"].is_number(), text(&custom["eventType"]).as_str()) {
+                (true, _) => ("link", &custom["updateNumber"]),
+                (_, "workitem.commented") => ("comment", &custom["rev"]),
+                _ => ("ticket", &custom["rev"]),
+            };
+            return Some((kind.to_owned(), subject, mark.to_string()));
         }
         "dev.cdevents.change.updated" if custom["updateReason"] == "push" => text(&custom["sourceCommit"]),
         "dev.cdevents.taskrun.started" | "dev.cdevents.taskrun.finished" => {
