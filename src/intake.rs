@@ -5,9 +5,15 @@
 //! are 401 for wrong credentials and 503 while nothing can be stored.
 //! Source: azure-devops-docs, "Troubleshoot service hooks".
 
+mod claimed;
 mod key;
 
-use self::key::{beside, key, told};
+#[cfg(any(test, fuzzing))]
+pub(crate) use self::claimed::claims;
+use self::{
+    claimed::Claimed,
+    key::{beside, key, told},
+};
 use crate::{
     app::{App, Directory},
     azure::envelope::{self, Envelope, EnvelopeError},
@@ -18,7 +24,6 @@ use crate::{
     secrets::{BodySignature, Unopenable},
     store::{Appended, Entry, Error, Log},
 };
-use base64::{Engine as _, prelude::BASE64_STANDARD};
 use bytes::Bytes;
 use http::{HeaderMap, header::AUTHORIZATION};
 use jiff::Timestamp;
@@ -147,37 +152,6 @@ fn signature(
     let secrets: Result<Vec<_>, _> = [Some(&check.secret), previous].into_iter().flatten().map(open).collect();
     let header = headers.get(SIGNATURE_HEADER).and_then(|value| value.to_str().ok());
     Some(secrets.map(|secrets| BodySignature::new(&secrets, header)))
-}
-
-/// What a Basic header claims.
-struct Claimed {
-    subscription_key: String,
-    generation: u32,
-    password: String,
-}
-
-impl Claimed {
-    fn read(header: &[u8]) -> Option<Self> {
-        let (scheme, encoded) = std::str::from_utf8(header).ok()?.split_once(' ')?;
-        if !scheme.eq_ignore_ascii_case("basic") {
-            return None;
-        }
-        let decoded = String::from_utf8(BASE64_STANDARD.decode(encoded.trim()).ok()?).ok()?;
-        let (user_name, password) = decoded.split_once(':')?;
-        let rest = user_name.strip_prefix(USER_NAME_PREFIX)?.strip_prefix('.')?;
-        let (subscription_key, generation) = rest.rsplit_once('.')?;
-        Some(Self {
-            subscription_key: subscription_key.to_owned(),
-            generation: generation.parse().ok()?,
-            password: password.to_owned(),
-        })
-    }
-}
-
-/// What a Basic header claims: subscription key, generation and password.
-#[cfg(any(test, fuzzing))]
-pub(crate) fn claims(header: &[u8]) -> Option<(String, u32, String)> {
-    Claimed::read(header).map(|claimed| (claimed.subscription_key, claimed.generation, claimed.password))
 }
 
 fn generation_is_valid(connection: &Connection, generation: u32, now: Timestamp) -> bool {
