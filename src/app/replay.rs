@@ -242,7 +242,9 @@ async fn weigh(app: &App, event: Event, today: &[Uuid]) -> Result<(Told, Option<
     };
     let Some(replaced) = replaced else { return Ok((told(fact, Became::New, None), Some(event))) };
     if other.is_none() && pointers.is_empty() {
-        return Ok((told(fact, Became::Unchanged, None), None));
+        // Of a fact that is told in parts, this is the telling that came of it.
+        let own = kept.as_ref().filter(|_| is_told_in_parts(&kind)).map_or(fact, |(_, kept, _)| kept.id);
+        return Ok((told(own, Became::Unchanged, None), None));
     }
     let id = kept.map_or(fact, |(number, ..)| revision_id(fact, number + 1));
     Ok((told(id, Became::Changed(pointers), Some(replaced)), Some(event.replacing(id, replaced, fact))))

@@ -26,9 +26,11 @@ impl Thing {
     pub fn linked(domain_id: &str) -> Option<Self> {
         let parts: Vec<&str> = domain_id.split(':').collect();
         let ["cdevents", "v0", provider, host, namespace, _groups, kind, id] = parts[..] else { return None };
-        let id = match kind {
-            "commit" => id.to_ascii_lowercase(),
-            "pr" | "issue" | "execution" => id.to_owned(),
+        let (kind, id) = match (kind, id.strip_prefix("release%2F")) {
+            ("commit", _) => (kind, id.to_ascii_lowercase()),
+            // A release is a run too, but counted apart.
+            ("execution", Some(number)) => ("release", number.to_owned()),
+            ("pr" | "issue" | "execution", _) => (kind, id.to_owned()),
             _ => return None,
         };
         Some(Self(format!("cdevents:v0:{provider}:{host}:{namespace}::{kind}:{id}")))
@@ -134,6 +136,8 @@ mod tests {
             assert_eq!(Some(&own), Thing::linked(&format!("{at}:p/r:{kind}:{id}")).as_ref(), "{subject}");
             assert_eq!((own.id(), own.is_run()), (id, kind == "execution"));
         }
+        let release = Thing::of_subject(SOURCE, "release/releases/31/environments/4");
+        assert_eq!(Thing::linked(&format!("{at}:p:execution:release%2F31")), release);
         assert_eq!(Thing::of_subject("https://dev.azure.com/fabrikam", "wit/workItems/42"), {
             Some(Thing::work_item("https://dev.azure.com/fabrikam", 42))
         });

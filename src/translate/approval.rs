@@ -150,8 +150,9 @@ fn of_release(mut frame: Frame<'_>, kind: &'static str) -> Vec<Event> {
         CREATED => event.release.created_by.handle(),
         _ => approval.approved_by.handle(),
     };
-    let number = number.map(|number| number.to_string());
-    fact.links.extend(number.map(|number| frame.link_here(LinkKind::Gates, None, "release", &number)));
+    // Releases and builds are counted apart, and a name must be of one thing.
+    let gated = number.map(|number| format!("release/{number}"));
+    fact.links.extend(gated.map(|gated| frame.link_here(LinkKind::Gates, None, "execution", &gated)));
     let environment = Members::new()
         .text("id", approval.release_environment.id.as_str())
         .text("name", approval.release_environment.name.as_str());

@@ -209,5 +209,5 @@ async fn a_build_provider_chooses_what_success_in_part_is() {
     gateway.project("web").await;
     let wrong = json!({ "role": "build_provider", "connection": connection, "azure_project": "p", "partially_succeeded": "maybe" });
     let reply = gateway.post("/v1/projects/web/bindings", wrong).await;
-    assert_eq!((reply.status.as_u16(), reply.wrong()), (422, vec!["partially_succeeded".to_owned()]));
+    assert_eq!((reply.status.as_u16(), reply.wrong()), (422, vec!["/partially_succeeded".to_owned()]));
 }

@@ -104,46 +104,16 @@ fn what_has_no_date_has_that_of_its_receipt_and_says_so() {
 
 /// Every date of it, however deep.
 fn undate(value: &mut Value, date: &Value) {
+    let is_date = |text: &str| {
+        let pattern = "0000-00-00T";
+        let head = text.get(..pattern.len()).unwrap_or_default();
+        let fits = |(own, wanted): (u8, u8)| own == wanted || (wanted == b'0' && own.is_ascii_digit());
+        head.len() == pattern.len() && head.bytes().zip(pattern.bytes()).all(fits)
+    };
     match value {
         Value::Object(members) => members.values_mut().for_each(|value| undate(value, date)),
         Value::Array(items) => items.iter_mut().for_each(|value| undate(value, date)),
-        Value::String(text) if text.parse::<jiff::Timestamp>().is_ok() || text.starts_with("0001-") => {
-            *value = date.clone()
-        }
-        Value::String(text) if format!("{text}Z").parse::<jiff::Timestamp>().is_ok() => *value = date.clone(),
+        Value::String(text) if is_date(text) => *value = date.clone(),
         _ => {}
-    }
-}
-
-#[test]
-fn names_of_things_hold_against_the_grammar_of_the_draft() {
-    // `^cdevents:v0:[^:]*:[^:]*:[^:]*:([^:/]([^:]*[^:/])?)?:[^:]+:.+$`, of the draft of 0.6.
-    let holds = |id: &str| {
-        let parts: Vec<&str> = id.splitn(8, ':').collect();
-        let [_, _, _, _, _, groups, kind, rest] = parts[..] else { return false };
-        id.starts_with("cdevents:v0:")
-            && !groups.starts_with('/')
-            && !groups.ends_with('/')
-            && !kind.is_empty()
-            && !rest.is_empty()
-    };
-    assert!(
-        holds("cdevents:v0:github::xibz:cdevents-spec:pr:42") && !holds("cdevents:v0:azure-devops:h:o:/r:commit:a")
-    );
-    for case in cases() {
-        let whole: Value = serde_json::from_slice(&case.body).unwrap_or_default();
-        let mut bare = whole.to_string();
-        for project in [PROJECT, "33dd33dd-ee44-ff55-aa66-77bb77bb77bb", "efd47cfd-d35f-40ba-b424-e1ab432fdc68"] {
-            bare = bare.replace(project, "00000000-0000-0000-0000-000000000000");
-        }
-        for body in [whole.to_string(), bare] {
-            for event in events(&case.name, body.as_bytes()).into_iter().flatten() {
-                let event = json(&event);
-                for link in event["data"]["context"]["links"].as_array().into_iter().flatten() {
-                    let id = link["target"]["domainId"].as_str().unwrap();
-                    assert!(holds(id), "{}: {id}", case.name);
-                }
-            }
-        }
     }
 }
