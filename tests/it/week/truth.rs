@@ -136,7 +136,9 @@ async fn of_builds(base: &str, project: &str, since: &str, facts: &mut Vec<Fact>
                 Some("Job") => "jobs",
                 _ => continue,
             };
-            let subject = format!("{subject}/{path}/{}", text(&record["id"]));
+            // A stage goes by the name that stays over its attempts, each of which has an id of its own.
+            let name = if path == "stages" { &record["identifier"] } else { &record["id"] };
+            let subject = format!("{subject}/{path}/{}", text(name));
             for (when, kind) in [("startTime", "started"), ("finishTime", "finished")] {
                 if record[when].is_string() {
                     facts.push(fact(&format!("dev.cdevents.taskrun.{kind}"), subject.clone(), &record["attempt"]));
@@ -246,6 +248,10 @@ pub(super) fn each_is_one_event(facts: &[Fact], events: &[Event], since: jiff::T
     let mut told_by: BTreeMap<Fact, usize> = BTreeMap::new();
     for event in events {
         let json: Value = serde_json::from_slice(&event.json).unwrap();
+        // What a later telling knew besides is the same fact once more.
+        if json["replaces"].is_string() {
+            continue;
+        }
         let is_before = json["time"].as_str().unwrap().parse::<jiff::Timestamp>().unwrap() < since;
         if let Some(fact) = told(event).filter(|_| !is_before) {
             *told_by.entry(fact).or_default() += 1;
