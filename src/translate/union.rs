@@ -94,7 +94,7 @@ pub fn union(id: Uuid, kept: &Event, told: &Event) -> Option<Event> {
             own.insert("recovered".to_owned(), recovered.word().into());
         }
     }
-    if said(&base) == said(&before) {
+    if news(&base) == news(&before) {
         return None;
     }
     for pointer in ["/id", "/data/context/id"] {
@@ -137,6 +137,16 @@ fn rank(event: &Value) -> (bool, bool, bool, usize, String) {
 
 fn is_unknown(event: &Value) -> bool {
     event["data"]["customData"]["azuredevops"][UNKNOWN] == true
+}
+
+/// What an event says that others would be told anew for. What a job is called in the timeline only records know; it comes
+/// along where there is more to tell.
+fn news(event: &Value) -> Value {
+    let mut said = said(event);
+    if let Some(job) = said.pointer_mut("/data/customData/azuredevops/job").and_then(Value::as_object_mut) {
+        job.remove("identifier");
+    }
+    said
 }
 
 /// What an event says of its fact.

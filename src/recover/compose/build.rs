@@ -88,6 +88,8 @@ fn part_state(
     state: &str,
 ) -> Value {
     let mut resource = head(home, record);
+    // A hook says of a part not who asked for the run: what is composed must not be another telling for that.
+    resource["requestedFor"] = Value::Null;
     let shown = |part: &TimelineRecord, state: &str| {
         let over = state == "completed";
         // A hook's job has one name, which is the one for people; a stage has both, and by that of the YAML file it stays the

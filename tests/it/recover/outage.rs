@@ -76,8 +76,9 @@ async fn an_hour_and_ten_thousand_missed_events_cost_a_stated_number_of_calls() 
     for event in all.iter().filter(|event| event.json.starts_with(b"{\"replaces\"")) {
         *again.entry(&event.header.kind).or_default() += 1;
     }
-    assert!(again.is_empty(), "nothing was told in parts here: {again:?}");
-    let events = all.len() as u64;
+    // That a run began the history tells as hooks do, without its moment, which the records have.
+    assert!(again.keys().all(|kind| kind.starts_with("dev.cdevents.pipelinerun.started.")), "{again:?}");
+    let events = all.len() as u64 - again.values().sum::<u64>();
     let (calls, took) = (real.simulator().totals().0 - before, began.elapsed());
     eprintln!("{events} events after {calls} calls in {took:?}");
     assert_eq!(events, MISSED);
