@@ -90,8 +90,8 @@ impl<'a> Origin<'a> {
         let host = place.filter(|_| is_enterprise).map(|place| place.rsplit('@').next().unwrap_or(place));
         let path = path.map(|path| path.trim_end_matches('/')).map(|path| path.strip_suffix(".git").unwrap_or(path));
         let mut names = [self.id, self.name, path].into_iter().flatten();
-        let named = |text: &'a str| text.split_once('/').filter(|(owner, name)| !owner.is_empty() && is_name(name));
-        let (owner, name) = names.find_map(named)?;
+        let parted = |text: &'a str| text.split_once('/').filter(|(owner, name)| !owner.is_empty() && is_name(name));
+        let (owner, name) = names.find_map(parted)?;
         Some([host.unwrap_or_default(), owner, name])
     }
 }

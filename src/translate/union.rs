@@ -61,7 +61,7 @@ pub fn near(event: &Event) -> Option<Uuid> {
     let part = at.subsec_nanosecond();
     let step = if part < ROUNDED_MAX { -1 } else { 1 };
     let other = Timestamp::from_second(at.as_second() + step).ok()?;
-    let is_near = part < ROUNDED_MAX || part > 1_000_000_000 - ROUNDED_MAX;
+    let is_near = !(ROUNDED_MAX..=1_000_000_000 - ROUNDED_MAX).contains(&part);
     let (source, subject) = (value["source"].as_str()?, value["subject"].as_str()?);
     is_near.then(|| fact(&event.header.kind, source, subject, &format!("finished:{other}")))
 }
