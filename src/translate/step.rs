@@ -132,7 +132,9 @@ pub async fn step(app: &Arc<App>) -> Result<Settled, Error> {
     let moves = moves.into_iter().zip(&appended).filter(|(_, appended)| is_new(appended));
     remember(app, &ids, &translated, &sorted, breaks, moves.filter_map(|(moved, _)| moved));
     let mut memory = app.order.memory();
-    put_off.into_iter().for_each(|id| memory.hold(id, &[], Vec::new(), now));
+    for id in put_off {
+        memory.hold(id, &[], Vec::new(), now);
+    }
     drop(memory);
     Ok(Settled { count, lag })
 }
