@@ -78,7 +78,10 @@ fn created(home: Home<'_>, record: &RevisionRecord) -> Composed {
 pub(crate) fn after(before: &Value, record: &RevisionRecord) -> Change {
     let (mut fields, empty) = (Map::new(), Map::new());
     let now = object(&record.json);
-    let (old, new) = (before.as_object().unwrap_or(&empty), now["fields"].as_object().unwrap_or(&empty));
+    // A comment is its revision's alone: it is always new, and never gone.
+    let mut before = before.as_object().cloned().unwrap_or_default();
+    before.remove("System.History");
+    let (old, new) = (&before, now["fields"].as_object().unwrap_or(&empty));
     for (name, value) in new.iter().filter(|(name, value)| old.get(*name) != Some(value)) {
         let mut change = json!({"newValue": value});
         if let Some(value) = old.get(name) {

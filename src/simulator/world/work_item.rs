@@ -361,12 +361,13 @@ fn with_deletion(mut fields: BTreeMap<String, Field>, deleted: bool) -> BTreeMap
     fields
 }
 
-/// Names of the fields that differ.
+/// Names of the fields that differ. A comment is its revision's alone: it is always new, and never gone.
 pub(crate) fn changed_fields<'a>(before: Option<&'a Revision>, now: &'a Revision) -> Vec<&'a str> {
-    let old = |name: &str| before.and_then(|before| before.fields.get(name));
+    let is_comment = |name: &str| name == "System.History";
+    let old = |name: &str| before.filter(|_| !is_comment(name)).and_then(|before| before.fields.get(name));
     let mut changed: Vec<&str> =
         now.fields.iter().filter(|(name, value)| old(name) != Some(value)).map(|(name, _)| name.as_str()).collect();
     let gone = before.into_iter().flat_map(|before| before.fields.keys());
-    changed.extend(gone.map(String::as_str).filter(|name| !now.fields.contains_key(*name)));
+    changed.extend(gone.map(String::as_str).filter(|name| !is_comment(name) && !now.fields.contains_key(*name)));
     changed
 }

@@ -175,6 +175,18 @@ async fn of_releases(base: &str, project: &str, since: &str, facts: &mut Vec<Fac
     }
 }
 
+/// What a comment changes, with what every change does.
+const COMMENTED: [&str; 8] = [
+    "System.History",
+    "System.CommentCount",
+    "System.Rev",
+    "System.ChangedDate",
+    "System.AuthorizedDate",
+    "System.ChangedBy",
+    "System.AuthorizedAs",
+    "System.Watermark",
+];
+
 async fn of_work_items(base: &str, project: &str, since: &str, facts: &mut Vec<Fact>) {
     let client = reqwest::Client::new();
     let url = format!("{base}/{}/_apis/wit/wiql?api-version=7.1", encoded(project));
@@ -197,9 +209,14 @@ async fn of_work_items(base: &str, project: &str, since: &str, facts: &mut Vec<F
                 facts.push(fact("link", subject(), &update["id"]));
                 continue;
             }
-            facts.push(fact("ticket", subject(), &update["rev"]));
-            if update["fields"]["System.History"]["newValue"].is_string() {
+            let is_commented = update["fields"]["System.History"]["newValue"].is_string();
+            if is_commented {
                 facts.push(fact("comment", subject(), &update["rev"]));
+            }
+            // Where it is all that was done, it is all that is told.
+            let names = update["fields"].as_object().unwrap().keys().map(String::as_str);
+            if !is_commented || names.into_iter().any(|name| !COMMENTED.contains(&name)) {
+                facts.push(fact("ticket", subject(), &update["rev"]));
             }
         }
     }
