@@ -395,12 +395,13 @@ impl Kept<'_> {
         let one_of = |ids: Vec<Uuid>| if ids.is_empty() { Before::Nothing } else { Before::OneOf(ids) };
         let earlier = || if rev > 1 { item.revision(rev - 1) } else { Vec::new() };
         let (following, before) = match (kind, item.key(event.id, &event.header.kind, rev, extras.update_number)) {
-            // Whether the revision in its body is its own or the last one before it: either will do.
-            (Kind::Turned, _) => (rev, earlier().into_iter().chain(self.same(rev)).collect()),
+            // Whether the revision in its body is its own or the last one before it, either will do; and what is saved together
+            // comes in any order.
+            (Kind::Turned, _) | (_, Some(Key::Comment(_))) => {
+                (rev, earlier().into_iter().chain(self.same(rev)).collect())
+            }
             (_, Some(Key::Revision(_))) => (rev, earlier()),
             (_, Some(Key::Link(_))) => (rev + 1, item.revision(rev)),
-            // What is saved together comes in any order.
-            (_, Some(Key::Comment(_))) => (rev, earlier().into_iter().chain(self.same(rev)).collect()),
             _ => return None,
         };
         // There is no revision before the first.

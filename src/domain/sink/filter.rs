@@ -133,28 +133,24 @@ impl SinkFilter {
 
     /// What the event lacks.
     fn without(&self, traits: &Traits) -> Option<Unwanted> {
-        let lists: [(&[String], &Option<String>, fn(&str, &str) -> bool, Unwanted); 4] = [
-            (&self.environments, &traits.environment, str::eq, Unwanted::Environment),
-            (&self.work_item_types, &traits.work_item_type, is_same, Unwanted::WorkItemType),
-            (&self.branches, &traits.branch, is_branch, Unwanted::Branch),
-            (&self.outcomes, &traits.outcome, str::eq, Unwanted::Outcome),
-        ];
-        let lacks =
-            |(wanted, own, is_one, unwanted): (&[String], &Option<String>, fn(&str, &str) -> bool, Unwanted)| {
-                let has = own.as_ref().is_some_and(|own| wanted.iter().any(|wanted| is_one(wanted, own)));
-                (!wanted.is_empty() && !has).then_some(unwanted)
-            };
+        let has = |wanted: &[String], own: Option<&String>, is_one: fn(&str, &str) -> bool| {
+            wanted.is_empty() || own.is_some_and(|own| wanted.iter().any(|wanted| is_one(wanted, own)))
+        };
         let went = |change: &StateChange| {
             traits.states.as_ref().is_some_and(|(from, to)| {
                 let is = |wanted: &Option<String>, own: &str| wanted.as_ref().is_none_or(|wanted| is_same(wanted, own));
                 is(&change.from, from) && is(&change.to, to) && !is_same(from, to)
             })
         };
-        let is_elsewhere = !self.state_changes.is_empty() && !self.state_changes.iter().any(went);
-        let is_other = self.drafts.is_some_and(|wanted| wanted != traits.is_draft);
-        let states = is_elsewhere.then_some(Unwanted::StateChange);
-        let drafts = is_other.then_some(Unwanted::Draft);
-        lists.into_iter().filter_map(lacks).chain(states).chain(drafts).min()
+        let is_met = [
+            (has(&self.environments, traits.environment.as_ref(), str::eq), Unwanted::Environment),
+            (has(&self.work_item_types, traits.work_item_type.as_ref(), is_same), Unwanted::WorkItemType),
+            (self.state_changes.is_empty() || self.state_changes.iter().any(went), Unwanted::StateChange),
+            (has(&self.branches, traits.branch.as_ref(), is_branch), Unwanted::Branch),
+            (has(&self.outcomes, traits.outcome.as_ref(), str::eq), Unwanted::Outcome),
+            (self.drafts.is_none_or(|wanted| wanted == traits.is_draft), Unwanted::Draft),
+        ];
+        is_met.into_iter().find(|(is_met, _)| !is_met).map(|(_, unwanted)| unwanted)
     }
 }
 
@@ -215,7 +211,7 @@ mod tests {
             to: to.map(str::to_owned),
         };
         let bugs = SinkFilter { work_item_types: list(&["bug", "Größe"]), ..SinkFilter::default() };
-        let moves = |all: &[StateChange]| SinkFilter { state_changes: all.to_vec(), ..SinkFilter::default() };
+        let moves = |state_changes| SinkFilter { state_changes, ..SinkFilter::default() };
         let branches = SinkFilter { branches: list(&["main", "release/*"]), ..SinkFilter::default() };
         let failures = SinkFilter { outcomes: list(&["failure", "error"]), ..SinkFilter::default() };
         let drafts = |wanted| SinkFilter { drafts: Some(wanted), ..SinkFilter::default() };
@@ -236,12 +232,12 @@ mod tests {
             (&bugs, kind("größe"), None),
             (&bugs, kind("Task"), Some(Unwanted::WorkItemType)),
             (&bugs, none.clone(), Some(Unwanted::WorkItemType)),
-            (&moves(&[any.clone()]), went("New", "Active"), None),
-            (&moves(&[any]), none.clone(), Some(Unwanted::StateChange)),
-            (&moves(&[closed.clone()]), went("Active", "Closed"), None),
-            (&moves(&[closed.clone()]), went("Closed", "Active"), Some(Unwanted::StateChange)),
-            (&moves(&[closed, reopened.clone()]), went("Closed", "Active"), None),
-            (&moves(&[reopened]), went("Resolved", "Active"), Some(Unwanted::StateChange)),
+            (&moves(vec![any.clone()]), went("New", "Active"), None),
+            (&moves(vec![any]), none.clone(), Some(Unwanted::StateChange)),
+            (&moves(vec![closed.clone()]), went("Active", "Closed"), None),
+            (&moves(vec![closed.clone()]), went("Closed", "Active"), Some(Unwanted::StateChange)),
+            (&moves(vec![closed, reopened.clone()]), went("Closed", "Active"), None),
+            (&moves(vec![reopened]), went("Resolved", "Active"), Some(Unwanted::StateChange)),
             (&branches, on("main"), None),
             (&branches, on("release/2.0"), None),
             (&branches, on("Main"), Some(Unwanted::Branch)),

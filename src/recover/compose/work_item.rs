@@ -172,8 +172,10 @@ fn commented(home: Home<'_>, record: &RevisionRecord) -> Option<Composed> {
 pub(crate) struct Step {
     /// The revision that it made or left.
     pub(crate) rev: i64,
+    /// Whether it is a link's.
+    pub(crate) is_link: bool,
     /// Of a link: when it was changed, where that is known.
-    pub(crate) linked: Option<Option<Timestamp>>,
+    pub(crate) linked: Option<Timestamp>,
     pub(crate) composed: Vec<Composed>,
 }
 
@@ -204,11 +206,11 @@ pub(crate) fn steps(home: Home<'_>, number: i64, updates: impl IntoIterator<Item
         };
         let (linked, composed) = if is_link {
             let (at, composed) = linked(home, &record, change);
-            (Some(at), vec![composed])
+            (at, vec![composed])
         } else {
             (None, revised(home, &record, &change))
         };
-        all.push(Step { rev: update.rev, linked, composed });
+        all.push(Step { rev: update.rev, is_link, linked, composed });
     }
     all
 }
@@ -266,6 +268,6 @@ mod tests {
         assert_eq!(fields(2), json!({"System.Title": "a", "System.ChangedDate": date}));
         assert_eq!(fields(3), json!({"System.Title": "b", "System.ChangedDate": date}));
         assert_eq!((all[0].composed[0].at, all[2].composed[0].at), (date.parse().unwrap(), linked.parse().unwrap()));
-        assert_eq!(all[2].linked, Some(Some(linked.parse().unwrap())));
+        assert_eq!((all[2].is_link, all[2].linked), (true, Some(linked.parse().unwrap())));
     }
 }

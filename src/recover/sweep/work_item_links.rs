@@ -27,11 +27,11 @@ pub(super) async fn sweep(scale: &mut Scale<'_>, azure: &dyn AzureDevOps, window
             continue;
         }
         let mut composed = Vec::new();
-        for Step { linked, composed: told, .. } in steps(scale, azure, &project, item).await? {
-            let Some(when) = linked else { continue };
+        let steps = steps(scale, azure, &project, item).await?;
+        for Step { linked, composed: told, .. } in steps.into_iter().filter(|step| step.is_link) {
             // Without a date it is of the time that its item was listed by.
-            if when.is_none_or(|when| window.holds(when)) {
-                composed.extend(told.into_iter().map(|own| own.counted(when.or(at).unwrap_or(window.from))));
+            if linked.is_none_or(|when| window.holds(when)) {
+                composed.extend(told.into_iter().map(|own| own.counted(linked.or(at).unwrap_or(window.from))));
             }
         }
         scale.take(composed).await?;

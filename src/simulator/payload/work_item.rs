@@ -143,7 +143,10 @@ pub(crate) fn update(view: View<'_>, item: &WorkItem, number: u32, version: Vers
     let (before, now) = item.step(rev)?;
     let mut changed = Map::new();
     for name in crate::simulator::world::changed_fields(before, now) {
-        let old = before.filter(|_| name != "System.History").and_then(|before| before.fields.get(name)).map(|field| value(view, field, version));
+        let old = before
+            .filter(|_| name != "System.History")
+            .and_then(|before| before.fields.get(name))
+            .map(|field| value(view, field, version));
         let new = now.fields.get(name).map(|field| value(view, field, version));
         changed.insert(name.to_owned(), present(json!({"oldValue": old, "newValue": new})));
     }

@@ -34,7 +34,7 @@ const ALL_BYTES_MAX: usize = 32 << 10;
 pub(in crate::translate) fn is_telling(name: &str) -> bool {
     let is = |own: &&str| own.eq_ignore_ascii_case(name);
     let level = |own: &&str| name.get(..own.len()).is_some_and(|head| head.eq_ignore_ascii_case(own));
-    !NOISE.iter().any(|own| is(&own)) && !REPEATED.iter().any(|own| is(&own)) && !LEVELS.iter().any(|own| level(&own))
+    !NOISE.iter().any(is) && !REPEATED.iter().any(is) && !LEVELS.iter().any(level)
 }
 
 /// The names of what was changed on purpose.

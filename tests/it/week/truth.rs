@@ -235,9 +235,11 @@ pub(super) fn told(event: &Event) -> Option<Fact> {
     let mark = match kind {
         _ if subject.contains("/refs/") => custom["pushId"].to_string(),
         "dev.cdevents.ticket.created" | "dev.cdevents.ticket.updated" | "dev.cdevents.ticket.closed" => {
-            let (kind, mark) = match (custom["updateNumber"].is_number(), text(&custom["eventType"]).as_str()) {
+            // Both hooks of a comment tell it, and neither says then that it changed anything.
+            let is_comment = custom["comment"].is_string() && custom["changedFields"].is_null();
+            let (kind, mark) = match (custom["updateNumber"].is_number(), is_comment) {
                 (true, _) => ("link", &custom["updateNumber"]),
-                (_, "workitem.commented") => ("comment", &custom["rev"]),
+                (_, true) => ("comment", &custom["rev"]),
                 _ => ("ticket", &custom["rev"]),
             };
             return Some((kind.to_owned(), subject, mark.to_string()));
