@@ -90,8 +90,8 @@ async fn a_filter_looks_at_what_an_event_is_about() {
         "state_changes": [{ "from": null, "to": "Resolved" }, { "from": null, "to": null }],
         "branches": ["main", "release/*"], "outcomes": ["failure"], "drafts": false,
     });
-    let made = make(filter.clone()).await;
-    assert_eq!((made.status.as_u16(), &made.json()["filter"]), (201, &filter));
+    let sink = make(filter.clone()).await;
+    assert_eq!((sink.status.as_u16(), &sink.json()["filter"]), (201, &filter));
     let long = make(json!({ "branches": ["refs/heads/main"], "state_changes": [{}] })).await.json();
     assert_eq!(long["filter"]["branches"], json!(["main"]));
     assert_eq!(long["filter"]["drafts"], json!(null));

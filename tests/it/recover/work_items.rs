@@ -105,7 +105,7 @@ async fn hooks_and_records_tell_the_same_facts_and_say_the_same_of_them() {
             set("System.History", "Why not"),
             set("Custom.Team", "Blue"),
         ];
-        simulator.update_work_item(one, "mei@fabrikam.example", &edits[..1 + turn % 3]).unwrap();
+        simulator.update_work_item(one, "mei@fabrikam.example", &edits[..=turn % 3]).unwrap();
         minute().await;
         simulator.link_work_item(one, "System.LinkTypes.Related", &url).unwrap();
         minute().await;
