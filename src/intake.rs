@@ -7,9 +7,7 @@
 
 mod claimed;
 
-use self::claimed::Claimed;
-#[cfg(any(test, fuzzing))]
-pub(crate) use self::claimed::claims;
+pub(crate) use self::claimed::Claimed;
 use crate::{
     app::{App, Directory},
     azure::envelope::{self, Envelope, EnvelopeError},

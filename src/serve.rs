@@ -62,8 +62,7 @@ const HTTP2_WINDOW_BYTES: u32 = 64 << 10;
 /// Most of a reply over HTTP/2 that waits for its window.
 const HTTP2_SEND_BYTES_MAX: usize = 32 << 10;
 /// Bytes of replies that the kernel keeps for one connection; the kernel takes twice as much for itself. What thousands that
-/// read nothing have of it is given back all at once when they are closed, and nobody is answered meanwhile: with 128 KiB
-/// for each of 4,096 that took two seconds of two cores.
+/// read nothing have of it is given back all at once when they are closed, and others are answered later meanwhile.
 const KERNEL_SEND_BYTES: usize = 64 << 10;
 
 /// Serves the gateway until `stop` is ready, then takes no more connections and waits, at most 10 seconds, for the

@@ -115,12 +115,7 @@ impl Meant {
     }
 
     fn is_of(&self, binding: &Arc<Binding>, meaning: Option<&Arc<Meaning>>) -> bool {
-        let is_same_meaning = match (&self.meaning, meaning) {
-            (Some(before), Some(now)) => Arc::ptr_eq(before, now),
-            (None, None) => true,
-            _ => false,
-        };
-        Arc::ptr_eq(&self.binding, binding) && is_same_meaning
+        Arc::ptr_eq(&self.binding, binding) && self.meaning.as_ref().map(Arc::as_ptr) == meaning.map(Arc::as_ptr)
     }
 
     /// By what it says, and once more by ids where they are known.

@@ -10,7 +10,8 @@ use crate::{
     azure::{CollectionUrl, RepositoryUrl, envelope},
     domain::{ConnectionId, NotificationId, UpdateReason},
     event::Event,
-    intake, simulator, store,
+    intake::{Claimed, USER_NAME_PREFIX},
+    simulator, store,
     translate::{Context, Settings, translate as events_of},
 };
 use serde_json::{Map, Value};
@@ -82,11 +83,12 @@ pub fn envelope(body: &[u8]) {
 
 /// What a Basic header claims is what it says: written again, it claims the same.
 pub fn basic(header: &[u8]) {
-    if let Some((key, generation, password)) = intake::claims(header) {
+    if let Some(claimed) = Claimed::read(header) {
         use base64::{Engine as _, prelude::BASE64_STANDARD};
-        let user = format!("hookwell.{key}.{generation}");
+        let Claimed { subscription_key, generation, password } = &claimed;
+        let user = format!("{USER_NAME_PREFIX}.{subscription_key}.{generation}");
         let again = format!("Basic {}", BASE64_STANDARD.encode(format!("{user}:{password}")));
-        assert_eq!(intake::claims(again.as_bytes()), Some((key, generation, password)));
+        assert!(Claimed::read(again.as_bytes()) == Some(claimed), "written again, it claims the same");
     }
 }
 

@@ -3,16 +3,17 @@
 use super::USER_NAME_PREFIX;
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 
-/// What a Basic header claims.
-pub(super) struct Claimed {
-    pub(super) subscription_key: String,
-    pub(super) generation: u32,
-    pub(super) password: String,
+/// What a Basic header claims. No `Debug`: it has a password.
+#[derive(PartialEq, Eq)]
+pub(crate) struct Claimed {
+    pub(crate) subscription_key: String,
+    pub(crate) generation: u32,
+    pub(crate) password: String,
 }
 
 impl Claimed {
     /// `None` where it is no Basic header with a user name as hooks of ours have it.
-    pub(super) fn read(header: &[u8]) -> Option<Self> {
+    pub(crate) fn read(header: &[u8]) -> Option<Self> {
         let (scheme, encoded) = std::str::from_utf8(header).ok()?.split_once(' ')?;
         if !scheme.eq_ignore_ascii_case("basic") {
             return None;
@@ -27,10 +28,4 @@ impl Claimed {
             password: password.to_owned(),
         })
     }
-}
-
-/// What a Basic header claims: subscription key, generation and password.
-#[cfg(any(test, fuzzing))]
-pub(crate) fn claims(header: &[u8]) -> Option<(String, u32, String)> {
-    Claimed::read(header).map(|claimed| (claimed.subscription_key, claimed.generation, claimed.password))
 }

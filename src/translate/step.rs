@@ -196,7 +196,11 @@ pub async fn run(app: Arc<App>) {
             Ok(Settled { count: 0, .. }) => None,
             Ok(settled) => {
                 let (worked, arrived) = (app.clock.monotonic().saturating_sub(began), tail.borrow().0 - before.0);
-                app.clock.sleep(busy_pause(worked, arrived, settled.lag)).await;
+                let pause = busy_pause(worked, arrived, settled.lag);
+                tokio::select! {
+                    () = app.clock.sleep(pause) => {}
+                    _ = stopping.wait_for(|stopping| *stopping) => {}
+                }
                 continue;
             }
             Err(error) => {

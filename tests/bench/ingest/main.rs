@@ -1,8 +1,9 @@
 //! How fast the front door is, as ratios within one run: bare warp, the store alone, the whole gateway.
 //!
-//! `cargo bench --bench ingest` runs all of it (about four minutes); `-- quick` a shorter one; `-- memory [count]` posts
-//! 400,000 notifications, or as many, and looks at memory, reopening and what pages, look-ups and duplicates cost; `-- burst` only 64 connections. Servers are processes of their own, the load
-//! comes from this one over loopback: on a small machine both share the cores, so read ratios, not rates.
+//! `cargo bench --bench ingest` runs all of it (about four minutes); `-- quick` a shorter one; `-- burst` only 64 connections;
+//! `-- memory [count]` posts 400,000 notifications, or as many, and looks at memory, reopening and what pages, look-ups and
+//! duplicates cost. Servers are processes of their own, the load comes from this one over loopback: on a small machine both
+//! share the cores, so read ratios, not rates.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a benchmark's output is its purpose")]
 #![expect(clippy::cast_precision_loss, reason = "figures for people")]
 
@@ -18,13 +19,13 @@ use self::{
 use std::time::Duration;
 
 const CONCURRENCIES: [usize; 3] = [1, 64, 256];
+/// With `memory`: the costs that those at the end are compared with.
+const FEW: u64 = 10_000;
+
 /// As the gateway has it: what is compared is not the allocator.
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
-
-/// With `memory`: where everything costs what it should cost at the end, too.
-const FEW: u64 = 10_000;
 
 struct Plan {
     baseline: Duration,
@@ -132,6 +133,8 @@ async fn sustained(plan: &Plan) {
     );
     server.holds(report.accepted).await;
 }
+
+/// Costs are taken after a few and at the end. Memory is said at half too, to tell what grows from what has a limit.
 async fn memory(total: u64) {
     let mut server = Server::gateway().await;
     println!("resident at start: {} MiB", server.usage().resident_bytes >> 20);

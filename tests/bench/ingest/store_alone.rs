@@ -2,7 +2,7 @@
 //! `Work::BothLogs` also what they become is stored, as the gateway's translation would, but without translating.
 
 use crate::{
-    load::{Report, Template},
+    load::{FIRST_NUMBER, Report, Template},
     server::Usage,
 };
 use hookwell::{
@@ -38,7 +38,7 @@ pub(crate) enum Work {
 pub(crate) async fn run(work: Work, concurrency: usize, duration: Duration) -> Report {
     let folder = tempfile::tempdir().expect("a temporary directory");
     let store = Arc::new(EmbeddedStore::open(folder.path(), Options::default()).expect("a store"));
-    let (next, stop) = (Arc::new(AtomicU64::new(1_000_000_000)), Arc::new(AtomicBool::new(false)));
+    let (next, stop) = (Arc::new(AtomicU64::new(FIRST_NUMBER)), Arc::new(AtomicBool::new(false)));
     let settling = (work == Work::BothLogs).then(|| tokio::spawn(settle(Arc::clone(&store), Arc::clone(&stop))));
     let (began, before) = (Instant::now(), Usage::of(std::process::id()));
     let waiters: Vec<_> = (0..concurrency)
