@@ -6,8 +6,10 @@
 //! Source: azure-devops-docs, "Troubleshoot service hooks".
 
 mod claimed;
+mod key;
 
 pub(crate) use self::claimed::Claimed;
+use self::key::{beside, key, told};
 use crate::{
     app::{App, Directory},
     azure::envelope::{self, Envelope, EnvelopeError},
@@ -21,9 +23,8 @@ use crate::{
 use bytes::Bytes;
 use http::{HeaderMap, header::AUTHORIZATION};
 use jiff::Timestamp;
-use sha2::{Digest as _, Sha256};
 use std::{borrow::Cow, collections::BTreeMap, time::Duration};
-use uuid::{Uuid, uuid};
+use uuid::Uuid;
 
 /// First part of the Basic user name of every hook: `hookwell.{subscription key}.{generation}`.
 pub const USER_NAME_PREFIX: &str = "hookwell";
@@ -38,8 +39,8 @@ const KEPT_HEADERS_MAX: usize = 16;
 const KEPT_HEADER_CHARS_MAX: usize = 256;
 /// Most characters of the event type and subscription id that are kept for lists.
 const KEPT_WORD_CHARS_MAX: usize = 200;
-/// Of the names under which notification keys are made. Fixed for ever: a redelivery must meet its first delivery.
-const KEY_NAMESPACE: Uuid = uuid!("5ad7f9f4-5f0e-4a53-9d4e-3b7f0f1a6c52");
+/// How many deliveries under one key are looked at for the same one.
+const OTHERS_MAX: usize = 8;
 
 /// A sender that knows the connection's hook credential. Only [`authenticate`] makes one, and only it can be accepted
 /// from: unverified bytes cannot be journalled by mistake.
@@ -262,19 +263,24 @@ pub async fn recover(app: &App, found: Found) -> Result<Receipt, Refused> {
     append(app, &notification).await
 }
 
-/// The key of what tells these events.
-fn told(connection: ConnectionId, events: &[Uuid]) -> NotificationId {
-    let events = events.iter().flat_map(Uuid::as_bytes).copied().collect::<Vec<u8>>();
-    let parts = [connection.0.as_bytes().as_slice(), b"fact", &events].join(&0x1f);
-    NotificationId(Uuid::new_v5(&KEY_NAMESPACE, &parts))
-}
-
 async fn append(app: &App, notification: &Notification) -> Result<Receipt, Refused> {
-    let entry = Entry { key: notification.id.0, time: notification.received_at, body: notification.to_stored() };
-    let appended = app.store.append(Log::Notifications, entry).await.map_err(|error| {
+    let unavailable = |error| {
         app.metrics.notification("unavailable");
         refused(error)
-    })?;
+    };
+    let mut notification = Cow::Borrowed(notification);
+    let mut appended = once(app, &notification).await.map_err(unavailable)?;
+    // A number that begins anew (a collection restored from a backup), or one delivery that says two things: the second is
+    // no redelivery, and is kept beside the first.
+    for _ in 0..OTHERS_MAX {
+        let Appended::Duplicate(_) = appended else { break };
+        let there = app.store.find(Log::Notifications, notification.id.0).await.map_err(unavailable)?;
+        let there = there.and_then(|record| Notification::from_stored(notification.id, &record.body));
+        let Some(id) = there.and_then(|there| beside(&there, &notification)) else { break };
+        notification.to_mut().id = id;
+        appended = once(app, &notification).await.map_err(unavailable)?;
+    }
+    let notification = &*notification;
     let (outcome, counted) = match (appended, &notification.disposition) {
         (Appended::Duplicate(_), _) => (Outcome::Duplicate, "duplicate"),
         (Appended::New(_), Disposition::Accepted) => (Outcome::Accepted, "accepted"),
@@ -283,6 +289,11 @@ async fn append(app: &App, notification: &Notification) -> Result<Receipt, Refus
     };
     app.metrics.notification(counted);
     Ok(Receipt { notification: notification.id, outcome })
+}
+
+async fn once(app: &App, notification: &Notification) -> Result<Appended, Error> {
+    let entry = Entry { key: notification.id.0, time: notification.received_at, body: notification.to_stored() };
+    app.store.append(Log::Notifications, entry).await
 }
 
 /// Every failure to store is one that the sender should retry: Azure DevOps does so for 503, and only for such.
@@ -322,40 +333,6 @@ fn disposition(
         }
         _ => Disposition::Accepted,
     }
-}
-
-/// The notification key: what makes a redelivery one entry.
-///
-/// The envelope's id alone would not do: the documented samples share one id over many event types. A test delivery
-/// has no identity of its own (every press of the button sends the same bytes), and each should be seen.
-fn key(
-    connection: ConnectionId,
-    disposition: &Disposition,
-    envelope: &Envelope<'_>,
-    received: &Received,
-) -> (NotificationId, KeySource) {
-    let connection = connection.0.as_bytes().as_slice();
-    if *disposition == Disposition::Test {
-        return (NotificationId::random(), KeySource::Delivery);
-    }
-    if let (Some(subscription), Some(number)) = (&envelope.subscription_id, envelope.notification_id) {
-        let number = number.to_string();
-        let parts = [connection, b"delivery", lower(subscription).as_bytes(), number.as_bytes()].join(&0x1f);
-        return (NotificationId(Uuid::new_v5(&KEY_NAMESPACE, &parts)), KeySource::Delivery);
-    }
-    if let Some(id) = &envelope.id {
-        let kind = envelope.event_type.as_deref().unwrap_or_default();
-        let parts = [connection, b"envelope", kind.as_bytes(), lower(id).as_bytes()].join(&0x1f);
-        return (NotificationId(Uuid::new_v5(&KEY_NAMESPACE, &parts)), KeySource::Envelope);
-    }
-    let (digest, size) = (Sha256::digest(&received.body), received.size_bytes.to_string());
-    let parts = [connection, b"body", &digest, size.as_bytes()].join(&0x1f);
-    (NotificationId(Uuid::new_v5(&KEY_NAMESPACE, &parts)), KeySource::Body)
-}
-
-/// GUIDs are the same in either case.
-fn lower(guid: &str) -> Cow<'_, str> {
-    if guid.bytes().any(|b| b.is_ascii_uppercase()) { guid.to_ascii_lowercase().into() } else { guid.into() }
 }
 
 fn kept_word(word: &str) -> String {

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     backfill,
-    domain::{Binding, BindingId, ConnectionId, Deploys, Issues, Meaning, Role, Selection, Slug, Tracking},
+    domain::{Binding, BindingId, ConnectionId, Deploys, Issues, Meaning, Partial, Role, Selection, Slug, Tracking},
     store::{Change, Expected},
 };
 
@@ -25,8 +25,12 @@ pub struct NewBinding {
     pub selection: Selection,
     /// Of a build provider: the code deployment that it serves alone.
     pub code_deployment: Option<BindingId>,
+    /// Of a build provider: what a partly succeeded run counts as.
+    pub partial: Partial,
     /// Of a code deployment: how its revisions get to environments.
     pub deploys: Option<Deploys>,
+    /// Of a code deployment: whether a push that no pull request explains is a change that was merged.
+    pub direct_pushes: bool,
     /// Of an issue provider: what it makes of its work items.
     pub issues: Issues,
 }
@@ -46,10 +50,22 @@ pub async fn create(
     if directory.bindings.len() >= BINDINGS_MAX {
         return Err(Refusal::Full { what: "bindings", max: BINDINGS_MAX });
     }
-    let NewBinding { name, connection, selection, code_deployment, deploys, issues } = new;
+    let NewBinding { name, connection, selection, code_deployment, partial, deploys, direct_pushes, issues } = new;
     let (id, created_at, updated_at) = (BindingId::random(), now, now);
-    let record =
-        Binding { id, project, connection, name, selection, code_deployment, deploys, issues, created_at, updated_at };
+    let record = Binding {
+        id,
+        project,
+        connection,
+        name,
+        selection,
+        code_deployment,
+        partial,
+        deploys,
+        direct_pushes,
+        issues,
+        created_at,
+        updated_at,
+    };
     check(&directory, &record)?;
     let mut changes = vec![put(kind::BINDING, &record.id, Expected::Absent, &record)];
     changes.extend(backfill::control::first(app, &record));
@@ -78,8 +94,9 @@ pub async fn edit(app: &App, id: BindingId, version: u64, new: NewBinding) -> Re
 
 /// What a binding would be, if it may be that.
 pub fn changed(directory: &Directory, there: Binding, new: NewBinding) -> Result<Binding, Refusal> {
-    let NewBinding { name, connection, selection, code_deployment, deploys, issues } = new;
-    let record = Binding { connection, name, selection, code_deployment, deploys, issues, ..there };
+    let NewBinding { name, connection, selection, code_deployment, partial, deploys, direct_pushes, issues } = new;
+    let record =
+        Binding { connection, name, selection, code_deployment, partial, deploys, direct_pushes, issues, ..there };
     check(directory, &record)?;
     Ok(record)
 }

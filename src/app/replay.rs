@@ -21,7 +21,11 @@ use crate::{
     domain::{ConnectionId, Disposition, Notification, NotificationId},
     event::Event,
     store::{Appended, Entry, Error, Log, PageLimit, Position, Record},
-    translate::{order::otherwise_told, revision_id, step},
+    translate::{
+        order::otherwise_told,
+        request, revision_id, step,
+        union::{again, is_told_in_parts},
+    },
 };
 use jiff::Timestamp;
 use std::time::Duration;
@@ -175,7 +179,7 @@ async fn one(app: &App, notification: &Notification, is_settled: bool, dry_run: 
     if !is_settled || app.order.is_held(notification.id) {
         return Ok(nothing("it was not translated for the first time yet".to_owned()));
     }
-    let events = match step::again(app, notification) {
+    let events = match step::again(app, notification).await {
         Ok(events) => events,
         Err(why) => return Ok(nothing(why)),
     };
@@ -198,11 +202,29 @@ async fn one(app: &App, notification: &Notification, is_settled: bool, dry_run: 
 async fn weigh(app: &App, event: Event, today: &[Uuid]) -> Result<(Told, Option<Event>), Error> {
     let (fact, kind, mine) = (event.id, event.header.kind.clone(), event.header.notification);
     let told = |id, became, replaces| Told { id, kind: kind.clone(), became, replaces };
-    let kept = latest(app, fact).await?;
-    if let Some((_, kept, _)) = kept.as_ref().filter(|(_, kept, _)| kept.header.notification != mine) {
+    let mut kept = latest(app, fact).await?;
+    if kept.is_none() {
+        // Of one act the richer word is told, whichever notification has it.
+        for id in request::seen(&event).and_then(|act| act.twins()).into_iter().flatten().filter(|id| *id != fact) {
+            kept = kept.or(latest(app, id).await?.filter(|(_, kept, _)| kept.header.notification != mine));
+        }
+    }
+    if let Some((number, kept, _)) = kept.as_ref().filter(|(_, kept, _)| kept.header.notification != mine) {
+        // What another notification completed later was told by this one all the same.
+        if let Some(own) = telling_of(app, fact, *number, mine).await? {
+            return Ok((told(own, Became::Unchanged, None), None));
+        }
         let pointers = difference::between(&kept.json, &event.json);
         return Ok((told(fact, Became::ToldByAnother(kept.header.notification, pointers), None), None));
     }
+    // What another telling knew of the fact stays known.
+    let event = match &kept {
+        Some((_, kept, _)) if is_told_in_parts(&kind) => match again(fact, kept, event) {
+            Some(event) => event,
+            None => return Ok((told(kept.id, Became::Unchanged, None), None)),
+        },
+        _ => event,
+    };
     // What the same notification told of it otherwise, if that is the last that was said.
     let mut other: Option<(Position, Event)> = None;
     for id in otherwise_told(&event).into_iter().filter(|id| !today.contains(id)) {
@@ -220,14 +242,16 @@ async fn weigh(app: &App, event: Event, today: &[Uuid]) -> Result<(Told, Option<
     };
     let Some(replaced) = replaced else { return Ok((told(fact, Became::New, None), Some(event))) };
     if other.is_none() && pointers.is_empty() {
-        return Ok((told(fact, Became::Unchanged, None), None));
+        // Of a fact that is told in parts, this is the telling that came of it.
+        let own = kept.as_ref().filter(|_| is_told_in_parts(&kind)).map_or(fact, |(_, kept, _)| kept.id);
+        return Ok((told(own, Became::Unchanged, None), None));
     }
     let id = kept.map_or(fact, |(number, ..)| revision_id(fact, number + 1));
-    Ok((told(id, Became::Changed(pointers), Some(replaced)), Some(event.replacing(id, replaced))))
+    Ok((told(id, Became::Changed(pointers), Some(replaced)), Some(event.replacing(id, replaced, fact))))
 }
 
 /// The last revision of a fact that is kept, with its number: 0 is the event itself.
-async fn latest(app: &App, fact: Uuid) -> Result<Option<(u32, Event, Position)>, Error> {
+pub(crate) async fn latest(app: &App, fact: Uuid) -> Result<Option<(u32, Event, Position)>, Error> {
     let Some(first) = app.store.find(Log::Events, fact).await? else { return Ok(None) };
     let (mut number, mut id) = (0, fact);
     while number < REVISIONS_MAX {
@@ -243,6 +267,18 @@ async fn latest(app: &App, fact: Uuid) -> Result<Option<(u32, Event, Position)>,
     }
     let record = if number == 0 { Some(first) } else { app.store.find(Log::Events, id).await? };
     Ok(record.map(|record| read(&record)).transpose()?.map(|(event, position)| (number, event, position)))
+}
+
+/// The last telling of the fact that came of this notification; those before `number` are looked at.
+async fn telling_of(app: &App, fact: Uuid, number: u32, mine: NotificationId) -> Result<Option<Uuid>, Error> {
+    for number in (0..number).rev() {
+        let id = if number == 0 { fact } else { revision_id(fact, number) };
+        let Some(record) = app.store.find(Log::Events, id).await? else { continue };
+        if read(&record)?.0.header.notification == mine {
+            return Ok(Some(id));
+        }
+    }
+    Ok(None)
 }
 
 fn read(record: &Record) -> Result<(Event, Position), Error> {

@@ -3,7 +3,7 @@
 use super::{
     envelope::{self, EnvelopeError},
     lenient::{Object, Text},
-    surrogate, time,
+    surrogate, time, whose,
 };
 use jiff::Timestamp;
 use serde::Deserialize;
@@ -49,9 +49,10 @@ struct Containers<'a> {
 }
 
 #[derive(Debug, Default, Deserialize)]
-#[serde(default, bound(deserialize = "'de: 'a"))]
+#[serde(default, rename_all = "camelCase", bound(deserialize = "'de: 'a"))]
 struct Container<'a> {
     id: Text<'a>,
+    base_url: Text<'a>,
 }
 
 impl<'a> Notification<'a> {
@@ -94,6 +95,13 @@ impl<'a> Notification<'a> {
     /// `resourceContainers.project.id`.
     pub fn project(&self) -> Option<&str> {
         self.resource_containers.project.id.as_str()
+    }
+
+    /// The project's GUID: of the container, else of the resource, wherever it stands there.
+    pub fn project_guid(&self) -> Option<Uuid> {
+        let of_container = || self.resource_containers.project.base_url.as_str().and_then(whose::of_address);
+        let of_resource = || whose::project(&serde_json::from_str(self.resource?.get()).ok()?);
+        guid(self.project()).or_else(of_container).or_else(of_resource)
     }
 
     /// The resource as a `T`; nothing when it is absent, null, no object, or an object that cannot be read as `T`.

@@ -10,14 +10,14 @@ const DATES: std::ops::Range<Timestamp> =
 /// More digits of a second than we hold are cut off.
 const FRACTION_DIGITS_MAX: usize = 9;
 
-/// The moment, or nothing when there is none: the sentinels `0001-01-01` and `9999-…` mean "not set", and a date that
-/// names no zone is UTC.
+/// The moment, or nothing when there is none: the sentinels `0001-01-01`, `9999-…` and the epoch mean "not set", and a date
+/// that names no zone is UTC.
 ///
 /// Source: captured pushes (`lastUpdateTime` `0001-01-01T00:00:00`) and work item updates (`revisedDate` `9999-…`).
 pub fn timestamp(text: &str) -> Option<Timestamp> {
     let text = cut(text.trim());
     let moment: Timestamp = text.parse().or_else(|_| format!("{text}Z").parse()).ok()?;
-    DATES.contains(&moment).then_some(moment)
+    (DATES.contains(&moment) && moment != Timestamp::UNIX_EPOCH).then_some(moment)
 }
 
 /// The moment without its fraction: two reports of one fact may differ in the fraction they give.
@@ -49,6 +49,7 @@ mod tests {
             ("2023-08-09T02:45:49.5+02:00", Some("2023-08-09T00:45:49.5Z")),
             ("0001-01-01T00:00:00", None),
             ("9999-01-01T00:00:00Z", None),
+            ("1970-01-01T00:00:00Z", None),
             ("", None),
             ("yesterday", None),
             (".", None),

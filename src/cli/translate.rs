@@ -3,6 +3,7 @@
 use super::{Failure, print};
 use crate::{
     azure::CollectionUrl,
+    clock::{Clock as _, SystemClock},
     domain::{ConnectionId, NotificationId, UpdateReason},
     translate::{Context, Settings, translate},
 };
@@ -33,6 +34,7 @@ pub(super) fn run(source: &str, reason: Option<&str>) -> Result<(), Failure> {
         connection: ConnectionId(Uuid::nil()),
         source: &source,
         notification: NotificationId(Uuid::nil()),
+        received_at: SystemClock::default().now(),
         reason,
         recovered: None,
         bindings: &[],

@@ -215,7 +215,7 @@ impl Here<'_> {
     ) -> Option<Deployment> {
         let delay = SignedDuration::from_mins(self.deploys.delay_minutes.into());
         let at = self.seen.time?.checked_add(delay).unwrap_or(Timestamp::MAX);
-        let place = format!("{}:{}", reach.environment, self.event.id);
+        let place = format!("{}:{}", reach.environment, self.seen.fact().unwrap_or(self.event.id));
         Some(Deployment {
             id: fact_id(KIND, &self.seen.source, &subject(self.binding), &place),
             project: self.binding.project.clone(),
@@ -317,6 +317,8 @@ mod tests {
                 name: None,
                 selection: Selection::CodeDeployment { azure_project, repository, branch },
                 code_deployment: None,
+                partial: crate::domain::Partial::default(),
+                direct_pushes: false,
                 deploys: Some(deploys),
                 issues: Issues::default(),
                 created_at: Timestamp::UNIX_EPOCH,

@@ -3,6 +3,7 @@
 use crate::{domain::Person, event::Event};
 use jiff::Timestamp;
 use serde::Deserialize;
+use uuid::Uuid;
 
 /// Whether an event of this type can make a deployment.
 pub(super) fn can_deploy(kind: &str) -> bool {
@@ -84,6 +85,13 @@ pub(super) struct Moved {
 #[serde(default)]
 struct Custom {
     azuredevops: Azure,
+    hookwell: Own,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Own {
+    fact: Option<Uuid>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -196,6 +204,11 @@ impl Seen {
     /// From an event; nothing when it is none that can deploy.
     pub(super) fn read(event: &Event) -> Option<Self> {
         can_deploy(&event.header.kind).then(|| serde_json::from_slice(&event.json).unwrap_or_default())
+    }
+
+    /// The fact that it tells, where it tells it once more: what is counted by facts counts once.
+    pub(super) fn fact(&self) -> Option<Uuid> {
+        self.data.custom.hookwell.fact
     }
 
     pub(super) fn azure(&self) -> &Azure {

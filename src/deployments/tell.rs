@@ -42,7 +42,7 @@ pub(super) fn told(deployment: &Deployment, beside: &Beside<'_>) -> (Telling, Ev
     let number = replaces.map_or(0, |telling| telling.number + 1);
     let event = event(deployment, beside);
     let event = match replaces {
-        Some(telling) => event.replacing(revision_id(deployment.id, number), telling.event),
+        Some(telling) => event.replacing(revision_id(deployment.id, number), telling.event, deployment.id),
         None => event,
     };
     let telling = Telling {
@@ -126,7 +126,7 @@ fn links(deployment: &Deployment, found: &Found) -> Vec<Link> {
     changes.dedup();
     links.extend(changes.iter().map(|number| link(LinkKind::Change, &within, "pr", &number.to_string())));
     let items = found.work_items.iter();
-    links.extend(items.map(|item| link(LinkKind::Issue, &[project], "issue", &item.id.to_string())));
+    links.extend(items.map(|item| link(LinkKind::Issue, &[], "issue", &item.id.to_string())));
     let run = deployment.cause.build.map(|number| number.to_string());
     links.extend(run.map(|number| link(LinkKind::Run, &[project], "execution", &number)));
     links

@@ -2,7 +2,7 @@
 
 use super::died;
 use crate::{
-    domain::{Sink, Unwanted},
+    domain::{Sink, Traits, Unwanted},
     event::Event,
     sink::Outgoing,
     store::Record,
@@ -32,15 +32,32 @@ pub fn unwanted(sink: &Sink, event: &Event) -> Option<Unwanted> {
         return Some(Unwanted::AboutItself);
     }
     let header = &event.header;
-    sink.filter.unwanted(&header.kind, &header.projects, header.connection, || environment(event))
+    sink.filter.unwanted(&header.kind, &header.projects, header.connection, || traits(event))
 }
 
-/// The environment that an event is about, as the vocabulary has it: its subject's content names it.
-fn environment(event: &Event) -> Option<String> {
-    let json: serde_json::Value = serde_json::from_slice(&event.json).ok()?;
-    let named = json.pointer("/data/subject/content/environment")?;
-    let id = named.get("id").or(Some(named))?.as_str()?;
-    Some(id.rsplit('/').next().unwrap_or(id).to_owned())
+/// What the filter of a sink looks at in an event, as the vocabulary and our part of it name it.
+fn traits(event: &Event) -> Traits {
+    let Ok(json) = serde_json::from_slice::<serde_json::Value>(&event.json) else { return Traits::default() };
+    let (content, azure) = (&json["data"]["subject"]["content"], &json["data"]["customData"]["azuredevops"]);
+    let text = |value: &serde_json::Value| value.as_str().map(str::to_owned);
+    let environment = content.get("environment").and_then(|named| named.get("id").unwrap_or(named).as_str());
+    Traits {
+        environment: environment.map(|id| id.rsplit('/').next().unwrap_or(id).to_owned()),
+        work_item_type: text(&azure["workItemType"]),
+        states: text(&azure["previousState"]).zip(text(&azure["state"])),
+        branch: branch(&json["subject"], azure).map(str::to_owned),
+        outcome: text(&content["outcome"]),
+        is_draft: azure["isDraft"] == true,
+    }
+}
+
+/// The branch that an event is about: the ref that it is the event of, else the one that its pull request goes to, else
+/// the one that was built. Tags and the merges of pull requests are no branches.
+fn branch<'a>(subject: &'a serde_json::Value, azure: &'a serde_json::Value) -> Option<&'a str> {
+    let of_subject = || subject.as_str()?.strip_prefix("git/repositories/")?.split_once('/').map(|(_, name)| name);
+    let own = of_subject().filter(|name| name.starts_with("refs/"));
+    let name = own.or_else(|| azure["targetRefName"].as_str()).or_else(|| azure["sourceBranch"].as_str());
+    name?.strip_prefix("refs/heads/")
 }
 
 /// What stays in order: the event's partition key in its source; else its subject; else it is alone.
@@ -104,10 +121,38 @@ mod tests {
         for (json, name) in [
             (r#"{"data":{"subject":{"content":{"environment":{"id":"production"}}}}}"#, Some("production")),
             (r#"{"data":{"subject":{"content":{"environment":{"id":"shop/production"}}}}}"#, Some("production")),
+            (r#"{"data":{"subject":{"content":{"environment":"test"}}}}"#, Some("test")),
             (r#"{"data":{"subject":{"content":{"environment":{}}}}}"#, None),
             (r#"{"data":{}}"#, None),
         ] {
-            assert_eq!(environment(&event(json)).as_deref(), name, "{json}");
+            assert_eq!(traits(&event(json)).environment.as_deref(), name, "{json}");
         }
+    }
+
+    #[test]
+    fn a_branch_is_the_refs_own_or_where_a_pull_request_goes_or_what_was_built() {
+        for (json, name) in [
+            (r#"{"subject":"git/repositories/r/refs/heads/a/b"}"#, Some("a/b")),
+            (r#"{"subject":"git/repositories/r/refs/tags/a"}"#, None),
+            (
+                r#"{"subject":"git/repositories/r/pullRequests/7","data":{"customData":{"azuredevops":{"sourceRefName":"refs/heads/x","targetRefName":"refs/heads/main","isDraft":true}}}}"#,
+                Some("main"),
+            ),
+            (
+                r#"{"subject":"build/builds/7","data":{"customData":{"azuredevops":{"sourceBranch":"refs/heads/main"}}}}"#,
+                Some("main"),
+            ),
+            (
+                r#"{"subject":"build/builds/7","data":{"customData":{"azuredevops":{"sourceBranch":"refs/pull/7/merge"}}}}"#,
+                None,
+            ),
+            ("[", None),
+        ] {
+            assert_eq!(traits(&event(json)).branch.as_deref(), name, "{json}");
+        }
+        let ticket = r#"{"data":{"customData":{"azuredevops":{"workItemType":"Bug","previousState":"New","state":"Active"}},"subject":{"content":{"outcome":"failure"}}}}"#;
+        let traits = traits(&event(ticket));
+        assert_eq!((traits.work_item_type.as_deref(), traits.outcome.as_deref()), (Some("Bug"), Some("failure")));
+        assert_eq!((traits.states, traits.is_draft), (Some(("New".to_owned(), "Active".to_owned())), false));
     }
 }

@@ -1,6 +1,6 @@
 //! A binding: project + role + connection + what it selects there.
 
-use super::{BindingId, ConnectionId, Deploys, Issues, ItemType, Slug};
+use super::{BindingId, ConnectionId, Deploys, Issues, ItemType, Partial, Slug};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -121,9 +121,15 @@ pub struct Binding {
     /// Of a build provider: the code deployment that it serves alone; `None` is that it is the project's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub code_deployment: Option<BindingId>,
+    /// Of a build provider: what a partly succeeded run counts as.
+    #[serde(default, skip_serializing_if = "Partial::is_default")]
+    pub partial: Partial,
     /// Of a code deployment: how its revisions get to environments; `None` is that nobody knows of deployments.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deploys: Option<Deploys>,
+    /// Of a code deployment: whether a push that no pull request explains is a change that was merged, too.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub direct_pushes: bool,
     /// Of an issue provider: what it makes of its work items.
     #[serde(flatten)]
     pub issues: Issues,

@@ -10,6 +10,7 @@ mod health;
 mod id;
 pub mod mentions;
 mod notification;
+mod partial;
 mod pattern;
 mod process;
 mod project;
@@ -30,13 +31,14 @@ pub use self::{
     health::{AzureScope, Grant, Health, HealthState, ScopeHealth},
     id::{BindingId, ConnectionId, NotificationId, SinkId, Slug, SlugError, TokenId},
     notification::{Disposition, KeySource, Notification, QuarantineReason, UpdateReason, Verified},
+    partial::Partial,
     pattern::TypePattern,
     process::{ItemType, PROCESS_BYTES_MAX, Process},
     project::{Environment, Project},
     recovered::Recovered,
     sink::{
-        DevLake, FileLog, Mode, Nats, Sink, SinkFilter, SinkStart, SinkState, Sleuth, SleuthImpact, Target, Unwanted,
-        Webhook, secret,
+        DevLake, FileLog, Mode, Nats, Sink, SinkFilter, SinkStart, SinkState, Sleuth, SleuthImpact, StateChange,
+        Target, Traits, Unwanted, Webhook, secret,
     },
     stream::{Gap, Stream, Watermark},
     subscription::{

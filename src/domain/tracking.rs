@@ -100,6 +100,9 @@ pub struct Issues {
     /// The states that lead time is counted from: the first time that a work item of a deployment enters one of them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub lead_time_states: Vec<String>,
+    /// Fields that events of its work items carry besides, by reference name.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub carried_fields: Vec<String>,
 }
 
 /// Which work items are incidents of an environment: those to which everything applies that is named, of each list one.

@@ -22,6 +22,10 @@ pub enum Value<'a> {
     Object(Members<'a>),
     /// A list.
     List(Vec<Value<'a>>),
+    /// A number as it was written.
+    Number(serde_json::Number),
+    /// An object whose members others name.
+    Named(Vec<(Cow<'a, str>, Value<'a>)>),
 }
 
 /// An object whose members keep their order. There is no way to put a null, an empty text, an empty object or an empty
@@ -85,6 +89,19 @@ impl<'a> Members<'a> {
         self.with(name, members.map(Value::Object))
     }
 
+    /// An object whose members others name, unless empty.
+    #[must_use]
+    pub fn named(self, name: &'static str, members: Vec<(Cow<'a, str>, Value<'a>)>) -> Self {
+        let members = Some(members).filter(|members| !members.is_empty());
+        self.with(name, members.map(Value::Named))
+    }
+
+    /// A value that there may be.
+    #[must_use]
+    pub fn value(self, name: &'static str, value: Option<Value<'a>>) -> Self {
+        self.with(name, value)
+    }
+
     /// A list, unless empty.
     #[must_use]
     pub fn list(self, name: &'static str, values: Vec<Value<'a>>) -> Self {
@@ -137,6 +154,8 @@ impl Serialize for Value<'_> {
             Self::Uuid(uuid) => uuid.serialize(serializer),
             Self::Object(members) => members.serialize(serializer),
             Self::List(values) => serializer.collect_seq(values),
+            Self::Number(number) => number.serialize(serializer),
+            Self::Named(members) => serializer.collect_map(members.iter().map(|(name, value)| (name, value))),
         }
     }
 }

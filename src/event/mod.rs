@@ -52,20 +52,29 @@ impl Event {
         Some(Self { id, header, json })
     }
 
-    /// The same under the id `id`, saying which event it replaces: by the extension `replaces`, and in its custom data.
+    /// The same under the id `id`; spliced like [`Event::replacing`].
+    #[must_use]
+    pub fn under(self, id: Uuid) -> Self {
+        let text = String::from_utf8_lossy(&self.json);
+        let text = text.replacen(&format!("\"id\":\"{}\"", self.id), &format!("\"id\":\"{id}\""), 2);
+        Self { id, header: self.header, json: text.into() }
+    }
+
+    /// The same under the id `id`, saying which event it replaces: by the extension `replaces`, and in its custom data, which
+    /// says too of which fact it is a telling (the id of the first one), so that whoever counts facts counts it once.
     ///
     /// Spliced, because the bytes are ours: the id stands first and in the context, and our own custom data last.
     #[must_use]
-    pub fn replacing(self, id: Uuid, replaces: Uuid) -> Self {
-        let text = String::from_utf8_lossy(&self.json);
-        let text = text.replacen(&format!("\"id\":\"{}\"", self.id), &format!("\"id\":\"{id}\""), 2);
+    pub fn replacing(self, id: Uuid, replaces: Uuid, fact: Uuid) -> Self {
+        let told = self.under(id);
+        let text = String::from_utf8_lossy(&told.json);
         let text = text.replacen('{', &format!("{{\"replaces\":\"{replaces}\","), 1);
         let own = "\"hookwell\":{";
         let text = match text.rsplit_once(own) {
-            Some((before, after)) => format!("{before}{own}\"replaces\":\"{replaces}\",{after}"),
+            Some((before, after)) => format!("{before}{own}\"replaces\":\"{replaces}\",\"fact\":\"{fact}\",{after}"),
             None => text,
         };
-        Self { id, header: self.header, json: text.into() }
+        Self { json: text.into(), ..told }
     }
 
     /// The bytes that are handed on: the kept ones, led by the `sequence` and `recordedtime` extensions, which are known

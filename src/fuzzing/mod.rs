@@ -29,6 +29,7 @@ pub fn translate(body: &[u8]) {
             connection: ConnectionId(Uuid::from_u128(1)),
             source: &source,
             notification: NotificationId(Uuid::from_u128(2)),
+            received_at: jiff::Timestamp::UNIX_EPOCH,
             reason,
             recovered: None,
             bindings: &[],

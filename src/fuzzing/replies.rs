@@ -212,6 +212,7 @@ async fn make(azure: &dyn AzureDevOps, call: usize) -> Result<(), Failure> {
         30 => azure.diff_paths(project, repository, sha, sha).await.map(drop),
         31 => azure.pull_requests_of(project, repository, &[sha.to_owned()]).await.map(drop),
         32 => azure.first_review(project, repository, 1, Some("someone")).await.map(drop),
+        33 => azure.work_item_links(project, &RevisionsFrom::Time(Timestamp::UNIX_EPOCH)).await.map(drop),
         _ => azure.work_items(&[1, 2]).await.map(drop),
     }
 }

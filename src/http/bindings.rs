@@ -1,8 +1,11 @@
 //! Bindings.
 
 pub mod deploys;
+mod duties;
 pub mod issues;
+mod partial;
 
+use self::duties::Duties;
 use super::{
     extract::{Call, Segment},
     fields::{AREA_PATH, AZURE_REF, BRANCH, GUID, NAME, REPOSITORY, WORK_ITEM_TYPE, closed, list as list_of},
@@ -20,7 +23,7 @@ use crate::{
         projects,
     },
     azure::RepositoryUrl,
-    domain::{AzureRef, Binding, BindingId, BranchRule, ConnectionId, Issues, Role, Selection, Slug},
+    domain::{AzureRef, Binding, BindingId, BranchRule, ConnectionId, Role, Selection, Slug},
 };
 use serde_json::{Value, json as value};
 use utoipa::ToSchema;
@@ -30,9 +33,10 @@ use warp::reply::Response;
 /// Most elements of each of a binding's lists.
 const SELECTED_MAX: usize = 100;
 /// What each role takes besides what all take.
-const CODE: [&str; 4] = ["repository", "branch", "branch_prefix", "deploys"];
-const BUILD: [&str; 2] = ["pipelines", "code_deployment"];
-const ISSUE: [&str; 5] = ["area_paths", "work_item_types", "incidents", "strict_mentions", "lead_time_states"];
+const CODE: [&str; 5] = ["repository", "branch", "branch_prefix", "deploys", "direct_pushes"];
+const BUILD: [&str; 3] = ["pipelines", "code_deployment", partial::NAME];
+const ISSUE: [&str; 6] =
+    ["area_paths", "work_item_types", "incidents", "strict_mentions", "lead_time_states", "carried_fields"];
 
 /// In the document; [`new_schema`] says what it is.
 #[derive(ToSchema)]
@@ -57,7 +61,9 @@ fn property(name: &str) -> Value {
         }
         "branch_prefix" => BRANCH.nullable("Branches whose short name begins so."),
         "deploys" => deploys::schema(),
-        "incidents" | "strict_mentions" | "lead_time_states" => issues::schema(name),
+        "direct_pushes" => deploys::direct_schema(),
+        "incidents" | "strict_mentions" | "lead_time_states" | "carried_fields" => issues::schema(name),
+        partial::NAME => partial::schema(),
         "code_deployment" => GUID.nullable(
             "The binding of the code deployment that it serves alone, instead of the project's build provider; left out or null: it is the project's.",
         ),
@@ -218,18 +224,7 @@ fn read_new(body: &[u8], directory: &Directory) -> Result<NewBinding, Problem> {
     if azure_project.is_none() {
         azure_project = members.required("azure_project", given).map(AzureRef);
     }
-    let deploys = match role {
-        Some(Role::CodeDeployment) => members.object("deploys", deploys::read).flatten().flatten(),
-        _ => None,
-    };
-    let issues = match role {
-        Some(Role::IssueProvider) => issues::read(&mut members, Issues::default()),
-        _ => Issues::default(),
-    };
-    let code_deployment = match role {
-        Some(Role::BuildProvider) => members.guid("code_deployment").flatten().map(BindingId),
-        _ => None,
-    };
+    let duties = role.map(|role| Duties::default().changed(&mut members, role)).unwrap_or_default();
     let selection = if let Some(role) = role {
         // Read also when the project is missing: what is wrong in the rest is worth saying at once.
         select(&mut members, role, azure_project, repository)
@@ -244,7 +239,8 @@ fn read_new(body: &[u8], directory: &Directory) -> Result<NewBinding, Problem> {
     let (Some(connection), Some(selection)) = (connection, selection) else {
         unreachable!("what is required and absent is an error")
     };
-    Ok(NewBinding { name, connection, selection, code_deployment, deploys, issues })
+    let Duties { code_deployment, partial, deploys, direct_pushes, issues } = duties;
+    Ok(NewBinding { name, connection, selection, code_deployment, partial, deploys, direct_pushes, issues })
 }
 
 /// The repository that is given, and the project if its address says which: that must not be another one than is given.
@@ -332,28 +328,10 @@ pub(super) fn read_change(body: &[u8], there: Binding, directory: &Directory) ->
     let mut members = Members::parse(body)?;
     let given = members.guid("connection");
     let connection = members.not_null("connection", given).map_or(there.connection, ConnectionId);
+    let duties = Duties::of(&there).changed(&mut members, there.selection.role());
     let name = members.text("name", &NAME).unwrap_or(there.name);
     let given = members.text("azure_project", &AZURE_REF);
     let moved = members.not_null("azure_project", given).map(AzureRef);
-    let deploys = match there.selection.role() {
-        Role::CodeDeployment => {
-            if let Some(there) = &there.deploys {
-                members.over("deploys", value!(deploys::DeploysView::from(there)));
-            }
-            members.object("deploys", deploys::read).map_or(there.deploys, Option::flatten)
-        }
-        _ => None,
-    };
-    let issues = match there.selection.role() {
-        Role::IssueProvider => issues::read(&mut members, there.issues),
-        _ => Issues::default(),
-    };
-    let code_deployment = match there.selection.role() {
-        Role::BuildProvider => {
-            members.guid("code_deployment").map_or(there.code_deployment, |given| given.map(BindingId))
-        }
-        _ => None,
-    };
     let selection = match there.selection {
         Selection::CodeDeployment { azure_project, repository, branch } => {
             let given = moved.as_ref().map(|project| project.0.clone());
@@ -383,5 +361,6 @@ pub(super) fn read_change(body: &[u8], there: Binding, directory: &Directory) ->
         },
     };
     members.finish()?;
-    Ok(NewBinding { name, connection, selection, code_deployment, deploys, issues })
+    let Duties { code_deployment, partial, deploys, direct_pushes, issues } = duties;
+    Ok(NewBinding { name, connection, selection, code_deployment, partial, deploys, direct_pushes, issues })
 }

@@ -38,6 +38,14 @@ pub const AREA_PATH: Text = plain(1, 400);
 pub const WORK_ITEM_TYPE: Text = plain(1, 128);
 /// A state of work items.
 pub const STATE: Text = plain(1, 128);
+/// A field of work items, by its reference name.
+pub const FIELD: Text = Text {
+    chars_min: 1,
+    chars_max: 128,
+    pattern: "^[A-Za-z0-9_.-]+$",
+    allows: |text| text.bytes().all(|b| b.is_ascii_alphanumeric() || b"_.-".contains(&b)),
+    words: "a reference name like System.Title",
+};
 /// What something is for; lines are welcome.
 pub const DESCRIPTION: Text =
     Text { chars_min: 0, chars_max: 2_000, pattern: "", allows: |_| true, words: "any characters" };

@@ -159,6 +159,9 @@ pub struct BindingView {
     /// `code_deployment`: how its revisions get to environments.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub deploys: Option<DeploysView>,
+    /// `code_deployment`: whether a push that no pull request explains is a change that was merged, too.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub direct_pushes: Option<bool>,
     /// `build_provider`: the pipelines, by id or name; empty means all.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(max_items = 100)]
@@ -166,6 +169,10 @@ pub struct BindingView {
     /// `build_provider`: the code deployment that it serves alone; without it, it is the project's.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub code_deployment: Option<Uuid>,
+    /// `build_provider`: what a partly succeeded run counts as: `success`, `failure` or `as_azure_says`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(max_length = 20, example = "success")]
+    pub partially_succeeded: Option<&'static str>,
     /// `issue_provider`: area paths, each with all below it; empty means all.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(max_items = 100)]
@@ -185,6 +192,10 @@ pub struct BindingView {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(max_items = 50)]
     pub lead_time_states: Option<Vec<String>>,
+    /// `issue_provider`: fields that events of its work items carry besides, by reference name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(max_items = 50)]
+    pub carried_fields: Option<Vec<String>>,
 }
 
 impl From<&Binding> for BindingView {
@@ -209,17 +220,21 @@ impl From<&Binding> for BindingView {
             branch: None,
             branch_prefix: None,
             deploys: record.deploys.as_ref().map(DeploysView::from),
+            direct_pushes: None,
             pipelines: None,
             code_deployment: record.code_deployment.map(|id| id.0),
+            partially_succeeded: None,
             area_paths: None,
             work_item_types: None,
             incidents: None,
             strict_mentions: None,
             lead_time_states: None,
+            carried_fields: None,
         };
         match &record.selection {
             Selection::CodeDeployment { repository, branch, .. } => {
                 view.repository = Some(repository.0.clone());
+                view.direct_pushes = Some(record.direct_pushes);
                 match branch {
                     BranchRule::Any => {}
                     BranchRule::Exact(branch) => view.branch = Some(branch.clone()),
@@ -228,6 +243,7 @@ impl From<&Binding> for BindingView {
             }
             Selection::BuildProvider { pipelines, .. } => {
                 view.pipelines = Some(pipelines.iter().map(|pipeline| pipeline.0.clone()).collect());
+                view.partially_succeeded = Some(record.partial.word());
             }
             Selection::IssueProvider { area_paths, work_item_types, .. } => {
                 view.area_paths = Some(area_paths.clone());
@@ -235,6 +251,7 @@ impl From<&Binding> for BindingView {
                 view.incidents = Some(record.issues.incidents.iter().map(IncidentRuleView::from).collect());
                 view.strict_mentions = Some(record.issues.strict_mentions);
                 view.lead_time_states = Some(record.issues.lead_time_states.clone());
+                view.carried_fields = Some(record.issues.carried_fields.clone());
             }
         }
         view

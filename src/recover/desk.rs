@@ -20,6 +20,8 @@ pub(super) enum Asked {
     Timeline(i64, Option<Timestamp>),
     /// The pushes to a pull request whose head is this.
     Iterations(i64, String),
+    /// The updates of a work item whose links were changed last then.
+    Links(i64, Option<Timestamp>),
 }
 
 /// What is to be looked at out of turn.

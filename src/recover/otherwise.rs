@@ -1,10 +1,10 @@
-//! What another mapping told of the same change: which states mean "done" can have been something else then, and the type of
-//! an event is a part of its id.
+//! What another mapping or another body told of the same change: which states mean "done" can have been something else then,
+//! and the type of an event is a part of its id; and a hook can name another revision for a deletion than the records do.
 
 use crate::{
     event::Event,
     store::{Error, Log, Record, Store},
-    translate::order::{changes_fields, otherwise_told},
+    translate::order::{changes_fields, is_turned, otherwise_told},
 };
 
 /// The event in the log that told this change of a work item in another word. A comment or a link of the same revision is no
@@ -13,11 +13,12 @@ use crate::{
 /// # Errors
 /// The store's.
 pub(super) async fn otherwise(store: &dyn Store, event: &Event) -> Result<Option<Record>, Error> {
-    if !changes_fields(event) {
+    let is_turned = is_turned(event);
+    if !is_turned && !changes_fields(event) {
         return Ok(None);
     }
     for id in otherwise_told(event) {
-        if let Some(record) = store.find(Log::Events, id).await?.filter(is_change) {
+        if let Some(record) = store.find(Log::Events, id).await?.filter(|record| is_turned || is_change(record)) {
             return Ok(Some(record));
         }
     }

@@ -12,7 +12,7 @@ use crate::{
     domain::{AzureRef, Binding, Selection},
     store::{Error, Position},
 };
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeSet;
 use uuid::Uuid;
 
@@ -20,6 +20,9 @@ use uuid::Uuid;
 pub const RUNS_MAX: usize = 50;
 /// Most happenings of one run, the newest.
 pub const HAPPENINGS_MAX: usize = 100;
+/// A beginning that no record dates has the date of its notification, which is some seconds younger: of what happened within
+/// them, the log's order says what was last.
+const DATED_LATE_MAX: SignedDuration = SignedDuration::from_secs(20);
 /// Most events of one commit that are looked at for its runs, the newest.
 const COMMIT_EVENTS_MAX: usize = 1_000;
 
@@ -158,7 +161,13 @@ async fn run(app: &App, thing: &Thing, selector: &Selector<'_>) -> Result<Run, E
         });
     }
     run.happenings.sort_by_key(|own| (own.time, own.position));
-    if let Some((time, _, state, outcome)) = states.into_iter().max_by_key(|(time, position, ..)| (*time, *position)) {
+    let newest = states.iter().filter_map(|(time, ..)| *time).max();
+    let is_last = |time: &Option<Timestamp>| match (time, newest) {
+        (Some(time), Some(newest)) => newest.duration_since(*time) <= DATED_LATE_MAX,
+        (time, newest) => *time == newest,
+    };
+    let last = states.into_iter().filter(|(time, ..)| is_last(time)).max_by_key(|(_, position, ..)| *position);
+    if let Some((time, _, state, outcome)) = last {
         (run.state, run.outcome, run.since) = (Some(state), outcome, time);
     }
     Ok(run)

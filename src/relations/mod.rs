@@ -10,6 +10,7 @@
 //! journal it is what it was kept live. No event is changed for a relation that became known later.
 
 mod builds;
+mod events;
 mod follow;
 pub mod index;
 pub mod thing;
@@ -19,6 +20,7 @@ mod work_item;
 
 pub use self::{
     builds::{Builds, HAPPENINGS_MAX, Happening, RUNS_MAX, Run, RunState, builds},
+    events::events,
     follow::{catch_up, run},
     index::{Cut, Index, PAIRS_MAX, THING_EVENTS_MAX},
     walk::{Near, Related, related},

@@ -26,9 +26,11 @@ impl Thing {
     pub fn linked(domain_id: &str) -> Option<Self> {
         let parts: Vec<&str> = domain_id.split(':').collect();
         let ["cdevents", "v0", provider, host, namespace, _groups, kind, id] = parts[..] else { return None };
-        let id = match kind {
-            "commit" => id.to_ascii_lowercase(),
-            "pr" | "issue" | "execution" => id.to_owned(),
+        let (kind, id) = match (kind, id.strip_prefix("release%2F")) {
+            ("commit", _) => (kind, id.to_ascii_lowercase()),
+            // A release is a run too, but counted apart.
+            ("execution", Some(number)) => ("release", number.to_owned()),
+            ("pr" | "issue" | "execution", _) => (kind, id.to_owned()),
             _ => return None,
         };
         Some(Self(format!("cdevents:v0:{provider}:{host}:{namespace}::{kind}:{id}")))
@@ -86,14 +88,24 @@ fn collection(source: &str) -> &str {
     }
 }
 
+/// The name of a commit, in SHA-1 or SHA-256: what was built of another version control has names of its own.
+fn is_sha(text: &str) -> bool {
+    matches!(text.len(), 40 | 64) && text.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
 /// The things of an event, each once: what it is about first, then what it links to, then the commits that it brought.
 pub fn things(told: &Told<'_>) -> Vec<Thing> {
     let own = Thing::of_subject(&told.source, &told.subject);
     let linked = told.data.context.links.iter().filter_map(|link| Thing::linked(link.target.domain_id.as_str()?));
-    let ids = told.data.subject.content.commits.iter().filter_map(|commit| commit.commit_id.as_str());
+    let (azure, content) = (&told.data.custom_data.azuredevops, &told.data.subject.content);
+    let ids = azure.commits.iter().chain(content.commits.iter()).filter_map(|commit| commit.commit_id.as_str());
     let brought = ids.map(|id| Thing::commit(collection(&told.source), id));
     let mut found: Vec<Thing> = Vec::new();
-    for thing in own.into_iter().chain(linked).chain(brought) {
+    // What a run built and tried, also where nobody can say of which repository it is.
+    let azure = &told.data.custom_data.azuredevops;
+    let built = [&azure.source_version, &azure.pull_request.head].into_iter().filter_map(|own| own.as_str());
+    let built = built.filter(|sha| is_sha(sha)).map(|sha| Thing::commit(collection(&told.source), sha));
+    for thing in own.into_iter().chain(linked).chain(built).chain(brought) {
         if found.len() < THINGS_MAX && !found.contains(&thing) {
             found.push(thing);
         }
@@ -124,6 +136,8 @@ mod tests {
             assert_eq!(Some(&own), Thing::linked(&format!("{at}:p/r:{kind}:{id}")).as_ref(), "{subject}");
             assert_eq!((own.id(), own.is_run()), (id, kind == "execution"));
         }
+        let release = Thing::of_subject(SOURCE, "release/releases/31/environments/4");
+        assert_eq!(Thing::linked(&format!("{at}:p:execution:release%2F31")), release);
         assert_eq!(Thing::of_subject("https://dev.azure.com/fabrikam", "wit/workItems/42"), {
             Some(Thing::work_item("https://dev.azure.com/fabrikam", 42))
         });

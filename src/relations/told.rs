@@ -92,7 +92,7 @@ pub struct Content<'a> {
     /// The title of a work item.
     #[serde(borrow)]
     pub summary: Text<'a>,
-    /// What a push brought, as far as its hook told.
+    /// What a push brought, as events of another mapping have it here.
     #[serde(borrow)]
     pub commits: List<Object<Brought<'a>>>,
 }
@@ -131,12 +131,21 @@ pub struct Hookwell<'a> {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub struct Azure<'a> {
+    /// What a push brought, as far as its hook told.
+    #[serde(borrow)]
+    pub commits: List<Object<Brought<'a>>>,
     /// The pipeline, as `build.complete` names it.
     #[serde(borrow)]
     pub definition: Object<Pipeline<'a>>,
     /// The pipeline, as the states of runs name it.
     #[serde(borrow)]
     pub pipeline: Object<Pipeline<'a>>,
+    /// What a run built.
+    #[serde(borrow)]
+    pub source_version: Text<'a>,
+    /// The pull request that a run tried.
+    #[serde(borrow)]
+    pub pull_request: Object<Tried<'a>>,
     /// A work item's revision.
     pub rev: Int,
     /// A work item's type.
@@ -154,6 +163,15 @@ pub struct Azure<'a> {
     /// Who has it.
     #[serde(borrow)]
     pub assigned_to: Object<Person<'a>>,
+}
+
+/// What a run tried.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Tried<'a> {
+    /// The commit that somebody pushed.
+    #[serde(borrow)]
+    pub head: Text<'a>,
 }
 
 /// A person.

@@ -123,6 +123,16 @@ impl Simulator {
         self.change(|world| world.edit_pull_request(number, title))
     }
 
+    /// Makes a pull request a draft, or publishes it.
+    pub fn set_draft(&self, number: u32, is_draft: bool) -> Done {
+        self.change(|world| world.set_draft(number, is_draft))
+    }
+
+    /// Gives a pull request another target.
+    pub fn retarget(&self, number: u32, target: &str) -> Done {
+        self.change(|world| world.retarget(number, target))
+    }
+
     /// Merges a pull request without rewriting anything, and deletes its source branch if that is wanted.
     pub fn complete_pull_request(&self, number: u32, deletes_source: bool) -> Done {
         self.merge_pull_request(number, MergeStrategy::default(), deletes_source)

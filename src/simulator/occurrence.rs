@@ -80,6 +80,7 @@ pub(crate) enum Subject {
     WorkItem {
         number: u32,
         rev: u32,
+        update: u32,
     },
     /// As it was when it happened.
     Frozen {

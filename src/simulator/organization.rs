@@ -177,6 +177,7 @@ impl Organization {
             fork: None,
             source: format!("refs/heads/feature/{number}"),
             target: MAIN.to_owned(),
+            is_draft: false,
             merge_status: "succeeded",
             merge_id: Uuid::new_v5(&REPOSITORY, &number.to_be_bytes()),
             source_commit: object(1_000_000),
@@ -348,7 +349,7 @@ impl Organization {
     }
 
     fn item(&self, number: u32, revisions: Vec<Revision>) -> WorkItem {
-        WorkItem { number, project: self.project.id, kind: "Bug", is_deleted: false, revisions }
+        WorkItem { number, project: self.project.id, kind: "Bug", is_deleted: false, revisions, links: Vec::new() }
     }
 
     fn revision(&self, rev: u32, title: &str, state: &str) -> Revision {
@@ -366,7 +367,7 @@ impl Organization {
             .map(|(name, value)| (name, Field::Plain(value)))
             .chain(people.map(|name| (name.to_owned(), Field::Person(self.who()))))
             .collect();
-        Revision { rev, at: self.now, by: self.who(), fields, relations: Vec::new() }
+        Revision { rev, update: rev, at: self.now, by: self.who(), fields, relations: Vec::new() }
     }
 }
 

@@ -121,7 +121,9 @@ impl Told {
         let known = self.deployment("/repository/url").and_then(text);
         let known = known.or_else(|| self.azure("/repository/url")).or_else(|| self.azure("/repository/remoteUrl"));
         let known = known.map(Cow::Borrowed);
-        let by_id = || self.azure("/repositoryId").map(|id| Cow::Owned(format!("{}/_git/{id}", self.source())));
+        let is_own = |id: &&str| uuid::Uuid::try_parse(id).is_ok();
+        let id = || self.azure("/repositoryId").or_else(|| self.azure("/repository/id")).filter(is_own);
+        let by_id = || id().map(|id| Cow::Owned(format!("{}/_git/{id}", self.source())));
         known.or_else(|| self.origin_of_artifact().map(|(repository, _)| Cow::Owned(repository))).or_else(by_id)
     }
 }

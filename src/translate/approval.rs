@@ -3,7 +3,7 @@
 
 use super::{
     binding::{About, Family},
-    frame::{Fact, Frame, custom, first_uri, moment, person},
+    frame::{Fact, Frame, custom, moment, person},
     release,
 };
 use crate::{
@@ -61,24 +61,33 @@ fn of_pipeline(mut frame: Frame<'_>, kind: &'static str) -> Vec<Event> {
     let run =
         [event.run.id, event.run_id, of_approval.owner.id].into_iter().find_map(crate::azure::lenient::Int::positive);
     let run_path = run.map(|run| format!("build/builds/{run}"));
-    let details = frame.address(&subject);
-    let target = run_path.as_ref().map(|path| frame.address(path));
-    let target = first_uri([event.run_url.as_str(), target.as_deref()]).map(std::borrow::Cow::into_owned);
-    let requestor = [&event.requested_by, &event.run.requested_for].into_iter().find_map(|person| urn(person));
+    // The run's page is where it is approved. Without a run all that is left is the pipeline's, or the list of them.
+    let page = frame.page(&match (run, about.pipeline[0]) {
+        (Some(run), _) => format!("_build/results?buildId={run}"),
+        (None, Some(pipeline)) => format!("_build?definitionId={pipeline}"),
+        (None, None) => "_build".to_owned(),
+    });
+    let asking = [&event.requested_by, &event.run.requested_for];
+    let requestor = asking.into_iter().find_map(|person| urn(person));
     let steps = || approval.steps.iter();
+    let answered = steps().find(|step| step.actual_approver.handle().is_some());
     let responder = steps().find_map(|step| urn(&step.actual_approver).or_else(|| urn(&step.assigned_approver)));
     let content = Members::new()
-        .text("approvalDetailsUrl", Some(details))
-        .text("resourceTargetUrl", target)
+        .text("approvalDetailsUrl", Some(page.clone()))
+        .text("resourceTargetUrl", Some(page))
         .text("requestor", requestor)
         .and(if kind == CLOSED { closing(&approval.status, responder) } else { Members::new() });
     let status = approval.status.as_str().unwrap_or_default().to_ascii_lowercase();
     let mut fact = Fact::new(custom(kind, content), &subject, &status);
     fact.entity = run_path.as_deref();
     fact.time = moment(if kind == CREATED { approval.created_on.as_str() } else { approval.last_modified_on.as_str() });
+    fact.actor = match kind {
+        CREATED => asking.into_iter().find_map(Identity::handle),
+        _ => answered.and_then(|step| step.actual_approver.handle()),
+    };
     let run_number = run.map(|run| run.to_string());
     fact.links.extend(run_number.iter().map(|run| frame.link_here(LinkKind::Gates, None, "execution", run)));
-    fact.extras = pipeline_extras(&event);
+    fact.extras = pipeline_extras(&event).text("apiUrl", Some(frame.address(&subject)));
     vec![frame.event(&about, fact)]
 }
 
@@ -113,23 +122,23 @@ fn of_release(mut frame: Frame<'_>, kind: &'static str) -> Vec<Event> {
     let Some(event) = frame.resource::<ReleaseEvent<'_>>() else { return frame.unread() };
     let about = release::about(&mut frame, &event);
     let approval = &event.approval;
-    let release = release::subject(&event);
+    let number = release::number(&event);
+    let release = number.map(release::subject);
     // The samples count approvals from 0; the environment and the side of the deployment tell as much.
     let place = release.as_ref().map(|release| {
         let environment = approval.release_environment.id.as_str().unwrap_or("0");
         format!("{release}/environments/{environment}/approvals/{}", approval.approval_type.as_str().unwrap_or("any"))
     });
     let numbered = approval.id.positive().map(|id| format!("release/approvals/{id}"));
-    let Some(subject) = numbered.or(place) else {
+    let Some(subject) = numbered.clone().or(place) else {
         return frame.received(&about, Some("the resource names no approval"));
     };
-    let address = frame.address(&subject);
-    let details = first_uri([approval.url.as_str(), Some(&address)]).map(std::borrow::Cow::into_owned);
-    let target = release.as_ref().map(|release| frame.address(release));
+    // Approvals have no page of their own, and those of releases no address below their release.
+    let page = number.map_or_else(|| frame.page("_release"), |number| release::page(&frame, number));
     let responder = urn(&approval.approved_by).or_else(|| urn(&approval.approver));
     let content = Members::new()
-        .text("approvalDetailsUrl", details)
-        .text("resourceTargetUrl", target)
+        .text("approvalDetailsUrl", Some(page.clone()))
+        .text("resourceTargetUrl", Some(page))
         .text("requestor", urn(&event.release.created_by))
         .and(if kind == CLOSED { closing(&approval.status, responder) } else { Members::new() });
     let status = approval.status.as_str().unwrap_or_default().to_ascii_lowercase();
@@ -137,8 +146,13 @@ fn of_release(mut frame: Frame<'_>, kind: &'static str) -> Vec<Event> {
     let mut fact = Fact::new(custom(kind, content), &subject, &discriminator);
     fact.entity = release.as_deref();
     fact.time = moment(if kind == CREATED { approval.created_on.as_str() } else { approval.modified_on.as_str() });
-    let number = release.as_deref().and_then(|release| release.rsplit('/').next());
-    fact.links.extend(number.map(|n| frame.link_here(LinkKind::Gates, None, "execution", &format!("release/{n}"))));
+    fact.actor = match kind {
+        CREATED => event.release.created_by.handle(),
+        _ => approval.approved_by.handle(),
+    };
+    // Releases and builds are counted apart, and a name must be of one thing.
+    let gated = number.map(|number| format!("release/{number}"));
+    fact.links.extend(gated.map(|gated| frame.link_here(LinkKind::Gates, None, "execution", &gated)));
     let environment = Members::new()
         .text("id", approval.release_environment.id.as_str())
         .text("name", approval.release_environment.name.as_str());
@@ -150,7 +164,8 @@ fn of_release(mut frame: Frame<'_>, kind: &'static str) -> Vec<Event> {
         .object("approver", person(&approval.approver))
         .object("approvedBy", person(&approval.approved_by))
         .object("environment", environment)
-        .and(release::extras(&event));
+        .text("apiUrl", numbered.map(|path| frame.release_address(&path)))
+        .and(release::extras(&frame, &event));
     vec![frame.event(&about, fact)]
 }
 
@@ -187,6 +202,15 @@ pub(super) fn check_updated(mut frame: Frame<'_>) -> Vec<Event> {
         .text("name", update.resource.name.as_str());
     let content = Members::new().int("checkConfigurationId", Some(id)).object("resource", resource);
     let content = custom("dev.cdeventsx.azuredevops-check.updated.0.1.0", content);
-    let subject = format!("pipelines/checks/configurations/{id}");
-    vec![frame.event(&about, Fact::new(content, &subject, &frame.occasion()))]
+    let (subject, occasion) = (format!("pipelines/checks/configurations/{id}"), frame.occasion());
+    let mut fact = Fact::new(content, &subject, &occasion);
+    let protected = Members::new()
+        .text("type", update.resource.kind.as_str())
+        .text("id", update.resource.id.as_str())
+        .text("name", update.resource.name.as_str());
+    fact.extras = Members::new()
+        .int("checkConfigurationId", Some(id))
+        .object("resource", protected)
+        .text("apiUrl", Some(frame.address(&subject)));
+    vec![frame.event(&about, fact)]
 }

@@ -3,7 +3,7 @@
 use super::frame::Frame;
 use crate::{
     azure::resource::{Project, git::Repository},
-    domain::{AzureRef, Binding, BranchRule, Selection, Slug},
+    domain::{AzureRef, Binding, BranchRule, Partial, Selection, Slug},
 };
 use std::sync::Arc;
 
@@ -61,14 +61,27 @@ impl<'a> About<'a> {
 
     /// The projects whose bindings select it, each once, sorted.
     pub(super) fn projects(&self, bindings: &[Arc<Binding>]) -> Vec<Slug> {
+        self.projects_with(bindings, |_| true)
+    }
+
+    /// The same of those bindings that ask for something more.
+    pub(super) fn projects_with(&self, bindings: &[Arc<Binding>], asks: impl Fn(&Binding) -> bool) -> Vec<Slug> {
         let mut slugs: Vec<Slug> = bindings
             .iter()
-            .filter(|binding| self.selected_by(&binding.selection))
+            .filter(|binding| asks(binding) && self.selected_by(&binding.selection))
             .map(|binding| binding.project.clone())
             .collect();
         slugs.sort_unstable();
         slugs.dedup();
         slugs
+    }
+
+    /// What a partly succeeded run counts as: of the build providers that select it, the one that is strictest. One event is
+    /// told to all of them.
+    pub(super) fn partial(&self, bindings: &[Arc<Binding>]) -> Partial {
+        let providers = bindings.iter().filter(|binding| matches!(binding.selection, Selection::BuildProvider { .. }));
+        let selecting = providers.filter(|binding| self.selected_by(&binding.selection));
+        selecting.map(|binding| binding.partial).max().unwrap_or_default()
     }
 
     pub(super) fn selected_by(&self, selection: &Selection) -> bool {

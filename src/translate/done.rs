@@ -88,7 +88,7 @@ mod tests {
 
     fn ask(chosen: Option<&[&str]>, kind: &str, state: &str) -> Option<Done> {
         let completed_states = chosen.map(|all| all.iter().map(ToString::to_string).collect());
-        let settings = Settings { completed_states, ..Settings::default() };
+        let settings = Settings { completed_states };
         let states = [("Draft", Some("Proposed")), ("Closed", Some("Resolved")), ("Größe", Some("Completed"))];
         let ours = process(
             "0f3d2c1b-7a6e-4d5c-8b4a-392817060504",
@@ -100,6 +100,7 @@ mod tests {
             connection: ConnectionId(Uuid::nil()),
             source: &CollectionUrl::parse("https://dev.azure.com/fabrikam").unwrap(),
             notification: NotificationId(Uuid::nil()),
+            received_at: jiff::Timestamp::UNIX_EPOCH,
             reason: None,
             recovered: None,
             bindings: &[],
@@ -143,8 +144,7 @@ mod tests {
 
     #[test]
     fn a_done_state_of_a_type_is_its_process_own() {
-        let (chosen, free) =
-            (Settings { completed_states: Some(vec!["Ready".to_owned()]), ..Settings::default() }, Settings::default());
+        let (chosen, free) = (Settings { completed_states: Some(vec!["Ready".to_owned()]) }, Settings::default());
         let all = [process("p-1", "Note", &[("Closed", Some("Resolved")), ("Out", Some("Completed"))])].map(Arc::new);
         assert_eq!(done_state(&free, &all, "P-1", "note"), "Out");
         assert_eq!(done_state(&free, &all, "p-2", "note"), "Closed");

@@ -4,7 +4,7 @@ use super::{Context, MAPPING_VERSION, binding::About, identity};
 use crate::{
     azure::{
         notification::{Notification, guid},
-        resource::{Identity, git::Repository},
+        resource::Identity,
         time,
     },
     domain::{Recovered, Slug},
@@ -22,6 +22,12 @@ use uuid::Uuid;
 
 /// Why a notification became `event.received` although its type is known.
 pub(super) const NO_RESOURCE: &str = "the resource is absent or unreadable";
+
+/// Where Services are, and where they keep releases.
+///
+/// Source: Release 7.1 of vsts-rest-api-specs (`host`); the event addresses of real release hooks.
+const SERVICES: &str = "https://dev.azure.com/";
+const RELEASES_OF_SERVICES: &str = "https://vsrm.dev.azure.com/";
 
 /// One notification in its place.
 pub(super) struct Frame<'a> {
@@ -45,6 +51,8 @@ pub(super) struct Fact<'a> {
     pub(super) entity: Option<&'a str>,
     /// When, as the resource says.
     pub(super) time: Option<Timestamp>,
+    /// Who did it, by the one word that [`Identity::handle`] has for a person at every resource version.
+    pub(super) actor: Option<&'a str>,
     /// The change it follows from.
     pub(super) chain: Option<Uuid>,
     /// Relations.
@@ -61,6 +69,7 @@ impl<'a> Fact<'a> {
             discriminator,
             entity: None,
             time: None,
+            actor: None,
             chain: None,
             links: Vec::new(),
             extras: Members::new(),
@@ -70,16 +79,17 @@ impl<'a> Fact<'a> {
 
 impl<'a> Frame<'a> {
     pub(super) fn new(notification: &'a Notification<'a>, context: &'a Context<'a>) -> Self {
-        let mut frame = Self { notification, context, project: None, source: String::new() };
-        frame.within(notification.project());
-        if frame.project.is_none() {
-            frame.source = frame.collection().into_owned();
-        }
+        let project = notification.project_guid();
+        let mut frame = Self { notification, context, project, source: String::new() };
+        frame.source = match project {
+            Some(project) => format!("{}/{project}", frame.collection()),
+            None => frame.collection().into_owned(),
+        };
         frame
     }
 
     /// The collection's address, which can hold what a URI must not (`|`, letters outside ASCII).
-    fn collection(&self) -> Cow<'a, str> {
+    pub(super) fn collection(&self) -> Cow<'a, str> {
         let collection = self.context.source.as_str();
         uri(collection).unwrap_or_else(|| escaped(collection))
     }
@@ -123,9 +133,26 @@ impl<'a> Frame<'a> {
         id.or_else(said).unwrap_or_else(|| format!("delivered-{}", self.context.notification))
     }
 
-    /// The address of a subject, for events that must have one when the payload has none.
-    pub(super) fn address(&self, subject: &str) -> String {
-        format!("{}/_apis/{}", self.source, escaped(subject))
+    /// The REST address of a thing: for machines, so for the custom data alone (`apiUrl`).
+    pub(super) fn address(&self, path: &str) -> String {
+        format!("{}/_apis/{}", self.source, escaped(path))
+    }
+
+    /// The same of releases, which Services keep on a host of their own.
+    pub(super) fn release_address(&self, path: &str) -> String {
+        let address = self.address(path);
+        match address.strip_prefix(SERVICES) {
+            Some(rest) => format!("{RELEASES_OF_SERVICES}{rest}"),
+            None => address,
+        }
+    }
+
+    /// The page of a thing, for people: made from the connection's address, since payloads were seen to name other hosts
+    /// and organizations than the one they came from; and the same whatever the body lacks.
+    ///
+    /// Source: the pages that Azure's own `_links.web` name; dotnet/arcade#7851 for the other organization.
+    pub(super) fn page(&self, path: &str) -> String {
+        format!("{}/{}", self.source, escaped(path))
     }
 
     /// A relation to something in this collection; `groups` is the project and, for what is in one, the repository.
@@ -140,6 +167,11 @@ impl<'a> Frame<'a> {
             Some(repository) => self.link(kind, &[&project, repository], thing, id),
             None => self.link(kind, &[&project], thing, id),
         }
+    }
+
+    /// A relation to something at GitHub: host (none for github.com), owner, name.
+    pub(super) fn link_at_github(kind: LinkKind, [host, owner, name]: [&str; 3], thing: &str, id: &str) -> Link {
+        Link { kind, domain_id: identity::github(host, owner, name, thing, id), event: None }
     }
 
     /// The change's chain.
@@ -157,18 +189,24 @@ impl<'a> Frame<'a> {
         let kind = fact.content.kind();
         let id = identity::fact(kind, &self.source, fact.subject, fact.discriminator);
         let moment = fact.time.or_else(|| self.notification.created());
+        let received_at = self.context.received_at;
         let slugs = projects.iter().map(Slug::as_str).collect();
         let json = CdEvent {
             id,
             source: &self.source,
-            // A body without a single date cannot say when, and no clock is asked: the epoch stands for "unknown".
-            timestamp: moment.unwrap_or(Timestamp::UNIX_EPOCH),
+            // A body without a single date cannot say when; it was not later than this.
+            timestamp: moment.unwrap_or(received_at),
             chain: fact.chain,
             links: &fact.links,
             subject: fact.subject,
             content: &fact.content,
             custom_data: CustomData {
-                azuredevops: Extras { frame: self, more: fact.extras, time_unknown: moment.is_none() },
+                azuredevops: Extras {
+                    frame: self,
+                    more: fact.extras,
+                    actor: fact.actor,
+                    time_unknown: moment.is_none(),
+                },
                 hookwell: Own {
                     connection: self.context.connection.0,
                     projects: slugs,
@@ -232,18 +270,6 @@ pub(super) fn person<'a>(identity: &'a Identity<'_>) -> Members<'a> {
     Members::new().text("id", identity.id()).text("displayName", identity.name()).text("uniqueName", identity.account())
 }
 
-/// A repository.
-pub(super) fn repository<'a>(repository: &'a Repository<'_>) -> Members<'a> {
-    let project =
-        Members::new().text("id", repository.project.id.as_str()).text("name", repository.project.name.as_str());
-    Members::new()
-        .text("id", repository.id.as_str())
-        .text("name", repository.name.as_str())
-        .text("remoteUrl", first_uri([repository.remote_url.as_str()]))
-        .text("defaultBranch", repository.default_branch.as_str())
-        .object("project", project)
-}
-
 #[derive(Serialize)]
 struct CustomData<'a, 'b> {
     azuredevops: Extras<'a, 'b>,
@@ -261,6 +287,7 @@ struct Own<'a> {
 struct Extras<'a, 'b> {
     frame: &'b Frame<'a>,
     more: Members<'b>,
+    actor: Option<&'b str>,
     time_unknown: bool,
 }
 
@@ -282,6 +309,9 @@ impl Serialize for Extras<'_, '_> {
         map.serialize_entry("mapping", &MAPPING_VERSION)?;
         if self.time_unknown {
             map.serialize_entry("timeUnknown", &true)?;
+        }
+        if let Some(actor) = self.actor {
+            map.serialize_entry("actor", actor)?;
         }
         self.more.entries(&mut map)?;
         map.end()

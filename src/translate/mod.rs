@@ -8,6 +8,7 @@
 mod approval;
 mod binding;
 mod build;
+mod comment;
 pub(crate) mod done;
 mod frame;
 mod git;
@@ -16,10 +17,15 @@ mod incident;
 pub mod order;
 mod other;
 mod pipeline;
+mod place;
 mod pull_request;
+mod reason;
 mod release;
 mod repository;
+pub mod request;
+mod run;
 pub mod step;
+pub mod union;
 mod work_item;
 
 use self::frame::Frame;
@@ -30,18 +36,24 @@ use crate::{
         notification::{Notification, readable},
     },
     domain::{Binding, ConnectionId, NotificationId, Process, Recovered, UpdateReason},
-    event::{Event, cdevents::Outcome},
+    event::Event,
 };
+use jiff::Timestamp;
 use std::sync::Arc;
 
 /// The version of this mapping, in every event's custom data. Raised when an event would say something else, not when
 /// it would say more; ids never depend on it.
-pub const MAPPING_VERSION: u32 = 1;
+pub const MAPPING_VERSION: u32 = 2;
 
 /// The id of the revision of an event: what it tells once more, when today's mapping says something else than yesterday's.
 /// Numbers begin with 1; the event itself is before all of them.
 pub fn revision_id(event: uuid::Uuid, number: u32) -> uuid::Uuid {
     identity::revision(event, number)
+}
+
+/// Whether a field of a work item says something of what was done, or changes with everything.
+pub fn is_telling(field: &str) -> bool {
+    work_item::is_telling(field)
 }
 
 /// The id of a fact that is not told by a notification but follows from events; as those of events.
@@ -55,19 +67,11 @@ pub fn domain_id(collection: &str, groups: &[&str], thing: &str, id: &str) -> St
 }
 
 /// What is chosen per installation.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Settings {
     /// The states of work items that mean "done", compared without regard to case; `None` is those that the process of the
     /// project has as completed or removed, and the usual names while that is not known.
     pub completed_states: Option<Vec<String>>,
-    /// What a partly succeeded build counts as. Success is what Azure's own badges and `DevLake` make of it.
-    pub partially_succeeded_is: Outcome,
-}
-
-impl Default for Settings {
-    fn default() -> Self {
-        Self { completed_states: None, partially_succeeded_is: Outcome::Success }
-    }
 }
 
 /// What a notification's body does not say.
@@ -79,6 +83,8 @@ pub struct Context<'a> {
     pub source: &'a CollectionUrl,
     /// Its journal key.
     pub notification: NotificationId,
+    /// When it was received: the time of what says no time of its own, which is told of it.
+    pub received_at: Timestamp,
     /// Which change of a pull request its subscription is filtered on.
     pub reason: Option<UpdateReason>,
     /// How we came by it, where no hook delivered it.
@@ -96,6 +102,25 @@ pub struct Context<'a> {
 #[error(transparent)]
 pub struct Untranslatable(#[from] pub EnvelopeError);
 
+/// The same of a pull request that stood otherwise before: what its update changed is found by comparing.
+pub fn compared(body: &[u8], context: &Context<'_>, before: &request::Standing) -> Result<Vec<Event>, Untranslatable> {
+    let text = readable(body)?;
+    let notification = Notification::read(&text)?;
+    match notification.event_type() {
+        Some("git.pullrequest.updated") => Ok(pull_request::updated(Frame::new(&notification, context), Some(before))),
+        _ => translate(body, context),
+    }
+}
+
+/// What the notification tells besides to the bindings that ask for it, unless a pull request explains it: that a push is a
+/// change that was merged.
+pub fn merged_directly(body: &[u8], context: &Context<'_>) -> Result<Vec<Event>, Untranslatable> {
+    let text = readable(body)?;
+    let notification = Notification::read(&text)?;
+    let is_push = notification.event_type() == Some("git.push");
+    Ok(if is_push { git::merged_directly(Frame::new(&notification, context)) } else { Vec::new() })
+}
+
 /// The events that the notification tells of: at least one, in order.
 pub fn translate(body: &[u8], context: &Context<'_>) -> Result<Vec<Event>, Untranslatable> {
     let text = readable(body)?;
@@ -105,9 +130,9 @@ pub fn translate(body: &[u8], context: &Context<'_>) -> Result<Vec<Event>, Untra
         "git.push" => git::push(frame),
         "tfvc.checkin" => git::checkin(&frame),
         "git.pullrequest.created" => pull_request::created(frame),
-        "git.pullrequest.updated" => pull_request::updated(frame),
+        "git.pullrequest.updated" => pull_request::updated(frame, None),
         "git.pullrequest.merged" => pull_request::merge_attempted(frame),
-        "ms.vss-code.git-pullrequest-comment-event" => pull_request::commented(frame),
+        "ms.vss-code.git-pullrequest-comment-event" => comment::commented(frame),
         "git.repo.created" => repository::created(frame),
         "git.repo.renamed" => repository::renamed(frame),
         "git.repo.statuschanged" => repository::switched(frame),

@@ -1,13 +1,17 @@
 //! What must come before an event, so that the events of one entity are in order. Pure, and read from the event as it is
 //! kept: it costs nothing where nobody asks, and says the same of an event of last year.
 //!
-//! Only what the payload itself proves: revision 7 of a work item follows revision 6, an update of a ref begins where the
+//! Only what the payload itself proves: revision 7 of a work item follows revision 6, also where it deletes or restores it;
+//! a link follows the revision that it leaves as it is, and a comment the one before that it was saved with; an update of a ref begins where the
 //! ref was (and one that does not make it is not its first), what is finished was started. Votes and comments of a pull
 //! request follow its creation; among themselves they have no order that Azure tells. The predecessors of a revision, a run
 //! or a pull request are named by their ids, which are made of nothing but what the event says; a ref's is whatever event
 //! left it where this one begins.
 
-use super::identity::fact;
+use super::{
+    identity::fact,
+    work_item::key::{Ids, Key},
+};
 use crate::event::Event;
 use jiff::Timestamp;
 use serde::{Deserialize, de::IgnoredAny};
@@ -21,7 +25,7 @@ pub enum Entity {
     WorkItem {
         /// Its number.
         number: i64,
-        /// The revision that the event tells.
+        /// The revision whose predecessor must come first: the one that the event tells, or that will follow it.
         rev: i64,
     },
     /// A ref.
@@ -152,8 +156,6 @@ pub struct Place {
     pub root: Option<Uuid>,
 }
 
-const TICKETS: [&str; 3] =
-    ["dev.cdevents.ticket.created.0.0.0", "dev.cdevents.ticket.updated.0.0.0", "dev.cdevents.ticket.closed.0.0.0"];
 const CHANGE_CREATED: &str = "dev.cdevents.change.created.0.0.0";
 const RUN_QUEUED: &str = "dev.cdevents.pipelinerun.queued.0.0.0";
 const RUN_STARTED: &str = "dev.cdevents.pipelinerun.started.0.0.0";
@@ -163,6 +165,8 @@ const TASK_STARTED: &str = "dev.cdevents.taskrun.started.0.0.0";
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
     Ticket,
+    /// A work item that was deleted or restored.
+    Turned,
     Ref,
     Change,
     RunFinished,
@@ -177,6 +181,7 @@ impl Kind {
         let mut words = own.or_else(custom)?.split('.');
         match (own.is_some(), words.next()?, words.next()?) {
             (true, "ticket", "updated" | "closed") => Some(Self::Ticket),
+            (false, "workitem", "deleted" | "restored") => Some(Self::Turned),
             (true, "branch", _) | (false, "branch" | "tag" | "ref", _) => Some(Self::Ref),
             (true, "change", "updated" | "reviewed" | "merged" | "abandoned") | (false, "change", "commented") => {
                 Some(Self::Change)
@@ -194,16 +199,27 @@ pub fn moves_a_ref(event_type: &str) -> bool {
     Kind::of(event_type) == Some(Kind::Ref)
 }
 
-/// The ids under which another mapping would have told the same fact: whether a revision closed a work item is a matter of
-/// the settings.
+/// The ids under which another mapping or another body would have told the same fact: whether a revision closed a work item
+/// is a matter of the settings, and which revision deleted it one of the body.
 pub fn otherwise_told(event: &Event) -> Vec<Uuid> {
-    if !event.header.kind.starts_with("dev.cdevents.ticket.") {
+    let kind = event.header.kind.as_str();
+    let family = Kind::of(kind);
+    if !matches!(family, Some(Kind::Ticket | Kind::Turned)) {
         return Vec::new();
     }
     let Ok(kept) = serde_json::from_slice::<Kept<'_>>(&event.json) else { return Vec::new() };
     let Some(rev) = kept.data.custom_data.azuredevops.rev else { return Vec::new() };
-    let ids = TICKETS.iter().map(|kind| fact(kind, &kept.source, &kept.subject, &format!("rev{rev}")));
-    ids.filter(|id| *id != event.id).collect()
+    let ids = match (family, kept.item().key(event.id, kind, rev, None)) {
+        (Some(Kind::Turned), _) => kept.item().turned_beside(kind, rev),
+        (_, Some(Key::Revision(_))) => kept.item().updated(rev),
+        _ => return Vec::new(),
+    };
+    ids.into_iter().filter(|id| *id != event.id).collect()
+}
+
+/// Whether it tells that a work item was deleted or restored.
+pub fn is_turned(event: &Event) -> bool {
+    Kind::of(&event.header.kind) == Some(Kind::Turned)
 }
 
 /// Whether it tells what a revision of a work item changed, and not only that it was commented or linked.
@@ -223,11 +239,9 @@ pub fn place(event: &Event) -> Option<Place> {
     };
     let mut segments = kept.subject.split('/');
     let (entity, before, moved) = match kind {
-        Kind::Ticket => {
-            let (number, rev) = (segments.nth(2)?.parse().ok()?, extras.rev?);
-            let before =
-                if rev > 1 { told(&TICKETS, &kept.subject, &format!("rev{}", rev - 1)) } else { Before::Nothing };
-            (Entity::WorkItem { number, rev }, before, None)
+        Kind::Ticket | Kind::Turned => {
+            let (entity, before) = kept.revised(event, kind, segments.nth(2)?.parse().ok()?)?;
+            (entity, before, None)
         }
         Kind::Ref => {
             let (entity, moved) = kept.reference()?;
@@ -244,7 +258,9 @@ pub fn place(event: &Event) -> Option<Place> {
             }
             // What was cancelled while it waited never began.
             let number = kept.subject.strip_prefix("build/builds/")?.parse().ok()?;
-            let began = extras.start_time.is_some() || extras.run.created_date.is_some();
+            // The state of a run has no word for when it began.
+            let is_state = extras.event_type.as_ref().is_some_and(|own| own.0.starts_with("ms.vss-pipelines."));
+            let began = extras.start_time.is_some() || (is_state && extras.queue_time.is_some());
             let before = if began { told(&[RUN_STARTED], &kept.subject, "started") } else { Before::Nothing };
             (Entity::Run { number }, before, None)
         }
@@ -305,6 +321,8 @@ struct Extras<'a> {
     #[serde(default)]
     rev: Option<i64>,
     #[serde(default)]
+    update_number: Option<i64>,
+    #[serde(default)]
     changed_fields: Vec<IgnoredAny>,
     #[serde(default)]
     push_id: Option<i64>,
@@ -314,6 +332,10 @@ struct Extras<'a> {
     new_object_id: Option<Text<'a>>,
     #[serde(borrow, default)]
     start_time: Option<Text<'a>>,
+    #[serde(borrow, default)]
+    queue_time: Option<Text<'a>>,
+    #[serde(borrow, default)]
+    event_type: Option<Text<'a>>,
     #[serde(borrow, default)]
     created_date: Option<Text<'a>>,
     #[serde(borrow, default)]
@@ -361,9 +383,40 @@ impl Kept<'_> {
         })
     }
 
+    /// The work item that it is about.
+    fn item(&self) -> Ids<'_> {
+        Ids { source: &self.source, subject: &self.subject }
+    }
+
+    /// A revision of a work item, or what happened between two of them.
+    fn revised(&self, event: &Event, kind: Kind, number: i64) -> Option<(Entity, Before)> {
+        let (extras, item) = (&self.data.custom_data.azuredevops, self.item());
+        let rev = extras.rev?;
+        let one_of = |ids: Vec<Uuid>| if ids.is_empty() { Before::Nothing } else { Before::OneOf(ids) };
+        let earlier = || if rev > 1 { item.revision(rev - 1) } else { Vec::new() };
+        let (following, before) = match (kind, item.key(event.id, &event.header.kind, rev, extras.update_number)) {
+            // Whether the revision in its body is its own or the last one before it, either will do; and what is saved together
+            // comes in any order.
+            (Kind::Turned, _) | (_, Some(Key::Comment(_))) => {
+                (rev, earlier().into_iter().chain(self.same(rev)).collect())
+            }
+            (_, Some(Key::Revision(_))) => (rev, earlier()),
+            (_, Some(Key::Link(_))) => (rev + 1, item.revision(rev)),
+            _ => return None,
+        };
+        // There is no revision before the first.
+        Some((Entity::WorkItem { number, rev: following.max(2) }, one_of(before)))
+    }
+
+    /// A revision as what a hook tells of the same one.
+    fn same(&self, rev: i64) -> Vec<Uuid> {
+        if rev == 1 { vec![self.item().created()] } else { self.item().updated(rev).to_vec() }
+    }
+
     fn root(&self, kind: Kind) -> Option<Uuid> {
-        let is_later = kind == Kind::Ticket && self.data.custom_data.azuredevops.rev.is_some_and(|rev| rev > 2);
-        is_later.then(|| fact(TICKETS[0], &self.source, &self.subject, "rev1"))
+        let is_later = matches!(kind, Kind::Ticket | Kind::Turned)
+            && self.data.custom_data.azuredevops.rev.is_some_and(|rev| rev > 2);
+        is_later.then(|| self.item().created())
     }
 
     /// A stage, a job or a deployment that begins: its run or release began before it.
@@ -383,9 +436,9 @@ impl Kept<'_> {
         let parts = [&extras.stage, &extras.job, &extras.deployment];
         let date = match kind {
             Kind::Ref => None,
-            Kind::Ticket => extras.created_date.as_ref(),
+            Kind::Ticket | Kind::Turned => extras.created_date.as_ref(),
             Kind::Change => extras.creation_date.as_ref(),
-            Kind::RunFinished => extras.start_time.as_ref().or(extras.run.created_date.as_ref()),
+            Kind::RunFinished => extras.start_time.as_ref().or(extras.queue_time.as_ref()),
             Kind::TaskStarted => extras.run.created_date.as_ref(),
             Kind::TaskFinished => {
                 parts.into_iter().find_map(|part| part.start_time.as_ref().or(part.started_on.as_ref()))

@@ -1,21 +1,24 @@
 //! Runs, stages and jobs of YAML pipelines.
 
 use super::{
-    binding::{About, Family, branch},
-    build::outcome,
-    frame::{Fact, Frame, custom, first_uri, moment, person, to_second},
+    binding::{About, Family},
+    build::{ended, errors, outcome},
+    frame::{Fact, Frame, custom, moment},
+    run::Said,
 };
 use crate::{
     azure::{
-        lenient::{Object, Text},
-        resource::pipeline::{Record, RepositoryResource, StateChange},
+        notification::guid,
+        resource::pipeline::{Record, StateChange},
     },
+    domain::Partial,
     event::{
         Event,
-        cdevents::{Content, LinkKind, Reference, Run},
+        cdevents::{Content, Reference, Run},
         members::Members,
     },
 };
+use jiff::Timestamp;
 use std::borrow::Cow;
 
 const NO_RUN: &str = "the resource names no run";
@@ -26,36 +29,50 @@ struct Running<'b> {
     frame: &'b Frame<'b>,
     change: &'b StateChange<'b>,
     about: About<'b>,
-    id: i64,
+    partial: Partial,
+    said: &'b Said<'b>,
     subject: String,
 }
 
 /// `run-state-changed-event`.
 pub(super) fn run(frame: Frame<'_>) -> Vec<Event> {
     told(frame, |running| {
-        let (frame, run) = (running.frame, &running.change.run);
-        let created = moment(run.created_date.as_str());
-        let finished = moment(run.finished_date.as_str());
-        let (content, discriminator, time) = match &run.state {
+        let (frame, change, said) = (running.frame, running.change, running.said);
+        let (content, discriminator, time) = match &change.run.state {
             state if state.is("inProgress") => {
-                (Content::PipelineRunStarted(running.named()), "started".to_owned(), created)
+                (Content::PipelineRunStarted(running.named()), again("started", change), running.begun())
             }
             state if state.is("completed") => {
-                let key = finished.map_or_else(|| frame.occasion(), |time| format!("finished:{}", to_second(time)));
-                let outcome = Some(outcome(&run.result, frame));
-                (Content::PipelineRunFinished(Run { outcome, ..running.named() }), key, finished)
+                let outcome = Some(outcome(said.result, running.partial));
+                let errors = errors(said.result, running.partial);
+                let run = Run { outcome, errors, ..running.named() };
+                (Content::PipelineRunFinished(run), ended(frame, said.finished), said.finished)
             }
             state if state.is("canceling") => {
-                let content = Members::new().text("pipelineName", running.pipeline_name());
+                let content = Members::new().text("pipelineName", said.definition[1]);
                 let content = custom("dev.cdeventsx.azuredevops-pipelinerun.canceling.0.1.0", content);
-                (content, "canceling".to_owned(), None)
+                (content, again("canceling", change), None)
             }
             _ => return frame.received(&running.about, Some(NO_STATE)),
         };
+        let is_over = matches!(content, Content::PipelineRunFinished(_));
         let mut fact = Fact::new(content, &running.subject, &discriminator);
         fact.time = time;
+        // What has begun has neither ended nor how; the record that a beginning is composed of knows both.
+        let said = if is_over { said.clone() } else { Said { result: None, finished: None, ..said.clone() } };
+        fact.extras = said.members(frame);
         vec![running.event(fact)]
     })
+}
+
+/// Tells the times apart that a run did this. Run again is what was over: then stages have further attempts, and only they
+/// say so; each time there are more of them.
+///
+/// Source: captured run events of 2025 (`stages[].attempt`; the run itself has no number of its attempt).
+fn again(what: &str, change: &StateChange<'_>) -> String {
+    let further: i64 =
+        change.stages.iter().filter_map(|stage| stage.attempt.positive()).map(|attempt| attempt - 1).sum();
+    if further > 0 { format!("{what}:again:{further}") } else { what.to_owned() }
 }
 
 /// `stage-state-changed-event`.
@@ -89,11 +106,27 @@ impl Part {
         }
     }
 
-    fn path(self) -> &'static str {
+    /// What it is called in the run, over all its attempts. The id is another with each attempt; of a stage the name is what
+    /// stays, in hooks and records alike. The name of a job is the one that people see, and need not be the only one of its
+    /// kind; what stays of it stands in the record alone (`identifier`).
+    ///
+    /// Source: `TimelineRecord.identifier` of Build 7.2 ("consistent across attempts"); actions/runner, whose generator makes
+    /// the ids of captured stages of the name, and from the second attempt on of `name.attempt`.
+    fn path(self, id: &str, name: Option<&str>) -> String {
         match self {
-            Self::Stage => "stages",
-            Self::Job => "jobs",
+            // A name that people made up can hold what would split the subject.
+            Self::Stage => format!("stages/{}", name.unwrap_or(id).replace('/', "%2F")),
+            Self::Job => format!("jobs/{id}"),
         }
+    }
+
+    /// Its page. Source: `_links.web` of captured stages; the addresses of the pages of jobs.
+    fn page(self, running: &Running<'_>, id: Option<&str>) -> String {
+        let id = guid(id).map(|id| match self {
+            Self::Stage => format!("&view=logs&s={id}"),
+            Self::Job => format!("&view=logs&j={id}"),
+        });
+        format!("{}{}", running.said.page(running.frame), id.unwrap_or_default())
     }
 }
 
@@ -109,7 +142,7 @@ fn task(running: &Running<'_>, part: Part, record: &Record<'_>) -> Vec<Event> {
     };
     let task = || Run {
         task_name: record.display_name.as_str().or(name),
-        uri: first_uri([record.links.web.href.as_str(), running.change.run.links.web.href.as_str()]),
+        uri: Some(Cow::Owned(part.page(running, record.id.as_str()))),
         pipeline_run: Some(Reference { id: Cow::Borrowed(&running.subject) }),
         ..Run::default()
     };
@@ -122,8 +155,10 @@ fn task(running: &Running<'_>, part: Part, record: &Record<'_>) -> Vec<Event> {
             ("skipped", custom(part.skipped(), content(Members::new())), finished)
         }
         state if state.is("completed") => {
-            let errors = record.result.is("rejected").then_some(Cow::Borrowed("rejected by a check"));
-            let outcome = Some(outcome(&record.result, frame));
+            let result = record.result.as_str();
+            let refused = record.result.is("rejected").then_some(Cow::Borrowed("rejected by a check"));
+            let errors = refused.or_else(|| errors(result, running.partial));
+            let outcome = Some(outcome(result, running.partial));
             ("finished", Content::TaskRunFinished(Run { outcome, errors, ..task() }), finished)
         }
         state if state.is("waiting") => {
@@ -134,7 +169,7 @@ fn task(running: &Running<'_>, part: Part, record: &Record<'_>) -> Vec<Event> {
         }
         _ => return frame.received(&running.about, Some(NO_STATE)),
     };
-    let subject = format!("{}/{}/{id}", running.subject, part.path());
+    let subject = format!("{}/{}", running.subject, part.path(id, name));
     let discriminator = match record.attempt.positive() {
         // One attempt goes through each state once; `waiting` and `notStarted` share a type and need telling apart.
         Some(attempt) => format!("attempt:{attempt}:{step}"),
@@ -143,15 +178,18 @@ fn task(running: &Running<'_>, part: Part, record: &Record<'_>) -> Vec<Event> {
     let mut fact = Fact::new(content, &subject, &discriminator);
     fact.entity = Some(&running.subject);
     fact.time = time;
-    fact.extras = record_members(part, record);
+    fact.extras = record_members(part, record, name).and(running.members(part));
     vec![running.event(fact)]
 }
 
-fn record_members<'a>(part: Part, record: &'a Record<'_>) -> Members<'a> {
+fn record_members<'a>(part: Part, record: &'a Record<'_>, name: Option<&'a str>) -> Members<'a> {
+    // Of a stage the name is what stays.
+    let of_stage = name.filter(|_| part == Part::Stage);
     let members = Members::new()
         .text("id", record.id.as_str())
-        .text("name", record.name.as_str())
+        .text("name", name)
         .text("displayName", record.display_name.as_str())
+        .text("identifier", record.identifier.as_str().or(of_stage))
         .int("attempt", record.attempt.positive())
         .text("state", record.state.as_str())
         .text("result", record.result.as_str())
@@ -163,83 +201,62 @@ fn record_members<'a>(part: Part, record: &'a Record<'_>) -> Members<'a> {
 fn told(mut frame: Frame<'_>, tell: impl FnOnce(&Running<'_>) -> Vec<Event>) -> Vec<Event> {
     let Some(change) = frame.resource::<StateChange<'_>>() else { return frame.unread() };
     frame.within(change.project_id.as_str());
-    let (pipeline, own) = (&change.pipeline, &change.run.pipeline);
-    let origin = own_repository(&change);
-    let checkout = change.repositories.iter().find(|checkout| checkout.alias.is("self"));
-    let checkout = checkout.or_else(|| change.repositories.first()).and_then(|checkout| checkout.id.as_str());
+    let said = Said::of_state(&change);
+    let of = said.clone().unwrap_or_default();
     let about = About {
         family: Family::Run,
-        project: [frame.notification.project(), change.project_id.as_str(), None],
-        repository: [origin.and_then(|origin| origin.repository.id.as_str()).or(checkout), None],
-        branch: branch(origin.and_then(|origin| origin.ref_name.as_str())),
-        pipeline: [pipeline.id.as_str().or(own.id.as_str()), pipeline.name.as_str().or(own.name.as_str())],
+        project: [frame.notification.project(), change.project_id.as_str(), change.build.project.name.as_str()],
+        repository: [of.repository.id, of.repository.name],
+        branch: of.branch(),
+        pipeline: of.definition,
         ..About::default()
     };
-    let Some(id) = run_id(&change) else { return frame.received(&about, Some(NO_RUN)) };
-    let subject = format!("build/builds/{id}");
-    tell(&Running { frame: &frame, change: &change, about, id, subject })
-}
-
-/// The run's number; the newest sample has it only at the end of the address.
-fn run_id(change: &StateChange<'_>) -> Option<i64> {
-    let run = &change.run;
-    let of_address = |text: &Text<'_>| -> Option<i64> {
-        let (_, number) = text.as_str()?.rsplit_once(['/', '='])?;
-        number.parse().ok().filter(|number| *number > 0)
-    };
-    let addresses = [&run.url, &change.run_url, &run.links.itself.href, &run.links.web.href];
-    run.id.positive().or(change.run_id.positive()).or_else(|| addresses.into_iter().find_map(of_address))
-}
-
-fn own_repository<'a>(change: &'a StateChange<'_>) -> Option<&'a RepositoryResource<'a>> {
-    change.run.resources.repositories.member("self").map(|Object(repository)| repository)
+    let Some(said) = &said else { return frame.received(&about, Some(NO_RUN)) };
+    let (subject, partial) = (said.subject(), about.partial(frame.context.bindings));
+    tell(&Running { frame: &frame, change: &change, about, partial, said, subject })
 }
 
 impl Running<'_> {
-    fn pipeline_name(&self) -> Option<&str> {
-        self.about.pipeline[1]
+    /// Started needs a name; the payload has one but in adapted captures.
+    fn named(&self) -> Run<'_> {
+        let named = self.said.definition[1].map(Cow::Borrowed);
+        let name = named.unwrap_or_else(|| Cow::Owned(format!("run {}", self.said.number)));
+        Run { pipeline_name: Some(name), uri: Some(Cow::Owned(self.said.page(self.frame))), ..Run::default() }
     }
 
-    /// Started needs a name and an address; the payload has both but in adapted captures.
-    fn named(&self) -> Run<'_> {
-        let run = &self.change.run;
-        let name = self.pipeline_name().map_or_else(|| Cow::Owned(format!("run {}", self.id)), Cow::Borrowed);
-        let uri = first_uri([run.links.web.href.as_str(), run.url.as_str(), self.change.run_url.as_str()]);
-        Run {
-            pipeline_name: Some(name),
-            uri: Some(uri.unwrap_or_else(|| Cow::Owned(self.frame.address(&self.subject)))),
-            ..Run::default()
-        }
+    /// When it began, as far as that is told: the date of the run is that of its queueing, and the notification is some
+    /// seconds younger than the beginning.
+    fn begun(&self) -> Option<Timestamp> {
+        let stages = || self.change.stages.iter();
+        let latest = stages().filter_map(|stage| stage.attempt.positive()).max();
+        let of_latest = stages().filter(|stage| stage.attempt.positive() == latest);
+        let first = of_latest.filter_map(|stage| moment(stage.start_time.as_str())).min();
+        // Composed of the record of a run that was run again, the record's beginning is the first one.
+        let own = self.said.started.filter(|_| latest.is_none_or(|latest| latest < 2));
+        own.or(first).or_else(|| self.frame.notification.created()).or(self.said.queued)
+    }
+
+    /// What the event of a part says of the run.
+    fn members(&self, part: Part) -> Members<'_> {
+        let said = self.said;
+        let run = Members::new().int("id", Some(said.number)).text("name", said.name).time("createdDate", said.queued);
+        let [id, name] = said.definition;
+        let of_job = self.change.stage.name.as_str().or(self.change.stage_name.as_str());
+        Members::new()
+            .object("run", run)
+            .object("pipeline", Members::new().text("id", id).text("name", name))
+            .text("stageName", of_job.filter(|_| part == Part::Job))
+            .text("repositoryId", said.repository.id)
+            .text("sourceBranch", said.reference)
+            .text("sourceVersion", said.commit)
+            .object("requestedFor", said.requested_for.map(super::frame::person).unwrap_or_default())
+            .text("apiUrl", Some(self.frame.address(&self.subject)))
     }
 
     fn event<'f>(&'f self, mut fact: Fact<'f>) -> Event {
-        let run = &self.change.run;
-        let origin = own_repository(self.change);
-        let own = |origin: &&RepositoryResource<'_>| {
-            let kind = &origin.repository.kind;
-            kind.as_str().is_none() || kind.is("azureReposGit") || kind.is("TfsGit")
-        };
-        if let Some((repository, commit)) =
-            origin.filter(own).and_then(|origin| origin.repository.id.as_str().zip(origin.version.as_str()))
-        {
-            fact.links.push(self.frame.link_here(LinkKind::Commit, Some(repository), "commit", commit));
-        }
-        let pipeline = Members::new().text("id", self.about.pipeline[0]).text("name", self.about.pipeline[1]);
-        let members = Members::new()
-            .int("id", Some(self.id))
-            .text("name", run.name.as_str())
-            .text("state", run.state.as_str())
-            .text("result", run.result.as_str())
-            .time("createdDate", moment(run.created_date.as_str()))
-            .time("finishedDate", moment(run.finished_date.as_str()));
-        let before = std::mem::take(&mut fact.extras);
-        fact.extras = before
-            .object("run", members)
-            .object("pipeline", pipeline)
-            .text("repositoryId", self.about.repository[0])
-            .text("sourceBranch", origin.and_then(|origin| origin.ref_name.as_str()))
-            .text("sourceVersion", origin.and_then(|origin| origin.version.as_str()))
-            .object("requestedFor", person(&self.change.requested_for));
+        fact.actor = self.said.actor();
+        fact.chain = self.said.chain(self.frame);
+        fact.links = self.said.links(self.frame);
         self.frame.event(&self.about, fact)
     }
 }

@@ -1,15 +1,21 @@
-//! Pull requests: opened, changed, voted on, completed, abandoned, merge attempted, commented.
+//! Pull requests: opened, changed, voted on, completed, abandoned, merge attempted.
 
 use super::{
     binding::{About, branch},
-    frame::{Fact, Frame, custom, first_uri, moment, person, repository, to_second},
+    frame::{Fact, Frame, custom, moment, person, to_second},
+    place::{Place, actor, repository},
+    reason::{Reason, Told, changes, named, voter},
+    request::{Standing, push},
 };
 use crate::{
-    azure::resource::pull_request::{Comment, CommentEvent, PullRequest, Reviewer},
+    azure::resource::{
+        Identity,
+        pull_request::{PullRequest, Reviewer},
+    },
     domain::UpdateReason,
     event::{
         Event,
-        cdevents::{Content, LinkKind, Reference},
+        cdevents::{Content, Link, LinkKind, Reference},
         members::Members,
     },
 };
@@ -22,8 +28,11 @@ struct Change<'b> {
     frame: &'b Frame<'b>,
     pull: &'b PullRequest<'b>,
     about: About<'b>,
+    place: Place,
     repository: String,
     subject: String,
+    /// Its page.
+    page: String,
 }
 
 /// `git.pullrequest.created`.
@@ -34,25 +43,24 @@ pub(super) fn created(frame: Frame<'_>) -> Vec<Event> {
         let content = Content::ChangeCreated { description, repository: change.reference() };
         let mut fact = change.fact(content, "");
         fact.time = moment(pull.creation_date.as_str());
+        fact.extras = actor(fact.extras, &pull.created_by);
         vec![change.event(fact)]
     })
 }
 
 /// `git.pullrequest.updated`. The payload does not say what changed, so in this order: the hint of the subscription's
-/// filter, the status of a closed pull request, the message's words.
+/// filter, the status of a closed pull request, the message's words, and what differs from how it stood before.
 ///
 /// The pull request is rendered when it is delivered: a vote can arrive with one that is completed by then. Both are
 /// facts, and both are told; the second has the id it has anyway.
-pub(super) fn updated(frame: Frame<'_>) -> Vec<Event> {
+pub(super) fn updated(frame: Frame<'_>, before: Option<&Standing>) -> Vec<Event> {
     told(frame, |change| {
         let closed = change.closed();
         let hint = change.frame.context.reason;
-        let reason = match hint {
-            Some(UpdateReason::StatusUpdateNotification) | None if closed.is_some() => None,
-            Some(hint) => Some(Reason::hinted(hint)),
-            None => Some(Reason::worded(change.frame.notification.message().unwrap_or_default())),
-        };
-        let changed = reason.map(|reason| change.changed(reason, hint.is_some()));
+        let is_end = closed.is_some() && matches!(hint, Some(UpdateReason::StatusUpdateNotification) | None);
+        let message = change.frame.notification.message().unwrap_or_default();
+        let told = (!is_end).then(|| Told::by(hint, message, change.pull, before));
+        let changed = told.map(|told| change.changed(told, before));
         changed.into_iter().chain(closed).collect()
     })
 }
@@ -65,17 +73,18 @@ pub(super) fn merge_attempted(frame: Frame<'_>) -> Vec<Event> {
         if pull.status.is("completed") {
             return change.closed().into_iter().collect();
         }
+        let (source, target, merge) = change.heads();
         let content = Members::new()
+            .text("uri", Some(change.page.as_str()))
             .text("mergeStatus", pull.merge_status.as_str())
-            .text("sourceCommit", pull.last_merge_source_commit.commit_id.as_str())
-            .text("targetCommit", pull.last_merge_target_commit.commit_id.as_str())
-            .text("mergeCommit", pull.last_merge_commit.commit_id.as_str());
-        let commits =
-            (pull.last_merge_source_commit.commit_id.as_str(), pull.last_merge_target_commit.commit_id.as_str());
-        let discriminator = match commits {
-            // One merge is tried once; its status tells a second try of the same two commits.
+            .text("sourceCommit", source)
+            .text("targetCommit", target)
+            .text("mergeCommit", merge);
+        let discriminator = match (source, target) {
+            // The same two commits are tried again when a branch is set back, and the try has a name of its own.
             (Some(source), Some(target)) => {
-                format!("{source}:{target}:{}", pull.merge_status.as_str().unwrap_or_default().to_ascii_lowercase())
+                let status = pull.merge_status.as_str().unwrap_or_default().to_ascii_lowercase();
+                format!("{source}:{target}:{status}:{}", pull.merge_id.as_str().or(merge).unwrap_or_default())
             }
             _ => change.frame.occasion(),
         };
@@ -84,70 +93,17 @@ pub(super) fn merge_attempted(frame: Frame<'_>) -> Vec<Event> {
     })
 }
 
-/// `ms.vss-code.git-pullrequest-comment-event`: a comment written, edited or deleted. At resource version 1.0 the pull
-/// request is only in the comment's own address.
-pub(super) fn commented(mut frame: Frame<'_>) -> Vec<Event> {
-    let Some(event) = frame.resource::<CommentEvent<'_>>() else { return frame.unread() };
-    let pull = &event.pull_request;
-    frame.within(pull.repository.project.id.as_str());
-    let links = &event.comment.links;
-    let address = [&links.itself, &links.threads].into_iter().find_map(|link| Address::read(link.href.as_str()?));
-    let about = About { branch: branch(pull.target_ref_name.as_str()), ..About::repository(&frame, &pull.repository) };
-    let place = pull.repository.id.as_str().zip(pull.pull_request_id.positive());
-    let place = place.or_else(|| address.as_ref().map(|address| (address.repository, address.pull_request)));
-    let Some((repository, number)) = place else {
-        return frame.received(&about, Some("the comment names no pull request"));
-    };
-    let about = About { repository: [Some(repository), about.repository[1]], ..about };
-    let thread = address.as_ref().and_then(|address| address.thread);
-    let subject = format!("git/repositories/{repository}/pullRequests/{number}");
-    vec![comment_event(&frame, &about, &subject, &event, thread)]
-}
-
-fn comment_event(
-    frame: &Frame<'_>,
-    about: &About<'_>,
-    subject: &str,
-    event: &CommentEvent<'_>,
-    thread: Option<i64>,
-) -> Event {
-    let comment: &Comment<'_> = &event.comment;
-    let written = moment(comment.last_updated_date.as_str()).or_else(|| moment(comment.published_date.as_str()));
-    let discriminator = match (comment.id.0, written) {
-        // Comments are counted per thread; an edit is the same comment at another time.
-        (Some(id), Some(written)) => format!("{}:{id}:{written}", thread.unwrap_or_default()),
-        _ => frame.occasion(),
-    };
-    let content = Members::new()
-        .int("threadId", thread)
-        .int("commentId", comment.id.0)
-        .int("parentCommentId", comment.parent_comment_id.positive())
-        .object("author", person(&comment.author))
-        .text("content", comment.content.as_str())
-        .text("commentType", comment.comment_type.as_str())
-        .flag("isDeleted", comment.is_deleted.0)
-        .time("publishedDate", moment(comment.published_date.as_str()))
-        .time("lastUpdatedDate", moment(comment.last_updated_date.as_str()));
-    let content = custom("dev.cdeventsx.azuredevops-change.commented.0.1.0", content);
-    let mut fact = Fact::new(content, subject, &discriminator);
-    fact.time = written;
-    fact.chain = Some(frame.chain(subject));
-    if event.pull_request.pull_request_id.positive().is_some() {
-        fact.extras = extras(&event.pull_request);
-    }
-    frame.event(about, fact)
-}
-
 fn told(mut frame: Frame<'_>, tell: impl FnOnce(&Change<'_>) -> Vec<Event>) -> Vec<Event> {
     let Some(pull) = frame.resource::<PullRequest<'_>>() else { return frame.unread() };
     frame.within(pull.repository.project.id.as_str());
     let about = About { branch: branch(pull.target_ref_name.as_str()), ..About::repository(&frame, &pull.repository) };
-    let Some((repository, number)) = pull.repository.id.as_str().zip(pull.pull_request_id.positive()) else {
+    let Some((id, number)) = pull.repository.id.as_str().zip(pull.pull_request_id.positive()) else {
         return frame.received(&about, Some(NO_NUMBER));
     };
-    let repository = format!("git/repositories/{repository}");
+    let place = Place::here(&frame, id, &pull.repository.project);
+    let (repository, page) = (format!("git/repositories/{id}"), place.pull_request(number));
     let subject = format!("{repository}/pullRequests/{number}");
-    tell(&Change { frame: &frame, pull: &pull, about, repository, subject })
+    tell(&Change { frame: &frame, pull: &pull, about, place, repository, subject, page })
 }
 
 impl<'b> Change<'b> {
@@ -155,17 +111,26 @@ impl<'b> Change<'b> {
         Reference { id: Cow::Borrowed(&self.repository) }
     }
 
+    /// Source, target and merge.
+    fn heads(&self) -> (Option<&'b str>, Option<&'b str>, Option<&'b str>) {
+        let pull = self.pull;
+        let commits = [&pull.last_merge_source_commit, &pull.last_merge_target_commit, &pull.last_merge_commit];
+        let [source, target, merge] = commits.map(|commit| commit.commit_id.as_str());
+        (source, target, merge)
+    }
+
     fn fact<'f>(&'f self, content: Content<'f>, discriminator: &'f str) -> Fact<'f> {
         let mut fact = Fact::new(content, &self.subject, discriminator);
         fact.chain = Some(self.frame.chain(&self.subject));
-        fact.extras = extras(self.pull);
-        let head = self.pull.last_merge_source_commit.commit_id.as_str();
-        fact.links.extend(head.map(|head| self.link(LinkKind::Commit, head)));
+        fact.extras = extras(self.frame, self.pull, &self.page);
+        fact.links.extend(self.heads().0.map(|head| self.head(head)));
         fact
     }
 
-    fn link(&self, kind: LinkKind, commit: &str) -> crate::event::cdevents::Link {
-        self.frame.link_here(kind, self.pull.repository.id.as_str(), "commit", commit)
+    /// The head is where the source branch is: in the fork, if it comes from one.
+    fn head(&self, commit: &str) -> Link {
+        let fork = Place::of(self.frame, &self.pull.fork_source.repository);
+        fork.as_ref().unwrap_or(&self.place).commit_link(self.frame, LinkKind::Commit, commit)
     }
 
     fn event(&self, fact: Fact<'_>) -> Event {
@@ -179,8 +144,10 @@ impl<'b> Change<'b> {
         if pull.status.is("completed") {
             let mut fact = self.fact(Content::ChangeMerged { repository: Some(self.reference()) }, "");
             fact.time = time;
-            let merge = pull.last_merge_commit.commit_id.as_str();
-            fact.links.extend(merge.map(|merge| self.link(LinkKind::MergeCommit, merge)));
+            fact.extras = actor(fact.extras, &pull.closed_by);
+            let merge = self.heads().2;
+            let link = |merge| self.place.commit_link(self.frame, LinkKind::MergeCommit, merge);
+            fact.links.extend(merge.map(link));
             return Some(self.event(fact));
         }
         if !pull.status.is("abandoned") {
@@ -190,112 +157,55 @@ impl<'b> Change<'b> {
         let discriminator = time.map_or_else(|| self.frame.occasion(), to_second);
         let mut fact = self.fact(Content::ChangeAbandoned { repository: self.reference() }, &discriminator);
         fact.time = time;
+        fact.extras = actor(fact.extras, &pull.closed_by);
         Some(self.event(fact))
     }
 
-    fn changed(&self, reason: Reason, hinted: bool) -> Event {
-        let occasion = self.frame.occasion();
-        let head = self.pull.last_merge_source_commit.commit_id.as_str();
-        let discriminator = match (reason, head) {
-            (Reason::Push, Some(head)) => format!("push:{head}"),
-            _ => occasion,
+    fn changed(&self, told: Told, before: Option<&Standing>) -> Event {
+        let (frame, pull, Told { reason, from }) = (self.frame, self.pull, told);
+        let message = frame.notification.message();
+        let discriminator = match (reason, self.heads().0) {
+            (Reason::Push, Some(head)) => push(head, 1),
+            _ => frame.occasion(),
         };
         let content = match reason {
             Reason::Vote => Content::ChangeReviewed { repository: self.reference() },
             _ => Content::ChangeUpdated { repository: self.reference() },
         };
         let mut fact = self.fact(content, &discriminator);
-        let source = if hinted { "subscription" } else { "message" };
-        fact.extras =
-            fact.extras.text("updateReason", reason.word()).text("updateReasonFrom", reason.word().map(|_| source));
+        fact.extras = fact
+            .extras
+            .text("updateReason", reason.word())
+            .text("updateReasonFrom", reason.word().map(|_| from.word()))
+            .text("message", message)
+            .int("iterationId", pull.iteration_id.0)
+            .object("changes", before.map(|before| changes(pull, before)).unwrap_or_default());
         if reason == Reason::Vote {
-            fact.extras = fact.extras.object("review", self.voter().map(review).unwrap_or_default());
+            let voter = voter(pull, message.unwrap_or_default(), before);
+            let members = fact.extras.object("review", voter.map(review).unwrap_or_default());
+            fact.extras = members.object("actor", voter.map(reviewer).unwrap_or_default());
+        } else {
+            fact.extras = fact.extras.object("actor", self.actor(message.unwrap_or_default()));
         }
         self.event(fact)
     }
 
-    /// Who voted: the message begins with their name; without it, whoever is the only one with a vote.
-    fn voter(&self) -> Option<&Reviewer<'b>> {
-        let message = self.frame.notification.message().unwrap_or_default();
-        let mut reviewers = self.pull.reviewers.iter().map(|reviewer| &reviewer.0);
-        let named =
-            |reviewer: &&Reviewer<'_>| reviewer.display_name.as_str().is_some_and(|name| message.starts_with(name));
-        let voted = |reviewer: &&Reviewer<'_>| reviewer.vote.0.is_some_and(|vote| vote != 0);
-        let mut voters = reviewers.clone().filter(voted);
-        let only = voters.next().filter(|_| voters.next().is_none());
-        reviewers.find(named).or(only)
+    /// Whoever's name the message begins with: the payload does not say otherwise who changed it.
+    fn actor(&self, message: &str) -> Members<'b> {
+        let pull = self.pull;
+        let people = [&pull.created_by, &pull.closed_by].into_iter();
+        let one = named(message, people.map(|person| (person.name(), person)));
+        let own = |person: &'b Identity<'_>| Members::new().and(super::frame::person(person));
+        one.map(own)
+            .or_else(|| {
+                named(message, pull.reviewers.iter().map(|own| (own.display_name.as_str(), &own.0))).map(reviewer)
+            })
+            .unwrap_or_default()
     }
 }
 
-/// What changed.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Reason {
-    Push,
-    Reviewers,
-    Reactivated,
-    Vote,
-    /// A title, a description, a draft published: neither a filter nor a stable word tells them apart.
-    Unknown,
-}
-
-impl Reason {
-    fn hinted(hint: UpdateReason) -> Self {
-        match hint {
-            UpdateReason::PushNotification => Self::Push,
-            UpdateReason::ReviewersUpdateNotification => Self::Reviewers,
-            UpdateReason::StatusUpdateNotification => Self::Reactivated,
-            UpdateReason::ReviewerVoteNotification => Self::Vote,
-        }
-    }
-
-    /// The last resort: words of Azure's English messages. What they do not tell stays unknown.
-    fn worded(message: &str) -> Self {
-        let words = [
-            ("updated the source branch", Self::Push),
-            ("has approved", Self::Vote),
-            ("has rejected", Self::Vote),
-            ("is waiting for the author", Self::Vote),
-            ("has reset", Self::Vote),
-            ("reviewer list", Self::Reviewers),
-            ("reactivated", Self::Reactivated),
-        ];
-        words.into_iter().find(|(word, _)| message.contains(word)).map_or(Self::Unknown, |(_, reason)| reason)
-    }
-
-    fn word(self) -> Option<&'static str> {
-        match self {
-            Self::Push => Some("push"),
-            Self::Reviewers => Some("reviewers"),
-            Self::Reactivated => Some("reactivated"),
-            Self::Vote => Some("vote"),
-            Self::Unknown => None,
-        }
-    }
-}
-
-/// `…/repositories/{guid}/pullRequests/{n}/threads/{t}/comments/{c}`, as the links of a comment have it.
-struct Address<'a> {
-    repository: &'a str,
-    pull_request: i64,
-    thread: Option<i64>,
-}
-
-impl<'a> Address<'a> {
-    fn read(href: &'a str) -> Option<Self> {
-        let after = |name: &str| {
-            let mut segments = href.split('/');
-            segments.find(|segment| segment.eq_ignore_ascii_case(name))?;
-            segments.next().filter(|segment| !segment.is_empty())
-        };
-        Some(Self {
-            repository: after("repositories")?,
-            pull_request: after("pullRequests")?.parse().ok().filter(|number| *number > 0)?,
-            thread: after("threads").and_then(|thread| thread.parse().ok()),
-        })
-    }
-}
-
-fn extras<'a>(pull: &'a PullRequest<'_>) -> Members<'a> {
+/// What every event of a pull request says of it; `page` is where people see it.
+pub(super) fn extras<'a>(frame: &Frame<'_>, pull: &'a PullRequest<'_>, page: &str) -> Members<'a> {
     Members::new()
         .int("pullRequestId", pull.pull_request_id.0)
         .text("title", pull.title.as_str())
@@ -312,14 +222,23 @@ fn extras<'a>(pull: &'a PullRequest<'_>) -> Members<'a> {
         .object("closedBy", person(&pull.closed_by))
         .objects("reviewers", pull.reviewers.iter().map(|reviewer| review(reviewer)))
         .texts("labels", pull.labels.iter().filter_map(|label| label.name.as_str()))
-        .text("url", first_uri([pull.links.web.href.as_str(), pull.url.as_str()]))
-        .object("repository", repository(&pull.repository))
+        .text("url", Some(page.to_owned()))
+        .object("repository", repository(frame, &pull.repository))
+        .object("forkSource", fork(frame, pull))
 }
 
-fn review<'a>(reviewer: &'a Reviewer<'_>) -> Members<'a> {
-    let person = Members::new()
+fn fork<'a>(frame: &Frame<'_>, pull: &'a PullRequest<'_>) -> Members<'a> {
+    let of = &pull.fork_source.repository;
+    of.id.as_str().map(|_| repository(frame, of)).unwrap_or_default()
+}
+
+fn reviewer<'a>(reviewer: &'a Reviewer<'_>) -> Members<'a> {
+    Members::new()
         .text("id", reviewer.id.as_str())
         .text("displayName", reviewer.display_name.as_str())
-        .text("uniqueName", reviewer.unique_name.as_str());
-    Members::new().object("reviewer", person).int("vote", reviewer.vote.0).flag("isRequired", reviewer.is_required.0)
+        .text("uniqueName", reviewer.unique_name.as_str())
+}
+
+fn review<'a>(own: &'a Reviewer<'_>) -> Members<'a> {
+    Members::new().object("reviewer", reviewer(own)).int("vote", own.vote.0).flag("isRequired", own.is_required.0)
 }

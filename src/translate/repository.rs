@@ -2,7 +2,8 @@
 
 use super::{
     binding::{About, Family},
-    frame::{Fact, Frame, first_uri, moment, person, repository, to_second},
+    frame::{Fact, Frame, moment, person},
+    place::{Place, actor, repository},
 };
 use crate::{
     azure::resource::git::{Repository, RepositoryChange},
@@ -19,9 +20,9 @@ const NO_REPOSITORY: &str = "the resource names no repository";
 /// `git.repo.created`.
 pub(super) fn created(frame: Frame<'_>) -> Vec<Event> {
     let Some(change) = frame.resource::<RepositoryChange<'_>>() else { return frame.unread() };
-    told(frame, &change, &change.repository, |repository| Turn {
+    told(frame, &change, &change.repository, |_, repository| Turn {
         content: Content::RepositoryCreated(repository),
-        once: true,
+        once: None,
         extras: Members::new(),
     })
 }
@@ -29,20 +30,22 @@ pub(super) fn created(frame: Frame<'_>) -> Vec<Event> {
 /// `git.repo.forked`: the fork is a new repository; the same fact as its `git.repo.created`.
 pub(super) fn forked(frame: Frame<'_>) -> Vec<Event> {
     let Some(change) = frame.resource::<RepositoryChange<'_>>() else { return frame.unread() };
-    told(frame, &change, &change.target_repository, |fork| Turn {
+    told(frame, &change, &change.target_repository, |frame, fork| Turn {
         content: Content::RepositoryCreated(fork),
-        once: true,
-        extras: Members::new().object("forkOf", repository(&change.source_repository)),
+        once: None,
+        extras: Members::new().object("forkOf", repository(frame, &change.source_repository)),
     })
 }
 
 /// `git.repo.renamed`.
 pub(super) fn renamed(frame: Frame<'_>) -> Vec<Event> {
     let Some(change) = frame.resource::<RepositoryChange<'_>>() else { return frame.unread() };
-    let extras = Members::new().text("oldName", change.old_name.as_str()).text("newName", change.new_name.as_str());
-    told(frame, &change, &change.repository, |repository| Turn {
+    let (old, new) = (change.old_name.as_str(), change.new_name.as_str());
+    let extras = Members::new().text("oldName", old).text("newName", new);
+    let done = format!("renamed:{}:{}", old.unwrap_or_default(), new.unwrap_or_default());
+    told(frame, &change, &change.repository, |_, repository| Turn {
         content: Content::RepositoryModified(repository),
-        once: false,
+        once: Some(done),
         extras,
     })
 }
@@ -51,9 +54,14 @@ pub(super) fn renamed(frame: Frame<'_>) -> Vec<Event> {
 pub(super) fn switched(frame: Frame<'_>) -> Vec<Event> {
     let Some(change) = frame.resource::<RepositoryChange<'_>>() else { return frame.unread() };
     let extras = Members::new().flag("disabled", change.disabled.0);
-    told(frame, &change, &change.repository, |repository| Turn {
+    let done = match change.disabled.0 {
+        Some(true) => "disabled",
+        Some(false) => "enabled",
+        None => "switched",
+    };
+    told(frame, &change, &change.repository, |_, repository| Turn {
         content: Content::RepositoryModified(repository),
-        once: false,
+        once: Some(done.to_owned()),
         extras,
     })
 }
@@ -66,9 +74,10 @@ pub(super) fn deleted(mut frame: Frame<'_>) -> Vec<Event> {
     let about = About { repository: [id, name], ..About::within(&frame, Family::Code, &change.project) };
     let Some(id) = id else { return frame.received(&about, Some(NO_REPOSITORY)) };
     let owner = change.project.name.as_str();
+    let done = if change.is_hard_delete.0 == Some(true) { "purged" } else { "deleted" };
     let turn = Turn {
         content: Content::RepositoryDeleted(cdevents::Repository { name, owner, ..cdevents::Repository::default() }),
-        once: false,
+        once: Some(done.to_owned()),
         extras: Members::new().text("repositoryId", Some(id)).flag("isHardDelete", change.is_hard_delete.0),
     };
     vec![event(&frame, &about, &change, id, turn)]
@@ -77,8 +86,8 @@ pub(super) fn deleted(mut frame: Frame<'_>) -> Vec<Event> {
 /// What to say of it.
 struct Turn<'a> {
     content: Content<'a>,
-    /// It can happen to a repository only once, so its id needs no date.
-    once: bool,
+    /// What was done, which can be done again at another time; `None` happens to a repository only once.
+    once: Option<String>,
     extras: Members<'a>,
 }
 
@@ -86,7 +95,7 @@ fn told<'b>(
     mut frame: Frame<'_>,
     change: &'b RepositoryChange<'_>,
     subject: &'b Repository<'_>,
-    turn: impl FnOnce(cdevents::Repository<'b>) -> Turn<'b>,
+    turn: impl FnOnce(&Frame<'_>, cdevents::Repository<'b>) -> Turn<'b>,
 ) -> Vec<Event> {
     // A fork can live in another project than the envelope's: its events belong to its own.
     if change.target_repository.id.as_str().is_some() {
@@ -97,36 +106,30 @@ fn told<'b>(
     let (Some(id), name) = (subject.id.as_str(), subject.name.as_str()) else {
         return frame.received(&about, Some(NO_REPOSITORY));
     };
-    let uri = first_uri([subject.remote_url.as_str(), subject.url.as_str()])
-        .unwrap_or_else(|| Cow::Owned(frame.address(&path(id))));
-    let turn = turn(cdevents::Repository {
-        name: name.or(Some(id)),
-        owner: subject.project.name.as_str(),
-        uri: Some(uri),
-        view_url: first_uri([subject.web_url.as_str()]),
-    });
-    let turn = Turn { extras: turn.extras.object("repository", repository(subject)), ..turn };
+    let page = Place::here(&frame, id, &subject.project).page();
+    let turn = turn(
+        &frame,
+        cdevents::Repository {
+            name: name.or(Some(id)),
+            owner: subject.project.name.as_str(),
+            uri: Some(Cow::Owned(page.clone())),
+            view_url: Some(Cow::Owned(page)),
+        },
+    );
+    let turn = Turn { extras: turn.extras.object("repository", repository(&frame, subject)), ..turn };
     vec![event(&frame, &about, change, id, turn)]
 }
 
 fn event(frame: &Frame<'_>, about: &About<'_>, change: &RepositoryChange<'_>, id: &str, turn: Turn<'_>) -> Event {
-    let subject = path(id);
+    let subject = format!("git/repositories/{id}");
     let time = moment(change.utc_timestamp.as_str());
-    let discriminator = match time {
-        _ if turn.once => String::new(),
-        Some(time) => to_second(time),
-        None => frame.occasion(),
-    };
+    let at = || time.map_or_else(|| frame.occasion(), |time| time.to_string());
+    let discriminator = turn.once.map(|done| format!("{done}:{}", at())).unwrap_or_default();
     let mut fact = Fact::new(turn.content, &subject, &discriminator);
     fact.time = time;
-    fact.extras = turn.extras.object("initiatedBy", person(&change.initiated_by));
+    let extras = turn.extras.object("initiatedBy", person(&change.initiated_by));
+    fact.extras = actor(extras, &change.initiated_by);
     let origin = &change.source_repository;
-    if let (Some(project), Some(origin)) = (origin.project.id.as_str(), origin.id.as_str()) {
-        fact.links.push(frame.link(LinkKind::ForkOf, &[project], "definition.repository", origin));
-    }
+    fact.links.extend(Place::of(frame, origin).map(|origin| origin.repository_link(frame, LinkKind::ForkOf)));
     frame.event(about, fact)
-}
-
-fn path(id: &str) -> String {
-    format!("git/repositories/{id}")
 }

@@ -5,16 +5,22 @@
 //! translated is settled as dead with its reason and shown to the operator; it never holds up what comes behind it. What
 //! is early is put off ([`hold`]) and holds up nothing but what must come after it.
 
+mod direct;
 mod hold;
 mod translator;
+mod twin;
+mod whole;
 
+pub use self::twin::pushes;
 use self::{
     hold::Sorted,
     translator::{Translated, Translator},
 };
+
 use super::{
     Settings,
     order::{Before, Move},
+    request::Seen,
 };
 use crate::{
     app::{App, breaks::Break},
@@ -75,7 +81,9 @@ pub async fn step(app: &Arc<App>) -> Result<Settled, Error> {
     });
     let mut translated = translated.await.expect("translating catches its panics");
     let ids: Vec<NotificationId> = claim.records.iter().map(|claimed| NotificationId(claimed.record.key)).collect();
-    let sorted = sort(app, &translated).await?;
+    let attempts: Vec<u32> = claim.records.iter().map(|claimed| claimed.attempt).collect();
+    let twins = twin::look(app, &mut translated, &attempts).await?;
+    let sorted = sort(app, &translated, &twins).await?;
     let breaks = breaks(app, &translated, &sorted);
 
     let count = translated.len();
@@ -90,13 +98,32 @@ pub async fn step(app: &Arc<App>) -> Result<Settled, Error> {
         let wait = hold::wait(claim.records[*at].attempt);
         settlements[*at] = Settlement::Retry { at: now.checked_add(wait).unwrap_or(now) };
     }
-    let (mut appends, mut moves) = (Vec::with_capacity(count * 2), Vec::new());
+    let (mut told, mut moves, mut put_off) = (Vec::with_capacity(count * 2), Vec::new(), Vec::new());
     for at in &sorted.passing {
         let Ok(translated) = &mut translated[*at] else { continue };
+        compare(app, translated, &told).await?;
         moves.extend(translated.events.iter().map(|event| translated.candidate.moved_by(event.id)));
-        let entry = |event: Event| Entry { key: event.id, time: now, body: event.to_stored() };
-        appends.extend(translated.events.drain(..).map(|event| (Log::Events, entry(event))));
+        for event in translated.events.drain(..) {
+            told.push(twin::counted(app, event, &told).await?);
+        }
     }
+    for at in &sorted.passing {
+        let Ok(translated) = &translated[*at] else { continue };
+        if translated.direct.is_empty() {
+            continue;
+        }
+        match direct::look(app, translated, attempts[*at], &told).await? {
+            direct::Fate::Told(merged) => told.extend(merged),
+            direct::Fate::Waits => {
+                let again = now.checked_add(hold::wait(attempts[*at])).unwrap_or(now);
+                settlements[*at] = Settlement::Retry { at: again };
+                put_off.push(ids[*at]);
+            }
+        }
+    }
+    whole::make(app, &mut told).await?;
+    let entry = |event: &Event| (Log::Events, Entry { key: event.id, time: now, body: event.to_stored() });
+    let appends = told.iter().map(entry).collect();
     let appended = app.store.settle(claim, settlements, appends).await?;
     let is_new = |appended: &Appended| matches!(appended, Appended::New(_));
     app.metrics.events.inc_by(appended.iter().filter(|appended| is_new(appended)).count() as u64);
@@ -104,6 +131,11 @@ pub async fn step(app: &Arc<App>) -> Result<Settled, Error> {
     app.metrics.order_waits_exceeded.inc_by(sorted.in_vain);
     let moves = moves.into_iter().zip(&appended).filter(|(_, appended)| is_new(appended));
     remember(app, &ids, &translated, &sorted, breaks, moves.filter_map(|(moved, _)| moved));
+    let mut memory = app.order.memory();
+    for id in put_off {
+        memory.hold(id, &[], Vec::new(), now);
+    }
+    drop(memory);
     Ok(Settled { count, lag })
 }
 
@@ -111,17 +143,51 @@ pub async fn step(app: &Arc<App>) -> Result<Settled, Error> {
 ///
 /// # Errors
 /// Why it tells nothing, in words.
-pub fn again(app: &App, notification: &Notification) -> Result<Vec<Event>, String> {
-    Translator::new(app).events(notification)
+pub async fn again(app: &App, notification: &Notification) -> Result<Vec<Event>, String> {
+    let translator = Translator::new(app);
+    let events = translator.events(notification)?;
+    let Some(act) = twin::acts(&events).into_iter().find(Seen::is_open) else { return Ok(events) };
+    match twin::before(app, &act, &[]).await.map_err(|error| error.to_string())? {
+        Some(before) => translator.compared(notification, &before),
+        None => Ok(events),
+    }
+}
+
+/// What was changed of a pull request that only differs from before is found by comparing: in the order in which it is told.
+async fn compare(app: &App, translated: &mut Translated, told: &[Event]) -> Result<(), Error> {
+    let Some((act, notification)) = translated.open() else { return Ok(()) };
+    let Some(before) = twin::before(app, act, told).await? else { return Ok(()) };
+    if let Ok(events) = Translator::new(app).compared(notification, &before) {
+        translated.events = events;
+    }
+    Ok(())
 }
 
 /// What is chosen for translating here.
 pub fn settings(app: &App) -> Settings {
-    Settings { completed_states: app.settings.completed_states.clone(), ..Settings::default() }
+    Settings { completed_states: app.settings.completed_states.clone() }
 }
 
 /// Who may go, and in which order.
-async fn sort(app: &App, translated: &[Result<Translated, String>]) -> Result<Sorted, Error> {
+async fn sort(app: &App, translated: &[Result<Translated, String>], twins: &HashSet<usize>) -> Result<Sorted, Error> {
+    let mut sorted = in_order(app, translated, twins).await?;
+    sorted.passing.retain(|at| !twins.contains(at));
+    // What waited for its twin goes in the order in which it happened.
+    let time = |at: &usize| translated[*at].as_ref().ok().and_then(|own| own.open()?.0.time);
+    let mut open: Vec<usize> = sorted.passing.iter().copied().filter(|at| time(at).is_some()).collect();
+    sorted.passing.retain(|at| time(at).is_none());
+    open.sort_by_key(time);
+    sorted.passing.extend(open);
+    sorted.waiting.extend(twins);
+    Ok(sorted)
+}
+
+/// The same without looking at those that wait for their twins.
+async fn in_order(
+    app: &App,
+    translated: &[Result<Translated, String>],
+    twins: &HashSet<usize>,
+) -> Result<Sorted, Error> {
     let is_ordered = |result: &Result<Translated, String>| {
         result.as_ref().is_ok_and(|translated| !translated.candidate.places.is_empty())
     };
@@ -129,7 +195,11 @@ async fn sort(app: &App, translated: &[Result<Translated, String>]) -> Result<So
         return Ok(Sorted { passing: (0..translated.len()).collect(), ..Sorted::default() });
     }
     app.order.read(&*app.store).await?;
-    let candidates: Vec<_> = translated.iter().map(|result| result.as_ref().ok().map(|own| &own.candidate)).collect();
+    let numbered = translated.iter().enumerate().filter(|(at, _)| !twins.contains(at));
+    let mut candidates = vec![None; translated.len()];
+    for (at, own) in numbered {
+        candidates[at] = own.as_ref().ok().map(|own| &own.candidate);
+    }
     let asked = hold::asked(&candidates, &mut app.order.memory());
     let kept = if asked.is_empty() { Vec::new() } else { app.store.contains(Log::Events, &asked).await? };
     let kept: HashSet<Uuid> = asked.into_iter().zip(kept).filter_map(|(id, is_kept)| is_kept.then_some(id)).collect();

@@ -150,6 +150,7 @@ async fn fill(store: &EmbeddedStore, events: usize) {
                 connection: ConnectionId(Uuid::nil()),
                 source: &source,
                 notification: NotificationId(Uuid::from_u128(number as u128)),
+                received_at: Timestamp::UNIX_EPOCH,
                 reason: None,
                 recovered: None,
                 bindings: &[],

@@ -79,6 +79,8 @@ fn binding(number: u128) -> Change {
         name: Some(format!("Deployment {number}")),
         selection: selection(number),
         code_deployment: None,
+        partial: hookwell::domain::Partial::default(),
+        direct_pushes: false,
         deploys: Some(Deploys {
             tracking: Tracking::Push,
             reaches: Vec::new(),

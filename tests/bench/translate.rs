@@ -30,6 +30,7 @@ fn main() {
         connection: ConnectionId(Uuid::nil()),
         source: &source,
         notification: NotificationId(Uuid::nil()),
+        received_at: jiff::Timestamp::UNIX_EPOCH,
         reason: None,
         recovered: None,
         bindings: &[],

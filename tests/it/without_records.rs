@@ -92,6 +92,14 @@ macro_rules! without_records {
             ) -> Result<Vec<hookwell::azure::client::WorkItemRecord>, hookwell::azure::client::Failure> {
                 Err(hookwell::azure::client::Failure::NotFound { detail: None })
             }
+
+            async fn work_item_links(
+                &self,
+                _project: &str,
+                _from: &hookwell::azure::client::RevisionsFrom,
+            ) -> Result<hookwell::azure::client::LinkRecords, hookwell::azure::client::Failure> {
+                Err(hookwell::azure::client::Failure::NotFound { detail: None })
+            }
         }
 
         #[async_trait::async_trait]

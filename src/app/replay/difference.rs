@@ -6,11 +6,12 @@ use serde_json::Value;
 const POINTERS_MAX: usize = 100;
 
 /// What is never the same or says nothing of the fact: ids, what replaces what, and the mapping's number.
-const NO_MATTER: [&str; 5] = [
+const NO_MATTER: [&str; 6] = [
     "/id",
     "/replaces",
     "/data/context/id",
     "/data/customData/hookwell/replaces",
+    "/data/customData/hookwell/fact",
     "/data/customData/azuredevops/mapping",
 ];
 

@@ -1,6 +1,6 @@
-//! What belongs together: pull requests of commits, work items of pull requests.
+//! What belongs together: pull requests of commits, work items of pull requests, work items of each other.
 
-use super::Failure;
+use super::{Failure, RevisionsFrom};
 use async_trait::async_trait;
 use jiff::Timestamp;
 use std::collections::BTreeMap;
@@ -70,6 +70,26 @@ pub struct WorkItemRecord {
     pub changed: Option<Timestamp>,
 }
 
+/// A link between two work items that came, went or got another comment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LinkRecord {
+    /// The numbers of both.
+    pub ends: [i64; 2],
+    /// When.
+    pub changed: Option<Timestamp>,
+}
+
+/// A stretch of all links.
+#[derive(Debug)]
+pub struct LinkRecords {
+    /// In the order in which they were changed.
+    pub values: Vec<LinkRecord>,
+    /// Where to read on.
+    pub next: String,
+    /// Whether there was no more when it was read.
+    pub is_last: bool,
+}
+
 /// Calls for what belongs together, a part of [`AzureDevOps`](super::AzureDevOps).
 #[async_trait]
 pub trait Links: Send + Sync {
@@ -98,4 +118,8 @@ pub trait Links: Send + Sync {
     /// Work items of any project, in the order asked for; those that are not there, or not to be seen, are left out.
     /// Scope Work items (Read).
     async fn work_items(&self, ids: &[i64]) -> Result<Vec<WorkItemRecord>, Failure>;
+
+    /// Links between work items with an end in a project. They are in no revision and have no date there, at either end:
+    /// only here is seen whose were changed. Scope Work items (Read).
+    async fn work_item_links(&self, project: &str, from: &RevisionsFrom) -> Result<LinkRecords, Failure>;
 }

@@ -1,11 +1,11 @@
 //! Every call for what belongs together. What is read is read as the hooks' payloads are: the shapes are the same.
 
 use super::{
-    Failure, Links, PullRequestDetail, Reviewer, WorkItemRecord,
+    Failure, LinkRecord, LinkRecords, Links, PullRequestDetail, Reviewer, RevisionsFrom, WorkItemRecord,
     calls::{api, posted},
     engine::Client,
-    records_shapes::{date, needed, raw, text},
-    wire::{self, Model},
+    records_shapes::{Batch, date, needed, raw, text},
+    wire::{self, Model, Record},
 };
 use crate::azure::{
     lenient::{Flag, Int, List, Object, Pairs, Text},
@@ -18,7 +18,7 @@ use crate::azure::{
 use async_trait::async_trait;
 use jiff::Timestamp;
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{json, value::RawValue};
 use std::collections::BTreeMap;
 
 /// Commits of one question; Azure takes a thousand, in ten lists.
@@ -112,7 +112,7 @@ impl<'a> Model<'a> for WorkItem<'a> {
             item_type: word("System.WorkItemType").ok_or("fields.System.WorkItemType")?,
             title: word("System.Title").unwrap_or_default(),
             state: word("System.State").ok_or("fields.System.State")?,
-            assigned_to: field("System.AssignedTo").and_then(handle),
+            assigned_to: field("System.AssignedTo").and_then(|value| handle(value)),
             area: word("System.AreaPath"),
             tags: tags.split(';').map(str::trim).filter(|tag| !tag.is_empty()).map(str::to_owned).collect(),
             created: field("System.CreatedDate").and_then(|value| date(&value.text)),
@@ -133,6 +133,32 @@ const FIELDS: [&str; 9] = [
     "System.CreatedDate",
     "System.ChangedDate",
 ];
+
+raw!(LinkEnds<'a> {
+    source_id: Int,
+    target_id: Int,
+    #[serde(borrow)] changed_date: Text<'a>,
+});
+
+raw!(ChangedLink<'a> {
+    #[serde(borrow)] attributes: Object<LinkEnds<'a>>,
+    // Where there are no attributes yet, before 5.1, they are members of the link.
+    source_id: Int,
+    target_id: Int,
+    #[serde(borrow)] changed_date: Text<'a>,
+});
+
+impl<'a> Record<'a> for ChangedLink<'a> {
+    type Into = LinkRecord;
+
+    fn record(self, _: &'a RawValue) -> Result<LinkRecord, &'static str> {
+        let end = |inner: Int, own: Int, member| inner.positive().or(own.positive()).ok_or(member);
+        let Object(inner) = self.attributes;
+        let ends =
+            [end(inner.source_id, self.source_id, "sourceId")?, end(inner.target_id, self.target_id, "targetId")?];
+        Ok(LinkRecord { ends, changed: date(&inner.changed_date).or_else(|| date(&self.changed_date)) })
+    }
+}
 
 #[async_trait]
 impl Links for Client {
@@ -194,5 +220,19 @@ impl Links for Client {
             found.extend(wire::list::<WorkItem<'_>>(&self.ask(&call).await?, call.name)?.into_iter().flatten());
         }
         Ok(found)
+    }
+
+    async fn work_item_links(&self, project: &str, from: &RevisionsFrom) -> Result<LinkRecords, Failure> {
+        let call = api("links of work items", self.base(), Some(project), &["wit", "reporting", "workitemlinks"])?;
+        let call = match from {
+            RevisionsFrom::Time(time) => call.with("startDateTime", &crate::azure::time::second(*time).to_string()),
+            RevisionsFrom::Bookmark(bookmark) => call.with("continuationToken", bookmark),
+        };
+        let call = call.big();
+        let reply = self.ask(&call).await?;
+        let batch: Batch<'_> = wire::object(&reply, call.name)?;
+        let values = wire::records_in::<ChangedLink<'_>>(batch.values, &reply, call.name, "values")?;
+        let (next, is_last) = batch.place(&reply, call.name)?;
+        Ok(LinkRecords { values, next, is_last })
     }
 }

@@ -48,7 +48,7 @@ pub use self::{
     dialer::Dialer,
     failure::{Failure, Unreachable},
     limits::ahead,
-    links::{Links, PullRequestDetail, Reviewer, WorkItemRecord},
+    links::{LinkRecord, LinkRecords, Links, PullRequestDetail, Reviewer, WorkItemRecord},
     model::{
         ApiVersion, BuildDefinition, ConnectionData, Deployment, EventType, GitRef, GitRepository, Host, Identity,
         Permission, ReleaseDefinition, Subscription, SubscriptionDraft, SubscriptionStatus, TeamProject, WorkItemType,

@@ -276,15 +276,7 @@ impl Records for Client {
         if let RevisionsFrom::Time(time) = from {
             values.retain(|revision| revision.changed.is_none_or(|changed| *time <= changed));
         }
-        // Old servers say it in the link alone.
-        let in_link = || {
-            let link = Url::parse(batch.next_link.as_str()?).ok()?;
-            let token = link.query_pairs().find(|(name, _)| name == "continuationToken")?.1.into_owned();
-            (!token.is_empty()).then_some(token)
-        };
-        let next = batch.continuation_token.as_str().map(str::to_owned).or_else(in_link);
-        let next = next.ok_or_else(|| reply.unexpected(call.name, "continuationToken is missing"))?;
-        let is_last = batch.is_last_batch.0.ok_or_else(|| reply.unexpected(call.name, "isLastBatch is missing"))?;
+        let (next, is_last) = batch.place(&reply, call.name)?;
         Ok(Revisions { values, next, is_last })
     }
 

@@ -3,8 +3,9 @@
 #![expect(clippy::struct_field_names, reason = "members are named as Azure names them")]
 
 use super::{
-    BuildRecord, CommentRecord, DeploymentRecord, Iteration, NotificationRecord, PullRequestRecord, PushRecord,
-    RefUpdate, ReleaseRecord, RevisionRecord, TimelineRecord, UpdateRecord,
+    BuildRecord, CommentRecord, DeploymentRecord, Failure, Iteration, NotificationRecord, PullRequestRecord,
+    PushRecord, RefUpdate, ReleaseRecord, RevisionRecord, TimelineRecord, UpdateRecord,
+    call::Reply,
     wire::{Model, Record},
 };
 use crate::azure::{
@@ -14,6 +15,7 @@ use crate::azure::{
 use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::value::RawValue;
+use url::Url;
 use uuid::Uuid;
 
 pub(super) fn text(text: &Text<'_>) -> Option<String> {
@@ -306,6 +308,21 @@ raw!(Batch<'a> {
     #[serde(borrow)] next_link: Text<'a>,
     is_last_batch: Flag,
 });
+
+impl Batch<'_> {
+    /// Where to read on, and whether there was no more.
+    pub(super) fn place(&self, reply: &Reply, name: &str) -> Result<(String, bool), Failure> {
+        // Old servers say it in the link alone.
+        let in_link = || {
+            let link = Url::parse(self.next_link.as_str()?).ok()?;
+            let token = link.query_pairs().find(|(name, _)| name == "continuationToken")?.1.into_owned();
+            (!token.is_empty()).then_some(token)
+        };
+        let next = text(&self.continuation_token).or_else(in_link);
+        let next = next.ok_or_else(|| reply.unexpected(name, "continuationToken is missing"))?;
+        Ok((next, self.is_last_batch.0.ok_or_else(|| reply.unexpected(name, "isLastBatch is missing"))?))
+    }
+}
 
 /// The fields of a revision that are looked at.
 #[derive(Default, Deserialize)]

@@ -39,6 +39,8 @@ pub struct Build<'a> {
     pub repository: Object<BuildRepository<'a>>,
     /// For whom.
     pub requested_for: Identity<'a>,
+    /// 1.0: for whom, in a list.
+    pub requests: List<Object<Request<'a>>>,
     /// Flat keys such as `ci.sourceSha` and `pr.number`.
     pub trigger_info: Pairs<'a, Text<'a>>,
     /// The build that started this one.
@@ -65,6 +67,14 @@ pub struct BuildRepository<'a> {
     pub name: Text<'a>,
     /// Where it is.
     pub url: Text<'a>,
+}
+
+/// One that a build was asked for by.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase", bound(deserialize = "'de: 'a"))]
+pub struct Request<'a> {
+    /// For whom.
+    pub requested_for: Identity<'a>,
 }
 
 /// Another build.

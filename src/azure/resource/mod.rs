@@ -54,6 +54,8 @@ pub struct Links<'a> {
     pub html: Object<Href<'a>>,
     /// The thread of a comment.
     pub threads: Object<Href<'a>>,
+    /// The repository of a comment; with its project's GUID, where the others have none.
+    pub repository: Object<Href<'a>>,
     /// The work item of an update.
     pub parent: Object<Href<'a>>,
 }
@@ -66,8 +68,10 @@ pub struct IdentityRef<'a> {
     pub id: Text<'a>,
     /// What people call it.
     pub display_name: Text<'a>,
-    /// Its account, often a mail address.
+    /// Its account, often a mail address; `Name <mail>` in work items of 3.1-preview.3.
     pub unique_name: Text<'a>,
+    /// `Name <mail>`, which `revisedBy` of an update has at 1.0 in place of an account.
+    pub name: Text<'a>,
 }
 
 /// A person or service: an object, `Name <mail>` or just a name, by resource version.
@@ -81,14 +85,15 @@ impl Identity<'_> {
 
     /// What people call it.
     pub fn name(&self) -> Option<&str> {
-        let of_text = || self.text.as_str().map(|text| split(text).map_or(text, |(name, _)| name));
-        self.object.display_name.as_str().or_else(of_text)
+        let forms = [&self.object.display_name, &self.object.name, &self.text];
+        forms.into_iter().find_map(|form| form.as_str()).map(|text| split(text).map_or(text, |(name, _)| name))
     }
 
-    /// Its account.
+    /// Its account. Work items of 3.1 have an object whose unique name is `Name <account>` once more.
     pub fn account(&self) -> Option<&str> {
-        let of_text = || self.text.as_str().and_then(split).map(|(_, account)| account);
-        self.object.unique_name.as_str().or_else(of_text)
+        let unique = self.object.unique_name.as_str().map(|text| split(text).map_or(text, |(_, account)| account));
+        let combined = || [&self.object.name, &self.text].into_iter().find_map(|form| split(form.as_str()?));
+        unique.or_else(|| combined().map(|(_, account)| account))
     }
 
     /// The account if it has one, else the name: one word for one person at every resource version.
@@ -113,6 +118,11 @@ mod tests {
         for json in [
             r#""Ada Byron <ada@example.com>""#,
             r#"{"displayName":"Ada Byron","uniqueName":"ada@example.com","id":"1","descriptor":"aad.x"}"#,
+            r#"{"displayName":"Ada Byron","uniqueName":"Ada Byron <ada@example.com>"}"#,
+            r#"{"displayName":"Ada Byron <ada@example.com>","uniqueName":"Ada Byron <ada@example.com>"}"#,
+            r#"{"displayName":"Ada Byron <ada@example.com>","uniqueName":"ada@example.com"}"#,
+            r#"{"displayName":"Ada Byron","name":"Ada Byron <ada@example.com>","id":"1"}"#,
+            r#"{"name":"Ada Byron <ada@example.com>"}"#,
         ] {
             let identity: Identity<'_> = serde_json::from_str(json).unwrap();
             assert_eq!((identity.name(), identity.handle()), (Some("Ada Byron"), Some("ada@example.com")), "{json}");

@@ -1,7 +1,7 @@
 //! Runs, stages, jobs and their approvals. Source: captured run and stage events of 2019 and 2025; Pipelines 7.2 of
 //! vsts-rest-api-specs; the page's samples for approvals, in which nearly everything is null.
 
-use super::{Identity, Links, Named, git::Signature};
+use super::{Identity, Links, Named, build::Build, git::Signature};
 use crate::azure::lenient::{Int, List, Object, Pairs, Text};
 use serde::Deserialize;
 
@@ -30,6 +30,10 @@ pub struct StateChange<'a> {
     pub repositories: List<Object<Checkout<'a>>>,
     /// For whom.
     pub requested_for: Identity<'a>,
+    /// The run's stages as they are now; of run events.
+    pub stages: List<Object<Record<'a>>>,
+    /// The record of its build: not in what hooks send, but in what is composed of the record.
+    pub build: Object<Build<'a>>,
 }
 
 /// A run; its number is the build's.
@@ -81,10 +85,12 @@ pub struct RepositoryResource<'a> {
 
 /// A repository by id.
 #[derive(Debug, Default, Deserialize)]
-#[serde(default, bound(deserialize = "'de: 'a"))]
+#[serde(default, rename_all = "camelCase", bound(deserialize = "'de: 'a"))]
 pub struct RepositoryRef<'a> {
     /// GUID, for Azure's own.
     pub id: Text<'a>,
+    /// `owner/name`, for GitHub's.
+    pub full_name: Text<'a>,
     /// `azureReposGit`, `gitHub`, …
     #[serde(rename = "type")]
     pub kind: Text<'a>,
@@ -100,6 +106,8 @@ pub struct Record<'a> {
     pub name: Text<'a>,
     /// What people call it.
     pub display_name: Text<'a>,
+    /// What stays the same over attempts, and the id does not. Only records have it.
+    pub identifier: Text<'a>,
     /// From 1; counts repeats of the same stage or job in one run.
     pub attempt: Int,
     /// notStarted, waiting, running, completed.
@@ -140,7 +148,7 @@ pub struct Change<'a> {
     pub author: Object<Signature<'a>>,
     /// Its message.
     pub message: Text<'a>,
-    /// Not captured yet; taken when it is there.
+    /// The commit, since 2025.
     pub version: Text<'a>,
 }
 

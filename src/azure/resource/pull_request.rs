@@ -41,17 +41,26 @@ pub struct PullRequest<'a> {
     pub last_merge_target_commit: Object<Commit<'a>>,
     /// The merge, or the try of it.
     pub last_merge_commit: Object<Commit<'a>>,
+    /// The try of the merge that these are of.
+    pub merge_id: Text<'a>,
+    /// Of one from a fork: where its source branch is.
+    pub fork_source: Object<ForkSource<'a>>,
+    /// Of one that was composed from a record: which push to its source branch this tells. Azure sends none.
+    pub iteration_id: Int,
     /// Reviewers and their votes.
     pub reviewers: List<Object<Reviewer<'a>>>,
     /// Labels.
     pub labels: List<Object<super::Named<'a>>>,
     /// The repository.
     pub repository: Object<Repository<'a>>,
-    /// REST address.
-    pub url: Text<'a>,
-    /// Links.
-    #[serde(rename = "_links")]
-    pub links: Object<Links<'a>>,
+}
+
+/// `forkSource`. Source: `GitForkRef`, Git 7.1 of vsts-rest-api-specs.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, bound(deserialize = "'de: 'a"))]
+pub struct ForkSource<'a> {
+    /// The fork.
+    pub repository: Object<Repository<'a>>,
 }
 
 /// A reviewer.
@@ -68,9 +77,12 @@ pub struct Reviewer<'a> {
     pub vote: Int,
     /// Whether the vote counts.
     pub is_required: Flag,
+    /// Whether it is a group: its vote is that of whoever votes for it.
+    pub is_container: Flag,
 }
 
-/// `ms.vss-code.git-pullrequest-comment-event`; at resource version 1.0 without the pull request.
+/// `ms.vss-code.git-pullrequest-comment-event` at resource version 2.0; at 1.0 the resource is the comment itself
+/// (go-azuredevops has one that was captured).
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase", bound(deserialize = "'de: 'a"))]
 pub struct CommentEvent<'a> {

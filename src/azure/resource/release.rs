@@ -1,12 +1,14 @@
-//! Classic releases. Source: the page "Service hooks events" and Release 7.2 of vsts-rest-api-specs; no capture known.
+//! Classic releases. Source: the page "Service hooks events" and Release 7.2 of vsts-rest-api-specs; azure-devops-node-api,
+//! `ReleaseInterfaces.ts`: a started deployment is told as `{environment, project, release}` and a completed one as `{comment,
+//! data, deployment, environment, project}`, both with `{attemptId, stageName}`.
 
-use super::{Identity, Links, Named, Project};
-use crate::azure::lenient::{Int, List, Object, Pairs, Text};
+use super::{Identity, Named, Project};
+use crate::azure::lenient::{Flag, Int, List, Object, Pairs, Text};
 use serde::Deserialize;
 
 /// All of `ms.vss-release.*`: one struct, since they share most members.
 #[derive(Debug, Default, Deserialize)]
-#[serde(default, bound(deserialize = "'de: 'a"))]
+#[serde(default, rename_all = "camelCase", bound(deserialize = "'de: 'a"))]
 pub struct ReleaseEvent<'a> {
     /// The release.
     pub release: Object<Release<'a>>,
@@ -20,6 +22,10 @@ pub struct ReleaseEvent<'a> {
     pub project: Object<Project<'a>>,
     /// What was written when it was deployed.
     pub comment: Text<'a>,
+    /// Of deployment events: which attempt, from 1.
+    pub attempt_id: Int,
+    /// Of deployment events: the environment's name.
+    pub stage_name: Text<'a>,
 }
 
 /// A release.
@@ -48,11 +54,6 @@ pub struct Release<'a> {
     pub description: Text<'a>,
     /// manual, continuousIntegration, …
     pub reason: Text<'a>,
-    /// REST address.
-    pub url: Text<'a>,
-    /// Links.
-    #[serde(rename = "_links")]
-    pub links: Object<Links<'a>>,
 }
 
 /// What a release deploys.
@@ -64,6 +65,8 @@ pub struct Artifact<'a> {
     pub kind: Text<'a>,
     /// Its name in the release.
     pub alias: Text<'a>,
+    /// Whether the release is named after it.
+    pub is_primary: Flag,
     /// `version`, `branch`, `project`, `definition`, `sourceVersion`, …; upper-case in old samples.
     pub definition_reference: Pairs<'a, Object<Named<'a>>>,
 }
@@ -116,8 +119,16 @@ pub struct Deployment<'a> {
     pub started_on: Text<'a>,
     /// When it finished.
     pub completed_on: Text<'a>,
-    /// The release.
-    pub release: Object<Named<'a>>,
+    /// When its turn came to wait.
+    pub queued_on: Text<'a>,
+    /// When it was last changed: when it finished, where nothing says so.
+    pub last_modified_on: Text<'a>,
+    /// For whom.
+    pub requested_for: Identity<'a>,
+    /// By whom, which can be the service itself.
+    pub requested_by: Identity<'a>,
+    /// The release, with what it deploys: of completed ones, whose event has no release of its own.
+    pub release: Object<Release<'a>>,
     /// Its pipeline.
     pub release_definition: Object<Named<'a>>,
 }

@@ -3,7 +3,34 @@
 
 use super::{Identity, Links};
 use crate::azure::lenient::{Int, List, Object, Pairs, Text};
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
+use serde_json::value::RawValue;
+use std::ops::Deref;
+
+/// The value of a field: a text, a number, a truth value or a person, read as a text or a person, and beside it as it was
+/// written, since a number is not a text of digits.
+#[derive(Debug, Default)]
+pub struct Value<'a> {
+    read: Identity<'a>,
+    /// The JSON; nothing where there is no value.
+    pub raw: &'a str,
+}
+
+impl<'a> Deref for Value<'a> {
+    type Target = Identity<'a>;
+
+    fn deref(&self) -> &Identity<'a> {
+        &self.read
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Value<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let raw = <&RawValue>::deserialize(deserializer)?.get();
+        // A number beyond all bounds is no value, and spoils no other.
+        Ok(Self { read: serde_json::from_str(raw).unwrap_or_default(), raw })
+    }
+}
 
 /// `workitem.created`, `commented`, `deleted`, `restored`, and the `revision` of an update.
 #[derive(Debug, Default, Deserialize)]
@@ -14,7 +41,7 @@ pub struct WorkItem<'a> {
     /// Its revision, from 1.
     pub rev: Int,
     /// By reference name; a text, a number or an identity.
-    pub fields: Pairs<'a, Identity<'a>>,
+    pub fields: Pairs<'a, Value<'a>>,
     /// The comment that the event is about.
     pub comment_version_ref: Object<CommentVersion>,
     /// REST address; of a deleted item in the recycle bin.
@@ -44,6 +71,8 @@ pub struct WorkItemUpdate<'a> {
     pub rev: Int,
     /// Who; null in the sample.
     pub revised_by: Identity<'a>,
+    /// When it was revised in its turn, `9999-…` of the last; of an update that made no revision, when it was made.
+    pub revised_date: Text<'a>,
     /// What changed; absent when only links did.
     pub fields: Pairs<'a, Object<FieldChange<'a>>>,
     /// Which links changed.
@@ -62,9 +91,9 @@ pub struct WorkItemUpdate<'a> {
 #[serde(default, rename_all = "camelCase", bound(deserialize = "'de: 'a"))]
 pub struct FieldChange<'a> {
     /// Before.
-    pub old_value: Identity<'a>,
+    pub old_value: Value<'a>,
     /// After.
-    pub new_value: Identity<'a>,
+    pub new_value: Value<'a>,
 }
 
 /// Changed links.
@@ -75,6 +104,8 @@ pub struct RelationChanges<'a> {
     pub added: List<Object<Relation<'a>>>,
     /// Gone ones.
     pub removed: List<Object<Relation<'a>>>,
+    /// Those that are there as before, with another comment.
+    pub updated: List<Object<Relation<'a>>>,
 }
 
 /// A link of a work item.

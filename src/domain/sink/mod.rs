@@ -4,7 +4,7 @@ mod filter;
 mod target;
 
 pub use self::{
-    filter::{SinkFilter, Unwanted},
+    filter::{SinkFilter, StateChange, Traits, Unwanted},
     target::{DevLake, FileLog, Mode, Nats, Sleuth, SleuthImpact, Target, Webhook, secret},
 };
 

@@ -39,7 +39,7 @@ pub(super) fn schema() -> Value {
         &json!({
             "pipeline": text(&AZURE_REF, "The pipeline or classic release pipeline, by id or name; also one that does not exist yet."),
             "stage": NAME.nullable("The stage that deploys, or the environment of a release; `*` at its end: any that begins so. Without stage and job: the whole run."),
-            "job": NAME.nullable("The job that deploys; `*` at its end: any that begins so."),
+            "job": NAME.nullable("The job that deploys, by the name that people see: hooks tell no other. `*` at its end: any that begins so."),
             "match_branch": { "type": "boolean", "default": false, "description": "Only runs of this environment's branch." },
         }),
     );
@@ -77,6 +77,20 @@ pub(super) fn schema() -> Value {
     schema["type"] = json!(["object", "null"]);
     schema["description"] = "How its revisions get to environments; without it nobody knows of deployments.".into();
     schema
+}
+
+/// As it is given whether pushes count as changes.
+pub(super) fn direct_schema() -> Value {
+    json!({
+        "type": "boolean", "default": false,
+        "description": "Whether a push to its branches that no pull request explains is told as change.merged of its head, too.",
+    })
+}
+
+/// Reads it over what is there.
+pub(super) fn direct(members: &mut Members, there: bool) -> bool {
+    let given = members.read("direct_pushes", |value| value.as_bool().ok_or_else(|| "must be true or false".into()));
+    members.not_null("direct_pushes", given).unwrap_or(there)
 }
 
 /// Reads it; nothing when something is wrong, which stays in the members.

@@ -1,7 +1,7 @@
 //! What an issue provider makes of its work items: schema, reader and view beside each other.
 
 use super::super::{
-    fields::{AREA_PATH, NAME, SLUG, STATE, Text, WORK_ITEM_TYPE, closed, list},
+    fields::{AREA_PATH, FIELD, NAME, SLUG, STATE, Text, WORK_ITEM_TYPE, closed, list},
     members::Members,
 };
 use crate::domain::{IncidentRule, Issues};
@@ -25,6 +25,11 @@ pub(super) fn schema(member: &str) -> Value {
             &STATE.schema("Such as Active."),
             LISTED_MAX,
             "The states that lead time is counted from: `lead_time.work_started` of a deployment is when the first of its work items first entered one of them.",
+        ),
+        "carried_fields" => list(
+            &FIELD.schema("The reference name of a field, such as Microsoft.VSTS.Common.Severity."),
+            LISTED_MAX,
+            "Fields that events of its work items carry, in `customData.azuredevops.fields`: as they are after the event.",
         ),
         _ => unreachable!("only members of this file are asked for"),
     }
@@ -51,10 +56,12 @@ fn incidents_schema() -> Value {
 pub(super) fn read(members: &mut Members, there: Issues) -> Issues {
     let strict = members.read("strict_mentions", |value| value.as_bool().ok_or_else(|| "must be true or false".into()));
     let states = members.texts("lead_time_states", &STATE, LISTED_MAX);
+    let fields = members.texts("carried_fields", &FIELD, LISTED_MAX);
     Issues {
         incidents: incidents(members).unwrap_or(there.incidents),
         strict_mentions: members.not_null("strict_mentions", strict).unwrap_or(there.strict_mentions),
         lead_time_states: members.not_null("lead_time_states", states).unwrap_or(there.lead_time_states),
+        carried_fields: members.not_null("carried_fields", fields).unwrap_or(there.carried_fields),
     }
 }
 

@@ -3,7 +3,7 @@
 use super::{
     super::{
         cursor,
-        fields::{DESCRIPTION, GUID, NAME, SLUG, Text, closed, list},
+        fields::{DESCRIPTION, GUID, NAME, SLUG, STATE, Text, WORK_ITEM_TYPE, closed, list},
         members::{Given, Members},
         problem::{FieldError, Kind, Problem},
     },
@@ -14,7 +14,7 @@ use crate::{
         App,
         sinks::{NewSink, Replay, SinkChange, Start, TargetChange},
     },
-    domain::{ConnectionId, SinkFilter, Target, TypePattern},
+    domain::{ConnectionId, SinkFilter, StateChange, Target, TypePattern},
     store::{Log, Position},
 };
 use jiff::Timestamp;
@@ -52,6 +52,22 @@ const TYPE: Text = Text::new(
     },
     "an event type, with or without its version, or the beginning of one followed by *",
 );
+/// How something ended, in the words of the vocabulary.
+const OUTCOME: Text = Text::new(
+    (5, 7),
+    "^(success|failure|cancel|error)$",
+    |text| matches!(text, "success" | "failure" | "cancel" | "error"),
+    "success, failure, cancel or error",
+);
+const BRANCHES: Text = Text::new(
+    (1, 250),
+    r"^[^\x00-\x20\x7f-\x9f~^:?*\[\\]*\*?$",
+    |text| {
+        let name = text.strip_suffix('*').unwrap_or(text);
+        !name.chars().any(|c| c.is_control() || " ~^:?*[\\".contains(c))
+    },
+    r"a branch, or the beginning of one followed by *, without spaces, control characters or any of ~ ^ : ? * [ \",
+);
 /// A place in the log of events, in one of three forms.
 const PLACE: Text = Text::new(
     (1, 64),
@@ -67,12 +83,30 @@ fn filter_schema() -> Value {
             "types": list(&TYPE.schema("With or without version, or the beginning of one followed by *."), FILTER_MAX, "One of these types."),
             "projects": list(&SLUG.schema("A project's slug."), FILTER_MAX, "Of one of these projects."),
             "connections": list(&GUID.schema("A connection's id."), FILTER_MAX, "From one of these connections."),
-            "environments": list(&NAME.schema("An environment's name."), FILTER_MAX, "About one of these environments; an event that names none is about none."),
+            "environments": list(&NAME.schema("An environment's name."), FILTER_MAX, "About one of these environments."),
+            "work_item_types": list(&WORK_ITEM_TYPE.schema("Such as Bug."), FILTER_MAX, "About a work item of one of these types."),
+            "state_changes": state_changes_schema(),
+            "branches": list(&BRANCHES.schema("A branch by its short name, or the beginning of one followed by *."), FILTER_MAX, "About one of these branches: pushed to, built, or where a pull request goes."),
+            "outcomes": list(&OUTCOME.schema("As CDEvents has it."), FILTER_MAX, "About a run, stage, job or deployment that ended so."),
+            "drafts": { "type": ["boolean", "null"], "description": "true: only drafts of pull requests; false: everything but these; null or left out: both." },
         }),
     );
-    schema["description"] =
-        "Which events it wants: everything that is given must hold; an empty list means all.".into();
+    schema["description"] = "Which events it wants: everything that is given must hold; an empty list means all. An event that names no environment, work item, branch or outcome is about none.".into();
     schema
+}
+
+fn state_changes_schema() -> Value {
+    let change = closed(
+        &[],
+        &json!({
+            "from": STATE.nullable("The state before; any when left out."),
+            "to": STATE.nullable("The state after; any when left out."),
+        }),
+    );
+    json!({
+        "type": "array", "items": change, "maxItems": FILTER_MAX,
+        "description": "About a work item whose state was changed in one of these ways; {} is any change of its state.",
+    })
 }
 
 fn bounded(bounds: (u64, u64), nullable: bool, description: &str) -> Value {
@@ -197,11 +231,24 @@ fn read_filter(members: &mut Members) -> Option<SinkFilter> {
         };
         let (types, projects) = (texts("types", &TYPE), texts("projects", &SLUG));
         let (connections, environments) = (texts("connections", &GUID), texts("environments", &NAME));
+        let (work_item_types, branches) = (texts("work_item_types", &WORK_ITEM_TYPE), texts("branches", &BRANCHES));
+        let outcomes = texts("outcomes", &OUTCOME);
+        let given = members.objects("state_changes", FILTER_MAX, |way| StateChange {
+            from: way.text("from", &STATE).flatten(),
+            to: way.text("to", &STATE).flatten(),
+        });
+        let state_changes = members.not_null("state_changes", given).unwrap_or_default();
+        let flag = |value: serde_json::Value| value.as_bool().ok_or_else(|| "must be true or false".to_owned());
         SinkFilter {
             types: types.iter().map(|text| TypePattern::new(text)).collect(),
             projects: projects.iter().filter_map(|slug| slug.parse().ok()).collect(),
             connections: connections.iter().filter_map(|id| id.parse().ok()).map(ConnectionId).collect(),
             environments,
+            work_item_types,
+            state_changes,
+            branches: branches.iter().map(|name| name.strip_prefix("refs/heads/").unwrap_or(name).to_owned()).collect(),
+            outcomes,
+            drafts: members.read("drafts", flag).flatten(),
         }
     });
     members.not_null("filter", given)

@@ -3,7 +3,7 @@
 use crate::{
     app::{App, connections::Secret},
     dispatch::Lag,
-    domain::{Sink, SinkState, Target, secret},
+    domain::{Sink, SinkFilter, SinkState, StateChange, Target, secret},
 };
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -40,6 +40,48 @@ pub struct SinkFilterView {
     /// About one of these environments.
     #[schema(max_items = 100)]
     pub environments: Vec<String>,
+    /// About a work item of one of these types.
+    #[schema(max_items = 100)]
+    pub work_item_types: Vec<String>,
+    /// About a work item whose state was changed in one of these ways.
+    #[schema(max_items = 100)]
+    pub state_changes: Vec<StateChangeView>,
+    /// About one of these branches, by short name, or the beginning of one followed by `*`.
+    #[schema(max_items = 100)]
+    pub branches: Vec<String>,
+    /// About something that ended in one of these ways.
+    #[schema(max_items = 100)]
+    pub outcomes: Vec<String>,
+    /// About drafts of pull requests alone (`true`), or about none (`false`).
+    pub drafts: Option<bool>,
+}
+
+/// A way from one state of a work item to another; what is null can be any.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct StateChangeView {
+    /// The state before.
+    #[schema(max_length = 128)]
+    pub from: Option<String>,
+    /// The state after.
+    #[schema(max_length = 128)]
+    pub to: Option<String>,
+}
+
+impl From<&SinkFilter> for SinkFilterView {
+    fn from(filter: &SinkFilter) -> Self {
+        let way = |way: &StateChange| StateChangeView { from: way.from.clone(), to: way.to.clone() };
+        Self {
+            types: filter.types.iter().map(|one| one.as_str().to_owned()).collect(),
+            projects: filter.projects.iter().map(ToString::to_string).collect(),
+            connections: filter.connections.iter().map(|id| id.0).collect(),
+            environments: filter.environments.clone(),
+            work_item_types: filter.work_item_types.clone(),
+            state_changes: filter.state_changes.iter().map(way).collect(),
+            branches: filter.branches.clone(),
+            outcomes: filter.outcomes.clone(),
+            drafts: filter.drafts,
+        }
+    }
 }
 
 /// A sink.
@@ -118,7 +160,6 @@ impl SinkView {
             SinkState::Enabled if failing => (SinkStatus::Failing, said()),
             SinkState::Enabled => (SinkStatus::Enabled, if doing.waiting > 0 { said() } else { None }),
         };
-        let texts = |all: &[crate::domain::TypePattern]| all.iter().map(|one| one.as_str().to_owned()).collect();
         Self {
             id: record.id.0,
             name: record.name.clone(),
@@ -128,12 +169,7 @@ impl SinkView {
             secrets_set: record.secrets.keys().filter(|name| *name != secret::SIGNING_PREVIOUS).cloned().collect(),
             secret: None,
             previous_secret_until: record.previous_secret_until.filter(|until| *until > now),
-            filter: SinkFilterView {
-                types: texts(&record.filter.types),
-                projects: record.filter.projects.iter().map(ToString::to_string).collect(),
-                connections: record.filter.connections.iter().map(|id| id.0).collect(),
-                environments: record.filter.environments.clone(),
-            },
+            filter: SinkFilterView::from(&record.filter),
             status,
             detail,
             retry_at: doing.open_until.max(doing.held_until),

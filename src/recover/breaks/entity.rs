@@ -1,11 +1,8 @@
 //! What Azure's records tell of one entity, up to the event that waits.
 
 use crate::{
-    azure::{
-        client::{
-            AzureDevOps, Failure, Page, PageRequest, PageToken, PushRecord, RevisionRecord, UpdateRecord, Window,
-        },
-        time,
+    azure::client::{
+        AzureDevOps, Failure, Page, PageRequest, PageToken, PushRecord, RevisionRecord, RevisionsFrom, Window,
     },
     recover::{
         breaks::mend::Mender,
@@ -15,12 +12,14 @@ use crate::{
     translate::order::Entity,
 };
 use jiff::{SignedDuration, Timestamp};
-use serde_json::{Map, Value, json};
+use serde_json::Value;
 use std::future::Future;
 use uuid::Uuid;
 
 /// Updates of a work item that are read at most: one with more is left to the next sweep.
 const UPDATES_MAX: usize = 4_000;
+/// Batches of all revisions that are read for those of an item that was deleted since; what is older is left to the next sweep.
+const REVISION_PAGES_MAX: usize = 20;
 /// Pushes that are listed at most between two that are known; beyond is a sweep's work.
 const PUSHES_LISTED_MAX: usize = 2_000;
 const PAGE_ITEMS_MAX: u32 = 100;
@@ -46,7 +45,9 @@ pub(super) async fn ask(mender: &Mender<'_>, azure: &dyn AzureDevOps) -> Result<
     let to = found.time.unwrap_or_else(|| app.clock.now()).saturating_add(SECOND).unwrap_or(Timestamp::MAX);
     let asking = async {
         let answer: Result<Answer, Failure> = match &found.entity {
-            Entity::WorkItem { number, rev } => work_item(azure, home, &project, *number, *rev).await,
+            Entity::WorkItem { number, rev } => {
+                Item { azure, home, project: &project, number: *number, rev: *rev }.told(found.begun).await
+            }
             Entity::Ref { repository, name, push, .. } => {
                 let Ok(id) = Uuid::parse_str(repository) else { return Ok(Answer::Unknown) };
                 let repository = Repository { azure, home, project: &project, id };
@@ -91,65 +92,59 @@ async fn known<T>(call: impl Future<Output = Result<T, Failure>>) -> Result<Opti
     }
 }
 
-async fn work_item(
-    azure: &dyn AzureDevOps,
-    home: Home<'_>,
-    project: &str,
+/// A work item that misses a revision.
+struct Item<'a> {
+    azure: &'a dyn AzureDevOps,
+    home: Home<'a>,
+    project: &'a str,
     number: i64,
+    /// What comes before this is asked for.
     rev: i64,
-) -> Result<Answer, Failure> {
-    let (mut updates, mut after) = (Vec::new(), 0);
-    while after < rev - 1 {
-        let Some(page) = known(azure.updates(project, number, after)).await? else { return Ok(Answer::Unknown) };
-        let Some(last) = page.last() else { break };
-        after = last.rev;
-        updates.extend(page);
-        if updates.len() > UPDATES_MAX {
-            let detail = format!("work item {number} has more than {UPDATES_MAX} updates");
-            return Err(Failure::Unexpected { detail, activity_id: None });
-        }
-    }
-    let revisions = revisions(number, updates.into_iter().filter(|update| update.rev < rev));
-    let composed = revisions.into_iter().flat_map(|(record, update)| {
-        let told = match (record.rev, compose::written_as(&update)) {
-            (1, _) => Some(compose::created(home, &record)),
-            (_, change) if change.turns() => None,
-            (_, change) => Some(compose::updated(home, &record, &change)),
-        };
-        told.into_iter().chain(compose::work_item_commented(home, &record))
-    });
-    Ok(Answer::Records(composed.collect()))
 }
 
-/// Each revision with all its fields, from what each update changed. An update that leaves the revision as it is (a link)
-/// belongs to the fact that the first one tells.
-fn revisions(number: i64, updates: impl Iterator<Item = UpdateRecord>) -> Vec<(RevisionRecord, UpdateRecord)> {
-    let (mut all, mut fields): (Vec<(RevisionRecord, UpdateRecord)>, _) = (Vec::new(), Map::new());
-    for update in updates {
-        let own: Value = serde_json::from_str(update.json.get()).unwrap_or_default();
-        for (name, change) in own["fields"].as_object().into_iter().flatten() {
-            match change.get("newValue") {
-                Some(value) => fields.insert(name.clone(), value.clone()),
-                None => fields.remove(name),
-            };
+impl Item<'_> {
+    /// By its updates, which have its links too; `begun` is when it was created.
+    async fn told(&self, begun: Option<Timestamp>) -> Result<Answer, Failure> {
+        let (mut updates, mut after) = (Vec::new(), 0);
+        while after < self.rev - 1 {
+            let page = self.azure.updates(self.project, self.number, after);
+            let Some(page) = known(page).await? else { return self.in_all_revisions(begun).await };
+            let Some(last) = page.last() else { break };
+            after = last.rev;
+            updates.extend(page);
+            if updates.len() > UPDATES_MAX {
+                let detail = format!("work item {} has more than {UPDATES_MAX} updates", self.number);
+                return Err(Failure::Unexpected { detail, activity_id: None });
+            }
         }
-        if all.last().is_some_and(|(record, _)| record.rev == update.rev) {
-            continue;
-        }
-        // A comment is the revision's alone.
-        if own["fields"].get("System.History").is_none() {
-            fields.remove("System.History");
-        }
-        let item = json!({"id": number, "rev": update.rev, "fields": fields});
-        let record = RevisionRecord {
-            id: number,
-            rev: update.rev,
-            changed: fields.get("System.ChangedDate").and_then(|date| time::timestamp(date.as_str()?)),
-            json: serde_json::value::to_raw_value(&item).expect("a JSON value is always written"),
-        };
-        all.push((record, update));
+        let steps = compose::steps(self.home, self.number, updates);
+        let before = steps.into_iter().filter(|step| step.rev < self.rev);
+        Ok(Answer::Records(before.flat_map(|step| step.composed).collect()))
     }
-    all
+
+    /// A deleted item has no updates any more. Its revisions are among those of all items, from when it was created on.
+    async fn in_all_revisions(&self, begun: Option<Timestamp>) -> Result<Answer, Failure> {
+        let Some(begun) = begun else { return Ok(Answer::Unknown) };
+        let (mut from, mut found): (_, Vec<RevisionRecord>) = (RevisionsFrom::Time(begun), Vec::new());
+        for _ in 0..REVISION_PAGES_MAX {
+            let Some(batch) = known(self.azure.revisions(self.project, &from)).await? else { break };
+            let own = |record: &RevisionRecord| record.id == self.number && record.rev < self.rev;
+            found.extend(batch.values.into_iter().filter(own));
+            if batch.is_last || found.iter().any(|record| record.rev == self.rev - 1) {
+                break;
+            }
+            from = RevisionsFrom::Bookmark(batch.next);
+        }
+        if found.is_empty() {
+            return Ok(Answer::Unknown);
+        }
+        found.sort_by_key(|record| record.rev);
+        let before = |at: usize| found.get(at.checked_sub(1)?).filter(|last| last.rev == found[at].rev - 1);
+        let changed =
+            |at: usize| before(at).map_or_else(compose::Change::unknown, |last| compose::between(last, &found[at]));
+        let told = (0..found.len()).flat_map(|at| compose::revised(self.home, &found[at], &changed(at)));
+        Ok(Answer::Records(told.collect()))
+    }
 }
 
 /// A repository whose pushes are missing.
@@ -271,34 +266,5 @@ async fn deployment(
         if token.is_none() {
             return Ok(Answer::Unknown);
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn update(rev: i64, fields: &Value) -> UpdateRecord {
-        UpdateRecord { rev, json: serde_json::value::to_raw_value(&json!({ "rev": rev, "fields": fields })).unwrap() }
-    }
-
-    #[test]
-    fn updates_add_up_to_revisions() {
-        let updates = [
-            update(
-                1,
-                &json!({"System.Title": {"newValue": "a"}, "System.Tags": {"newValue": "x"}, "System.ChangedDate": {"newValue": "2026-01-01T00:00:00Z"}}),
-            ),
-            update(2, &json!({"System.Tags": {"oldValue": "x"}, "System.History": {"newValue": "said"}})),
-            update(2, &json!({})),
-            update(3, &json!({"System.Title": {"oldValue": "a", "newValue": "b"}})),
-        ];
-        let all = revisions(7, updates.into_iter());
-        let fields = |at: usize| serde_json::from_str::<Value>(all[at].0.json.get()).unwrap()["fields"].clone();
-        let date = "2026-01-01T00:00:00Z";
-        assert_eq!(all.iter().map(|(record, _)| record.rev).collect::<Vec<_>>(), [1, 2, 3]);
-        assert_eq!(fields(1), json!({"System.Title": "a", "System.History": "said", "System.ChangedDate": date}));
-        assert_eq!(fields(2), json!({"System.Title": "b", "System.ChangedDate": date}));
-        assert_eq!(all[0].0.changed, Some(date.parse().unwrap()));
     }
 }

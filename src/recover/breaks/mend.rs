@@ -115,6 +115,7 @@ impl<'a> Mender<'a> {
             connection: self.connection.id,
             source: &self.connection.url,
             notification: NotificationId(Uuid::nil()),
+            received_at: self.app.clock.now(),
             reason: composed.reason,
             recovered: Some(Recovered::Rest),
             bindings: self.directory.selecting(self.connection.id),

@@ -29,12 +29,36 @@ pub(crate) fn started(home: Home<'_>, record: &BuildRecord) -> Option<Composed> 
     let mut resource = head(home, record);
     resource["run"]["state"] = "inProgress".into();
     resource["repositories"] = json!([]);
+    // What it will know at its end, it knew then, but for the end itself.
+    resource["build"] = object(&record.json);
     Some(home.compose(RUN, at, entity(record), resource))
+}
+
+/// That the run began once more, after some of its stages were over: told by stages that have further attempts. Of several
+/// such beginnings the last is told: which attempts of which stages belonged to an earlier one, no record says.
+fn started_again(home: Home<'_>, record: &BuildRecord, timeline: &[TimelineRecord]) -> Option<(Timestamp, Composed)> {
+    let is_last = |own: &&TimelineRecord| {
+        let name = |part: &TimelineRecord| part.identifier.clone().unwrap_or_else(|| part.id.clone());
+        let same = timeline.iter().filter(|part| part.kind == "Stage" && name(part) == name(own));
+        own.kind == "Stage" && same.map(|part| part.attempt).max() == Some(own.attempt)
+    };
+    let stages = || timeline.iter().filter(is_last);
+    let latest = stages().map(|stage| stage.attempt).max().filter(|latest| *latest > 1)?;
+    let at = stages().filter(|stage| stage.attempt == latest).filter_map(|stage| stage.started).min()?;
+    let mut resource = head(home, record);
+    resource["run"]["state"] = "inProgress".into();
+    resource["repositories"] = json!([]);
+    resource["build"] = object(&record.json);
+    resource["stages"] = stages()
+        .map(|stage| json!({"id": stage.id, "name": stage.identifier, "attempt": stage.attempt, "startTime": stage.started}))
+        .collect();
+    Some((at, home.compose(RUN, at, entity(record), resource)))
 }
 
 /// What the timeline tells of stages and jobs, oldest first. What they waited for is no longer in it.
 pub(crate) fn parts(home: Home<'_>, record: &BuildRecord, timeline: &[TimelineRecord]) -> Vec<Composed> {
     let mut all: Vec<(Timestamp, u8, Composed)> = Vec::new();
+    all.extend(started_again(home, record, timeline).map(|(at, again)| (at, 0, again)));
     for part in timeline {
         let kind = match part.kind.as_str() {
             "Stage" => STAGE,
@@ -64,10 +88,17 @@ fn part_state(
     state: &str,
 ) -> Value {
     let mut resource = head(home, record);
+    // A hook says of a part not who asked for the run: what is composed must not be another telling for that.
+    resource["requestedFor"] = Value::Null;
     let shown = |part: &TimelineRecord, state: &str| {
         let over = state == "completed";
+        // A hook's job has one name, which is the one for people; a stage has both, and by that of the YAML file it stays the
+        // same over attempts. Source: captured stage and job events of 2025.
+        let identifier = part.identifier.as_deref();
+        let is_stage = part.kind == "Stage";
+        let name = identifier.filter(|_| is_stage).unwrap_or(&part.name);
         json!({
-            "id": part.id, "name": part.identifier.as_deref().unwrap_or(&part.name), "displayName": part.name,
+            "id": part.id, "name": name, "displayName": is_stage.then_some(&part.name), "identifier": identifier,
             "attempt": part.attempt, "state": state, "result": part.result.as_deref().filter(|_| over),
             "startTime": part.started, "finishTime": part.finished.filter(|_| over),
         })

@@ -4,7 +4,7 @@
 //! Only what has one identity in both can come back this way. These have not, and come back by the history alone: votes,
 //! reviewers, edits and reactivations of pull requests, attempts to merge, pushes to a pull request from a fork, what a
 //! stage or approval waited for, approvals, canceling runs, attempts of a stage before its last one, changes of
-//! repositories, deletions and restorations of work items. Of a comment that was edited twice, the last state comes back.
+//! repositories. Of a comment that was edited twice, the last state comes back.
 //!
 //! An event of our own for these ("something changed") was not taken: once the hook's came late after all, there would be
 //! two events of one fact.
@@ -20,7 +20,7 @@ pub(super) use self::{
     git::{is_pushed, push},
     pull_request::{closed, commented, opened, pushed},
     release::{abandoned, deployment, released},
-    work_item::{Change, after, commented as work_item_commented, created, updated, written_as},
+    work_item::{Change, Step, after, between, deletes, revised, steps, updated, written_as},
 };
 
 use crate::{azure::CollectionUrl, domain::UpdateReason};
@@ -52,6 +52,8 @@ pub(super) struct Composed {
     pub counted: Timestamp,
     /// What it is about.
     pub entity: String,
+    /// The id of its event where that is not the one that its body gives: of a push whose head came before.
+    pub event: Option<Uuid>,
     /// The envelope.
     pub body: Bytes,
 }
@@ -60,6 +62,11 @@ impl Composed {
     /// Counted when its record was listed, not when it happened.
     pub(super) fn counted(self, counted: Timestamp) -> Self {
         Self { counted, ..self }
+    }
+
+    /// As the event of this id.
+    pub(super) fn told_by(self, event: Uuid) -> Self {
+        Self { event: Some(event), ..self }
     }
 }
 
@@ -80,11 +87,21 @@ struct Envelope<R> {
     resource: R,
     resource_version: &'static str,
     resource_containers: Value,
-    created_date: Timestamp,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    created_date: Option<Timestamp>,
 }
 
 impl Home<'_> {
-    fn compose(&self, kind: Kind, at: Timestamp, entity: String, resource: impl Serialize) -> Composed {
+    /// A record without a date is before all others, and its envelope has none: its events are of when they are found.
+    fn compose(
+        &self,
+        kind: Kind,
+        at: impl Into<Option<Timestamp>>,
+        entity: String,
+        resource: impl Serialize,
+    ) -> Composed {
+        let created_date = at.into();
+        let at = created_date.unwrap_or(Timestamp::UNIX_EPOCH);
         let mut containers = json!({"project": {"id": self.project}});
         if let Some(collection) = self.collection {
             containers["collection"] = json!({"id": collection});
@@ -95,10 +112,10 @@ impl Home<'_> {
             resource,
             resource_version: kind.version,
             resource_containers: containers,
-            created_date: at,
+            created_date,
         };
         let body = serde_json::to_vec(&envelope).expect("JSON values and raw JSON are always written");
-        Composed { reason: None, at, counted: at, entity, body: body.into() }
+        Composed { reason: None, at, counted: at, entity, event: None, body: body.into() }
     }
 
     /// An address below the collection.

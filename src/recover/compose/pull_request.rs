@@ -39,6 +39,8 @@ pub(crate) fn pushed(home: Home<'_>, record: &PullRequestRecord, iteration: &Ite
     }
     resource["status"] = "active".into();
     resource["lastMergeSourceCommit"] = json!({"commitId": iteration.source_commit});
+    // Azure sends none; it is all that tells this push from another one of the same commit.
+    resource["iterationId"] = iteration.id.into();
     let composed = home.compose(UPDATED, iteration.created, entity(record), resource);
     Composed { reason: Some(UpdateReason::PushNotification), ..composed }
 }

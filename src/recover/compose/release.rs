@@ -1,7 +1,11 @@
 //! Classic releases and their deployments.
 
 use super::{Composed, Home, Kind, object};
-use crate::azure::client::{DeploymentRecord, ReleaseRecord};
+use crate::azure::{
+    client::{DeploymentRecord, ReleaseRecord},
+    time,
+};
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
 const CREATED: Kind = of_release("ms.vss-release.release-created-event");
@@ -33,12 +37,31 @@ pub(crate) fn deployment(home: Home<'_>, record: &DeploymentRecord) -> Vec<Compo
     let json = object(&record.json);
     let entity = || format!("release/releases/{}", record.release);
     let begun = record.started.filter(|_| was_let_through(&json, record));
-    let started = begun.map(|at| home.compose(STARTED, at, entity(), resource(home, record, &json, "inProgress")));
-    let completed = record.completed.map(|at| {
+    let started = begun.map(|at| {
+        let mut resource = resource(home, record, &json, "inProgress");
+        // As it was then: how it ended nobody knew.
+        resource["deployment"]["deploymentStatus"] = "inProgress".into();
+        for later in ["completedOn", "operationStatus", "lastModifiedOn"] {
+            resource["deployment"][later] = Value::Null;
+        }
+        resource["environment"]["modifiedOn"] = json!(at);
+        home.compose(STARTED, at, entity(), resource)
+    });
+    let completed = record.completed.or_else(|| ended(&json, record)).map(|at| {
         let status = environment_status(&json, record);
         home.compose(COMPLETED, at, entity(), resource(home, record, &json, status))
     });
     started.into_iter().chain(completed).collect()
+}
+
+/// When it was over where the record does not say so: it was last changed then.
+///
+/// Source: the documented reply of `GET _apis/release/deployments`, in which no record has a `completedOn`, and the
+/// specification, in which it is optional.
+fn ended(json: &Value, record: &DeploymentRecord) -> Option<Timestamp> {
+    let is_over =
+        ["succeeded", "partiallySucceeded", "failed"].iter().any(|own| record.status.eq_ignore_ascii_case(own));
+    json["lastModifiedOn"].as_str().filter(|_| is_over).and_then(time::timestamp)
 }
 
 /// Whether it began at all: its date is that of its turn in the queue, before anybody was asked.

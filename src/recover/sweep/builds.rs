@@ -139,6 +139,7 @@ struct SaidResource {
 #[serde(default)]
 struct SaidStage {
     id: String,
+    name: String,
     attempt: i64,
 }
 
@@ -182,7 +183,7 @@ fn end_of(record: &BuildRecord, stage: &SaidStage, result: &str) -> TimelineReco
         parent_id: None,
         kind: "Stage".to_owned(),
         name: String::new(),
-        identifier: None,
+        identifier: Some(stage.name.clone()).filter(|name| !name.is_empty()),
         state: "completed".to_owned(),
         result: Some(result.to_owned()),
         started: None,

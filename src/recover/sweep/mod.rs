@@ -6,6 +6,7 @@ mod pull_requests;
 mod pushes;
 mod releases;
 mod scale;
+mod work_item_links;
 mod work_items;
 
 use self::scale::Scale;
@@ -118,7 +119,10 @@ pub async fn sweep(
             }
             (Stream::Builds, what) => builds::sweep(&mut scale, azure, what, window).await?,
             (Stream::Releases, what) => releases::sweep(&mut scale, azure, what, window).await?,
-            (Stream::WorkItems, _) => bookmark = work_items::sweep(&mut scale, azure, bookmark, window).await?,
+            (Stream::WorkItems, _) => {
+                bookmark = work_items::sweep(&mut scale, azure, bookmark, window).await?;
+                work_item_links::sweep(&mut scale, azure, window).await?;
+            }
             // Pushes and pull requests are a repository's, and `places` makes no others.
             (Stream::Pushes | Stream::PullRequests, _) => {}
         }

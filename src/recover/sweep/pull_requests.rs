@@ -7,7 +7,7 @@
 
 use super::{Depth, Stopped, page, scale::Scale};
 use crate::{
-    azure::client::{AzureDevOps, Iteration, PullRequestDate, PullRequestRecord, Window},
+    azure::client::{AzureDevOps, Failure, Iteration, PullRequestDate, PullRequestRecord, Window},
     recover::{
         compose::{self, Composed},
         desk::Asked,
@@ -61,6 +61,14 @@ pub(super) async fn sweep(
         asking.active(scale).await?;
     }
     Ok(())
+}
+
+/// What Azure says of one pull request; nothing where it lists it and does not find it, which must not keep the others.
+fn there<T>(answer: Result<T, Stopped>) -> Result<Option<T>, Stopped> {
+    match answer {
+        Err(Stopped::Azure(Failure::NotFound { .. })) => Ok(None),
+        answer => answer.map(Some),
+    }
 }
 
 impl Asking<'_> {
@@ -136,7 +144,8 @@ impl Asking<'_> {
             composed.push(end);
         }
         if (suspicious || scale.order.depth != Depth::Evidence) && scale.is_told(COMMENTED) {
-            let comments = scale.ask(self.azure.comments(&self.project, &self.repository, own.id)).await?;
+            let comments = scale.ask(self.azure.comments(&self.project, &self.repository, own.id)).await;
+            let comments = there(comments)?.unwrap_or_default();
             let within = comments.iter().filter(|comment| self.window.holds(comment.last_updated));
             composed.extend(within.filter_map(|comment| compose::commented(scale.home(), own, comment)));
         }
@@ -154,7 +163,7 @@ impl Asking<'_> {
             let iteration = Iteration { id: 0, source_commit: commit.clone(), created: *at };
             compose::pushed(scale.home(), own, &iteration)
         });
-        let supposed: Vec<Composed> = supposed.collect();
+        let supposed: Vec<Composed> = scale.counted(supposed.collect()).await?;
         let weighed = scale.weigh(supposed.clone()).await?;
         let missing = weighed.iter().any(super::scale::Weighed::is_missing);
         let asked = Asked::Iterations(own.id, head);
@@ -163,12 +172,17 @@ impl Asking<'_> {
             let here = weighed.into_iter().filter(|weighed| !weighed.is_missing()).map(|weighed| weighed.composed);
             return Ok((here.collect(), false));
         }
-        let iterations = scale.ask(self.azure.iterations(&self.project, &self.repository, own.id)).await?;
+        let iterations = scale.ask(self.azure.iterations(&self.project, &self.repository, own.id)).await;
+        let Some(iterations) = there(iterations)? else {
+            tracing::warn!(pull_request = own.id, "Azure DevOps lists it and knows no pushes to it; it is left out");
+            return Ok((weighed.into_iter().filter(|one| !one.is_missing()).map(|one| one.composed).collect(), true));
+        };
         // What is asked once is taken whole, whichever window asked; only what is counted must be the window's.
         let from = if scale.order.depth == Depth::Everything { self.window.from } else { scale.oldest() };
         let holds = |at: Timestamp| from <= at && at < self.window.to;
         let later = iterations.iter().filter(|iteration| iteration.id > 1 && holds(iteration.created));
-        let told: Vec<Composed> = later.map(|iteration| compose::pushed(scale.home(), own, iteration)).collect();
+        let told = later.map(|iteration| compose::pushed(scale.home(), own, iteration)).collect();
+        let told = scale.counted(told).await?;
         let suspicious = scale.weigh(told.clone()).await?.iter().any(super::scale::Weighed::is_suspicious);
         if iterations.iter().all(|iteration| iteration.created < self.window.to) {
             scale.remember(&asked);

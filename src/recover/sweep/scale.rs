@@ -20,7 +20,12 @@ use crate::{
         wait::translated,
     },
     store::{Log, Record},
-    translate::{self, Context, done::done_state, step, translate},
+    translate::{
+        self, Context,
+        done::done_state,
+        request::{Push, seen},
+        step, translate,
+    },
 };
 use futures_util::FutureExt as _;
 use jiff::Timestamp;
@@ -29,6 +34,8 @@ use uuid::Uuid;
 
 /// Look-ups and appends that are under way at once: one commit takes them all.
 const AT_ONCE_MAX: usize = 256;
+/// Times that one head is pushed to one pull request.
+const VISITS_MAX: u32 = 100;
 
 /// One event that a record tells.
 struct Told {
@@ -109,6 +116,7 @@ impl<'a> Scale<'a> {
             connection: self.connection.id,
             source: &self.connection.url,
             notification: NotificationId(Uuid::nil()),
+            received_at: self.app.clock.now(),
             reason: composed.reason,
             recovered: Some(Recovered::Rest),
             bindings: self.directory.selecting(self.connection.id),
@@ -194,6 +202,41 @@ impl<'a> Scale<'a> {
         Ok(false)
     }
 
+    /// Pushes to one pull request with the ids of the events that tell them, or will: one head can have come several times.
+    /// What may have been told so long ago that nobody remembers under which id is left out.
+    pub(super) async fn counted(&self, composed: Vec<Composed>) -> Result<Vec<Composed>, Stopped> {
+        let read = |composed: Composed| {
+            let event = self.events(&composed).into_iter().next()?;
+            Some((Push::read(&event)?, seen(&event)?, composed))
+        };
+        let mut told: Vec<_> = composed.into_iter().filter_map(read).collect();
+        told.sort_by_key(|(push, ..)| push.time);
+        let Some((_, act, _)) = told.first() else { return Ok(Vec::new()) };
+        let found = step::pushes(self.app, &act.source, &act.subject).await;
+        let (known, since) = found.map_err(|error| Stopped::Store(error.to_string()))?;
+        let next = |at: usize| told[at + 1..].iter().find(|(push, ..)| push.head == told[at].0.head);
+        // The newest first: it has the nearest word, and each word is of one push.
+        let (mut known, mut twins) = (known, vec![None; told.len()]);
+        for at in (0..told.len()).rev() {
+            let until = next(at).map(|(next, ..)| next.time);
+            twins[at] = told[at].0.told_by(&known, until).map(|own| own.id);
+            known.retain(|own| Some(own.id) != twins[at]);
+        }
+        let (mut counted, mut taken) = (Vec::new(), HashSet::new());
+        for ((push, act, composed), twin) in told.into_iter().zip(twins) {
+            let mut id = twin;
+            let mut visits = (1..=VISITS_MAX).filter_map(|visit| act.visit(visit));
+            while let (None, Some(next)) = (id, visits.next()) {
+                let is_free = taken.insert(next) && self.find(next).await?.is_none();
+                id = is_free.then_some(next);
+            }
+            if twin.is_some() || since.is_none_or(|since| since <= push.time) {
+                counted.extend(id.map(|id| composed.told_by(id)));
+            }
+        }
+        Ok(counted)
+    }
+
     /// Holds what was composed against the journal, in the order in which it is given.
     pub(super) async fn weigh(&self, composed: Vec<Composed>) -> Result<Vec<Weighed>, Stopped> {
         let weighing: Vec<_> = composed.into_iter().map(|composed| self.weigh_one(composed).boxed()).collect();
@@ -204,6 +247,7 @@ impl<'a> Scale<'a> {
         let events = self.events(&composed);
         let mut all = self.told(&events);
         for (told, event) in all.iter_mut().zip(&events) {
+            told.id = composed.event.unwrap_or(told.id);
             let record = match self.find(told.id).await? {
                 None => otherwise(&*self.app.store, event).await.map_err(|error| Stopped::Store(error.to_string()))?,
                 record => record,

@@ -6,7 +6,7 @@
 use super::{Mending, Stopped, scale::Scale};
 use crate::{
     azure::client::{AzureDevOps, RevisionRecord, Revisions, RevisionsFrom, UpdateRecord, Window},
-    recover::compose::{self, Change, Composed},
+    recover::compose::{self, Change},
 };
 use serde_json::Value;
 use std::collections::{BTreeMap, HashMap};
@@ -90,8 +90,8 @@ async fn batch(
     }
     let mut composed = Vec::with_capacity(records.len());
     for (record, change) in records.iter().zip(changes) {
-        let change = said.remove(&(record.id, record.rev)).or(change);
-        composed.extend(of_revision(scale, record, change));
+        let change = said.remove(&(record.id, record.rev)).or(change).unwrap_or_else(Change::unknown);
+        composed.extend(compose::revised(scale.home(), record, &change));
     }
     scale.take(composed).await
 }
@@ -104,7 +104,7 @@ async fn unknown(
 ) -> Result<BTreeMap<i64, i64>, Stopped> {
     let mut asked = BTreeMap::new();
     for (record, change) in records.iter().zip(changes) {
-        if record.rev == 1 {
+        if record.rev == 1 || compose::deletes(record) {
             continue;
         }
         let links_alone = change.as_ref().is_some_and(Change::is_noise);
@@ -132,19 +132,4 @@ async fn here_as(scale: &Scale<'_>, record: &RevisionRecord) -> Result<Option<Ch
         }
     }
     Ok(None)
-}
-
-/// The notifications of a revision.
-fn of_revision(scale: &Scale<'_>, record: &RevisionRecord, change: Option<Change>) -> Vec<Composed> {
-    if record.rev == 1 {
-        return vec![compose::created(scale.home(), record)];
-    }
-    let change = change.unwrap_or_else(Change::unknown);
-    if change.turns() {
-        return Vec::new();
-    }
-    let updated = compose::updated(scale.home(), record, &change);
-    // A comment is told twice: as an update, and as itself.
-    let commented = compose::work_item_commented(scale.home(), record);
-    [updated].into_iter().chain(commented).collect()
 }

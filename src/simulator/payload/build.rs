@@ -154,14 +154,21 @@ pub(crate) fn timeline(view: View<'_>, own: &Build, project: &Project) -> Value 
     let mut records = Vec::new();
     for (order, stage) in (1_u32..).zip(&own.stages) {
         let phase = Uuid::new_v5(&stage.id, b"phase");
-        records.push(record(stage, order, (stage.id, None), "Stage", &stage.name));
-        records.push(record(stage, order, (phase, Some(stage.id)), "Phase", &stage.name));
-        records.extend(stage.jobs.iter().map(|job| record(stage, order, (job.id, Some(phase)), "Job", &job.name)));
+        records.push(record((own, stage), order, (stage.id, None), "Stage", &stage.name));
+        records.push(record((own, stage), order, (phase, Some(stage.id)), "Phase", &stage.name));
+        records
+            .extend(stage.jobs.iter().map(|job| record((own, stage), order, (job.id, Some(phase)), "Job", &job.name)));
         for approval in own.approvals.iter().filter(|approval| approval.stage == stage.name) {
             let checkpoint = Uuid::new_v5(&approval.id, b"checkpoint");
             let asked = [
-                record(stage, order, (checkpoint, Some(stage.id)), "Checkpoint", "Checkpoint"),
-                record(stage, order, (approval.id, Some(checkpoint)), "Checkpoint.Approval", "Checkpoint.Approval"),
+                record((own, stage), order, (checkpoint, Some(stage.id)), "Checkpoint", "Checkpoint"),
+                record(
+                    (own, stage),
+                    order,
+                    (approval.id, Some(checkpoint)),
+                    "Checkpoint.Approval",
+                    "Checkpoint.Approval",
+                ),
             ];
             records.extend(asked.into_iter().map(|mut record| {
                 record["startTime"] = approval.created.to_string().into();
@@ -185,7 +192,7 @@ pub(crate) fn timeline(view: View<'_>, own: &Build, project: &Project) -> Value 
 
 /// A stage as it was in an earlier attempt, by the timeline that later records name; nothing if there is none.
 pub(crate) fn earlier(view: View<'_>, own: &Build, project: &Project, timeline: Uuid) -> Option<Value> {
-    let stage = own.earlier.iter().find(|stage| attempt(stage.id, stage.attempt) == timeline)?;
+    let stage = own.earlier.iter().find(|stage| attempt(own, &stage.name, stage.attempt) == timeline)?;
     let then = Build { stages: vec![stage.clone()], approvals: Vec::new(), ..own.clone() };
     let mut told = self::timeline(view, &then, project);
     told["id"] = timeline.to_string().into();
@@ -193,18 +200,32 @@ pub(crate) fn earlier(view: View<'_>, own: &Build, project: &Project, timeline: 
 }
 
 /// The timeline of an earlier attempt of a stage.
-fn attempt(stage: Uuid, attempt: u32) -> Uuid {
-    Uuid::new_v5(&stage, &attempt.to_be_bytes())
+fn attempt(of: &Build, stage: &str, attempt: u32) -> Uuid {
+    Uuid::new_v5(&Uuid::nil(), format!("{}/{stage}/{attempt}", of.number).as_bytes())
 }
 
 /// One record, as its stage is; earlier attempts are referred to and not told.
-fn record(of: &Stage, order: u32, (id, parent): (Uuid, Option<Uuid>), kind: &str, name: &str) -> Value {
+fn record(
+    (build, of): (&Build, &Stage),
+    order: u32,
+    (id, parent): (Uuid, Option<Uuid>),
+    kind: &str,
+    name: &str,
+) -> Value {
     let state = match of.state {
         "running" => "inProgress",
         "completed" => "completed",
         _ => "pending",
     };
-    let earlier = |number: u32| json!({"attempt": number, "timelineId": attempt(of.id, number), "recordId": id});
+    let earlier = |number: u32| {
+        let then = build.earlier.iter().find(|stage| stage.name == of.name && stage.attempt == number);
+        let record = then.and_then(|then| match kind {
+            "Stage" => Some(then.id),
+            "Job" => then.jobs.iter().find(|job| job.name == name).map(|job| job.id),
+            _ => None,
+        });
+        json!({"attempt": number, "timelineId": attempt(build, &of.name, number), "recordId": record.unwrap_or(id)})
+    };
     json!({
         "previousAttempts": (1..of.attempt).map(earlier).collect::<Vec<_>>(),
         "id": id, "parentId": parent, "type": kind, "name": name,

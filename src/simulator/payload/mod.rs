@@ -94,7 +94,8 @@ pub(super) fn render(
             let comment = own.comments.iter().find(|own| own.thread == *comment)?;
             let comment = pull_request::hook_comment(view, own, comment);
             match version {
-                Version::Old => json!({"comment": comment}),
+                // The resource is the comment: so it was captured.
+                Version::Old => comment,
                 _ => json!({"comment": comment, "pullRequest": pull_request::of(view, world, *number)?}),
             }
         }
@@ -129,13 +130,17 @@ pub(super) fn render(
         }
         Subject::Release { number } => release::released(view, world, *number)?,
         Subject::Deployment { release, environment } => {
-            let asks = event.event_type.contains("approval");
-            release::deployed(view, world, *release, *environment, asks)?
+            let telling = match event.event_type {
+                kind if kind.contains("approval") => release::Telling::Asks,
+                kind if kind.contains("started") => release::Telling::Started,
+                _ => release::Telling::Completed,
+            };
+            release::deployed(view, world, *release, *environment, telling)?
         }
-        Subject::WorkItem { number, rev } => {
+        Subject::WorkItem { number, rev, update } => {
             let item = world.work_items.get(number)?;
             match event.event_type {
-                "workitem.updated" => work_item::updated(view, item, *rev, version)?,
+                "workitem.updated" => work_item::updated(view, item, *update, version)?,
                 "workitem.deleted" => work_item::in_bin(view, item, *rev, version)?,
                 _ => work_item::hook_item(view, item, *rev, version)?,
             }

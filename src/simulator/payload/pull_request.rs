@@ -41,7 +41,7 @@ pub(crate) fn pull_request(view: View<'_>, own: &PullRequest, repository: &Repos
         "sourceRefName": own.source,
         "targetRefName": own.target,
         "mergeStatus": own.merge_status,
-        "isDraft": false,
+        "isDraft": own.is_draft,
         "mergeId": own.merge_id,
         "lastMergeSourceCommit": commit(&own.source_commit),
         "lastMergeTargetCommit": commit(&own.target_commit),

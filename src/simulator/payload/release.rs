@@ -25,28 +25,46 @@ pub(crate) fn released(view: View<'_>, world: &World, number: u32) -> Option<Val
     Some(json!({"release": release(view, around), "project": project(around.project)}))
 }
 
-/// The events of a deployment; those that ask somebody have an `approval`.
-pub(crate) fn deployed(view: View<'_>, world: &World, number: u32, id: u32, asks: bool) -> Option<Value> {
+/// Which event of a deployment it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Telling {
+    /// Somebody is asked, or answered.
+    Asks,
+    /// It began: told without the deployment.
+    Started,
+    /// It is over: told without a release but the deployment's.
+    Completed,
+}
+
+/// The events of a deployment.
+///
+/// Source: azure-devops-node-api, `ReleaseInterfaces.ts`: `DeploymentStartedEvent` and `DeploymentCompletedEvent`.
+pub(crate) fn deployed(view: View<'_>, world: &World, number: u32, id: u32, telling: Telling) -> Option<Value> {
     let around = around(world, number)?;
     let own = around.release.environment(id)?;
     let last = own.deployments.last()?;
-    if asks {
+    if telling == Telling::Asks {
         let approval = approval(view, around, own, last);
         return Some(
             json!({"approval": approval, "release": release(view, around), "project": project(around.project)}),
         );
     }
-    Some(json!({
+    let mut resource = json!({
         "environment": environment(view, around, own),
-        "deployment": deployment(view, around, own, last),
-        "release": release(view, around),
         "project": project(around.project),
         "stageName": own.name,
         "attemptId": last.attempt,
         "id": own.id,
-        "comment": null,
-        "data": {},
-    }))
+    });
+    if telling == Telling::Started {
+        resource["release"] = release(view, around);
+        resource["environment"]["deploySteps"] = json!([]);
+    } else {
+        resource["deployment"] = deployment(view, around, own, last);
+        resource["comment"] = Value::Null;
+        resource["data"] = json!({"releaseProperties": null});
+    }
+    Some(resource)
 }
 
 fn project(own: &Project) -> Value {

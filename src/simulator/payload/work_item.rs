@@ -1,7 +1,7 @@
 //! Work items, their revisions and updates.
 
 use super::{Version, View, present};
-use crate::simulator::world::{Field, Revision, WorkItem, WorkItemKind};
+use crate::simulator::world::{Field, LinkUpdate, Revision, WorkItem, WorkItemKind};
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
@@ -36,9 +36,9 @@ pub(crate) fn fields(view: View<'_>, of: &Revision, version: Version, wanted: Op
     Value::Object(shown.map(|(name, field)| (name.clone(), value(view, field, version))).collect::<Map<_, _>>())
 }
 
-fn relations(of: &Revision) -> Vec<Value> {
+fn relations(links: &[(String, String)]) -> Vec<Value> {
     let relation = |(kind, url): &(String, String)| json!({"rel": kind, "url": url, "attributes": {"isLocked": false}});
-    of.relations.iter().map(relation).collect()
+    links.iter().map(relation).collect()
 }
 
 fn links(view: View<'_>, item: &WorkItem) -> Value {
@@ -64,8 +64,9 @@ pub(crate) fn item(
         "id": item.number, "rev": at.rev, "fields": fields(view, at, Version::New, wanted),
         "url": url(view, item),
     });
-    if links_too && !at.relations.is_empty() {
-        shown["relations"] = relations(at).into();
+    let linked = item.relations(at);
+    if links_too && !linked.is_empty() {
+        shown["relations"] = relations(&linked).into();
     }
     if wanted.is_none() {
         shown["_links"] = links(view, item);
@@ -87,8 +88,9 @@ pub(crate) fn hook_item(view: View<'_>, item: &WorkItem, rev: u32, version: Vers
         "id": item.number, "rev": rev, "fields": fields(view, at, version, None), "_links": links(view, item),
         "url": url(view, item),
     });
-    if !at.relations.is_empty() {
-        shown["relations"] = relations(at).into();
+    let linked = item.relations(at);
+    if !linked.is_empty() {
+        shown["relations"] = relations(&linked).into();
     }
     if let Some(text) = at.text("System.History") {
         let number = i64::try_from(text.len()).unwrap_or_default() + i64::from(rev) * 1_000;
@@ -106,8 +108,9 @@ pub(crate) fn in_bin(view: View<'_>, item: &WorkItem, rev: u32, version: Version
 }
 
 /// `workitem.updated`: what changed, and the whole item after it.
-pub(crate) fn updated(view: View<'_>, item: &WorkItem, rev: u32, version: Version) -> Option<Value> {
-    let mut shown = update(view, item, rev, version)?;
+pub(crate) fn updated(view: View<'_>, item: &WorkItem, number: u32, version: Version) -> Option<Value> {
+    let mut shown = update(view, item, number, version)?;
+    let rev = u32::try_from(shown["rev"].as_u64()?).ok()?;
     let at = item.revision(rev)?;
     let mut whole = hook_item(view, item, rev, version)?;
     whole["url"] = format!("{}/revisions/{rev}", url(view, item)).into();
@@ -130,12 +133,20 @@ fn name(view: View<'_>, id: Uuid) -> Option<String> {
     view.people.find(id).map(crate::simulator::people::Person::combined)
 }
 
-/// An update as `…/updates` has it. `oldValue` is missing where there was none, `newValue` where there is none.
-pub(crate) fn update(view: View<'_>, item: &WorkItem, rev: u32, version: Version) -> Option<Value> {
+/// An update as `…/updates` has it, by its number. `oldValue` is missing where there was none, `newValue` where there is
+/// none; of links there are no fields at all.
+pub(crate) fn update(view: View<'_>, item: &WorkItem, number: u32, version: Version) -> Option<Value> {
+    if let Some(link) = item.links.iter().find(|link| link.update == number) {
+        return Some(link_update(view, item, link));
+    }
+    let rev = item.revisions.iter().find(|own| own.update == number)?.rev;
     let (before, now) = item.step(rev)?;
     let mut changed = Map::new();
     for name in crate::simulator::world::changed_fields(before, now) {
-        let old = before.and_then(|before| before.fields.get(name)).map(|field| value(view, field, version));
+        let old = before
+            .filter(|_| name != "System.History")
+            .and_then(|before| before.fields.get(name))
+            .map(|field| value(view, field, version));
         let new = now.fields.get(name).map(|field| value(view, field, version));
         changed.insert(name.to_owned(), present(json!({"oldValue": old, "newValue": new})));
     }
@@ -147,20 +158,34 @@ pub(crate) fn update(view: View<'_>, item: &WorkItem, rev: u32, version: Version
         .filter(|_| !is_last)
         .map_or_else(|| "9999-01-01T00:00:00Z".to_owned(), |next| next.at.to_string());
     let mut shown = json!({
-        "id": rev, "workItemId": item.number, "rev": rev, "revisedBy": by, "revisedDate": revised, "fields": changed,
-        "url": format!("{}/updates/{rev}", url(view, item)),
+        "id": number, "workItemId": item.number, "rev": rev, "revisedBy": by, "revisedDate": revised, "fields": changed,
+        "url": format!("{}/updates/{number}", url(view, item)),
     });
-    let (old, new) = (before.map(relations).unwrap_or_default(), relations(now));
-    let added: Vec<&Value> = new.iter().filter(|link| !old.contains(link)).collect();
-    let removed: Vec<&Value> = old.iter().filter(|link| !new.contains(link)).collect();
-    if !added.is_empty() || !removed.is_empty() {
-        let mut links = Map::new();
-        for (name, some) in [("added", added), ("removed", removed)].into_iter().filter(|(_, some)| !some.is_empty()) {
-            links.insert(name.to_owned(), json!(some));
-        }
-        shown["relations"] = Value::Object(links);
+    let (old, new) = (before.map(|before| item.relations(before)).unwrap_or_default(), &now.relations);
+    let without = |all: &[(String, String)], other: &[(String, String)]| -> Vec<_> {
+        all.iter().filter(|link| !other.contains(link)).cloned().collect()
+    };
+    if let Some(changed) = changed_links(&without(new, &old), &without(&old, new)) {
+        shown["relations"] = changed;
     }
     Some(shown)
+}
+
+/// `revisedDate` of an update of links is when it was made.
+fn link_update(view: View<'_>, item: &WorkItem, link: &LinkUpdate) -> Value {
+    let mut by = view.person(link.by);
+    by["name"] = name(view, link.by).into();
+    json!({
+        "id": link.update, "workItemId": item.number, "rev": link.rev, "revisedBy": by,
+        "revisedDate": link.at.to_string(), "relations": changed_links(&link.added, &link.removed),
+        "url": format!("{}/updates/{}", url(view, item), link.update),
+    })
+}
+
+fn changed_links(added: &[(String, String)], removed: &[(String, String)]) -> Option<Value> {
+    let lists = [("added", added), ("removed", removed)].into_iter().filter(|(_, some)| !some.is_empty());
+    let links: Map<_, _> = lists.map(|(name, some)| (name.to_owned(), relations(some).into())).collect();
+    (!links.is_empty()).then_some(Value::Object(links))
 }
 
 /// A type, with its states.

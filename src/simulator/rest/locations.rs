@@ -203,6 +203,13 @@ pub(crate) const REPORTING_REVISIONS: Location = at(
     "{project}/_apis/{area}/reporting/{resource}",
 )
 .since(2, 0);
+pub(crate) const REPORTING_LINKS: Location = at(
+    uuid!("b5b5b6d0-0308-40a1-b3f4-b9bb3c66878f"),
+    "wit",
+    "workItemLinks",
+    "{project}/_apis/{area}/reporting/{resource}",
+)
+.since(2, 0);
 pub(crate) const WORK_ITEM_TYPES: Location = at(
     uuid!("7c8d7a76-4a09-43e8-b5df-bd792f4ac6aa"),
     "wit",

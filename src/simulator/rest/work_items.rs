@@ -129,9 +129,16 @@ fn one(simulator: &Simulator, call: &Call) -> Outcome {
 }
 
 fn updates(simulator: &Simulator, call: &Call) -> Outcome {
-    each(simulator, call, |view, item, revision| {
-        payload::work_item::update(view, item, revision.rev, Version::New).unwrap_or_default()
-    })
+    let world = simulator.instance.world();
+    let item = existing(&world, call, call.parameter_as("id")?)?;
+    let view = world.view(&call.place);
+    let made = item.revisions.iter().map(|own| (own.update, own.at));
+    let mut all: Vec<_> = made.chain(item.links.iter().map(|own| (own.update, own.at))).collect();
+    all.sort_unstable();
+    let known = all.into_iter().filter(|(_, at)| !call.forgotten.revision(*at, item.number));
+    Ok(Listing::of(call, PAGE, PAGE)?.silent_answer(known, |(number, _)| {
+        payload::work_item::update(view, item, number, Version::New).unwrap_or_default()
+    }))
 }
 
 fn revisions(simulator: &Simulator, call: &Call) -> Outcome {

@@ -357,6 +357,12 @@ impl World {
         let again = found.ok_or_else(absent)?;
         build.earlier.push(again.clone());
         again.attempt += 1;
+        // Each attempt has ids of its own. Source: actions/runner, whose generator makes them of names with the attempt.
+        let anew = |id: Uuid, attempt: u32| Uuid::new_v5(&id, &attempt.to_be_bytes());
+        again.id = anew(again.id, again.attempt);
+        for job in &mut again.jobs {
+            job.id = anew(job.id, again.attempt);
+        }
         (again.started, again.finished) = (None, None);
         let finished = build.finished.take();
         build.result = None;

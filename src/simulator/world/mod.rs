@@ -9,6 +9,7 @@ mod populate;
 mod pull_request;
 mod release;
 mod work_item;
+mod work_item_link;
 
 pub(crate) use self::{
     build::{Approval, Build, BuildDate, BuildDefinition, Stage},
@@ -16,6 +17,7 @@ pub(crate) use self::{
     pull_request::{Comment, PullRequest, Reviewer, Vote},
     release::{Deployment, Release, ReleaseDefinition, ReleaseEnvironment},
     work_item::{Field, Revision, WorkItem, WorkItemKind, changed_fields, kind_named, kinds},
+    work_item_link::LinkUpdate,
 };
 pub use self::{fill::Fill, git::RefChange, merge::MergeStrategy, work_item::Edit};
 
@@ -121,6 +123,8 @@ pub(crate) struct World {
     alerts: BTreeMap<u32, alert::Alert>,
     /// Every revision in the order in which it came, for the reporting route: work item and revision.
     pub(crate) revisions: Vec<(u32, u32)>,
+    /// Every change of a link between work items, in order.
+    pub(crate) links: Vec<work_item_link::ChangedLink>,
     /// Of whatever must be new.
     made: u64,
     events: u64,
@@ -151,6 +155,7 @@ impl World {
             work_items: BTreeMap::new(),
             alerts: BTreeMap::new(),
             revisions: Vec::new(),
+            links: Vec::new(),
             made: 0,
             events: 0,
             outbox: Vec::new(),

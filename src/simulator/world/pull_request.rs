@@ -42,6 +42,7 @@ pub(crate) struct PullRequest {
     /// Full name of a ref.
     pub(crate) target: String,
     /// `queued`, `succeeded`, `conflicts`, `rejectedByPolicy`, `failure`.
+    pub(crate) is_draft: bool,
     pub(crate) merge_status: &'static str,
     pub(crate) merge_id: Uuid,
     pub(crate) source_commit: String,
@@ -129,6 +130,7 @@ impl World {
             fork,
             source: full(source),
             target: full(target),
+            is_draft: false,
             merge_status: "queued",
             merge_id: self.new_id("merge"),
             iterations: vec![(source_commit.clone(), self.now)],
@@ -157,9 +159,9 @@ impl World {
 
     /// The server tries the merge: Azure calls that "merged", and does it at every push.
     pub(crate) fn attempt_merge(&mut self, number: u32, status: &'static str) -> Result<(), Impossible> {
-        let merge = self.new_object();
+        let (merge, merge_id) = (self.new_object(), self.new_id("merge"));
         let own = self.active(number)?;
-        own.merge_status = status;
+        (own.merge_status, own.merge_id) = (status, merge_id);
         let before = own.merge_commit.take();
         own.merge_commit = (status == "succeeded").then(|| merge.clone());
         let (repository, by) = (own.repository, own.by);
@@ -234,6 +236,24 @@ impl World {
     pub(crate) fn edit_pull_request(&mut self, number: u32, title: &str) -> Result<(), Impossible> {
         title.clone_into(&mut self.active(number)?.title);
         self.pull_request_event(UPDATED, number, "edited", &[]);
+        Ok(())
+    }
+
+    /// Makes it a draft, or publishes it. Which filter that passes nobody has recorded; who wrote of it took it for a change
+    /// of the status.
+    pub(crate) fn set_draft(&mut self, number: u32, is_draft: bool) -> Result<(), Impossible> {
+        self.active(number)?.is_draft = is_draft;
+        let what = if is_draft { "made a draft" } else { "published" };
+        self.pull_request_event(UPDATED, number, what, &[("notificationType", "StatusUpdateNotification")]);
+        Ok(())
+    }
+
+    /// Another target: an update without a `notificationType`.
+    pub(crate) fn retarget(&mut self, number: u32, target: &str) -> Result<(), Impossible> {
+        let own = self.active(number)?;
+        own.target = format!("refs/heads/{target}");
+        own.merge_status = "queued";
+        self.pull_request_event(UPDATED, number, "target branch changed", &[]);
         Ok(())
     }
 

@@ -1,6 +1,6 @@
-//! Work items of an Agile-like process: types, states, revisions.
+//! Work items of an Agile-like process: types, states, revisions, and the updates between them.
 
-use super::{Facts, Impossible, World, next};
+use super::{Facts, Impossible, World, next, work_item_link::LinkUpdate};
 use crate::simulator::occurrence::Subject;
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -105,16 +105,20 @@ pub(crate) struct WorkItem {
     pub(crate) kind: &'static str,
     pub(crate) is_deleted: bool,
     pub(crate) revisions: Vec<Revision>,
+    /// What was linked with it and what not any more, oldest first: no revision of its own.
+    pub(crate) links: Vec<LinkUpdate>,
 }
 
 /// What it was from one change to the next.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Revision {
     pub(crate) rev: u32,
+    /// The number of the update that made it.
+    pub(crate) update: u32,
     pub(crate) at: Timestamp,
     pub(crate) by: Uuid,
     pub(crate) fields: BTreeMap<String, Field>,
-    /// Links: kind and URL.
+    /// Links as it was made: kind and URL.
     pub(crate) relations: Vec<(String, String)>,
 }
 
@@ -127,6 +131,23 @@ impl WorkItem {
         // They are in order without a gap; the first need not be number 1.
         let first = self.revisions.first()?.rev;
         self.revisions.get(usize::try_from(rev.checked_sub(first)?).ok()?)
+    }
+
+    /// The number of the next update.
+    pub(super) fn next_update(&self) -> u32 {
+        let last = |number: Option<u32>| number.unwrap_or_default();
+        let (made, linked) = (self.revisions.last().map(|own| own.update), self.links.last().map(|own| own.update));
+        last(made).max(last(linked)) + 1
+    }
+
+    /// Its links at a revision: as it was made, and as they were changed since.
+    pub(crate) fn relations(&self, at: &Revision) -> Vec<(String, String)> {
+        let mut all = at.relations.clone();
+        for link in self.links.iter().filter(|link| link.rev == at.rev) {
+            all.retain(|own| !link.removed.contains(own));
+            all.extend(link.added.iter().cloned());
+        }
+        all
     }
 
     /// The revision before, and this one.
@@ -183,14 +204,21 @@ impl World {
         fields.insert("System.CommentCount".to_owned(), Field::Plain(0.into()));
         fields.insert("Microsoft.VSTS.Common.Priority".to_owned(), Field::Plain(2.into()));
         fields.insert("System.CreatedBy".to_owned(), Field::Person(by));
-        let item = WorkItem { number, project, kind: kind.name, is_deleted: false, revisions: Vec::new() };
+        let item =
+            WorkItem { number, project, kind: kind.name, is_deleted: false, revisions: Vec::new(), links: Vec::new() };
         self.work_items.insert(number, item);
         self.revise(number, by, fields, Vec::new());
         self.work_item_event("workitem.created", number, "created", Facts::new());
         Ok(number)
     }
 
-    fn revise(&mut self, number: u32, by: Uuid, mut fields: BTreeMap<String, Field>, relations: Vec<(String, String)>) {
+    pub(super) fn revise(
+        &mut self,
+        number: u32,
+        by: Uuid,
+        mut fields: BTreeMap<String, Field>,
+        relations: Vec<(String, String)>,
+    ) {
         let now = self.now;
         let watermark = self.revisions.len() + 1;
         let Some(item) = self.work_items.get_mut(&number) else { return };
@@ -202,11 +230,12 @@ impl World {
         fields.insert("System.ChangedBy".to_owned(), Field::Person(by));
         fields.insert("System.AuthorizedAs".to_owned(), Field::Person(by));
         fields.insert("System.Watermark".to_owned(), Field::Plain(watermark.into()));
-        item.revisions.push(Revision { rev, at: now, by, fields, relations });
+        let update = item.next_update();
+        item.revisions.push(Revision { rev, update, at: now, by, fields, relations });
         self.revisions.push((number, rev));
     }
 
-    fn work_item_mut(&mut self, number: u32) -> Result<&mut WorkItem, Impossible> {
+    pub(super) fn work_item_mut(&mut self, number: u32) -> Result<&mut WorkItem, Impossible> {
         let found = self.work_items.get_mut(&number);
         found.filter(|item| !item.is_deleted).ok_or_else(|| Impossible::Absent(format!("work item {number}")))
     }
@@ -229,8 +258,8 @@ impl World {
             let kind = kind_named(name).ok_or_else(|| Impossible::Absent(format!("work item type {name}")))?;
             item.kind = kind.name;
         }
-        let (kind, last) = (item.kind, item.last().clone());
-        let mut fields = last.fields;
+        let (kind, relations) = (item.kind, item.relations(item.last()));
+        let mut fields = item.last().fields.clone();
         // A comment is of one revision only.
         fields.remove("System.History");
         for (name, edit) in edits {
@@ -263,12 +292,12 @@ impl World {
         if comment.is_some() {
             fields.insert("System.CommentCount".to_owned(), Field::Plain((comments(&fields) + 1).into()));
         }
-        self.revise(number, by, fields, last.relations);
+        self.revise(number, by, fields, relations);
         if let Some(text) = comment {
             let facts = Facts::from([("commentPattern", vec![text])]);
             self.work_item_event("workitem.commented", number, "commented", facts);
         }
-        self.updated_event(number, "updated", false);
+        self.revised_event(number, "updated", false);
         Ok(self.work_items[&number].last().rev)
     }
 
@@ -277,33 +306,10 @@ impl World {
         self.update_work_item(number, by, &[("System.History".to_owned(), Edit::Set(text.into()))]).map(drop)
     }
 
-    /// Links it with something, by kind of link and URL: the fields stay as they are.
-    pub(crate) fn link_work_item(&mut self, number: u32, by: Uuid, kind: &str, url: &str) -> Result<(), Impossible> {
-        self.relate(number, by, |links| links.push((kind.to_owned(), url.to_owned())))
-    }
-
-    /// Takes away the links to a URL.
-    pub(crate) fn unlink_work_item(&mut self, number: u32, by: Uuid, url: &str) -> Result<(), Impossible> {
-        self.relate(number, by, |links| links.retain(|(_, own)| own != url))
-    }
-
-    fn relate(
-        &mut self,
-        number: u32,
-        by: Uuid,
-        change: impl FnOnce(&mut Vec<(String, String)>),
-    ) -> Result<(), Impossible> {
-        let mut last = self.work_item_mut(number)?.last().clone();
-        change(&mut last.relations);
-        last.fields.remove("System.History");
-        self.revise(number, by, last.fields, last.relations);
-        self.updated_event(number, "linked", true);
-        Ok(())
-    }
-
     pub(crate) fn delete_work_item(&mut self, number: u32, by: Uuid) -> Result<(), Impossible> {
-        let last = self.work_item_mut(number)?.last().clone();
-        self.revise(number, by, with_deletion(last.fields, true), last.relations);
+        let item = self.work_item_mut(number)?;
+        let (fields, relations) = (item.last().fields.clone(), item.relations(item.last()));
+        self.revise(number, by, with_deletion(fields, true), relations);
         self.work_item_event("workitem.deleted", number, "deleted", Facts::new());
         self.work_items.entry(number).and_modify(|item| item.is_deleted = true);
         Ok(())
@@ -313,13 +319,13 @@ impl World {
         let found = self.work_items.get_mut(&number).filter(|item| item.is_deleted);
         let item = found.ok_or_else(|| Impossible::Absent(format!("deleted work item {number}")))?;
         item.is_deleted = false;
-        let last = item.last().clone();
-        self.revise(number, by, with_deletion(last.fields, false), last.relations);
+        let (fields, relations) = (item.last().fields.clone(), item.relations(item.last()));
+        self.revise(number, by, with_deletion(fields, false), relations);
         self.work_item_event("workitem.restored", number, "restored", Facts::new());
         Ok(())
     }
 
-    fn updated_event(&mut self, number: u32, what: &str, links: bool) {
+    pub(super) fn revised_event(&mut self, number: u32, what: &str, links: bool) {
         if self.is_quiet {
             return;
         }
@@ -332,7 +338,7 @@ impl World {
         self.work_item_event("workitem.updated", number, what, facts);
     }
 
-    fn work_item_event(&mut self, event: &'static str, number: u32, what: &str, mut facts: Facts) {
+    pub(super) fn work_item_event(&mut self, event: &'static str, number: u32, what: &str, mut facts: Facts) {
         if self.is_quiet {
             return;
         }
@@ -343,7 +349,7 @@ impl World {
         facts.insert("areaPath", last.text("System.AreaPath").map(str::to_owned).into_iter().collect());
         facts.insert("workItemType", vec![item.kind.to_owned()]);
         facts.entry("linksChanged").or_insert_with(|| vec!["false".to_owned()]);
-        let subject = Subject::WorkItem { number, rev: last.rev };
+        let subject = Subject::WorkItem { number, rev: last.rev, update: item.next_update() - 1 };
         let title = format!("work item {number} {what} ({})", last.text("System.State").unwrap_or_default());
         self.occur(("tfs", event), project, title, facts, subject);
     }
@@ -355,12 +361,13 @@ fn with_deletion(mut fields: BTreeMap<String, Field>, deleted: bool) -> BTreeMap
     fields
 }
 
-/// Names of the fields that differ.
+/// Names of the fields that differ. A comment is its revision's alone: it is always new, and never gone.
 pub(crate) fn changed_fields<'a>(before: Option<&'a Revision>, now: &'a Revision) -> Vec<&'a str> {
-    let old = |name: &str| before.and_then(|before| before.fields.get(name));
+    let is_comment = |name: &str| name == "System.History";
+    let old = |name: &str| before.filter(|_| !is_comment(name)).and_then(|before| before.fields.get(name));
     let mut changed: Vec<&str> =
         now.fields.iter().filter(|(name, value)| old(name) != Some(value)).map(|(name, _)| name.as_str()).collect();
     let gone = before.into_iter().flat_map(|before| before.fields.keys());
-    changed.extend(gone.map(String::as_str).filter(|name| !now.fields.contains_key(*name)));
+    changed.extend(gone.map(String::as_str).filter(|name| !is_comment(name) && !now.fields.contains_key(*name)));
     changed
 }

@@ -1,21 +1,33 @@
 //! Claimed notifications into events and their places, with what the directory knows at the moment.
 
-use super::hold::{self, Candidate, Patience};
+use super::{
+    hold::{self, Candidate, Patience},
+    twin,
+};
 use crate::{
     app::{App, Directory},
-    domain::{ConnectionId, Disposition, Notification, NotificationId},
+    domain::{ConnectionId, Disposition, Notification, NotificationId, SubscriptionState},
     event::Event,
     store::Claimed,
-    translate::{Context, Settings, translate},
+    translate::{
+        Context, Settings, Untranslatable, compared, merged_directly,
+        request::{Seen, Standing},
+        translate,
+    },
 };
+use jiff::Timestamp;
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
     time::Duration,
 };
+use uuid::Uuid;
 
 /// The event type that tells that a run began; older servers have none.
 const RUN_STATE_CHANGED: &str = "ms.vss-pipelines.run-state-changed-event";
+
+/// The event type that tells of a run's end with all that its build knows.
+const BUILD_COMPLETE: &str = "build.complete";
 
 const CONNECTION_REMOVED: &str = "its connection was removed";
 
@@ -24,6 +36,44 @@ pub(super) struct Translated {
     pub(super) connection: ConnectionId,
     pub(super) events: Vec<Event>,
     pub(super) candidate: Candidate,
+    /// What the events tell of pull requests that others may tell too.
+    pub(super) acts: Vec<Seen>,
+    /// What its pushes are besides, where bindings want to know it and no pull request explains them.
+    pub(super) direct: Vec<Event>,
+    /// How long it has been put off.
+    pub(super) waited: Duration,
+    /// How long it has been here.
+    pub(super) age: Duration,
+    /// Itself, where it may be translated once more.
+    notification: Option<Notification>,
+}
+
+impl Translated {
+    /// An event of it is told by another notification.
+    pub(super) fn leave_out(&mut self, event: Uuid) {
+        self.events.retain(|own| own.id != event);
+        self.forget(event);
+    }
+
+    /// An event of it is the revision of another one.
+    pub(super) fn revise(&mut self, event: Uuid, id: Uuid, of: Uuid) {
+        let events = std::mem::take(&mut self.events).into_iter();
+        self.events = events.map(|own| if own.id == event { own.replacing(id, of, of) } else { own }).collect();
+        self.forget(event);
+    }
+
+    /// It has no place in the order any more.
+    fn forget(&mut self, event: Uuid) {
+        self.candidate.tells.retain(|id| *id != event);
+        self.candidate.places.retain(|place| place.id != event);
+        self.acts.retain(|act| act.id != event);
+    }
+
+    /// The act that is told better when it is known how its pull request stood before.
+    pub(super) fn open(&self) -> Option<(&Seen, &Notification)> {
+        let act = self.acts.iter().find(|act| act.is_open())?;
+        Some((act, self.notification.as_ref()?))
+    }
 }
 
 /// What all notifications of a batch are translated with.
@@ -53,40 +103,71 @@ impl<'a> Translator<'a> {
                 tells: Vec::new(),
                 places: Vec::new(),
                 patience,
+                richer: None,
                 has_waited: claimed.attempt > 1,
             },
+            acts: Vec::new(),
+            direct: Vec::new(),
+            waited: self.waited(notification.id),
+            age: since(self.app, notification.received_at),
+            notification: None,
         };
         if notification.disposition != Disposition::Accepted {
             return Ok(translated);
         }
         translated.events = self.events(&notification)?;
+        translated.acts = twin::acts(&translated.events);
+        let bindings = self.directory.selecting(notification.connection);
+        if bindings.iter().any(|binding| binding.direct_pushes) {
+            translated.direct = self.with(&notification, merged_directly)?;
+        }
         let kept = self.directory.connections.get(&notification.connection).ok_or(CONNECTION_REMOVED)?;
         if claimed.attempt == 1 && hold::is_ordered(&kept.record) {
             self.listen(&notification);
         }
         if hold::is_ordered(&kept.record) && !self.app.settings.order_wait.is_zero() {
             let candidate = &mut translated.candidate;
+            if self.builds_are_told(notification.connection) {
+                let waited = self.waited(notification.id);
+                candidate.richer = hold::richer(&translated.events, waited, claimed.attempt);
+            }
             candidate.places = hold::places(&translated.events, || self.runs_are_told(notification.connection));
             candidate.tells.extend(translated.events.iter().map(|event| event.id));
             let moves = candidate.places.iter().filter_map(|place| place.moved);
             candidate.tells.extend(moves.map(|moved| moved.meets()));
         }
+        translated.notification = translated.acts.iter().any(Seen::is_open).then_some(notification);
         Ok(translated)
     }
+
     /// What it tells, by the mapping, the settings and the bindings of this moment.
     pub(super) fn events(&self, notification: &Notification) -> Result<Vec<Event>, String> {
+        self.with(notification, translate)
+    }
+
+    /// The same of a pull request that stood so before.
+    pub(super) fn compared(&self, notification: &Notification, before: &Standing) -> Result<Vec<Event>, String> {
+        self.with(notification, |body, context| compared(body, context, before))
+    }
+
+    fn with(
+        &self,
+        notification: &Notification,
+        tell: impl FnOnce(&[u8], &Context<'_>) -> Result<Vec<Event>, Untranslatable>,
+    ) -> Result<Vec<Event>, String> {
         let kept = self.directory.connections.get(&notification.connection).ok_or(CONNECTION_REMOVED)?;
         let context = Context {
             connection: notification.connection,
             source: &kept.record.url,
             notification: notification.id,
+            received_at: notification.received_at,
             reason: notification.reason,
             recovered: notification.recovered,
             bindings: self.directory.selecting(notification.connection),
             processes: self.directory.processes(notification.connection),
             settings: &self.settings,
         };
-        catch_unwind(AssertUnwindSafe(|| translate(&notification.body, &context)))
+        catch_unwind(AssertUnwindSafe(|| tell(&notification.body, &context)))
             .map_err(|_| "translating it panicked; please report the notification".to_owned())?
             .map_err(|error| error.to_string())
     }
@@ -104,6 +185,13 @@ impl<'a> Translator<'a> {
         }
     }
 
+    /// Whether the ends of builds are told as such, beside the states of their runs.
+    fn builds_are_told(&self, connection: ConnectionId) -> bool {
+        let mut subscriptions = self.directory.subscriptions_of(connection);
+        subscriptions
+            .any(|kept| kept.record.spec.event_type == BUILD_COMPLETE && kept.record.state == SubscriptionState::Active)
+    }
+
     /// Whether anything tells that runs begin: a server that cannot delivers their end alone.
     fn runs_are_told(&self, connection: ConnectionId) -> bool {
         let mut subscriptions = self.directory.subscriptions_of(connection);
@@ -111,9 +199,16 @@ impl<'a> Translator<'a> {
     }
 
     fn patience(&self, notification: &Notification, attempt: u32) -> Patience {
-        let (now, wait_max) = (self.app.clock.now(), self.app.settings.order_wait);
-        let since = self.app.order.memory().since(notification.id).unwrap_or(now);
-        let waited = Duration::try_from(now.duration_since(since)).unwrap_or_default();
-        hold::patience(notification.recovered, attempt, waited, wait_max)
+        let waited = self.waited(notification.id);
+        hold::patience(notification.recovered, attempt, waited, self.app.settings.order_wait)
     }
+
+    fn waited(&self, notification: NotificationId) -> Duration {
+        let held = self.app.order.memory().since(notification);
+        held.map(|held| since(self.app, held)).unwrap_or_default()
+    }
+}
+
+fn since(app: &App, time: Timestamp) -> Duration {
+    Duration::try_from(app.clock.now().duration_since(time)).unwrap_or_default()
 }

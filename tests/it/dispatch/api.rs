@@ -75,3 +75,33 @@ async fn a_repeated_creation_makes_one_sink_and_shows_the_same_secret() {
     assert_eq!((first.status.as_u16(), &first.body), (201, &again.body));
     assert_eq!(gateway.get("/v1/sinks").await.json()["data"].as_array().unwrap().len(), 1);
 }
+
+#[tokio::test]
+async fn a_filter_looks_at_what_an_event_is_about() {
+    let gateway = Gateway::start().await;
+    let make = async |filter: serde_json::Value| {
+        let settings = json!({ "url": "https://a.example/" });
+        gateway
+            .post("/v1/sinks", json!({ "name": "a", "kind": "webhook", "settings": settings, "filter": filter }))
+            .await
+    };
+    let filter = json!({
+        "types": [], "projects": [], "connections": [], "environments": [], "work_item_types": ["Bug"],
+        "state_changes": [{ "from": null, "to": "Resolved" }, { "from": null, "to": null }],
+        "branches": ["main", "release/*"], "outcomes": ["failure"], "drafts": false,
+    });
+    let sink = make(filter.clone()).await;
+    assert_eq!((sink.status.as_u16(), &sink.json()["filter"]), (201, &filter));
+    let long = make(json!({ "branches": ["refs/heads/main"], "state_changes": [{}] })).await.json();
+    assert_eq!(long["filter"]["branches"], json!(["main"]));
+    assert_eq!(long["filter"]["drafts"], json!(null));
+    for (filter, wrong) in [
+        (json!({ "outcomes": ["great"] }), "/filter/outcomes/0"),
+        (json!({ "branches": ["a b"] }), "/filter/branches/0"),
+        (json!({ "state_changes": ["Resolved"] }), "/filter/state_changes/0"),
+        (json!({ "state_changes": [{ "into": "Resolved" }] }), "/filter/state_changes/0/into"),
+        (json!({ "drafts": "no" }), "/filter/drafts"),
+    ] {
+        assert_eq!(make(filter.clone()).await.wrong(), [wrong], "{filter}");
+    }
+}

@@ -35,6 +35,8 @@ fn binding(number: u128, name: &str) -> Change {
         name: Some(name.to_owned()),
         selection: selecting("Fabrikam", &format!("r{number}")),
         code_deployment: None,
+        partial: hookwell::domain::Partial::default(),
+        direct_pushes: false,
         deploys: Some(Deploys {
             tracking: Tracking::Push,
             reaches: Vec::new(),

@@ -16,6 +16,7 @@ mod scripted;
 mod signatures;
 mod simulated;
 mod stream;
+mod whole;
 mod work_items;
 
 pub(crate) use self::signatures::signature;

@@ -310,8 +310,9 @@ async fn what_nobody_can_tell_is_a_gap_until_it_is_told_after_all() {
     shop.lose(1.0);
     shop.revise(item, "lost").await;
     shop.lose(0.0);
-    let forgets = Rule::new("GET", "/updates", When::Always, Failing::NotFound);
-    shop.real.simulator().fail(|faults| faults.rules = vec![forgets]);
+    let forgets =
+        ["/updates", "/workitemrevisions"].map(|path| Rule::new("GET", path, When::Always, Failing::NotFound));
+    shop.real.simulator().fail(|faults| faults.rules = forgets.into());
     shop.revise(item, "heard").await;
     shop.look().await;
     assert_eq!(revisions(&shop.real.events_so_far().await, item), [1, 3]);

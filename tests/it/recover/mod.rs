@@ -5,6 +5,7 @@ pub(crate) mod losses;
 mod outage;
 mod polled;
 mod process;
+mod work_items;
 mod worker;
 
 use crate::{

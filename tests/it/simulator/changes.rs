@@ -180,6 +180,37 @@ async fn a_work_item_has_a_revision_for_each_change() {
 }
 
 #[tokio::test]
+async fn a_link_between_work_items_is_an_update_of_both_and_no_revision() {
+    let (asker, project, _) = shop().await;
+    let simulator = &asker.azure.simulator;
+    let [child, parent] = ["Child", "Parent"].map(|title| simulator.create_work_item(project, "Task", title).unwrap());
+    simulator.move_work_item(child, "Active").unwrap();
+    asker.clock.advance(Duration::from_mins(1));
+    let url = format!("https://dev.azure.com/fabrikam/_apis/wit/workItems/{parent}");
+    simulator.link_work_item(child, "System.LinkTypes.Hierarchy-Reverse", &url).unwrap();
+    simulator.move_work_item(child, "Closed").unwrap();
+    simulator.unlink_work_item(child, &url).unwrap();
+    let updates =
+        async |number: u32| asker.read(&format!("_apis/wit/workItems/{number}/updates")).await["value"].clone();
+    let (own, other) = (updates(child).await, updates(parent).await);
+    let seen = |all: &serde_json::Value| -> Vec<(u64, u64, bool)> {
+        let one = |it: &serde_json::Value| {
+            (it["id"].as_u64().unwrap(), it["rev"].as_u64().unwrap(), it["fields"].is_object())
+        };
+        all.as_array().unwrap().iter().map(one).collect()
+    };
+    assert_eq!(seen(&own), [(1, 1, true), (2, 2, true), (3, 2, false), (4, 3, true), (5, 3, false)]);
+    assert_eq!(seen(&other), [(1, 1, true), (2, 1, false), (3, 1, false)]);
+    assert_eq!(own[3].get("relations"), None, "the link came before it");
+    assert_eq!(other[1]["relations"]["added"][0]["rel"], "System.LinkTypes.Hierarchy-Forward");
+    assert_eq!(own[2]["revisedDate"], other[1]["revisedDate"]);
+    let links = asker.read(&format!("{CAFE}/_apis/wit/reporting/workitemlinks")).await;
+    let ends = json!([links["values"][0]["attributes"]["sourceId"], links["values"][0]["attributes"]["targetId"]]);
+    assert_eq!((links["values"].as_array().unwrap().len(), ends), (2, json!([child, parent])));
+    assert_eq!((&links["isLastBatch"], &links["values"][1]["attributes"]["isActive"]), (&json!(true), &json!(false)));
+}
+
+#[tokio::test]
 async fn queries_compare_days_unless_they_are_asked_to_be_precise() {
     let (asker, project, _) = shop().await;
     let simulator = &asker.azure.simulator;

@@ -102,6 +102,7 @@ fn translated(envelope: &Value) -> BTreeSet<String> {
         connection: ConnectionId(Uuid::from_u128(1)),
         source: &CollectionUrl::parse(CLOUD).unwrap(),
         notification: NotificationId(Uuid::from_u128(2)),
+        received_at: jiff::Timestamp::UNIX_EPOCH,
         reason: None,
         recovered: None,
         bindings: &[],

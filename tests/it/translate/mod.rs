@@ -2,10 +2,15 @@
 // clippy.toml allows both in test functions; what they call is test code just as well.
 #![allow(clippy::unwrap_used, clippy::print_stderr)]
 
+mod acts;
+mod code;
 pub(crate) mod corpus;
 mod goldens;
 mod order;
 mod properties;
+mod releases;
+mod runs;
+mod work_items;
 
 use hookwell::{
     azure::CollectionUrl,
@@ -98,9 +103,12 @@ fn bindings() -> Vec<Arc<Binding>> {
         name: None,
         selection,
         code_deployment: None,
+        partial: hookwell::domain::Partial::default(),
+        direct_pushes: false,
         deploys: None,
         issues: Issues {
             incidents: if project == "board" { vec![incident()] } else { Vec::new() },
+            carried_fields: ["Microsoft.VSTS.Common.Severity", "custom.team"].map(str::to_owned).into(),
             ..Issues::default()
         },
         created_at: Timestamp::UNIX_EPOCH,
@@ -130,17 +138,28 @@ fn events(name: &str, body: &[u8]) -> Result<Vec<Event>, Untranslatable> {
     } else {
         "https://dev.azure.com/fabrikam"
     };
-    let context = Context {
+    let (source, bindings, settings) = (CollectionUrl::parse(url).unwrap(), bindings(), Settings::default());
+    translate(body, &context(&source, reason(name), &bindings, &settings))
+}
+
+/// As a delivery of this connection is translated.
+fn context<'a>(
+    source: &'a CollectionUrl,
+    reason: Option<UpdateReason>,
+    bindings: &'a [Arc<Binding>],
+    settings: &'a Settings,
+) -> Context<'a> {
+    Context {
         connection: connection(),
-        source: &CollectionUrl::parse(url).unwrap(),
+        source,
         notification: NotificationId("0dd0dd00-0000-4000-8000-000000000001".parse().unwrap()),
-        reason: reason(name),
+        received_at: "2026-11-28T10:00:06Z".parse().unwrap(),
+        reason,
         recovered: None,
-        bindings: &bindings(),
+        bindings,
         processes: &[],
-        settings: &Settings::default(),
-    };
-    translate(body, &context)
+        settings,
+    }
 }
 
 fn json(event: &Event) -> serde_json::Value {

@@ -81,7 +81,7 @@ fn well_formed(event: &Value) {
     nothing_empty("", event);
     let data = &event["data"];
     assert!(data["customData"]["hookwell"]["projects"].is_array());
-    assert_eq!(data["customData"]["azuredevops"]["mapping"], 1);
+    assert_eq!(data["customData"]["azuredevops"]["mapping"], hookwell::translate::MAPPING_VERSION);
     let known = |value: &Value, names: &[&str]| {
         let unknown: Vec<_> = value.as_object().unwrap().keys().filter(|key| !names.contains(&key.as_str())).collect();
         assert!(unknown.is_empty(), "{unknown:?}");
@@ -199,7 +199,7 @@ fn half_a_surrogate_pair_costs_nothing_but_itself() {
     let push = cases().into_iter().find(|case| case.name == "git.push/branch-updated.json").unwrap();
     let body = String::from_utf8(push.body).unwrap().replacen("Fix the cart", "Fix the \\ud83d", 1);
     let found = translated(&push.name, body.as_bytes());
-    assert_eq!(found[0]["data"]["subject"]["content"]["commits"][0]["comment"], "Fix the \u{fffd}");
+    assert_eq!(found[0]["data"]["customData"]["azuredevops"]["commits"][0]["comment"], "Fix the \u{fffd}");
 }
 
 #[test]

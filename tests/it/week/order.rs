@@ -7,7 +7,9 @@ use std::collections::BTreeMap;
 /// Where in its thing's life a fact is; `None` where nothing can be said.
 fn place(kind: &str, mark: &str) -> Option<i64> {
     match kind {
-        _ if kind == "ticket" || kind.contains("branch.") || kind.contains("-tag.") => mark.parse().ok(),
+        _ if matches!(kind, "ticket" | "comment") || kind.contains("branch.") || kind.contains("-tag.") => {
+            mark.parse().ok()
+        }
         "dev.cdevents.change.created" | "dev.cdevents.pipelinerun.queued" => Some(0),
         "dev.cdevents.pipelinerun.started" => Some(1),
         "dev.cdevents.change.merged"

@@ -136,7 +136,9 @@ async fn of_builds(base: &str, project: &str, since: &str, facts: &mut Vec<Fact>
                 Some("Job") => "jobs",
                 _ => continue,
             };
-            let subject = format!("{subject}/{path}/{}", text(&record["id"]));
+            // A stage goes by the name that stays over its attempts, each of which has an id of its own.
+            let name = if path == "stages" { &record["identifier"] } else { &record["id"] };
+            let subject = format!("{subject}/{path}/{}", text(name));
             for (when, kind) in [("startTime", "started"), ("finishTime", "finished")] {
                 if record[when].is_string() {
                     facts.push(fact(&format!("dev.cdevents.taskrun.{kind}"), subject.clone(), &record["attempt"]));
@@ -173,6 +175,18 @@ async fn of_releases(base: &str, project: &str, since: &str, facts: &mut Vec<Fac
     }
 }
 
+/// What a comment changes, with what every change does.
+const COMMENTED: [&str; 8] = [
+    "System.History",
+    "System.CommentCount",
+    "System.Rev",
+    "System.ChangedDate",
+    "System.AuthorizedDate",
+    "System.ChangedBy",
+    "System.AuthorizedAs",
+    "System.Watermark",
+];
+
 async fn of_work_items(base: &str, project: &str, since: &str, facts: &mut Vec<Fact>) {
     let client = reqwest::Client::new();
     let url = format!("{base}/{}/_apis/wit/wiql?api-version=7.1", encoded(project));
@@ -183,9 +197,26 @@ async fn of_work_items(base: &str, project: &str, since: &str, facts: &mut Vec<F
     for item in found["workItems"].as_array().unwrap() {
         let updates = format!("{}/_apis/wit/workitems/{}/updates", encoded(project), item["id"]);
         for update in all(base, &updates, "").await {
-            let changed = text(&update["fields"]["System.ChangedDate"]["newValue"]);
-            if changed.as_str() >= since {
-                facts.push(fact("ticket", format!("wit/workItems/{}", item["id"]), &update["rev"]));
+            let subject = || format!("wit/workItems/{}", item["id"]);
+            // A link has no fields, and a date of its own.
+            let is_link = !update["fields"].is_object();
+            let date =
+                if is_link { &update["revisedDate"] } else { &update["fields"]["System.ChangedDate"]["newValue"] };
+            if text(date).as_str() < since {
+                continue;
+            }
+            if is_link {
+                facts.push(fact("link", subject(), &update["id"]));
+                continue;
+            }
+            let is_commented = update["fields"]["System.History"]["newValue"].is_string();
+            if is_commented {
+                facts.push(fact("comment", subject(), &update["rev"]));
+            }
+            // Where it is all that was done, it is all that is told.
+            let names = update["fields"].as_object().unwrap().keys().map(String::as_str);
+            if !is_commented || names.into_iter().any(|name| !COMMENTED.contains(&name)) {
+                facts.push(fact("ticket", subject(), &update["rev"]));
             }
         }
     }
@@ -204,7 +235,14 @@ pub(super) fn told(event: &Event) -> Option<Fact> {
     let mark = match kind {
         _ if subject.contains("/refs/") => custom["pushId"].to_string(),
         "dev.cdevents.ticket.created" | "dev.cdevents.ticket.updated" | "dev.cdevents.ticket.closed" => {
-            return Some(("ticket".to_owned(), subject, custom["rev"].to_string()));
+            // Both hooks of a comment tell it, and neither says then that it changed anything.
+            let is_comment = custom["comment"].is_string() && custom["changedFields"].is_null();
+            let (kind, mark) = match (custom["updateNumber"].is_number(), is_comment) {
+                (true, _) => ("link", &custom["updateNumber"]),
+                (_, true) => ("comment", &custom["rev"]),
+                _ => ("ticket", &custom["rev"]),
+            };
+            return Some((kind.to_owned(), subject, mark.to_string()));
         }
         "dev.cdevents.change.updated" if custom["updateReason"] == "push" => text(&custom["sourceCommit"]),
         "dev.cdevents.taskrun.started" | "dev.cdevents.taskrun.finished" => {
@@ -229,6 +267,10 @@ pub(super) fn each_is_one_event(facts: &[Fact], events: &[Event], since: jiff::T
     let mut told_by: BTreeMap<Fact, usize> = BTreeMap::new();
     for event in events {
         let json: Value = serde_json::from_slice(&event.json).unwrap();
+        // What a later telling knew besides is the same fact once more.
+        if json["replaces"].is_string() {
+            continue;
+        }
         let is_before = json["time"].as_str().unwrap().parse::<jiff::Timestamp>().unwrap() < since;
         if let Some(fact) = told(event).filter(|_| !is_before) {
             *told_by.entry(fact).or_default() += 1;

@@ -13,7 +13,7 @@ fn candidate(name: &str, place: Place) -> Candidate {
     let mut tells = vec![place.id];
     tells.extend(place.moved.map(|moved| moved.meets()));
     let notification = NotificationId(id(&format!("notification {name}")));
-    Candidate { notification, tells, places: vec![place], patience: Patience::Waits, has_waited: false }
+    Candidate { notification, tells, places: vec![place], patience: Patience::Waits, richer: None, has_waited: false }
 }
 
 /// A revision of a work item.
@@ -178,4 +178,35 @@ fn patience_ends_after_the_wait_and_for_good_after_twice_that() {
     assert_eq!(of(None, ORDER_WAIT * 2), Patience::Passes);
     assert_eq!(patience(None, ATTEMPTS_MAX + 1, Duration::ZERO, ORDER_WAIT), Patience::Passes);
     assert_eq!([1, 2, 3, 5, 6, 50].map(|attempt| wait(attempt).as_secs()), [1, 2, 4, 16, 30, 30]);
+}
+
+#[test]
+fn the_poorer_of_two_tellings_waits_for_the_richer_one_and_then_no_longer() {
+    let place = Place {
+        id: id("run"),
+        entity: Entity::Run { number: 1 },
+        project: None,
+        time: None,
+        begun: None,
+        before: Before::Nothing,
+        moved: None,
+        need: id("run"),
+        root: None,
+    };
+    let poor = Candidate { richer: Some(id("build")), ..candidate("poor", place.clone()) };
+    let mut rich = candidate("rich", place);
+    rich.tells.push(id("build"));
+    let sorted = |all: &[&Candidate], kept: &[Uuid]| {
+        let all: Vec<_> = all.iter().map(|own| Some(*own)).collect();
+        let sorted = sort(&all, &kept.iter().copied().collect(), &mut Memory::default());
+        assert_eq!((&sorted.broken, sorted.in_vain), (&Vec::new(), 0), "nothing is missing");
+        (sorted.passing, sorted.waiting)
+    };
+    assert_eq!(sorted(&[&poor], &[]), (vec![], vec![0]));
+    assert_eq!(sorted(&[&poor, &rich], &[]), (vec![1, 0], vec![]), "in one batch it follows");
+    assert_eq!(sorted(&[&poor], &[id("build")]), (vec![0], vec![]));
+    assert_eq!(asked(&[Some(&poor)], &mut Memory::default()), [id("build")]);
+    let waited = Candidate { richer: None, has_waited: true, ..poor };
+    assert_eq!(sorted(&[&waited], &[]), (vec![0], vec![]));
+    assert_eq!(richer(&[], Duration::ZERO, 1), None);
 }

@@ -1,5 +1,18 @@
 //! Work items: a ticket opened, changed, closed; deleted and restored, which tickets have no word for.
 
+mod changes;
+pub(super) mod key;
+mod links;
+mod words;
+
+pub(super) use self::changes::is_telling;
+
+use self::{
+    changes::{carried, changed_fields, changes},
+    key::Key,
+    links::{links, number_in, project_in, relations},
+    words::{labels, priority, ticket_type},
+};
 use super::{
     binding::{About, Family},
     done::{Done, done},
@@ -8,28 +21,18 @@ use super::{
 };
 use crate::{
     azure::resource::{
-        Identity, Links,
-        work_item::{Relation, WorkItem, WorkItemUpdate},
+        Identity,
+        work_item::{Value, WorkItem, WorkItemUpdate},
     },
     event::{
         Event,
-        cdevents::{Content, Link, LinkKind, Ticket},
+        cdevents::{Content, Ticket},
         members::Members,
     },
 };
 use std::borrow::Cow;
 
 const NO_NUMBER: &str = "the resource names no work item";
-
-/// Fields that every update changes: they say nothing of what was done.
-const NOISE: [&str; 6] = [
-    "System.AuthorizedDate",
-    "System.ChangedBy",
-    "System.ChangedDate",
-    "System.Rev",
-    "System.RevisedDate",
-    "System.Watermark",
-];
 
 /// A work item as it is after the event, in its place.
 struct Item<'b> {
@@ -40,6 +43,7 @@ struct Item<'b> {
     subject: String,
     flat: &'b WorkItem<'b>,
     update: Option<&'b WorkItemUpdate<'b>>,
+    is_new: bool,
 }
 
 /// `workitem.created`.
@@ -54,13 +58,16 @@ pub(super) fn created(frame: Frame<'_>) -> Vec<Event> {
             ..ticket
         };
         let time = moment(item.text("System.CreatedDate"));
-        item.told(Content::TicketCreated(cleared(ticket)), time.or_else(|| item.changed()), Members::new())
+        let time = time.or_else(|| item.changed());
+        item.told(Content::TicketCreated(cleared(ticket)), Some(Key::Created), time, Members::new())
     })
 }
 
 /// `workitem.updated`: closed when the state became one that means "done" and was none before.
 pub(super) fn updated(mut frame: Frame<'_>) -> Vec<Event> {
     let Some(update) = frame.resource::<WorkItemUpdate<'_>>() else { return frame.unread() };
+    let addresses = [&update.url, &update.links.itself.href, &update.links.parent.href, &update.revision.url];
+    frame.within(addresses.into_iter().find_map(|address| project_in(address.as_str()?)));
     let about = about(&mut frame, &update.revision, Some(&update));
     let number = update.work_item_id.positive().or(update.revision.id.positive());
     let number =
@@ -69,45 +76,59 @@ pub(super) fn updated(mut frame: Frame<'_>) -> Vec<Event> {
     let system_rev = update.fields.member("System.Rev").and_then(|change| change.new_value.text.as_str()?.parse().ok());
     let rev = update.rev.positive().or(system_rev).or(update.revision.rev.positive());
     let subject = format!("wit/workItems/{id}");
-    let item = Item { frame: &frame, about, id, rev, subject, flat: &update.revision, update: Some(&update) };
+    let item =
+        Item { frame: &frame, about, id, rev, subject, flat: &update.revision, update: Some(&update), is_new: false };
+    let key = Key::of_update(&update, rev);
+    let comment = update.fields.member("System.History").and_then(|change| change.new_value.text.as_str());
+    if matches!(key, Some(Key::Comment(_))) && !update.revision.fields.0.is_empty() {
+        // What `workitem.commented` says of it, and in its words.
+        return Item { update: None, ..item }.said(key, comment);
+    }
+    // The revision's date is that of the last change of fields; a link has one of its own, or none but the envelope's.
+    let (number, time) = match key {
+        Some(Key::Link(number)) => (Some(number), moment(update.revised_date.as_str())),
+        _ => (None, item.changed()),
+    };
     let extras = Members::new()
+        .int("updateNumber", number)
         .texts("changedFields", changed_fields(&update))
-        .objects("relationsAdded", update.relations.added.iter().map(|relation| relation_members(relation)))
-        .objects("relationsRemoved", update.relations.removed.iter().map(|relation| relation_members(relation)));
+        .and(changes(&update))
+        .text("comment", comment)
+        .and(relations(&update));
     let ticket = item.ticket();
     let content = match item.resolution(&update) {
         Some(resolution) => Content::TicketClosed(Ticket { resolution: Some(resolution), ..ticket }),
         None => Content::TicketUpdated(ticket),
     };
-    item.told(content, item.changed(), extras)
+    item.told(content, key, time, extras)
 }
 
-/// `workitem.commented`: the same fact as the `workitem.updated` that the comment fires too.
+/// `workitem.commented`: beside the `workitem.updated` of the revision that it was saved with, which has the changes.
 pub(super) fn commented(frame: Frame<'_>) -> Vec<Event> {
-    of_item(frame, |item| {
-        let extras = Members::new().int("commentId", item.flat.comment_version_ref.comment_id.positive());
-        item.told(Content::TicketUpdated(item.ticket()), item.changed(), extras)
-    })
+    of_item(frame, |item| item.said(Key::of_comment(item.flat), item.text("System.History")))
 }
 
 /// `workitem.deleted`.
 pub(super) fn deleted(frame: Frame<'_>) -> Vec<Event> {
-    of_item(frame, |item| item.turned("dev.cdeventsx.azuredevops-workitem.deleted.0.1.0"))
+    of_item(frame, |item| item.turned("dev.cdeventsx.azuredevops-workitem.deleted.0.1.0", "wit/recyclebin"))
 }
 
 /// `workitem.restored`.
 pub(super) fn restored(frame: Frame<'_>) -> Vec<Event> {
-    of_item(frame, |item| item.turned("dev.cdeventsx.azuredevops-workitem.restored.0.1.0"))
+    of_item(frame, |item| item.turned("dev.cdeventsx.azuredevops-workitem.restored.0.1.0", "wit/workItems"))
 }
 
 fn of_item(mut frame: Frame<'_>, tell: impl FnOnce(&Item<'_>) -> Vec<Event>) -> Vec<Event> {
     let Some(flat) = frame.resource::<WorkItem<'_>>() else { return frame.unread() };
+    let addresses = [&flat.url, &flat.links.itself.href];
+    frame.within(addresses.into_iter().find_map(|address| project_in(address.as_str()?)));
     let about = about(&mut frame, &flat, None);
     let Some(id) = flat.id.positive().or_else(|| number_in(flat.url.as_str())) else {
         return frame.received(&about, Some(NO_NUMBER));
     };
     let subject = format!("wit/workItems/{id}");
-    tell(&Item { frame: &frame, about, id, rev: flat.rev.positive(), subject, flat: &flat, update: None })
+    let is_new = frame.notification.event_type() == Some("workitem.created");
+    tell(&Item { frame: &frame, about, id, rev: flat.rev.positive(), subject, flat: &flat, update: None, is_new })
 }
 
 fn about<'a: 'b, 'b>(
@@ -127,22 +148,15 @@ fn about<'a: 'b, 'b>(
 
 /// The field after the event: the sample's `revision` is the one before, so a change comes first; a change without a
 /// new value cleared the field.
-fn field<'b>(flat: &'b WorkItem<'_>, update: Option<&'b WorkItemUpdate<'_>>, name: &str) -> Option<&'b Identity<'b>> {
+fn field<'b>(flat: &'b WorkItem<'_>, update: Option<&'b WorkItemUpdate<'_>>, name: &str) -> Option<&'b Value<'b>> {
     match update.and_then(|update| update.fields.member(name)) {
         Some(change) => Some(&change.new_value),
         None => flat.fields.member(name),
     }
 }
 
-/// The number in `…/workItems/{n}/…`.
-fn number_in(address: Option<&str>) -> Option<i64> {
-    let mut segments = address?.split('/');
-    segments.find(|segment| segment.eq_ignore_ascii_case("workItems"))?;
-    segments.next()?.parse().ok().filter(|number| *number > 0)
-}
-
 impl<'b> Item<'b> {
-    fn field(&self, name: &str) -> Option<&'b Identity<'b>> {
+    fn field(&self, name: &str) -> Option<&'b Value<'b>> {
         field(self.flat, self.update, name)
     }
 
@@ -182,19 +196,24 @@ impl<'b> Item<'b> {
 
     fn actor(&self) -> Option<&'b Identity<'b>> {
         let revised = self.update.map(|update| &update.revised_by).filter(|by| by.handle().is_some());
-        revised.or_else(|| self.field("System.ChangedBy"))
+        // A body of a creation can be a later one's, and an old one does not say who changed it.
+        let names: &[&str] = match (self.is_new, self.rev) {
+            (false, _) => &["System.ChangedBy"],
+            (true, Some(1)) => &["System.ChangedBy", "System.CreatedBy"],
+            (true, _) => &["System.CreatedBy", "System.ChangedBy"],
+        };
+        let by = |name: &&str| self.field(name).map(|value| &**value).filter(|by| by.handle().is_some());
+        revised.or_else(|| names.iter().find_map(by))
     }
 
     fn changed(&self) -> Option<jiff::Timestamp> {
         moment(self.text("System.ChangedDate"))
     }
 
-    fn uri(&self) -> Cow<'b, str> {
-        // The item's own address: an update's and a revision's are others, and a deleted item's is in the recycle bin.
-        let links: &Links<'_> = &self.flat.links;
-        let flat = self.flat.url.as_str().filter(|_| self.update.is_none());
-        super::frame::first_uri([links.html.href.as_str(), flat])
-            .unwrap_or_else(|| Cow::Owned(self.frame.address(&self.subject)))
+    /// The page for people, which is never taken from the payload: an update's own address is JSON, and its host need not
+    /// be the connection's.
+    fn page(&self) -> String {
+        format!("{}/_workitems/edit/{}", self.frame.source, self.id)
     }
 
     fn ticket(&self) -> Ticket<'b> {
@@ -208,7 +227,7 @@ impl<'b> Item<'b> {
             priority: self.text("Microsoft.VSTS.Common.Priority").map(priority),
             labels: labels(self.text("System.Tags")),
             milestone: self.text("System.IterationPath"),
-            uri: self.uri(),
+            uri: Cow::Owned(self.page()),
             resolution: None,
             updated_by: self.actor().and_then(|actor| actor.handle()),
         }
@@ -233,126 +252,88 @@ impl<'b> Item<'b> {
         })
     }
 
-    /// One event per revision and type: an update and a comment of the same revision are one fact.
-    fn told(&self, content: Content<'_>, time: Option<jiff::Timestamp>, extras: Members<'_>) -> Vec<Event> {
-        let discriminator = self.rev.map_or_else(|| self.frame.occasion(), |rev| format!("rev{rev}"));
+    fn told(
+        &self,
+        content: Content<'_>,
+        key: Option<Key>,
+        time: Option<jiff::Timestamp>,
+        extras: Members<'_>,
+    ) -> Vec<Event> {
+        let discriminator = key.map_or_else(|| self.frame.occasion(), Key::mark);
         let mut fact = Fact::new(content, &self.subject, &discriminator);
         fact.time = time;
-        fact.links = self.links();
-        fact.extras = self.extras().and(extras);
-        let is_new = matches!(fact.content, Content::TicketCreated(_));
+        fact.links = self.update.map(|update| links(self.frame, update)).unwrap_or_default();
+        let own = self.extras();
+        fact.extras = own.clone().and(extras).and(self.carried());
         let mut events = vec![self.frame.event(&self.about, fact)];
         events.extend(incidents(&incident::Ticket {
             frame: self.frame,
             subject: &self.subject,
             discriminator: &discriminator,
             title: self.text("System.Title"),
-            uri: &self.uri(),
+            uri: &self.page(),
             time,
-            extras: self.extras(),
+            extras: own,
             now: self.look(|name| self.text(name)),
-            before: (!is_new).then(|| self.look(|name| self.text_before(name))),
+            before: (!self.is_new).then(|| self.look(|name| self.text_before(name))),
         }));
         events
     }
 
-    /// Deleting and restoring need not make a revision, so the event itself tells two of them apart. Its date too is
-    /// the event's: the item's is that of its last edit.
-    fn turned(&self, kind: &'static str) -> Vec<Event> {
+    /// A comment.
+    fn said(&self, key: Option<Key>, comment: Option<&str>) -> Vec<Event> {
+        // A body of a later revision has that one's date.
+        let time = self.changed().filter(|_| !matches!(key, Some(Key::CommentNumber(_))));
+        let number = self.flat.comment_version_ref.comment_id.positive();
+        let extras = Members::new().int("commentId", number).text("comment", comment);
+        self.told(Content::TicketUpdated(self.ticket()), key, time, extras)
+    }
+
+    /// Away, or back. Its date is the event's: a hook's body can have that of the last edit.
+    fn turned(&self, kind: &'static str, place: &str) -> Vec<Event> {
         let content = Members::new()
             .text("summary", self.text("System.Title"))
             .text("workItemType", self.text("System.WorkItemType"))
             .text("state", self.text("System.State"))
-            .text("uri", Some(self.uri()))
+            .text("uri", Some(self.page()))
             .text("updatedBy", self.actor().and_then(|actor| actor.handle()));
-        let occasion = self.frame.occasion();
-        let mut fact = Fact::new(custom(kind, content), &self.subject, &occasion);
-        fact.extras = self.extras();
+        let mark = self.rev.map_or_else(|| self.frame.occasion(), |rev| Key::Revision(rev).mark());
+        let mut fact = Fact::new(custom(kind, content), &self.subject, &mark);
+        fact.extras = self.at(place).and(self.carried());
         vec![self.frame.event(&self.about, fact)]
     }
 
     fn extras(&self) -> Members<'b> {
+        self.at("wit/workItems")
+    }
+
+    /// What every event says; `place` is where the API has the item.
+    fn at(&self, place: &str) -> Members<'b> {
         let old_state = self.update.and_then(|update| update.fields.member("System.State"));
         Members::new()
             .int("workItemId", Some(self.id))
             .int("rev", self.rev)
+            .text("apiUrl", Some(self.frame.address(&format!("{place}/{}", self.id))))
             .text("workItemType", self.text("System.WorkItemType"))
             .text("state", self.text("System.State"))
             .text("previousState", old_state.and_then(|change| change.old_value.text.as_str()))
             .text("reason", self.text("System.Reason"))
-            .text("comment", self.text("System.History"))
             .object("changedBy", self.actor().map(person).unwrap_or_default())
-            .object("assignedTo", self.field("System.AssignedTo").map(person).unwrap_or_default())
+            .object("assignedTo", self.field("System.AssignedTo").map(|own| person(own)).unwrap_or_default())
             .time("createdDate", moment(self.text("System.CreatedDate")))
     }
 
-    fn links(&self) -> Vec<Link> {
-        let added = self.update.map(|update| update.relations.added.iter()).into_iter().flatten();
-        added.filter_map(|relation| link(self.frame, relation.url.as_str()?)).collect()
+    /// The fields that the issue providers which select it ask for, as they are after the event.
+    fn carried(&self) -> Members<'b> {
+        let bindings = self.frame.context.bindings.iter().filter(|binding| self.about.selected_by(&binding.selection));
+        let mut names: Vec<&'b String> = bindings.flat_map(|binding| &binding.issues.carried_fields).collect();
+        names.sort_unstable();
+        names.dedup_by(|one, other| one.eq_ignore_ascii_case(other));
+        carried(names.into_iter().filter_map(|name| Some((name.as_str(), self.field(name)?))))
     }
-}
-
-/// What was changed on purpose.
-fn changed_fields<'b>(update: &'b WorkItemUpdate<'_>) -> impl Iterator<Item = &'b str> {
-    let names = update.fields.0.iter().filter_map(|(name, _)| name.as_str());
-    names.filter(|name| !NOISE.contains(name))
 }
 
 /// A created ticket has no editor and no resolution.
 fn cleared(ticket: Ticket<'_>) -> Ticket<'_> {
     Ticket { resolution: None, updated_by: None, ..ticket }
-}
-
-/// `vstfs:///Git/Commit/{project}%2F{repository}%2F{sha}` and its like, or the address of another work item.
-fn link(frame: &Frame<'_>, address: &str) -> Option<Link> {
-    let Some(artifact) = address.strip_prefix("vstfs:///") else {
-        let number = number_in(Some(address))?;
-        return Some(frame.link_here(LinkKind::Issue, None, "issue", &number.to_string()));
-    };
-    let (kind, id) = artifact.rsplit_once('/')?;
-    let id = percent_encoding::percent_decode_str(id).decode_utf8().ok()?;
-    let mut parts = id.splitn(3, '/');
-    let (first, second, third) = (parts.next()?, parts.next(), parts.next());
-    match kind {
-        "Git/Commit" => Some(frame.link(LinkKind::Commit, &[first, second?], "commit", third?)),
-        "Git/PullRequestId" => Some(frame.link(LinkKind::Change, &[first, second?], "pr", third?)),
-        "Build/Build" => Some(frame.link_here(LinkKind::Run, None, "execution", first)),
-        _ => None,
-    }
-}
-
-fn relation_members<'a>(relation: &'a Relation<'_>) -> Members<'a> {
-    Members::new().text("rel", relation.rel.as_str()).text("url", relation.url.as_str())
-}
-
-/// The vocabulary's word for a type of Microsoft's processes; any other type keeps its own.
-fn ticket_type(kind: &str) -> &str {
-    let words = [
-        ("Bug", "bug"),
-        ("Task", "task"),
-        ("User Story", "enhancement"),
-        ("Product Backlog Item", "enhancement"),
-        ("Requirement", "enhancement"),
-        ("Change Request", "enhancement"),
-        ("Feature", "enhancement"),
-        ("Epic", "enhancement"),
-        ("Incident", "incident"),
-        ("Question", "question"),
-    ];
-    words.into_iter().find(|(own, _)| own.eq_ignore_ascii_case(kind)).map_or(kind, |(_, word)| word)
-}
-
-/// Azure counts priorities from 1, the highest, to 4.
-fn priority(number: &str) -> &str {
-    match number {
-        "1" => "high",
-        "2" => "medium",
-        "3" | "4" => "low",
-        other => other,
-    }
-}
-
-/// Tags come as `one; two`.
-fn labels(tags: Option<&str>) -> Vec<&str> {
-    tags.unwrap_or_default().split(';').map(str::trim).filter(|tag| !tag.is_empty()).collect()
 }

@@ -1,0 +1,93 @@
+//! Pushes that bindings want to be told as merged changes, unless a pull request explains them.
+//!
+//! The push itself is told at once. Whether a pull request brought it is known when that is told to be merged, a moment
+//! before or after; so what it is besides is put off for a minute, and nothing waits for it.
+
+use super::translator::Translated;
+use crate::{
+    app::App,
+    event::Event,
+    relations::{self, thing::Thing},
+    store::{Error, Log},
+};
+use serde::Deserialize;
+use std::time::Duration;
+use uuid::Uuid;
+
+/// How long the pull request is awaited that explains a push.
+const WAIT: Duration = Duration::from_mins(1);
+/// Looks after which it is told, whatever the clock says.
+const ATTEMPTS_MAX: u32 = 50;
+const MERGED: &str = "dev.cdevents.change.merged.";
+
+/// What becomes of what a push is besides.
+pub(super) enum Fate {
+    /// It is looked at again.
+    Waits,
+    /// These are told: none, where it is explained or was told before.
+    Told(Vec<Event>),
+}
+
+/// Decides it; `fresh` is what is about to be appended.
+pub(super) async fn look(app: &App, own: &Translated, attempt: u32, fresh: &[Event]) -> Result<Fate, Error> {
+    let ids: Vec<Uuid> = own.direct.iter().map(|event| event.id).collect();
+    let kept = app.store.contains(Log::Events, &ids).await?;
+    let mut left = Vec::new();
+    for (event, is_kept) in own.direct.iter().zip(kept) {
+        if !is_kept && !is_explained(app, event, fresh).await? {
+            left.push(event.clone());
+        }
+    }
+    let is_over = own.age >= WAIT || attempt > ATTEMPTS_MAX;
+    Ok(if left.is_empty() || is_over { Fate::Told(left) } else { Fate::Waits })
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Kept {
+    source: String,
+    subject: String,
+    data: Data,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct Data {
+    custom_data: CustomData,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct CustomData {
+    azuredevops: Azure,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct Azure {
+    pull_request_id: Option<i64>,
+    merge_commit: Option<String>,
+    new_object_id: Option<String>,
+}
+
+/// Whether a pull request was completed with this head.
+async fn is_explained(app: &App, event: &Event, fresh: &[Event]) -> Result<bool, Error> {
+    let read = |event: &Event| serde_json::from_slice::<Kept>(&event.json).unwrap_or_default();
+    let own = read(event);
+    let Some(head) = own.data.custom_data.azuredevops.new_object_id else { return Ok(false) };
+    let collection = own.source.rsplit_once('/').filter(|(_, project)| Uuid::try_parse(project).is_ok());
+    let thing = Thing::commit(collection.map_or(own.source.as_str(), |(collection, _)| collection), &head);
+    let found = relations::events(app, &thing).await?;
+    let home = own.subject.split("/commits/").next().unwrap_or_default().to_owned();
+    let merges = |other: &&Event| {
+        let is_merged = other.header.kind.starts_with(MERGED);
+        let azure = || {
+            let other = read(other);
+            let azure = other.data.custom_data.azuredevops;
+            let is_here = other.subject.starts_with(&home) && azure.pull_request_id.is_some();
+            is_here && azure.merge_commit.is_some_and(|merge| merge.eq_ignore_ascii_case(&head))
+        };
+        is_merged && azure()
+    };
+    Ok(found.events.iter().chain(fresh).any(|other| merges(&other)))
+}
