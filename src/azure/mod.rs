@@ -9,7 +9,7 @@ pub mod resource;
 mod surrogate;
 pub mod time;
 mod url;
-mod whose;
+pub(crate) mod whose;
 
 pub use self::{
     repository_url::RepositoryUrl,

@@ -14,8 +14,9 @@ use uuid::Uuid;
 /// Values that are looked at: a resource of this size names its project early or not at all.
 const VALUES_MAX: usize = 20_000;
 
-/// Members below which other projects are named. Those that end in `By` and `For` are people.
-const ELSEWHERE: [&str; 20] = [
+/// Members below which other projects are named. Those that end in `By` and `For` are people, and the fields of a work item
+/// hold whatever somebody wrote into them.
+const ELSEWHERE: [&str; 21] = [
     "repositories",
     "resources",
     "artifacts",
@@ -36,6 +37,7 @@ const ELSEWHERE: [&str; 20] = [
     "parameters",
     "templateParameters",
     "variables",
+    "fields",
 ];
 
 /// Members that are a project.
@@ -83,8 +85,12 @@ fn is_its_own(name: &str) -> bool {
     !ELSEWHERE.contains(&name) && !name.ends_with("By") && !name.ends_with("For")
 }
 
-/// The project of an address: the GUID before `_apis`, `_git`, `_build` and the like, or behind `_apis/projects`.
+/// The project of an address: the GUID before `_apis`, `_git`, `_build` and the like, or behind `_apis/projects`; and of a
+/// project's own URI, which older bodies have beside its address.
 pub(crate) fn of_address(address: &str) -> Option<Uuid> {
+    if let Some(own) = address.strip_prefix("vstfs:///Classification/TeamProject/") {
+        return guid(Some(own));
+    }
     let (scheme, rest) = address.split_once("://")?;
     if !scheme.eq_ignore_ascii_case("https") && !scheme.eq_ignore_ascii_case("http") {
         return None;
@@ -131,6 +137,7 @@ mod tests {
                 "https://dev.azure.com/fabrikam/_permalink/_build/index?collectionId={OTHER}&projectId={OURS}&buildId=2"
             ),
             format!("https://dev.azure.com/fabrikam/{OURS}/"),
+            format!("vstfs:///Classification/TeamProject/{OURS}"),
         ] {
             assert_eq!(of_address(&address).map(|id| id.to_string()).as_deref(), Some(OURS), "{address}");
         }
@@ -166,6 +173,7 @@ mod tests {
             json!({"title": address(OTHER)}),
             json!(["x"]),
             json!({"triggeredByBuild": {"project": {"id": OTHER}}}),
+            json!({"fields": {"Custom.DesignUrl": address(OTHER)}, "revision": {"fields": {"Custom.Uri": address(OTHER)}}}),
         ] {
             assert_eq!(project(&resource), None, "{resource}");
         }

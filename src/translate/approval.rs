@@ -47,12 +47,11 @@ fn of_pipeline(mut frame: Frame<'_>, kind: &'static str) -> Vec<Event> {
     let (approval, of_approval) = (&event.approval, &event.approval.pipeline);
     let about = About {
         family: Family::Run,
-        project: [frame.notification.project(), event.project_id.as_str(), None],
         pipeline: [
             event.pipeline.id.as_str().or(of_approval.id.as_str()),
             event.pipeline.name.as_str().or(of_approval.name.as_str()),
         ],
-        ..About::default()
+        ..About::project(&frame)
     };
     let Some(id) = approval.id.as_str().or(event.approval_id.as_str()) else {
         return frame.received(&about, Some("the resource names no approval"));
@@ -86,7 +85,7 @@ fn of_pipeline(mut frame: Frame<'_>, kind: &'static str) -> Vec<Event> {
         _ => answered.and_then(|step| step.actual_approver.handle()),
     };
     let run_number = run.map(|run| run.to_string());
-    fact.links.extend(run_number.iter().map(|run| frame.link_here(LinkKind::Gates, None, "execution", run)));
+    fact.links.extend(run_number.iter().map(|run| frame.link_here(LinkKind::Gates, "execution", run)));
     fact.extras = pipeline_extras(&event).text("apiUrl", Some(frame.address(&subject)));
     vec![frame.event(&about, fact)]
 }
@@ -152,7 +151,7 @@ fn of_release(mut frame: Frame<'_>, kind: &'static str) -> Vec<Event> {
     };
     // Releases and builds are counted apart, and a name must be of one thing.
     let gated = number.map(|number| format!("release/{number}"));
-    fact.links.extend(gated.map(|gated| frame.link_here(LinkKind::Gates, None, "execution", &gated)));
+    fact.links.extend(gated.map(|gated| frame.link_here(LinkKind::Gates, "execution", &gated)));
     let environment = Members::new()
         .text("id", approval.release_environment.id.as_str())
         .text("name", approval.release_environment.name.as_str());

@@ -6,6 +6,7 @@ use crate::{
     domain::{AzureRef, Binding, BranchRule, Partial, Selection, Slug},
 };
 use std::sync::Arc;
+use uuid::Uuid;
 
 /// What kind of thing an event is about, as roles divide it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -27,8 +28,10 @@ pub(super) enum Family {
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct About<'a> {
     pub(super) family: Family,
-    /// Ids and name of the Azure project.
-    pub(super) project: [Option<&'a str>; 3],
+    /// The Azure project's GUID, from wherever it stands.
+    pub(super) guid: Option<Uuid>,
+    /// What else names the project: an id as the envelope or the resource has it, or its name.
+    pub(super) project: [Option<&'a str>; 2],
     /// Id and name of the repository.
     pub(super) repository: [Option<&'a str>; 2],
     /// The short name of the branch, when the event has one; a pull request's is the one it goes into.
@@ -44,13 +47,19 @@ pub(super) struct About<'a> {
 impl<'a> About<'a> {
     /// Of a project, and no more is known.
     pub(super) fn project(frame: &Frame<'a>) -> Self {
-        Self { project: [frame.notification.project(), None, None], ..Self::default() }
+        Self { guid: frame.project, ..Self::default() }
     }
 
     /// Of a family in a project that the resource names too.
     pub(super) fn within(frame: &Frame<'a>, family: Family, project: &'a Project<'_>) -> Self {
-        let project = [frame.notification.project(), project.id.as_str(), project.name.as_str()];
-        Self { family, project, ..Self::default() }
+        Self { family, project: [project.id.as_str(), project.name.as_str()], ..Self::project(frame) }
+    }
+
+    /// Whether a binding of this project means this one. Events come without the project's name, and bindings have either.
+    fn is_in(&self, project: &AzureRef) -> bool {
+        let mut buffer = Uuid::encode_buffer();
+        let guid = self.guid.map(|guid| &*guid.hyphenated().encode_lower(&mut buffer));
+        guid.is_some_and(|guid| project.names(guid)) || any(project, &self.project)
     }
 
     /// Of a repository.
@@ -93,12 +102,12 @@ impl<'a> About<'a> {
             }
             Selection::BuildProvider { azure_project, pipelines } => {
                 matches!(self.family, Family::Run | Family::Release)
-                    && any(azure_project, &self.project)
+                    && self.is_in(azure_project)
                     && (pipelines.is_empty() || pipelines.iter().any(|pipeline| any(pipeline, &self.pipeline)))
             }
             Selection::IssueProvider { azure_project, area_paths, work_item_types } => {
                 self.family == Family::WorkItem
-                    && any(azure_project, &self.project)
+                    && self.is_in(azure_project)
                     && (area_paths.is_empty() || area_paths.iter().any(|area| self.below(area)))
                     && (work_item_types.is_empty() || work_item_types.iter().any(|kind| self.of_type(kind)))
             }
@@ -111,7 +120,7 @@ impl<'a> About<'a> {
         let [id, _] = self.repository;
         let by_id = id.is_some_and(|id| repository.names(id));
         any(repository, &self.repository)
-            && (any(azure_project, &self.project) || (by_id && self.family == Family::Run))
+            && (self.is_in(azure_project) || (by_id && self.family == Family::Run))
     }
 
     /// What has no branch (a tag, the repository itself, the build of a pull request's merge) is every branch's.
@@ -158,7 +167,8 @@ mod tests {
 
     const PUSH: About<'_> = About {
         family: Family::Code,
-        project: [Some("p-1"), Some("p-1"), Some("Größe")],
+        guid: None,
+        project: [Some("p-1"), Some("Größe")],
         repository: [Some("r-1"), Some("Shop")],
         branch: Some("main"),
         pipeline: [None; 2],
@@ -195,7 +205,7 @@ mod tests {
 
     #[test]
     fn a_run_belongs_to_its_repository_even_from_another_project() {
-        let run = About { family: Family::Run, project: [Some("p-2"), None, None], ..PUSH };
+        let run = About { family: Family::Run, project: [Some("p-2"), None], ..PUSH };
         assert!(run.selected_by(&code("p-1", "r-1", main_branch())));
         assert!(!run.selected_by(&code("p-1", "Shop", main_branch())), "a name alone is not unique");
     }

@@ -21,16 +21,16 @@ use std::borrow::Cow;
 pub(super) fn completed(mut frame: Frame<'_>) -> Vec<Event> {
     let Some(build) = frame.resource::<Build<'_>>() else { return frame.unread() };
     frame.within(build.project.id.as_str());
-    let Some(said) = Said::of_build(&build) else {
-        let about = About::within(&frame, Family::Run, &build.project);
-        return frame.received(&about, Some("the resource names no build"));
-    };
+    let said = Said::of_build(&build);
     let about = About {
         repository: [said.repository.id, said.repository.name],
         branch: said.branch(),
         pipeline: said.definition,
         ..About::within(&frame, Family::Run, &build.project)
     };
+    if said.number == 0 {
+        return frame.received(&about, Some("the resource names no build"));
+    }
     let partial = about.partial(frame.context.bindings);
     let run = Run {
         pipeline_name: said.definition[1].map(Cow::Borrowed),

@@ -23,18 +23,20 @@ pub(super) fn commented(mut frame: Frame<'_>) -> Vec<Event> {
     let (comment, pull) = (if is_bare { &bare } else { &event.comment.0 }, &event.pull_request);
     frame.within(pull.repository.project.id.as_str());
     let links = &comment.links;
-    let addresses = [&links.itself, &links.threads, &links.repository];
+    let addresses = [&links.itself, &links.threads, &links.pull_requests, &links.repository];
     let hrefs = || addresses.into_iter().filter_map(|link| link.href.as_str());
     frame.within(hrefs().find_map(project));
-    let address = hrefs().find_map(Address::read);
+    let named = |name: &'static str| hrefs().find_map(move |href| after(href, name));
+    let numbered = |name: &'static str| named(name).and_then(|number| number.parse().ok()).filter(|number| *number > 0);
+    let (of_repository, of_number) = (named("repositories"), numbered("pullRequests"));
     let about = About { branch: branch(pull.target_ref_name.as_str()), ..About::repository(&frame, &pull.repository) };
     let place = pull.repository.id.as_str().zip(pull.pull_request_id.positive());
-    let place = place.or_else(|| address.as_ref().map(|address| (address.repository, address.pull_request)));
+    let place = place.or_else(|| of_repository.zip(of_number));
     let Some((repository, number)) = place else {
         return frame.received(&about, Some("the comment names no pull request"));
     };
     let about = About { repository: [Some(repository), about.repository[1]], ..about };
-    let thread = address.as_ref().and_then(|address| address.thread);
+    let thread = numbered("threads");
     vec![told(&frame, &about, (repository, number), comment, pull, thread)]
 }
 
@@ -79,26 +81,12 @@ fn told(
     frame.event(about, fact)
 }
 
-/// `…/repositories/{guid}/pullRequests/{n}/threads/{t}/comments/{c}`, as the links of a comment have it.
-struct Address<'a> {
-    repository: &'a str,
-    pull_request: i64,
-    thread: Option<i64>,
-}
-
-impl<'a> Address<'a> {
-    fn read(href: &'a str) -> Option<Self> {
-        let after = |name: &str| {
-            let mut segments = href.split('/');
-            segments.find(|segment| segment.eq_ignore_ascii_case(name))?;
-            segments.next().filter(|segment| !segment.is_empty())
-        };
-        Some(Self {
-            repository: after("repositories")?,
-            pull_request: after("pullRequests")?.parse().ok().filter(|number| *number > 0)?,
-            thread: after("threads").and_then(|thread| thread.parse().ok()),
-        })
-    }
+/// What follows this word in an address like `…/repositories/{guid}/pullRequests/{n}/threads/{t}/comments/{c}`, as the links
+/// of a comment have it; not each of them has every part.
+fn after<'a>(href: &'a str, name: &str) -> Option<&'a str> {
+    let mut segments = href.split(['/', '?']);
+    segments.find(|segment| segment.eq_ignore_ascii_case(name))?;
+    segments.next().filter(|segment| !segment.is_empty())
 }
 
 /// The project's GUID, which some of the addresses have before `_apis`.

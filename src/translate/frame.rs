@@ -160,13 +160,10 @@ impl<'a> Frame<'a> {
         Link { kind, domain_id: identity::domain(self.context.source.as_str(), groups, thing, id), event: None }
     }
 
-    /// A relation to something in this project, and in this repository if one is named.
-    pub(super) fn link_here(&self, kind: LinkKind, repository: Option<&str>, thing: &str, id: &str) -> Link {
+    /// A relation to something in this project.
+    pub(super) fn link_here(&self, kind: LinkKind, thing: &str, id: &str) -> Link {
         let project = self.project.map(|project| project.to_string()).unwrap_or_default();
-        match repository {
-            Some(repository) => self.link(kind, &[&project, repository], thing, id),
-            None => self.link(kind, &[&project], thing, id),
-        }
+        self.link(kind, &[&project], thing, id)
     }
 
     /// A relation to something at GitHub: host (none for github.com), owner, name.

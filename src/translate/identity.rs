@@ -42,6 +42,7 @@
 //! same over retries. Beside that: the source is the project's, whatever the body lacks (`azure::whose`), and what two
 //! tellings know of one fact is put together (`union`).
 
+use crate::azure::notification::guid;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use std::fmt::Write as _;
 use uuid::Uuid;
@@ -84,10 +85,12 @@ fn unversioned(kind: &str) -> &str {
 /// `cdevents:v0:azure-devops:{host}:{organization or collection}:{project[/repository]}:{kind}:{id}`, every part
 /// percent-encoded: a name for a thing of which no event need be known.
 ///
-/// What is not known is left out: a group that is empty would be one of that name, and the grammar has none.
+/// What is not known is left out: a group that is empty would be one of that name, and the grammar has none. A GUID and a
+/// commit are named in lower case, however somebody wrote them: one thing has one name.
 ///
-/// Source: the grammar of domain ids in the draft of `CDEvents` 0.6 (links.md; `schemas/links/domainid.json`); 0.5.1 allows
-/// any member in a link's target.
+/// Source: the grammar of domain ids in the draft of `CDEvents` 0.6 (cdevents/spec at 8917b18: links.md,
+/// `schemas/links/domainid.json`, and the vectors of `conformance/formats/domainid.json`); 0.5.1 allows any member in a
+/// link's target.
 pub(super) fn domain(collection: &str, groups: &[&str], kind: &str, id: &str) -> String {
     let place = collection.split_once("://").map_or(collection, |(_, place)| place);
     let (host, namespace) = place.split_once('/').unwrap_or((place, ""));
@@ -102,12 +105,12 @@ pub(super) fn domain(collection: &str, groups: &[&str], kind: &str, id: &str) ->
         if at > 0 {
             out.push('/');
         }
-        push(&mut out, group);
+        match guid(Some(group)) {
+            Some(guid) => push(&mut out, guid.hyphenated().encode_lower(&mut Uuid::encode_buffer())),
+            None => push(&mut out, group),
+        }
     }
-    out.push(':');
-    out.push_str(kind);
-    out.push(':');
-    push(&mut out, id);
+    thing(&mut out, kind, id);
     out
 }
 
@@ -122,11 +125,16 @@ pub(super) fn github(host: &str, owner: &str, name: &str, kind: &str, id: &str) 
         }
         push(&mut out, part);
     }
+    thing(&mut out, kind, id);
+    out
+}
+
+/// The last two parts.
+fn thing(out: &mut String, kind: &str, id: &str) {
     out.push(':');
     out.push_str(kind);
     out.push(':');
-    push(&mut out, id);
-    out
+    if kind == "commit" { push(out, &id.to_ascii_lowercase()) } else { push(out, id) }
 }
 
 /// One segment of an address or of a domain id.

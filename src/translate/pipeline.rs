@@ -202,18 +202,17 @@ fn told(mut frame: Frame<'_>, tell: impl FnOnce(&Running<'_>) -> Vec<Event>) -> 
     let Some(change) = frame.resource::<StateChange<'_>>() else { return frame.unread() };
     frame.within(change.project_id.as_str());
     let said = Said::of_state(&change);
-    let of = said.clone().unwrap_or_default();
     let about = About {
-        family: Family::Run,
-        project: [frame.notification.project(), change.project_id.as_str(), change.build.project.name.as_str()],
-        repository: [of.repository.id, of.repository.name],
-        branch: of.branch(),
-        pipeline: of.definition,
-        ..About::default()
+        repository: [said.repository.id, said.repository.name],
+        branch: said.branch(),
+        pipeline: said.definition,
+        ..About::within(&frame, Family::Run, &change.build.project)
     };
-    let Some(said) = &said else { return frame.received(&about, Some(NO_RUN)) };
+    if said.number == 0 {
+        return frame.received(&about, Some(NO_RUN));
+    }
     let (subject, partial) = (said.subject(), about.partial(frame.context.bindings));
-    tell(&Running { frame: &frame, change: &change, about, partial, said, subject })
+    tell(&Running { frame: &frame, change: &change, about, partial, said: &said, subject })
 }
 
 impl Running<'_> {

@@ -99,7 +99,7 @@ impl Place {
     }
 
     pub(super) fn commit_link(&self, frame: &Frame<'_>, kind: LinkKind, sha: &str) -> Link {
-        self.link(frame, kind, "commit", &sha.to_ascii_lowercase())
+        self.link(frame, kind, "commit", sha)
     }
 }
 

@@ -225,19 +225,19 @@ fn links(frame: &Frame<'_>, event: &ReleaseEvent<'_>) -> Vec<Link> {
             let is_guid = repository.is_some_and(|id| uuid::Uuid::try_parse(id).is_ok());
             commit.filter(|_| is_guid).map(|sha| frame.link(LinkKind::Commit, &within, "commit", sha))
         };
+        let at_github = |repository: Option<&str>, commit: Option<&str>| {
+            let (owner, name) = repository?.split_once('/')?;
+            Some(Frame::link_at_github(LinkKind::Commit, ["", owner, name], "commit", commit?))
+        };
+        let is_of_github = member("repository.provider").is_some_and(|word| word.eq_ignore_ascii_case("GitHub"));
         match &artifact.kind {
             kind if kind.is("Build") => {
                 links.extend(member("version").map(|build| frame.link(LinkKind::Run, &groups, "execution", build)));
-                links.extend(commit(member("repository"), member("sourceVersion")));
+                let (repository, sha) = (member("repository"), member("sourceVersion"));
+                links.extend(if is_of_github { at_github(repository, sha) } else { commit(repository, sha) });
             }
             kind if kind.is("Git") => links.extend(commit(member("definition"), member("version"))),
-            kind if kind.is("GitHub") => {
-                let place = member("definition").and_then(|own| own.split_once('/'));
-                let made = place.zip(member("version"));
-                links.extend(made.map(|((owner, name), sha)| {
-                    Frame::link_at_github(LinkKind::Commit, ["", owner, name], "commit", sha)
-                }));
-            }
+            kind if kind.is("GitHub") => links.extend(at_github(member("definition"), member("version"))),
             _ => {}
         }
     }

@@ -12,11 +12,13 @@ use super::{
 use crate::{
     azure::{
         lenient::{Int, Text},
+        notification::guid,
         resource::{
             Identity,
             build::Build,
-            pipeline::{RepositoryResource, StateChange},
+            pipeline::{Checkout, RepositoryResource, StateChange},
         },
+        whose::of_address,
     },
     event::{
         cdevents::{Link, LinkKind},
@@ -30,6 +32,7 @@ use uuid::Uuid;
 /// A run as far as it is told.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Said<'a> {
+    /// 0 where it is not told: then there is nothing to tell of it either, but to whom.
     pub(super) number: i64,
     /// What people call it.
     pub(super) name: Option<&'a str>,
@@ -73,9 +76,21 @@ pub(super) struct PullRequest<'a> {
 }
 
 impl<'a> Origin<'a> {
-    /// One of Azure's own, by its GUID.
+    /// One of Azure's own, by its GUID: nothing else is named by one.
     pub(super) fn own(&self) -> Option<&'a str> {
-        self.id.filter(|_| self.kind.is_none_or(|kind| kind.eq_ignore_ascii_case("TfsGit")))
+        let is_own = self.kind.is_none_or(|kind| kind.eq_ignore_ascii_case("TfsGit"));
+        self.id.filter(|id| is_own && guid(Some(id)).is_some())
+    }
+
+    /// What a stage or job checked out. What builds call `TfsGit` goes by `Git` there, as any repository elsewhere does; that
+    /// has no GUID.
+    ///
+    /// Source: captured stages and jobs of 2025 (`repositories[]` with `type: Git`, a GUID and `change.version`).
+    fn of_checkout(checkout: &'a Checkout<'_>) -> Self {
+        let (id, word) = (checkout.id.as_str(), checkout.kind.as_str());
+        let is_own = guid(id).is_some() && checkout.kind.is("Git");
+        let kind = if is_own { Some("TfsGit") } else { word.map(kind_of) };
+        Self { id, name: None, kind, url: checkout.url.as_str() }
     }
 
     /// `owner` and `name` at GitHub, and the host where it is a GitHub of one's own.
@@ -87,12 +102,13 @@ impl<'a> Origin<'a> {
         }
         let address = self.url.and_then(|url| url.split_once("://")).map(|(_, rest)| rest);
         let (place, path) = address.and_then(|rest| rest.split_once('/')).unzip();
-        let host = place.filter(|_| is_enterprise).map(|place| place.rsplit('@').next().unwrap_or(place));
+        // One of one's own whose host is not told is not the public one.
+        let host = if is_enterprise { place?.rsplit('@').next()? } else { "" };
         let path = path.map(|path| path.trim_end_matches('/')).map(|path| path.strip_suffix(".git").unwrap_or(path));
         let mut names = [self.id, self.name, path].into_iter().flatten();
         let parted = |text: &'a str| text.split_once('/').filter(|(owner, name)| !owner.is_empty() && is_name(name));
         let (owner, name) = names.find_map(parted)?;
-        Some([host.unwrap_or_default(), owner, name])
+        Some([host, owner, name])
     }
 }
 
@@ -108,8 +124,8 @@ fn kind_of(word: &str) -> &str {
 }
 
 impl<'a> Said<'a> {
-    /// What a build says; nothing without its number.
-    pub(super) fn of_build(build: &'a Build<'_>) -> Option<Self> {
+    /// What a build says.
+    pub(super) fn of_build(build: &'a Build<'_>) -> Self {
         // `LG:refs/heads/main:<commit>`: from the right, since a ref can hold colons and other kinds have no commit.
         let legacy = build.source_get_version.as_str().and_then(|text| text.strip_prefix("LG:"));
         let (reference, commit) = legacy.and_then(|text| text.rsplit_once(':')).unzip();
@@ -123,8 +139,8 @@ impl<'a> Said<'a> {
         // 1.0 has one request for each that it was built for.
         let asked = build.requests.iter().map(|request| &request.requested_for);
         let requested_for = [&build.requested_for].into_iter().chain(asked).find(|own| own.handle().is_some());
-        Some(Self {
-            number: build.id.positive()?,
+        Self {
+            number: build.id.positive().unwrap_or_default(),
             name: build.build_number.as_str(),
             result: result(build),
             reason: build.reason.as_str(),
@@ -142,11 +158,11 @@ impl<'a> Said<'a> {
                 (project, number)
             }),
             tags: build.tags.iter().filter_map(Text::as_str).collect(),
-        })
+        }
     }
 
     /// What the state of a run, stage or job says of the run.
-    pub(super) fn of_state(change: &'a StateChange<'_>) -> Option<Self> {
+    pub(super) fn of_state(change: &'a StateChange<'_>) -> Self {
         let (run, pipeline, own) = (&change.run, &change.pipeline, &change.run.pipeline);
         let origin = own_repository(change);
         let checkout = change.repositories.iter().find(|checkout| checkout.alias.is("self"));
@@ -154,16 +170,16 @@ impl<'a> Said<'a> {
         let repository = match origin {
             Some(origin) => Origin {
                 id: origin.repository.id.as_str().or(origin.repository.full_name.as_str()),
-                name: None,
+                name: origin.repository.full_name.as_str(),
                 kind: origin.repository.kind.as_str().map(kind_of),
                 url: None,
             },
-            None => Origin { id: checkout.and_then(|own| own.id.as_str()), ..Origin::default() },
+            None => checkout.map(|own| Origin::of_checkout(own)).unwrap_or_default(),
         };
         let reference = origin.and_then(|origin| origin.ref_name.as_str());
         let checked_out = checkout.and_then(|own| own.change.version.as_str());
         let told = Self {
-            number: run_id(change)?,
+            number: run_id(change).unwrap_or_default(),
             name: run.name.as_str(),
             result: run.result.as_str(),
             reference,
@@ -177,10 +193,8 @@ impl<'a> Said<'a> {
             ..Self::default()
         };
         // Where the record of the build is at hand, it says the rest.
-        Some(match Self::of_build(&change.build) {
-            Some(build) => build.or(told),
-            None => told,
-        })
+        let build = Self::of_build(&change.build);
+        if build.number > 0 { build.or(told) } else { told }
     }
 
     /// This, and what another telling of the run knows besides.
@@ -236,18 +250,23 @@ impl<'a> Said<'a> {
     /// What was built, for which change, and what started it.
     pub(super) fn links(&self, frame: &Frame<'_>) -> Vec<Link> {
         let (own, github) = (self.repository.own(), self.repository.at_github());
+        // What is built can be another project's, and its address says so where it has a GUID.
+        let project = self.repository.url.and_then(of_address).or(frame.project);
+        let project = project.map(|project| project.to_string()).unwrap_or_default();
         // A commit has one name, with its repository in it: where that is not told, there is none to be made up.
         let commit = |sha: &str| match (own, github) {
-            (Some(repository), _) => Some(frame.link_here(LinkKind::Commit, Some(repository), "commit", sha)),
+            (Some(repository), _) => Some(frame.link(LinkKind::Commit, &[&project, repository], "commit", sha)),
             (None, Some(place)) => Some(Frame::link_at_github(LinkKind::Commit, place, "commit", sha)),
             (None, None) => None,
         };
         let mut links: Vec<Link> = self.commit.and_then(commit).into_iter().collect();
-        // A fork's head is not in the repository that its test merge is in.
-        let head = self.pull_request.head.filter(|head| !self.pull_request.is_fork && Some(*head) != self.commit);
+        // A fork's head is not in the repository that its test merge is in, and nothing in a build names the fork; at GitHub
+        // the commits of a fork are found in what it was forked from.
+        let is_here = !self.pull_request.is_fork || (own.is_none() && github.is_some());
+        let head = self.pull_request.head.filter(|head| is_here && Some(*head) != self.commit);
         links.extend(head.and_then(commit));
         if let Some(number) = self.pull_request.number.map(|number| number.to_string()) {
-            links.extend(own.map(|own| frame.link_here(LinkKind::Change, Some(own), "pr", &number)));
+            links.extend(own.map(|own| frame.link(LinkKind::Change, &[&project, own], "pr", &number)));
             let elsewhere = github.filter(|_| own.is_none());
             links.extend(elsewhere.map(|place| Frame::link_at_github(LinkKind::Change, place, "pr", &number)));
         }
@@ -255,7 +274,7 @@ impl<'a> Said<'a> {
             let number = number.to_string();
             links.push(match project {
                 Some(project) => frame.link(LinkKind::Trigger, &[project], "execution", &number),
-                None => frame.link_here(LinkKind::Trigger, None, "execution", &number),
+                None => frame.link_here(LinkKind::Trigger, "execution", &number),
             });
         }
         links

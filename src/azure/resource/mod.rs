@@ -54,6 +54,8 @@ pub struct Links<'a> {
     pub html: Object<Href<'a>>,
     /// The thread of a comment.
     pub threads: Object<Href<'a>>,
+    /// The pull request of a comment.
+    pub pull_requests: Object<Href<'a>>,
     /// The repository of a comment; with its project's GUID, where the others have none.
     pub repository: Object<Href<'a>>,
     /// The work item of an update.

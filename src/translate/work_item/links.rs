@@ -43,7 +43,7 @@ fn link(frame: &Frame<'_>, address: &str) -> Option<Link> {
     match kind {
         "Git/Commit" => Some(frame.link(LinkKind::Commit, &[&first, &second?], "commit", &third?.to_ascii_lowercase())),
         "Git/PullRequestId" => Some(frame.link(LinkKind::Change, &[&first, &second?], "pr", third?)),
-        "Build/Build" => Some(frame.link_here(LinkKind::Run, None, "execution", &first)),
+        "Build/Build" => Some(frame.link_here(LinkKind::Run, "execution", &first)),
         _ => None,
     }
 }

@@ -139,10 +139,10 @@ fn about<'a: 'b, 'b>(
     let text = |name: &str| field(flat, update, name).and_then(|value| value.text.as_str());
     About {
         family: Family::WorkItem,
-        project: [frame.notification.project(), text("System.TeamProject"), None],
+        project: [None, text("System.TeamProject")],
         area_path: text("System.AreaPath"),
         work_item_type: text("System.WorkItemType"),
-        ..About::default()
+        ..About::project(frame)
     }
 }
 
@@ -190,7 +190,10 @@ impl<'b> Item<'b> {
             Some(before) if now.is_some_and(|now| now != before) => {
                 done(self.frame.context, &[Some(before)], kind, state)
             }
-            _ => done(self.frame.context, &self.about.project, kind, state),
+            _ => {
+                let guid = self.about.guid.map(|guid| guid.to_string());
+                done(self.frame.context, &[guid.as_deref(), self.about.project[1]], kind, state)
+            }
         }
     }
 

@@ -6,6 +6,7 @@ mod books;
 mod life;
 mod limits;
 pub(crate) mod receiver;
+mod reported;
 mod tls;
 mod weather;
 

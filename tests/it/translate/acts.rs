@@ -16,8 +16,8 @@ const PROJECT: &str = "0f3d2c1b-7a6e-4d5c-8b4a-392817060504";
 const REPOSITORY: &str = "5d7b4a52-0b1c-4a0e-9d55-6f0a3f5e1c01";
 
 /// A gateway with a connection that people make hooks for.
-struct There {
-    gateway: Gateway,
+pub(super) struct There {
+    pub(super) gateway: Gateway,
     path: String,
     basic: String,
     connection: String,
@@ -25,7 +25,7 @@ struct There {
 }
 
 impl There {
-    async fn start() -> Self {
+    pub(super) async fn start() -> Self {
         let gateway = Gateway::start().await;
         let body = literal!({ "name": "Fabrikam", "url": "https://dev.azure.com/fabrikam", "hooks": "manual" });
         let reply = gateway.post("/v1/connections", body).await;
@@ -40,7 +40,12 @@ impl There {
     }
 
     /// Delivers by a subscription that is filtered by this reason, or by none.
-    async fn deliver(&mut self, body: &Value, reason: Option<&str>) {
+    pub(super) async fn deliver(&mut self, body: &Value, reason: Option<&str>) {
+        assert_eq!(self.send(body, reason).await, "accepted", "{body}");
+    }
+
+    /// What is said of it.
+    pub(super) async fn send(&mut self, body: &Value, reason: Option<&str>) -> String {
         self.delivered += 1;
         let mut body = body.clone();
         body["notificationId"] = self.delivered.into();
@@ -48,7 +53,8 @@ impl There {
         let path = reason.map_or_else(|| self.path.clone(), |reason| format!("{}?reason={reason}", self.path));
         let ask = self.gateway.ask("POST", &path).token(None).header("authorization", &self.basic);
         let reply = ask.body(body.to_string()).send().await;
-        assert_eq!((reply.status.as_u16(), &reply.json()["outcome"]), (200, &literal!("accepted")), "{body}");
+        assert_eq!(reply.status, 200, "{body}");
+        reply.json()["outcome"].as_str().unwrap().to_owned()
     }
 
     async fn translate(&self) {
@@ -64,7 +70,7 @@ impl There {
         }
     }
 
-    async fn events(&self) -> Vec<Value> {
+    pub(super) async fn events(&self) -> Vec<Value> {
         self.settle().await;
         let limit = PageLimit { records_max: 1_000, body_bytes_max: 64 << 20 };
         let records = self.gateway.store.read(Log::Events, Position(0), limit).await.unwrap();

@@ -18,6 +18,13 @@ fn corpus() -> Option<PathBuf> {
     corpus
 }
 
+/// The names and bodies of the documented payloads, where there is a corpus.
+pub(super) fn documented() -> Vec<(String, Vec<u8>)> {
+    let Some(corpus) = corpus() else { return Vec::new() };
+    let files = fs::read_dir(corpus.join("azure-devops")).unwrap().map(|file| file.unwrap().path());
+    files.map(|path| (path.file_name().unwrap().to_str().unwrap().to_owned(), fs::read(&path).unwrap())).collect()
+}
+
 fn documents(folder: &Path) -> Vec<Value> {
     let files = fs::read_dir(folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
     let files = files.map(|file| file.unwrap().path()).filter(|path| path.extension().is_some_and(|e| e == "json"));

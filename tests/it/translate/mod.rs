@@ -6,9 +6,12 @@ mod acts;
 mod code;
 pub(crate) mod corpus;
 mod goldens;
+mod names;
 mod order;
+mod places;
 mod properties;
 mod releases;
+mod reported;
 mod runs;
 mod work_items;
 
