@@ -3,7 +3,7 @@
 use super::{
     binding::{About, branch},
     frame::{Fact, Frame, custom, moment, person},
-    place::{Place, actor},
+    place::Place,
     pull_request::extras,
 };
 use crate::{
@@ -73,11 +73,11 @@ fn told(
     let mut fact = Fact::new(content, &subject, &discriminator);
     fact.time = written;
     fact.chain = Some(frame.chain(&subject));
-    let known = match pull.pull_request_id.positive() {
+    fact.actor = comment.author.handle();
+    fact.extras = match pull.pull_request_id.positive() {
         Some(_) => extras(frame, pull, &place.pull_request(number)),
         None => Members::new().int("pullRequestId", Some(number)).text("url", Some(place.pull_request(number))),
     };
-    fact.extras = actor(known, &comment.author);
     frame.event(about, fact)
 }
 

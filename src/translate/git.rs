@@ -6,7 +6,7 @@
 use super::{
     binding::{About, Family, branch},
     frame::{Fact, Frame, custom, moment, person},
-    place::{Place, actor, repository},
+    place::{Place, repository},
 };
 use crate::{
     azure::resource::git::{Checkin, Commit, Push, RefUpdate},
@@ -124,6 +124,7 @@ impl<'b> Pushed<'b> {
         };
         let mut fact = Fact::new(content, &subject, &discriminator);
         fact.time = moment(self.push.date.as_str());
+        fact.actor = self.push.pushed_by.handle();
         fact.extras = self.commits(objects(update, name).text("url", Some(page.as_str())), update).and(self.around());
         let is_commit = about.branch.is_some() || name.starts_with("refs/tags/");
         let head = new.filter(|_| is_commit && turn != Turn::Deleted);
@@ -150,7 +151,7 @@ impl<'b> Pushed<'b> {
     fn around(&self) -> Members<'b> {
         let push = self.push;
         let members = Members::new().int("pushId", push.push_id.0).object("pushedBy", person(&push.pushed_by));
-        actor(members, &push.pushed_by).object("repository", repository(self.frame, &push.repository))
+        members.object("repository", repository(self.frame, &push.repository))
     }
 
     /// Those that the ref brought; where nobody can tell whose they are, only the number of the push's.
@@ -198,6 +199,7 @@ impl<'b> Pushed<'b> {
         let mut fact =
             Fact::new(Content::ChangeMerged { repository: Some(self.reference()) }, &subject, &discriminator);
         fact.time = moment(self.push.date.as_str());
+        fact.actor = self.push.pushed_by.handle();
         fact.chain = Some(self.frame.chain(&subject));
         let details = objects(update, name).text("url", Some(self.page(update, name)));
         fact.extras = self.commits(details, update).flag("directPush", Some(true)).and(self.around());
@@ -254,12 +256,12 @@ pub(super) fn checkin(frame: &Frame<'_>) -> Vec<Event> {
     let subject = format!("tfvc/changesets/{changeset}");
     let mut fact = Fact::new(Content::ChangeMerged { repository: None }, &subject, "");
     fact.time = moment(checkin.created_date.as_str());
-    let extras = Members::new()
+    fact.actor = checkin.checked_in_by.handle();
+    fact.extras = Members::new()
         .int("changesetId", Some(changeset))
         .text("comment", checkin.comment.as_str())
         .text("url", Some(format!("{}/_versionControl/changeset/{changeset}", frame.source)))
         .object("author", person(&checkin.author))
         .object("checkedInBy", person(&checkin.checked_in_by));
-    fact.extras = actor(extras, &checkin.checked_in_by);
     vec![frame.event(&about, fact)]
 }

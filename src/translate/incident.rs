@@ -36,6 +36,8 @@ pub(super) struct Ticket<'b> {
     pub(super) title: Option<&'b str>,
     pub(super) uri: &'b str,
     pub(super) time: Option<Timestamp>,
+    /// Who did it.
+    pub(super) actor: Option<&'b str>,
     /// What else is said of the work item.
     pub(super) extras: Members<'b>,
     pub(super) now: Look<'b>,
@@ -71,6 +73,7 @@ fn event(ticket: &Ticket<'_>, project: &Slug, environment: &Slug, is_reported: b
     let discriminator = format!("{project}:{environment}:{}", ticket.discriminator);
     let mut fact = Fact::new(content, ticket.subject, &discriminator);
     fact.time = ticket.time;
+    fact.actor = ticket.actor;
     fact.extras = ticket.extras.clone();
     ticket.frame.event_of(vec![project.clone()], fact)
 }

@@ -6,14 +6,11 @@
 //! `?discussionId=`); `branchCompare?baseVersion=GC…&targetVersion=GC…`, `pushes/{id}?refName=` and `?version=GB`, `GT` as
 //! people copy them from their browsers into public repositories. Project and repository may be given by their GUIDs.
 
-use super::{
-    frame::{Frame, person},
-    identity::segment,
-};
+use super::{frame::Frame, identity::segment};
 use crate::{
     azure::{
         notification::guid,
-        resource::{Identity, Project, git::Repository},
+        resource::{Project, git::Repository},
     },
     event::{
         cdevents::{Link, LinkKind},
@@ -124,9 +121,4 @@ pub(super) fn repository<'a>(frame: &Frame<'_>, repository: &'a Repository<'_>) 
         .text("remoteUrl", cloned.or_else(|| place.as_ref().map(Place::page)))
         .text("defaultBranch", repository.default_branch.as_str())
         .object("project", project)
-}
-
-/// Who did it, under one name in every event.
-pub(super) fn actor<'a>(members: Members<'a>, identity: &'a Identity<'_>) -> Members<'a> {
-    members.object("actor", person(identity))
 }

@@ -3,15 +3,12 @@
 use super::{
     binding::{About, branch},
     frame::{Fact, Frame, custom, moment, person, to_second},
-    place::{Place, actor, repository},
+    place::{Place, repository},
     reason::{Reason, Told, changes, named, voter},
     request::{Standing, push},
 };
 use crate::{
-    azure::resource::{
-        Identity,
-        pull_request::{PullRequest, Reviewer},
-    },
+    azure::resource::pull_request::{PullRequest, Reviewer},
     domain::UpdateReason,
     event::{
         Event,
@@ -43,7 +40,7 @@ pub(super) fn created(frame: Frame<'_>) -> Vec<Event> {
         let content = Content::ChangeCreated { description, repository: change.reference() };
         let mut fact = change.fact(content, "");
         fact.time = moment(pull.creation_date.as_str());
-        fact.extras = actor(fact.extras, &pull.created_by);
+        fact.actor = pull.created_by.handle();
         vec![change.event(fact)]
     })
 }
@@ -144,7 +141,7 @@ impl<'b> Change<'b> {
         if pull.status.is("completed") {
             let mut fact = self.fact(Content::ChangeMerged { repository: Some(self.reference()) }, "");
             fact.time = time;
-            fact.extras = actor(fact.extras, &pull.closed_by);
+            fact.actor = pull.closed_by.handle();
             let merge = self.heads().2;
             let link = |merge| self.place.commit_link(self.frame, LinkKind::MergeCommit, merge);
             fact.links.extend(merge.map(link));
@@ -157,7 +154,7 @@ impl<'b> Change<'b> {
         let discriminator = time.map_or_else(|| self.frame.occasion(), to_second);
         let mut fact = self.fact(Content::ChangeAbandoned { repository: self.reference() }, &discriminator);
         fact.time = time;
-        fact.extras = actor(fact.extras, &pull.closed_by);
+        fact.actor = pull.closed_by.handle();
         Some(self.event(fact))
     }
 
@@ -182,25 +179,20 @@ impl<'b> Change<'b> {
             .object("changes", before.map(|before| changes(pull, before)).unwrap_or_default());
         if reason == Reason::Vote {
             let voter = voter(pull, message.unwrap_or_default(), before);
-            let members = fact.extras.object("review", voter.map(review).unwrap_or_default());
-            fact.extras = members.object("actor", voter.map(reviewer).unwrap_or_default());
+            fact.extras = fact.extras.object("review", voter.map(review).unwrap_or_default());
+            fact.actor = voter.and_then(handle);
         } else {
-            fact.extras = fact.extras.object("actor", self.actor(message.unwrap_or_default()));
+            fact.actor = self.actor(message.unwrap_or_default());
         }
         self.event(fact)
     }
 
     /// Whoever's name the message begins with: the payload does not say otherwise who changed it.
-    fn actor(&self, message: &str) -> Members<'b> {
+    fn actor(&self, message: &str) -> Option<&'b str> {
         let pull = self.pull;
-        let people = [&pull.created_by, &pull.closed_by].into_iter();
-        let one = named(message, people.map(|person| (person.name(), person)));
-        let own = |person: &'b Identity<'_>| Members::new().and(super::frame::person(person));
-        one.map(own)
-            .or_else(|| {
-                named(message, pull.reviewers.iter().map(|own| (own.display_name.as_str(), &own.0))).map(reviewer)
-            })
-            .unwrap_or_default()
+        let people = [&pull.created_by, &pull.closed_by].into_iter().map(|own| (own.name(), own.handle()));
+        let reviewers = || pull.reviewers.iter().map(|own| (own.display_name.as_str(), handle(own)));
+        named(message, people).or_else(|| named(message, reviewers())).flatten()
     }
 }
 
@@ -230,6 +222,13 @@ pub(super) fn extras<'a>(frame: &Frame<'_>, pull: &'a PullRequest<'_>, page: &st
 fn fork<'a>(frame: &Frame<'_>, pull: &'a PullRequest<'_>) -> Members<'a> {
     let of = &pull.fork_source.repository;
     of.id.as_str().map(|_| repository(frame, of)).unwrap_or_default()
+}
+
+/// A reviewer's one word, as [`Identity::handle`].
+///
+/// [`Identity::handle`]: crate::azure::resource::Identity::handle
+fn handle<'a>(reviewer: &'a Reviewer<'_>) -> Option<&'a str> {
+    reviewer.unique_name.as_str().or(reviewer.display_name.as_str())
 }
 
 fn reviewer<'a>(reviewer: &'a Reviewer<'_>) -> Members<'a> {

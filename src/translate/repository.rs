@@ -3,7 +3,7 @@
 use super::{
     binding::{About, Family},
     frame::{Fact, Frame, moment, person},
-    place::{Place, actor, repository},
+    place::{Place, repository},
 };
 use crate::{
     azure::resource::git::{Repository, RepositoryChange},
@@ -127,8 +127,8 @@ fn event(frame: &Frame<'_>, about: &About<'_>, change: &RepositoryChange<'_>, id
     let discriminator = turn.once.map(|done| format!("{done}:{}", at())).unwrap_or_default();
     let mut fact = Fact::new(turn.content, &subject, &discriminator);
     fact.time = time;
-    let extras = turn.extras.object("initiatedBy", person(&change.initiated_by));
-    fact.extras = actor(extras, &change.initiated_by);
+    fact.actor = change.initiated_by.handle();
+    fact.extras = turn.extras.object("initiatedBy", person(&change.initiated_by));
     let origin = &change.source_repository;
     fact.links.extend(Place::of(frame, origin).map(|origin| origin.repository_link(frame, LinkKind::ForkOf)));
     frame.event(about, fact)

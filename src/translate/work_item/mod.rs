@@ -265,6 +265,7 @@ impl<'b> Item<'b> {
         let discriminator = key.map_or_else(|| self.frame.occasion(), Key::mark);
         let mut fact = Fact::new(content, &self.subject, &discriminator);
         fact.time = time;
+        fact.actor = self.actor().and_then(|actor| actor.handle());
         fact.links = self.update.map(|update| links(self.frame, update)).unwrap_or_default();
         let own = self.extras();
         fact.extras = own.clone().and(extras).and(self.carried());
@@ -277,6 +278,7 @@ impl<'b> Item<'b> {
             uri: &self.page(),
             time,
             extras: own,
+            actor: self.actor().and_then(|actor| actor.handle()),
             now: self.look(|name| self.text(name)),
             before: (!self.is_new).then(|| self.look(|name| self.text_before(name))),
         }));
@@ -302,6 +304,7 @@ impl<'b> Item<'b> {
             .text("updatedBy", self.actor().and_then(|actor| actor.handle()));
         let mark = self.rev.map_or_else(|| self.frame.occasion(), |rev| Key::Revision(rev).mark());
         let mut fact = Fact::new(custom(kind, content), &self.subject, &mark);
+        fact.actor = self.actor().and_then(|actor| actor.handle());
         fact.extras = self.at(place).and(self.carried());
         vec![self.frame.event(&self.about, fact)]
     }

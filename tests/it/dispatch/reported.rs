@@ -46,7 +46,7 @@ async fn a_push_that_a_receiver_does_not_take_holds_back_its_branch_alone_and_in
         append(&gateway, event).await;
     }
     let _running = Running::of(&gateway);
-    let mut next = async || {
+    let next = async || {
         let got = receiver.next().await.json();
         1 + pushes.iter().position(|event| got["id"] == event.id.to_string()).expect("it is one of them")
     };
