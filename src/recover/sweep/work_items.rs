@@ -1,5 +1,12 @@
 //! Revisions of work items, in the order in which they were made, with a bookmark to go on from.
 //!
+//! The order is that of their making, not of their dates: whoever imports with `bypassRules` may give a revision the date that it
+//! had elsewhere, but for that the dates of an item increase.
+//!
+//! Source: REST "Reporting Work Item Revisions" (`startDateTime`: all revisions will occur after it);
+//! Azure/azure-devops-cli-extension#1070 (`System.ChangedDate` in 2010 under `bypassRules`);
+//! solidify/jira-azuredevops-migrator#628 (`VS402625`, "Dates must be increasing with each revision").
+//!
 //! A revision has all fields and not what it changed. Where the one before it is in the same batch, that is computed. Else it
 //! is enough that an event of any of its kinds is here; only where none is, Azure is asked what changed, once for each item.
 
@@ -8,6 +15,7 @@ use crate::{
     azure::client::{AzureDevOps, RevisionRecord, Revisions, RevisionsFrom, UpdateRecord, Window},
     recover::compose::{self, Change},
 };
+use jiff::Timestamp;
 use serde_json::Value;
 use std::collections::{BTreeMap, HashMap};
 
@@ -23,13 +31,19 @@ pub(super) async fn sweep(
     let mut kept = bookmark.clone();
     let mut from = bookmark.map_or(RevisionsFrom::Time(window.from), RevisionsFrom::Bookmark);
     let (mut before, oldest) = (Before::new(), scale.oldest());
+    // A bookmark may be from before what the journal keeps; one from where the last look ended, within it, is not.
+    let mut is_kept = matches!(from, RevisionsFrom::Time(_)) || oldest < window.from;
     loop {
         let Revisions { values, next, is_last } = scale.ask(azure.revisions(&project, &from)).await?;
         let whole = values.iter().all(|record| record.changed.is_none_or(|at| at < window.to));
-        // A bookmark may be from before what the journal keeps.
-        let holds = |at| oldest <= at && at < window.to;
-        let within: Vec<&RevisionRecord> = values.iter().filter(|record| record.changed.is_none_or(holds)).collect();
-        batch(scale, azure, &project, &within, &mut before).await?;
+        // They come in the order in which they were made: behind one of the time that is kept, one with an older date was
+        // imported with it.
+        let mut holds = |at: Timestamp| {
+            is_kept |= oldest <= at;
+            is_kept && at < window.to
+        };
+        let within: Vec<&RevisionRecord> = values.iter().filter(|record| record.changed.is_none_or(&mut holds)).collect();
+        batch(scale, azure, &project, &within, &mut before, window.from).await?;
         if !whole {
             return Ok(kept);
         }
@@ -56,6 +70,7 @@ async fn batch(
     project: &str,
     records: &[&RevisionRecord],
     before: &mut Before,
+    listed: Timestamp,
 ) -> Result<(), Stopped> {
     let mut changes: Vec<Option<Change>> = Vec::with_capacity(records.len());
     let mut now = Before::new();
@@ -91,7 +106,10 @@ async fn batch(
     let mut composed = Vec::with_capacity(records.len());
     for (record, change) in records.iter().zip(changes) {
         let change = said.remove(&(record.id, record.rev)).or(change).unwrap_or_else(Change::unknown);
-        composed.extend(compose::revised(scale.home(), record, &change));
+        let told = compose::revised(scale.home(), record, &change).into_iter();
+        // What was imported with a date of long ago counts where it was listed.
+        let is_old = record.changed.is_some_and(|at| at < scale.oldest());
+        composed.extend(told.map(|own| if is_old { own.counted(listed) } else { own }));
     }
     scale.take(composed).await
 }

@@ -225,7 +225,12 @@ impl World {
         let rev = u32::try_from(item.revisions.len()).unwrap_or_default() + 1;
         let at = Field::Plain(now.to_string().into());
         fields.insert("System.Rev".to_owned(), Field::Plain(rev.into()));
-        fields.insert("System.ChangedDate".to_owned(), at.clone());
+        // Whoever imports says when it was changed elsewhere.
+        let date = "System.ChangedDate";
+        let before = item.revisions.last().and_then(|last| last.fields.get(date));
+        if fields.get(date).is_none_or(|given| Some(given) == before) {
+            fields.insert(date.to_owned(), at.clone());
+        }
         fields.insert("System.AuthorizedDate".to_owned(), at);
         fields.insert("System.ChangedBy".to_owned(), Field::Person(by));
         fields.insert("System.AuthorizedAs".to_owned(), Field::Person(by));

@@ -5,7 +5,7 @@ use crate::real::{Real, SHOP, bind};
 use hookwell::{
     event::Event,
     reconcile::{Mode, reconcile},
-    recover::{Depth, Mending},
+    recover::{Depth, Mending, Request, recover},
     simulator::{Edit, Odds},
 };
 use serde_json::{Value, json};
@@ -65,6 +65,35 @@ async fn a_deletion_that_is_lost_comes_back_from_the_records_once() {
         let kinds: Vec<&str> = told.iter().map(|(kind, _)| kind.rsplit('.').next().unwrap()).collect();
         assert_eq!(kinds, ["created", "deleted", "restored"]);
     }
+}
+
+#[tokio::test]
+async fn what_is_imported_with_a_date_of_long_ago_comes_back_from_the_records() {
+    let real = unfilled().await;
+    bound(&real).await;
+    let (simulator, app) = (real.simulator().clone(), &real.gateway.app);
+    let item = simulator.create_work_item(simulator.project(SHOP).unwrap(), "Bug", "From elsewhere").unwrap();
+    real.pass(Duration::from_mins(1)).await;
+    let then = real.gateway.app.clock.now();
+    // Longer than the journal keeps anything.
+    real.gateway.advance(Duration::from_hours(40 * 24));
+    let look = async || {
+        let report = recover(app, real.connection, Request { since: None, closely: false }).await.unwrap();
+        assert!(!report.failed && report.troubles.is_empty(), "{:?}", report.troubles);
+        of_items(&real.events().await)
+    };
+    let before = look().await.len();
+    lose(&real, 1.0);
+    let set = |name: &str, value: String| (name.to_owned(), Edit::Set(value.into()));
+    let imported = [set("System.Title", "As it was".to_owned()), set("System.ChangedDate", then.to_string())];
+    simulator.update_work_item(item, "", &imported).unwrap();
+    real.pass(Duration::from_mins(30)).await;
+    lose(&real, 0.0);
+    let told = look().await;
+    assert_eq!(told.len(), before + 1, "{told:#?}");
+    let (kind, last) = told.last().unwrap();
+    assert_eq!((kind.as_str(), &last["time"]), ("dev.cdevents.ticket.updated", &json!(then.to_string())));
+    assert_eq!(look().await.len(), before + 1, "it is told once");
 }
 
 /// What an event says, without what is the delivery's and not the fact's.
