@@ -51,12 +51,12 @@ fn traits(event: &Event) -> Traits {
     }
 }
 
-/// The branch that an event is about: the ref that it is the event of, else the one that its pull request goes to, else
-/// the one that was built. Tags and the merges of pull requests are no branches.
+/// The branch that an event is about: the ref that it is the event of or that was pushed, else the one that its pull request
+/// goes to, else the one that was built. Tags and the merges of pull requests are no branches.
 fn branch<'a>(subject: &'a serde_json::Value, azure: &'a serde_json::Value) -> Option<&'a str> {
     let of_subject = || subject.as_str()?.strip_prefix("git/repositories/")?.split_once('/').map(|(_, name)| name);
     let own = of_subject().filter(|name| name.starts_with("refs/"));
-    let name = own.or_else(|| azure["targetRefName"].as_str()).or_else(|| azure["sourceBranch"].as_str());
+    let name = own.or_else(|| ["ref", "targetRefName", "sourceBranch"].iter().find_map(|name| azure[*name].as_str()));
     name?.strip_prefix("refs/heads/")
 }
 
@@ -134,6 +134,10 @@ mod tests {
         for (json, name) in [
             (r#"{"subject":"git/repositories/r/refs/heads/a/b"}"#, Some("a/b")),
             (r#"{"subject":"git/repositories/r/refs/tags/a"}"#, None),
+            (
+                r#"{"subject":"git/repositories/r/commits/c","data":{"customData":{"azuredevops":{"ref":"refs/heads/main"}}}}"#,
+                Some("main"),
+            ),
             (
                 r#"{"subject":"git/repositories/r/pullRequests/7","data":{"customData":{"azuredevops":{"sourceRefName":"refs/heads/x","targetRefName":"refs/heads/main","isDraft":true}}}}"#,
                 Some("main"),
