@@ -12,7 +12,7 @@
 //! | fact | subject | told from others by | because |
 //! |---|---|---|---|
 //! | a run begins | `build/builds/{n}` | nothing; `again:{k}` of a rerun, `k` the further attempts of its stages together | `run.id` is the build's number (Pipelines 7.2); the run has no attempt, its stages have (captured run events of 2025) |
-//! | it is being stopped | … | the same | |
+//! | it is being stopped | … | the same | what is run again can be stopped again (`run.state` `canceling`, Pipelines 7.2) |
 //! | it ended; so did its build | … | the second that it ended in | `finishedDate` is `finishTime` (captured 2019 and 2025); a run that was run again ends again, never within a second |
 //! | a stage begins, waits, ended, was left out | `…/stages/{name}` | attempt and step | the id is a hash of the name and, from the second attempt on, of `name.attempt` (actions/runner); the name is the record's `identifier` ("consistent across attempts", Build 7.2) |
 //! | a job does | `…/jobs/{id}` | attempt and step | a hook's job has only the name for people (captured 2025), which two jobs can share |
@@ -37,6 +37,13 @@
 //! | `repository.modified` | what was done, to which name or state, the whole `utcTimestamp` | scripts rename and disable within one second; hook and history tell the same body |
 //! | `repository.deleted` | the whole `utcTimestamp`, whether for good | out of the bin it can be deleted again |
 //! | `change.merged` of a changeset | nothing | changesets are never made again |
+//!
+//! Of all families:
+//!
+//! | event | what tells two apart | because (source) |
+//! |---|---|---|
+//! | `incident.reported`, `incident.resolved` | project, environment, and what tells the work item's own event apart | each is told beside that event, once for each rule that looks there |
+//! | `event.received` | the occasion, whatever it is about | nothing is known of what it means |
 //!
 //! An event without the part that would tell it from others is told from them by Azure's id of the occasion, which is the
 //! same over retries. Beside that: the source is the project's, whatever the body lacks (`azure::whose`), and what two

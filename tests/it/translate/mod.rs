@@ -6,6 +6,7 @@ mod acts;
 mod code;
 pub(crate) mod corpus;
 mod goldens;
+mod keys;
 mod names;
 mod order;
 mod places;
