@@ -9,7 +9,10 @@ use super::{
     place::{Place, repository},
 };
 use crate::{
-    azure::resource::git::{Checkin, Commit, Push, RefUpdate},
+    azure::{
+        lenient::Text,
+        resource::git::{Checkin, Commit, Push, RefUpdate},
+    },
     domain::Slug,
     event::{
         Event,
@@ -126,10 +129,21 @@ impl<'b> Pushed<'b> {
         fact.time = moment(self.push.date.as_str());
         fact.actor = self.push.pushed_by.handle();
         fact.extras = self.commits(objects(update, name).text("url", Some(page.as_str())), update).and(self.around());
-        let is_commit = about.branch.is_some() || name.starts_with("refs/tags/");
-        let head = new.filter(|_| is_commit && turn != Turn::Deleted);
+        let is_commit = |id: &str| about.branch.is_some() || (name.starts_with("refs/tags/") && self.shows(id));
+        let head = new.filter(|id| turn != Turn::Deleted && is_commit(id));
         fact.links.extend(head.map(|head| self.place.commit_link(self.frame, LinkKind::Commit, head)));
         self.frame.event(&about, fact)
+    }
+
+    /// Whether the push shows that an object is a commit: one that it brought, or one that a branch of it points to or did. A
+    /// tag's object can be its annotation, and nothing in the payload tells the two apart.
+    fn shows(&self, object: &str) -> bool {
+        let is = |text: &Text<'_>| text.is(object);
+        let of_branch = |update: &RefUpdate<'_>| {
+            branch(update.name.as_str()).is_some() && (is(&update.new_object_id) || is(&update.old_object_id))
+        };
+        let push = self.push;
+        push.commits.iter().any(|commit| is(&commit.commit_id)) || push.ref_updates.iter().any(|own| of_branch(own))
     }
 
     /// Where people see what it changed: the compared heads, the first of a new ref, the push of one that is gone.

@@ -181,17 +181,24 @@ fn commits_of_a_push_of_several_refs_are_kept_where_they_can_be_told_apart() {
 }
 
 #[test]
-fn a_tag_links_to_what_it_points_to_and_every_commit_has_one_name() {
+fn a_tag_links_to_the_commit_that_the_push_shows_it_to_be_on_and_every_commit_has_one_name() {
     let (a, b) = (sha('a'), sha('b'));
     let upper = b.to_uppercase();
-    for (name, old, new, linked) in [
-        ("refs/tags/v1", NONE, a.as_str(), Some(&a)),
-        ("refs/tags/v1", &a, &b, Some(&b)),
-        ("refs/tags/v1", &a, NONE, None),
-        ("refs/heads/main", &a, &upper, Some(&b)),
-        ("refs/notes/commits", NONE, &a, None),
+    let (main, tag) = ("refs/heads/main", "refs/tags/v1");
+    for (refs, commits, linked) in [
+        (vec![(tag, NONE, a.as_str())], vec![a.as_str()], Some(&a)),
+        (vec![(tag, &a, &b)], vec![&a, &b], Some(&b)),
+        (vec![(tag, NONE, &b), (main, &a, &b)], vec![], Some(&b)),
+        (vec![(tag, NONE, &upper), (main, &b, &a)], vec![], Some(&b)),
+        // Its annotation, or a commit that was there before: nobody can tell.
+        (vec![(tag, NONE, &a)], vec![], None),
+        (vec![(tag, NONE, &a), (main, NONE, &b)], vec![&b], None),
+        (vec![(tag, &a, NONE)], vec![&a], None),
+        (vec![(main, &a, &upper)], vec![], Some(&b)),
+        (vec![("refs/notes/commits", NONE, &a)], vec![&a], None),
     ] {
-        let event = json(&told("git.push/x", &push(Some(1), &[(name, old, new)], &[]))[0]);
+        let name = format!("{refs:?} {commits:?}");
+        let event = json(&told("git.push/x", &push(Some(1), &refs, &commits))[0]);
         let expected: Vec<_> =
             linked.iter().map(|sha| ("COMMIT".to_owned(), format!("{NAMED}:commit:{sha}"))).collect();
         assert_eq!(links(&event), expected, "{name}");
