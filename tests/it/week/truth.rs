@@ -5,7 +5,7 @@ use super::organization::REPOSITORIES;
 use crate::real::{Real, SHOP};
 use hookwell::{event::Event, simulator::tokens};
 use serde_json::Value;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A fact: an event's type without version, its subject, and what tells it from others of both.
 pub(super) type Fact = (String, String, String);
@@ -265,10 +265,17 @@ pub(super) fn told(event: &Event) -> Option<Fact> {
 /// the week may be told as well: a new binding is filled with it.
 pub(super) fn each_is_one_event(facts: &[Fact], events: &[Event], since: jiff::Timestamp, seed: u64) {
     let mut told_by: BTreeMap<Fact, usize> = BTreeMap::new();
+    let by_id: BTreeMap<String, &Event> = events.iter().map(|event| (event.id.to_string(), event)).collect();
+    let mut replaced = BTreeSet::new();
     for event in events {
         let json: Value = serde_json::from_slice(&event.json).unwrap();
-        // What a later telling knew besides is the same fact once more.
-        if json["replaces"].is_string() {
+        // What a later telling knew besides is the same fact once more: of an event that is here, in the place of that one
+        // alone, and nothing else.
+        if let Some(before) = json["replaces"].as_str() {
+            let before = by_id.get(before).unwrap_or_else(|| panic!("seed {seed}: it replaces nothing: {json:#}"));
+            assert!(replaced.insert(before.id), "seed {seed}: it is replaced twice: {json:#}");
+            let is_change = event.header.kind.starts_with("dev.cdevents.change.");
+            assert!(is_change || told(event) == told(before), "seed {seed}: it replaces another fact: {json:#}");
             continue;
         }
         let is_before = json["time"].as_str().unwrap().parse::<jiff::Timestamp>().unwrap() < since;
