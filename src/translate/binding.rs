@@ -119,8 +119,7 @@ impl<'a> About<'a> {
     fn in_repository(&self, azure_project: &AzureRef, repository: &AzureRef) -> bool {
         let [id, _] = self.repository;
         let by_id = id.is_some_and(|id| repository.names(id));
-        any(repository, &self.repository)
-            && (self.is_in(azure_project) || (by_id && self.family == Family::Run))
+        any(repository, &self.repository) && (self.is_in(azure_project) || (by_id && self.family == Family::Run))
     }
 
     /// What has no branch (a tag, the repository itself, the build of a pull request's merge) is every branch's.

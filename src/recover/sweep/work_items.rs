@@ -42,7 +42,8 @@ pub(super) async fn sweep(
             is_kept |= oldest <= at;
             is_kept && at < window.to
         };
-        let within: Vec<&RevisionRecord> = values.iter().filter(|record| record.changed.is_none_or(&mut holds)).collect();
+        let within: Vec<&RevisionRecord> =
+            values.iter().filter(|record| record.changed.is_none_or(&mut holds)).collect();
         batch(scale, azure, &project, &within, &mut before, window.from).await?;
         if !whole {
             return Ok(kept);

@@ -79,9 +79,10 @@ async fn an_hour_and_ten_thousand_missed_events_cost_a_stated_number_of_calls() 
     // That a run began the history tells as hooks do, without its moment, which the records have.
     assert!(again.keys().all(|kind| kind.starts_with("dev.cdevents.pipelinerun.started.")), "{again:?}");
     // Each beginning once more at most.
-    let begun = all.iter().filter(|event| event.header.kind.starts_with("dev.cdevents.pipelinerun.started.")).count() as u64;
+    let beginnings =
+        all.iter().filter(|event| event.header.kind.starts_with("dev.cdevents.pipelinerun.started.")).count() as u64;
     let again = again.values().sum::<u64>();
-    assert!(again * 2 <= begun, "{again} of {begun}");
+    assert!(again * 2 <= beginnings, "{again} of {beginnings}");
     let events = all.len() as u64 - again;
     let (calls, took) = (real.simulator().totals().0 - before, began.elapsed());
     eprintln!("{events} events after {calls} calls in {took:?}");

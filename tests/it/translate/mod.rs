@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::print_stderr)]
 
 mod acts;
+mod choices;
 mod code;
 pub(crate) mod corpus;
 mod goldens;

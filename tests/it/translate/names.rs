@@ -146,9 +146,11 @@ fn changes_runs_and_tickets_have_one_name_each() {
             ("GATES", format!("{PROJECT}:execution:712"), &["approval"]),
         ] {
             for what in tellers {
-                let body = Body::all(place).into_iter().find(|body| body.what == *what).unwrap_or_else(|| panic!("{what}"));
+                let body =
+                    Body::all(place).into_iter().find(|body| body.what == *what).unwrap_or_else(|| panic!("{what}"));
                 let event = json(&place.told(&body.value, body.reason)[0]);
-                let names: Vec<_> = named(&event).into_iter().filter(|(own, _)| own == kind).map(|(_, id)| id).collect();
+                let names: Vec<_> =
+                    named(&event).into_iter().filter(|(own, _)| own == kind).map(|(_, id)| id).collect();
                 assert_eq!(names, [format!("{}:{name}", place.group)], "{kind} of {what} at {}", place.url);
             }
         }
@@ -193,7 +195,7 @@ fn what_is_at_github_has_github_s_names_whichever_event_tells_of_it() {
     let cut = literal!({ "change": { "version": sha }, "alias": "self", "id": "corp/tool", "type": "GitHub" });
     let enterprise = |url: Value| literal!({ "id": "corp/tool", "type": "GitHubEnterprise", "url": url });
     let number = literal!({ "pr.number": "9", "pr.isFork": "True", "pr.sourceSha": "e".repeat(40) });
-    let built = [("repository", "corp/tool"), ("repository.provider", "GitHub"), ("sourceVersion", sha.as_str())];
+    let of_build = [("repository", "corp/tool"), ("repository.provider", "GitHub"), ("sourceVersion", sha.as_str())];
     for (what, body, names) in [
         ("a build", build(literal!({ "id": "corp/tool", "type": "GitHub" }), Value::Null), vec![commit("")]),
         (
@@ -202,8 +204,16 @@ fn what_is_at_github_has_github_s_names_whichever_event_tells_of_it() {
             vec![commit(""), at("", &format!("commit:{}", "e".repeat(40))), at("", "pr:9")],
         ),
         ("a run by name", run(literal!({ "fullName": "corp/tool", "type": "gitHub" })), vec![commit("")]),
-        ("a run by number", run(literal!({ "id": "4711", "fullName": "corp/tool", "type": "gitHub" })), vec![commit("")]),
-        ("a run of nobody knows which server", run(literal!({ "fullName": "corp/tool", "type": "gitHubEnterprise" })), vec![]),
+        (
+            "a run by number",
+            run(literal!({ "id": "4711", "fullName": "corp/tool", "type": "gitHub" })),
+            vec![commit("")],
+        ),
+        (
+            "a run of nobody knows which server",
+            run(literal!({ "fullName": "corp/tool", "type": "gitHubEnterprise" })),
+            vec![],
+        ),
         ("a build of nobody knows which server", build(enterprise(Value::Null), Value::Null), vec![]),
         (
             "a build at a server of one's own",
@@ -216,7 +226,7 @@ fn what_is_at_github_has_github_s_names_whichever_event_tells_of_it() {
         ("a build at another place", build(literal!({ "id": "corp/tool", "type": "Bitbucket" }), Value::Null), vec![]),
         (
             "a release of a build",
-            release(literal!({ "type": "Build", "definitionReference": reference(&built) })),
+            release(literal!({ "type": "Build", "definitionReference": reference(&of_build) })),
             vec![commit("")],
         ),
         (
@@ -239,7 +249,12 @@ fn the_head_that_somebody_pushed_is_named_beside_what_was_built() {
     let place: &Place = &PLACES[1];
     let (head, other) = ("f".repeat(40), "0b7385b4-0000-4000-8000-000000000001");
     for (what, repository, is_fork, heads) in [
-        ("in the same repository", literal!({ "id": REPOSITORY, "type": "TfsGit" }), "False", vec![format!("{PROJECT}/{REPOSITORY}")]),
+        (
+            "in the same repository",
+            literal!({ "id": REPOSITORY, "type": "TfsGit" }),
+            "False",
+            vec![format!("{PROJECT}/{REPOSITORY}")],
+        ),
         ("a fork's, which a build does not name", literal!({ "id": REPOSITORY, "type": "TfsGit" }), "True", vec![]),
         (
             "in a repository of another project",

@@ -54,7 +54,7 @@ impl Place {
         self.told_to(body, reason, &[])
     }
 
-    fn told_to(&self, body: &Value, reason: Option<UpdateReason>, bindings: &[Arc<Binding>]) -> Vec<Event> {
+    pub(super) fn told_to(&self, body: &Value, reason: Option<UpdateReason>, bindings: &[Arc<Binding>]) -> Vec<Event> {
         let (source, settings) = (CollectionUrl::parse(self.url).unwrap(), Settings::default());
         translate(&serde_json::to_vec(body).unwrap(), &super::context(&source, reason, bindings, &settings)).unwrap()
     }
@@ -97,6 +97,7 @@ impl Body {
     }
 
     /// One of each.
+    #[expect(clippy::too_many_lines, reason = "a table of bodies")]
     pub(super) fn all(place: &Place) -> Vec<Self> {
         let (at, sha, old) = (place.inside, "c".repeat(40), "b".repeat(40));
         let api = format!("{at}/{PROJECT}/_apis");
@@ -175,7 +176,8 @@ impl Body {
             ]
         };
         let update = |more: Value| {
-            let mut resource = literal!({ "id": 5, "workItemId": 87, "rev": 2, "revision": { "id": 87, "rev": 2, "fields": fields } });
+            let mut resource =
+                literal!({ "id": 5, "workItemId": 87, "rev": 2, "revision": { "id": 87, "rev": 2, "fields": fields } });
             merge(&mut resource, &more);
             resource
         };
@@ -189,7 +191,8 @@ impl Body {
             "refUpdates": [{ "name": "refs/heads/main", "oldObjectId": old, "newObjectId": sha }] });
         let renamed = literal!({ "repository": repository, "oldName": "Pump", "newName": "Pump & Co", "initiatedBy": ada,
             "utcTimestamp": "2026-10-02T07:00:00.1234567Z" });
-        let checkin = literal!({ "changesetId": 402, "author": ada, "checkedInBy": ada, "createdDate": "2026-10-02T07:00:00Z" });
+        let checkin =
+            literal!({ "changesetId": 402, "author": ada, "checkedInBy": ada, "createdDate": "2026-10-02T07:00:00Z" });
         let reviewed = Some(UpdateReason::ReviewerVoteNotification);
         let with = |base: &Value, more: &Value| {
             let mut base = base.clone();
@@ -197,7 +200,8 @@ impl Body {
             base
         };
         let commented = "ms.vss-code.git-pullrequest-comment-event";
-        let of_comment = literal!({ "_links": { "repository": { "href": format!("{api}/git/repositories/{REPOSITORY}") } } });
+        let of_comment =
+            literal!({ "_links": { "repository": { "href": format!("{api}/git/repositories/{REPOSITORY}") } } });
         let body = |what, kind: &str, version, resource: Value, has_commit, names_the_project| Self {
             what,
             value: envelope(kind, version, resource),
@@ -213,26 +217,75 @@ impl Body {
             body("vote", "git.pullrequest.updated", "1.0", pull.clone(), true, of_repository()),
             body("merge", "git.pullrequest.merged", "1.0", with(&pull, &closed), true, of_repository()),
             body("comment 1.0", commented, "1.0", comment.clone(), false, vec![of_comment.clone()]),
-            body("comment 2.0", commented, "2.0", literal!({ "comment": comment, "pullRequest": pull }), false, of_pull()),
+            body(
+                "comment 2.0",
+                commented,
+                "2.0",
+                literal!({ "comment": comment, "pullRequest": pull }),
+                false,
+                of_pull(),
+            ),
             body("repository", "git.repo.renamed", "1.0-preview.1", renamed, false, of_repository()),
             body("check-in", "tfvc.checkin", "1.0", checkin, false, vec![literal!({ "teamProjectIds": [PROJECT] })]),
-            body("build 1.0", "build.complete", "1.0", legacy, false, vec![literal!({ "url": format!("{api}/build/Builds/712") })]),
-            body("build 2.0", "build.complete", "2.0", build, true, vec![
-                literal!({ "project": { "id": PROJECT } }),
-                literal!({ "definition": { "project": { "id": PROJECT } } }),
-                literal!({ "url": format!("{api}/build/Builds/712") }),
-            ]),
+            body(
+                "build 1.0",
+                "build.complete",
+                "1.0",
+                legacy,
+                false,
+                vec![literal!({ "url": format!("{api}/build/Builds/712") })],
+            ),
+            body(
+                "build 2.0",
+                "build.complete",
+                "2.0",
+                build,
+                true,
+                vec![
+                    literal!({ "project": { "id": PROJECT } }),
+                    literal!({ "definition": { "project": { "id": PROJECT } } }),
+                    literal!({ "url": format!("{api}/build/Builds/712") }),
+                ],
+            ),
             body("run", run_state, "5.1-preview.1", run.clone(), true, of_run()),
             body("stage", "ms.vss-pipelines.stage-state-changed-event", "5.1-preview.1", part("stage"), true, of_run()),
             body("job", "ms.vss-pipelines.job-state-changed-event", "5.1-preview.1", part("job"), true, of_run()),
-            body("approval", "ms.vss-pipelinechecks-events.approval-pending", "5.1-preview.1", approval, false, of_run()),
-            body("release", "ms.vss-release.release-created-event", "3.0-preview.1", literal!({ "release": release }), true, of_release("release")),
-            body("deployment", "ms.vss-release.deployment-completed-event", "3.0-preview.1", deployment, true, of_release("environment")),
+            body(
+                "approval",
+                "ms.vss-pipelinechecks-events.approval-pending",
+                "5.1-preview.1",
+                approval,
+                false,
+                of_run(),
+            ),
+            body(
+                "release",
+                "ms.vss-release.release-created-event",
+                "3.0-preview.1",
+                literal!({ "release": release }),
+                true,
+                of_release("release"),
+            ),
+            body(
+                "deployment",
+                "ms.vss-release.deployment-completed-event",
+                "3.0-preview.1",
+                deployment,
+                true,
+                of_release("environment"),
+            ),
             body("work item 1.0", "workitem.created", "1.0", item.clone(), false, of_item("workItems/87")),
             body("work item 3.1", "workitem.restored", "3.1-preview.3", item.clone(), false, of_item("workItems/87")),
             body("work item 5.1", "workitem.deleted", "5.1-preview.3", item, false, of_item("recyclebin/87")),
             body("work item moved", "workitem.updated", "1.0", update(moved), false, of_item("workItems/87/updates/5")),
-            body("work item linked", "workitem.updated", "5.1-preview.3", update(linked), true, of_item("workItems/87/updates/5")),
+            body(
+                "work item linked",
+                "workitem.updated",
+                "5.1-preview.3",
+                update(linked),
+                true,
+                of_item("workItems/87/updates/5"),
+            ),
         ]
     }
 }
@@ -297,7 +350,8 @@ fn the_project_is_found_wherever_its_guid_stands_and_its_bindings_find_the_event
                     let told = place.told_to(&value, body.reason, &bindings());
                     assert_eq!(told.iter().map(|event| event.id).collect::<Vec<_>>(), whole, "{what}");
                     for event in &told {
-                        let projects: Vec<_> = event.header.projects.iter().map(|slug| slug.as_str()).collect();
+                        let projects: Vec<_> =
+                            event.header.projects.iter().map(hookwell::domain::Slug::as_str).collect();
                         // No role is about changesets.
                         let wanted = if body.what == "check-in" { vec![] } else { vec!["pumps"] };
                         assert_eq!(projects, wanted, "{what}");
@@ -309,7 +363,7 @@ fn the_project_is_found_wherever_its_guid_stands_and_its_bindings_find_the_event
 }
 
 /// All of one Azure project, which is bound by its GUID.
-fn bindings() -> Vec<Arc<Binding>> {
+pub(super) fn bindings() -> Vec<Arc<Binding>> {
     let azure_project = || AzureRef(PROJECT.to_uppercase());
     let code = |repository: &str| Selection::CodeDeployment {
         azure_project: azure_project(),
@@ -319,7 +373,11 @@ fn bindings() -> Vec<Arc<Binding>> {
     let selections = [
         code(REPOSITORY),
         Selection::BuildProvider { azure_project: azure_project(), pipelines: Vec::new() },
-        Selection::IssueProvider { azure_project: azure_project(), area_paths: Vec::new(), work_item_types: Vec::new() },
+        Selection::IssueProvider {
+            azure_project: azure_project(),
+            area_paths: Vec::new(),
+            work_item_types: Vec::new(),
+        },
     ];
     let binding = |selection| Binding {
         id: BindingId(Uuid::from_u128(1)),

@@ -33,7 +33,9 @@ fn says(what: &str, event: &Value, wanted: &[(&str, Value)]) {
 
 fn links(event: &Value) -> Vec<String> {
     let all = event["data"]["context"]["links"].as_array().cloned().unwrap_or_default();
-    let one = |link: &Value| format!("{} {}", link["linkKind"].as_str().unwrap(), link["target"]["domainId"].as_str().unwrap());
+    let one = |link: &Value| {
+        format!("{} {}", link["linkKind"].as_str().unwrap(), link["target"]["domainId"].as_str().unwrap())
+    };
     all.iter().map(|link| one(link).replace("cdevents:v0:azure-devops:dev.azure.com:fabrikam:", "")).collect()
 }
 
@@ -98,7 +100,9 @@ fn what_was_built_of_which_ref_is_what_a_stage_says() {
         ("of-topic-branch", 9303, "refs/heads/feature/3", "2f9dec33f1e45156a5c895d56a8a5d307ef69995", None),
         ("of-tag", 9304, "refs/tags/v1.3.0", "9222a652902854b4a29f94e5b8465db40386609f", None),
     ] {
-        let [event] = &told(&format!("ms.vss-pipelines.stage-state-changed-event/{name}"))[..] else { panic!("{name}") };
+        let [event] = &told(&format!("ms.vss-pipelines.stage-state-changed-event/{name}"))[..] else {
+            panic!("{name}")
+        };
         says(
             name,
             event,
@@ -174,7 +178,8 @@ fn page_of(event: &Value) -> String {
 #[tokio::test]
 async fn nothing_happened_when_somebody_pressed_the_test_button() {
     let mut there = There::start().await;
-    let samples: Vec<_> = cases().into_iter().filter(|case| case.name.ends_with("/what-a-test-button-sends.json")).collect();
+    let samples: Vec<_> =
+        cases().into_iter().filter(|case| case.name.ends_with("/what-a-test-button-sends.json")).collect();
     assert_eq!(samples.len(), 12);
     for case in samples {
         let body: Value = serde_json::from_slice(&case.body).unwrap();
@@ -192,7 +197,8 @@ async fn a_head_that_was_there_before_is_a_push_of_its_own() {
         there.deliver(&body, None).await;
     }
     let events = there.events().await;
-    let heads: Vec<_> = events.iter().map(|event| &event["data"]["customData"]["azuredevops"]["sourceCommit"]).collect();
+    let heads: Vec<_> =
+        events.iter().map(|event| &event["data"]["customData"]["azuredevops"]["sourceCommit"]).collect();
     assert_eq!(heads.len(), 3, "{events:#?}");
     assert_eq!(heads[0], heads[2]);
     assert_ne!(heads[0], heads[1]);
