@@ -174,7 +174,10 @@ impl<'b> Pushed<'b> {
         let new = update.new_object_id.as_str().filter(|_| turn != Turn::Deleted);
         let is_alone = self.push.ref_updates.len() == 1;
         if is_alone || new.is_some_and(|new| self.owners.contains(new) && (is_alone || self.is_head(update))) {
-            return details.objects("commits", commits.iter().map(|commit| self.commit(commit)));
+            // Nobody knows at how many Azure cuts the list, nor says it when it does.
+            let may_be_cut = commits.len() > WHOLE_COMMITS_MAX;
+            let details = details.objects("commits", commits.iter().map(|commit| self.commit(commit)));
+            return details.flag("commitsMayBeCut", may_be_cut.then_some(true));
         }
         let count = i64::try_from(commits.len()).ok().filter(|count| *count > 0);
         details.int("commitsInPush", count.filter(|_| self.owners.is_empty() && turn != Turn::Deleted))
@@ -225,7 +228,8 @@ impl<'b> Pushed<'b> {
 
 fn objects<'a>(update: &'a RefUpdate<'_>, name: &'a str) -> Members<'a> {
     let (old, new) = (update.old_object_id.as_str(), update.new_object_id.as_str());
-    Members::new().text("ref", Some(name)).text("oldObjectId", old).text("newObjectId", new)
+    let forced = update.forced.0.filter(|forced| *forced);
+    Members::new().text("ref", Some(name)).text("oldObjectId", old).text("newObjectId", new).flag("forced", forced)
 }
 
 /// Whose the commits of a push are, by the new objects. The payload lists those of all its refs together, newest first.

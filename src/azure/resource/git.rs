@@ -52,6 +52,8 @@ pub struct RefUpdate<'a> {
     pub old_object_id: Text<'a>,
     /// All zeros for a deleted ref; the tag object's id for an annotated tag.
     pub new_object_id: Text<'a>,
+    /// Whether it was forced: seen in a test's payload alone (zulip), so that its absence says nothing.
+    pub forced: Flag,
 }
 
 /// A commit.

@@ -178,6 +178,25 @@ fn commits_of_a_push_of_several_refs_are_kept_where_they_can_be_told_apart() {
         26,
         "a list that can be cut tells nothing of heads that it lacks"
     );
+    for (count, may_be_cut) in [(1, Value::Null), (20, Value::Null), (21, literal!(true))] {
+        let one = told("git.push/x", &push(Some(1), &[(main, &a, &b)], &many[..count]));
+        assert_eq!(azure(&json(&one[0]))["commitsMayBeCut"], may_be_cut, "{count}");
+    }
+}
+
+#[test]
+fn a_ref_that_was_forced_says_so_where_the_payload_does() {
+    let (main, a, b) = ("refs/heads/main", sha('a'), sha('b'));
+    for (forced, wanted) in [
+        (literal!(true), literal!(true)),
+        (literal!("True"), literal!(true)),
+        (literal!(false), Value::Null),
+        (Value::Null, Value::Null),
+    ] {
+        let mut body = push(Some(1), &[(main, &a, &b)], &[]);
+        body["resource"]["refUpdates"][0]["forced"] = forced;
+        assert_eq!(azure(&json(&told("git.push/x", &body)[0]))["forced"], wanted);
+    }
 }
 
 #[test]
