@@ -174,7 +174,7 @@ fn spoil(value: &mut Value, wrong: &str) {
             for (name, value) in members {
                 match value {
                     Value::String(text) if ["name", "displayName", "title", "comment"].contains(&name.as_str()) => {
-                        text.push_str(wrong)
+                        text.push_str(wrong);
                     }
                     value => spoil(value, wrong),
                 }
