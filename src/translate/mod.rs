@@ -39,7 +39,7 @@ use crate::{
     event::Event,
 };
 use jiff::Timestamp;
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 /// The version of this mapping, in every event's custom data. Raised when an event would say something else, not when
 /// it would say more; ids never depend on it.
@@ -125,8 +125,15 @@ pub fn merged_directly(body: &[u8], context: &Context<'_>) -> Result<Vec<Event>,
 pub fn translate(body: &[u8], context: &Context<'_>) -> Result<Vec<Event>, Untranslatable> {
     let text = readable(body)?;
     let notification = Notification::read(&text)?;
-    let frame = Frame::new(&notification, context);
-    Ok(match notification.event_type().unwrap_or_default() {
+    let mut events = told(&notification, Frame::new(&notification, context));
+    // A body that names one fact twice, as a push one of its refs, tells it once.
+    let mut ids = BTreeSet::new();
+    events.retain(|event| ids.insert(event.id));
+    Ok(events)
+}
+
+fn told(notification: &Notification<'_>, frame: Frame<'_>) -> Vec<Event> {
+    match notification.event_type().unwrap_or_default() {
         "git.push" => git::push(frame),
         "tfvc.checkin" => git::checkin(&frame),
         "git.pullrequest.created" => pull_request::created(frame),
@@ -157,5 +164,5 @@ pub fn translate(body: &[u8], context: &Context<'_>) -> Result<Vec<Event>, Untra
         "workitem.deleted" => work_item::deleted(frame),
         "workitem.restored" => work_item::restored(frame),
         _ => other::received(&frame),
-    })
+    }
 }
