@@ -219,7 +219,7 @@ async fn weigh(app: &App, event: Event, today: &[Uuid]) -> Result<(Told, Option<
     }
     // What another telling knew of the fact stays known.
     let event = match &kept {
-        Some((_, kept, _)) if is_told_in_parts(&kind) => match again(fact, kept, event) {
+        Some((_, kept, _)) if is_together(kept) => match again(fact, kept, event) {
             Some(event) => event,
             None => return Ok((told(kept.id, Became::Unchanged, None), None)),
         },
@@ -243,11 +243,16 @@ async fn weigh(app: &App, event: Event, today: &[Uuid]) -> Result<(Told, Option<
     let Some(replaced) = replaced else { return Ok((told(fact, Became::New, None), Some(event))) };
     if other.is_none() && pointers.is_empty() {
         // Of a fact that is told in parts, this is the telling that came of it.
-        let own = kept.as_ref().filter(|_| is_told_in_parts(&kind)).map_or(fact, |(_, kept, _)| kept.id);
+        let own = kept.as_ref().filter(|(_, kept, _)| is_together(kept)).map_or(fact, |(_, kept, _)| kept.id);
         return Ok((told(own, Became::Unchanged, None), None));
     }
     let id = kept.map_or(fact, |(number, ..)| revision_id(fact, number + 1));
     Ok((told(id, Became::Changed(pointers), Some(replaced)), Some(event.replacing(id, replaced, fact))))
+}
+
+/// Whether what is kept of a fact may be the word of several tellings.
+fn is_together(kept: &Event) -> bool {
+    is_told_in_parts(&kept.header.kind) || !kept.header.filled.is_empty()
 }
 
 /// The last revision of a fact that is kept, with its number: 0 is the event itself.

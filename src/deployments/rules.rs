@@ -333,6 +333,7 @@ mod tests {
                 projects: Vec::new(),
                 notification: NotificationId(Uuid::nil()),
                 recovered: None,
+                filled: std::collections::BTreeMap::new(),
             };
             let event = Event { id: Uuid::from_u128(3), header, json: json.to_string().into() };
             candidates(&event, &[Arc::new(binding)]).len()

@@ -82,6 +82,7 @@ fn event(deployment: &Deployment, beside: &Beside<'_>) -> Event {
         projects: vec![deployment.project.clone()],
         notification: beside.notification,
         recovered: None,
+        filled: std::collections::BTreeMap::new(),
     };
     Event { id: deployment.id, header, json }
 }

@@ -47,6 +47,7 @@ pub(super) fn event(sink: SinkId, outgoing: &Outgoing, attempt: u32, said: &str,
         // Of none: the gateway tells it itself.
         notification: NotificationId(Uuid::nil()),
         recovered: None,
+        filled: std::collections::BTreeMap::new(),
     };
     Some(Event { id, header, json: json.to_string().into() })
 }

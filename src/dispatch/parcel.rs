@@ -100,6 +100,7 @@ mod tests {
             projects: Vec::new(),
             notification: NotificationId(Uuid::nil()),
             recovered: None,
+            filled: std::collections::BTreeMap::new(),
         };
         Event { id: Uuid::from_u128(7), header, json: json.into() }
     }

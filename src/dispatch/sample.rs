@@ -106,6 +106,7 @@ fn made_up(app: &App, sink: &Sink) -> Outgoing {
         projects: Vec::new(),
         notification: NotificationId(Uuid::nil()),
         recovered: None,
+        filled: std::collections::BTreeMap::new(),
     };
     let event = Event { id, header, json: json.to_string().into() };
     let record = Record { position: Position(0), key: id, time: now, body: event.to_stored() };

@@ -10,6 +10,7 @@ use crate::domain::{ConnectionId, NotificationId, Recovered, Slug, join, split};
 use bytes::Bytes;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use uuid::Uuid;
 
 /// What filters look at without parsing the event.
@@ -27,6 +28,9 @@ pub struct Header {
     /// How we came by that notification, where no hook delivered it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub recovered: Option<Recovered>,
+    /// Members that are the word of a poorer telling than the rest, by JSON pointer, with its rank: see `translate::union`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub filled: BTreeMap<String, u8>,
 }
 
 /// One event, ready to be kept.

@@ -18,6 +18,7 @@ mod payload;
 mod people;
 mod rest;
 mod site;
+mod staff;
 mod world;
 
 pub use self::{

@@ -219,6 +219,7 @@ impl<'a> Frame<'a> {
             projects,
             notification: self.context.notification,
             recovered: self.context.recovered,
+            filled: std::collections::BTreeMap::new(),
         };
         Event { id, header, json }
     }

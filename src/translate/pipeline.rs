@@ -68,7 +68,8 @@ pub(super) fn run(frame: Frame<'_>) -> Vec<Event> {
 /// Tells the times apart that a run did this. Run again is what was over: then stages have further attempts, and only they
 /// say so; each time there are more of them.
 ///
-/// Source: captured run events of 2025 (`stages[].attempt`; the run itself has no number of its attempt).
+/// Source: captured run events of 2025 (`stages[].attempt`; the run itself has no number of its attempt). A body without its
+/// stages was never captured of a run that began; it would be the first beginning, since nothing else in it says otherwise.
 fn again(what: &str, change: &StateChange<'_>) -> String {
     let further: i64 =
         change.stages.iter().filter_map(|stage| stage.attempt.positive()).map(|attempt| attempt - 1).sum();

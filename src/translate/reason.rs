@@ -128,11 +128,14 @@ impl Reason {
             Some(Self::Retargeted)
         } else if differs(pull.title.as_str(), &before.title) {
             Some(Self::Retitled)
+        } else if before.votes.is_none() {
+            // Of how it stood only a record is known: another head does not say that nothing else was changed since.
+            None
         } else if differs(pull.last_merge_source_commit.commit_id.as_str(), &before.head) {
             Some(Self::Push)
         } else if !changed_votes(pull, before).is_empty() {
             Some(Self::Vote)
-        } else if reviewers() != ids(&mut before.votes.keys().cloned()) {
+        } else if before.votes.as_ref().is_some_and(|votes| reviewers() != ids(&mut votes.keys().cloned())) {
             Some(Self::Reviewers)
         } else {
             None
@@ -158,7 +161,7 @@ impl Reason {
 /// What differs from before, as `{member: {from, to}}`.
 pub(super) fn changes<'a>(pull: &'a PullRequest<'_>, before: &Standing) -> Members<'a> {
     let text = |members: Members<'a>, name: &'static str, from: &Option<String>, to: Option<&'a str>| {
-        let differs = from.as_deref() != to && to.is_some();
+        let differs = from.is_some() && from.as_deref() != to && to.is_some();
         let change = Members::new().text("from", from.clone()).text("to", to);
         members.object(name, if differs { change } else { Members::new() })
     };
@@ -188,9 +191,10 @@ pub(super) fn voter<'a, 'b>(
 
 /// People whose vote is another than before; whoever was no reviewer had none.
 fn changed_votes<'a, 'b>(pull: &'a PullRequest<'b>, before: &Standing) -> Vec<&'a Reviewer<'b>> {
+    let Some(votes) = &before.votes else { return Vec::new() };
     let people = pull.reviewers.iter().map(|reviewer| &reviewer.0);
     let changed = |reviewer: &&Reviewer<'_>| {
-        let then = reviewer.id.as_str().and_then(|id| before.votes.get(id)).copied().unwrap_or_default();
+        let then = reviewer.id.as_str().and_then(|id| votes.get(id)).copied().unwrap_or_default();
         reviewer.vote.0.is_some_and(|vote| vote != then)
     };
     people.filter(|reviewer| reviewer.is_container.0 != Some(true)).filter(changed).collect()

@@ -1,16 +1,21 @@
 //! Two tellings of one fact as one: what either knows. Pure, and over events as they are kept, because the tellings come at
 //! different times: a run's state and its build, a hook and the record that is found later.
 //!
-//! The richer telling is the base, whichever came first, and the other fills in what it lacks: so the result does not depend
-//! on the order. What a telling says of itself (which delivery it was, of which event type) stays that of the base.
+//! Each telling has a rank, and of each member the word of the highest telling counts that has it; of equals, the greater text.
+//! A fact's header keeps which members are a poorer telling's word, so however many there are and in whatever order they come,
+//! the result is the same. What a telling says of itself (which delivery it was, of which event type) is the highest one's.
 
 use super::identity::fact;
-use crate::{azure::time, event::Event};
+use crate::{
+    azure::time,
+    event::{Event, Header},
+};
 use jiff::Timestamp;
 use serde_json::{Map, Value};
+use std::collections::BTreeMap;
 use uuid::Uuid;
 
-/// Kinds of which one fact is told by event types that know different things of it.
+/// Kinds of which the rule is that one fact is told by event types that know different things of it.
 const KINDS: [&str; 5] = [
     "dev.cdevents.pipelinerun.",
     "dev.cdevents.taskrun.",
@@ -21,8 +26,14 @@ const KINDS: [&str; 5] = [
 
 /// What a telling says of itself.
 const OF_ITSELF: [&str; 5] = ["eventType", "eventId", "resourceVersion", "subscriptionId", "mapping"];
-/// What marks a telling that knows no time: such a one is never the base beside one that does.
+/// What marks a telling that knows no time: it goes once a time is known.
 const UNKNOWN: &str = "timeUnknown";
+
+/// Kinds of which two event types know different things besides: the number of a comment, what was forked. Of all others two
+/// hooks differ by when they were rendered alone, and the first one counts; of acts, [`super::request`] says which.
+const BESIDE: [&str; 2] = ["dev.cdevents.ticket.updated.", "dev.cdevents.repository.created."];
+const BEGINNING: &str = "/data/customData/azuredevops/startTime";
+const LINKS: &str = "/data/context/links";
 
 /// Whether an event of this type may know only a part of what is told of its fact.
 pub fn is_told_in_parts(kind: &str) -> bool {
@@ -66,118 +77,201 @@ pub fn near(event: &Event) -> Option<Uuid> {
     is_near.then(|| fact(&event.header.kind, source, subject, &format!("finished:{other}")))
 }
 
-/// The same event under another id.
-#[must_use]
-pub fn under(id: Uuid, event: &Event) -> Event {
-    let text = String::from_utf8_lossy(&event.json);
-    let text = text.replacen(&format!("\"id\":\"{}\"", event.id), &format!("\"id\":\"{id}\""), 2);
-    Event { id, header: event.header.clone(), json: text.into_bytes().into() }
-}
-
 /// What `kept` and `told` know together, as an event of the fact `id`; nothing where `told` adds nothing to `kept`.
 ///
 /// The header is that of `told`, by which what is new was learnt, and it belongs to the projects of both.
 pub fn union(id: Uuid, kept: &Event, told: &Event) -> Option<Event> {
-    let (before, now) = (read(kept)?, read(told)?);
-    let (mut base, other) = if rank(&now) > rank(&before) { (now, &before) } else { (before.clone(), &now) };
-    fill(&mut base, &of_the_fact(other));
-    links(&mut base, other);
+    let (before, now) = (Telling::read(kept)?, Telling::read(told)?);
+    let kind = &told.header.kind;
+    let differ = is_told_in_parts(kind) || BESIDE.iter().any(|own| kind.starts_with(own));
+    if !differ && !before.is_composed() && !now.is_composed() {
+        return None;
+    }
+    let whole = before.and(&now);
     let mut header = told.header.clone();
     header.projects.extend(kept.header.projects.iter().cloned());
     header.projects.sort_unstable();
     header.projects.dedup();
-    let projects = header.projects.iter().map(|slug| Value::from(slug.as_str())).collect();
-    if let Some(own) = base.pointer_mut("/data/customData/hookwell").and_then(Value::as_object_mut) {
-        own.insert("projects".to_owned(), Value::Array(projects));
-        own.remove("recovered");
-        if let Some(recovered) = header.recovered {
-            own.insert("recovered".to_owned(), recovered.word().into());
-        }
-    }
-    if news(&base) == news(&before) {
+    let knows_more = before.is_unknown != whole.is_unknown || news(&whole.said) != news(&before.said);
+    if !knows_more && header.projects == sorted(&kept.header.projects) {
         return None;
     }
-    for pointer in ["/id", "/data/context/id"] {
-        put(&mut base, pointer, Some(id.to_string().into()));
-    }
-    forget_revisions(&mut base);
-    let json = serde_json::to_vec(&base).ok()?;
+    header.filled.clone_from(&whole.filled);
+    let json = serde_json::to_vec(&dressed(whole, id, &header)).ok()?;
     Some(Event { id, header, json: json.into() })
 }
 
 /// What is kept of the fact `id`, after `told` was told once more; nothing where it is what is kept. Where it is the base of
 /// what is kept, today's word counts, with what others knew besides.
 pub fn again(id: Uuid, kept: &Event, told: Event) -> Option<Event> {
-    let (mut now, before) = (read(&told)?, read(kept)?);
-    let of_itself = |event: &Value| OF_ITSELF.map(|name| event["data"]["customData"]["azuredevops"][name].clone());
+    let (mut now, before) = (Telling::read(&told)?, Telling::read(kept)?);
     // The mapping is the last of them, and another is no other telling.
-    if of_itself(&now)[..OF_ITSELF.len() - 1] != of_itself(&before)[..OF_ITSELF.len() - 1] {
+    if now.itself[..OF_ITSELF.len() - 1] != before.itself[..OF_ITSELF.len() - 1] {
         return union(id, kept, &told);
     }
-    fill(&mut now, &of_the_fact(&before));
-    links(&mut now, &before);
-    forget_revisions(&mut now);
-    let json = serde_json::to_vec(&now).ok()?;
-    Some(Event { json: json.into(), ..told })
+    let mut json = serde_json::from_slice::<Value>(&told.json).ok()?;
+    fill(&mut now.said, &before.said);
+    if let (Some(own), Some(links)) = (json.pointer_mut("/data"), now.said.pointer("/data")) {
+        fill(own, links);
+    }
+    if let (Some(own), Some(theirs)) = (list(&mut json), before.said.pointer(LINKS).and_then(Value::as_array)) {
+        let more: Vec<Value> = theirs.iter().filter(|link| !own.contains(link)).cloned().collect();
+        own.extend(more);
+    }
+    forget_revisions(&mut json);
+    let header = Header { filled: kept.header.filled.clone(), ..told.header };
+    Some(Event { json: serde_json::to_vec(&json).ok()?.into(), header, ..told })
 }
 
-fn read(event: &Event) -> Option<Value> {
-    serde_json::from_slice::<Value>(&event.json).ok().filter(Value::is_object)
+/// A telling, or several together.
+struct Telling {
+    /// What it says of its fact.
+    said: Value,
+    /// What it says of itself, in the order of [`OF_ITSELF`].
+    itself: Vec<Value>,
+    rank: u8,
+    /// The rank of members that are not of the highest telling, by JSON pointer.
+    filled: BTreeMap<String, u8>,
+    is_unknown: bool,
 }
 
-/// Which of two tellings is the richer: that of the build, which has words that a run has not; else the one that knows the
-/// beginning; else the one that says more. Of equals it does not matter, but must be the same one each time.
-fn rank(event: &Value) -> (bool, bool, bool, usize, String) {
-    let azure = &event["data"]["customData"]["azuredevops"];
-    let of_build = azure["eventType"] == "build.complete";
-    let begun = ["/startTime", "/stage/startTime", "/job/startTime", "/deployment/startedOn"];
-    let knows_beginning = begun.iter().any(|pointer| azure.pointer(pointer).is_some());
-    (!is_unknown(event), of_build, knows_beginning, leaves(&said(event)), said(event).to_string())
+impl Telling {
+    fn read(event: &Event) -> Option<Self> {
+        let mut said = serde_json::from_slice::<Value>(&event.json).ok().filter(Value::is_object)?;
+        forget_revisions(&mut said);
+        let outer = said.as_object_mut()?;
+        outer.remove("id");
+        said.pointer_mut("/data/context")?.as_object_mut()?.remove("id");
+        let own = said.pointer_mut("/data/customData/hookwell")?.as_object_mut()?;
+        own.retain(|name, _| name == "connection");
+        let azure = said.pointer_mut("/data/customData/azuredevops")?.as_object_mut()?;
+        let itself: Vec<Value> = OF_ITSELF.map(|name| azure.remove(name).unwrap_or_default()).to_vec();
+        let is_unknown = azure.remove(UNKNOWN).is_some();
+        let filled = event.header.filled.clone();
+        let knows_beginning = azure.contains_key("startTime") && !filled.contains_key(BEGINNING);
+        let rank = rank(&itself, is_unknown, knows_beginning);
+        Some(Self { said, itself, rank, filled, is_unknown })
+    }
+
+    /// Whether no delivery of Azure's told it: a record did.
+    fn is_composed(&self) -> bool {
+        self.itself[1].is_null()
+    }
+
+    fn rank_at(&self, at: &str) -> u8 {
+        self.filled.get(at).copied().unwrap_or(self.rank)
+    }
+
+    fn and(&self, other: &Self) -> Self {
+        let rank = self.rank.max(other.rank);
+        let mut both = Both { of: [self, other], rank, filled: BTreeMap::new() };
+        let mut said = both.member("", Some(&self.said), Some(&other.said)).unwrap_or_default();
+        let filled = both.filled;
+        // Links of both, each once; the list that has all of them stays as it is.
+        let lists = [self, other].map(|own| own.said.pointer(LINKS).and_then(Value::as_array));
+        if let (Some(own), [Some(one), Some(other)]) = (list(&mut said), lists) {
+            let has_all = |one: &[Value], other: &[Value]| other.iter().all(|link| one.contains(link));
+            *own = match (has_all(one, other), has_all(other, one)) {
+                (true, _) => one.clone(),
+                (false, true) => other.clone(),
+                (false, false) => one.iter().chain(other.iter().filter(|link| !one.contains(link))).cloned().collect(),
+            };
+        }
+        let key = |own: &Self| (own.rank, Value::from(own.itself.clone()).to_string());
+        let itself = if key(self) >= key(other) { &self.itself } else { &other.itself }.clone();
+        Self { said, itself, rank, filled, is_unknown: self.is_unknown && other.is_unknown }
+    }
 }
 
-fn is_unknown(event: &Value) -> bool {
-    event["data"]["customData"]["azuredevops"][UNKNOWN] == true
+/// Event types of which the record knows more than the hook: when a run began, who deploys.
+const KNOWN_BETTER: [&str; 3] =
+    ["ms.vss-pipelines.", "ms.vss-release.deployment-started-", "ms.vss-release.deployment-completed-"];
+
+/// How much the word of a telling counts. Of a run the build has words that its state has not, and the record of it knows when
+/// it began; anything else is rendered for its hook as it is then, and its record is as it is long after.
+fn rank(itself: &[Value], is_unknown: bool, knows_beginning: bool) -> u8 {
+    let kind = itself[0].as_str().unwrap_or_default();
+    let knows_better = KNOWN_BETTER.iter().any(|own| kind.starts_with(own));
+    match (is_unknown, kind == "build.complete", itself[1].is_null() || (knows_better && knows_beginning)) {
+        (true, ..) => 0,
+        (_, true, _) => 4,
+        (_, _, is_composed) if is_composed == knows_better => 3,
+        _ => 2,
+    }
 }
 
-/// What an event says that others would be told anew for. What a job is called in the timeline only records know; it comes
-/// along where there is more to tell.
-fn news(event: &Value) -> Value {
-    let mut said = said(event);
-    if let Some(job) = said.pointer_mut("/data/customData/azuredevops/job").and_then(Value::as_object_mut) {
-        job.remove("identifier");
+/// Two tellings, member by member.
+struct Both<'a> {
+    of: [&'a Telling; 2],
+    rank: u8,
+    filled: BTreeMap<String, u8>,
+}
+
+impl Both<'_> {
+    /// Lists are whole.
+    fn member(&mut self, at: &str, one: Option<&Value>, other: Option<&Value>) -> Option<Value> {
+        let members = |value: Option<&Value>| value.map(|value| value.as_object().cloned());
+        if let (Some(None), _) | (_, Some(None)) = (members(one), members(other)) {
+            return self.leaf(at, one, other);
+        }
+        let (one, other) = (members(one).flatten().unwrap_or_default(), members(other).flatten().unwrap_or_default());
+        let mut all = Map::new();
+        for name in one.keys().chain(other.keys().filter(|name| !one.contains_key(*name))) {
+            let at = format!("{at}/{name}");
+            all.extend(self.member(&at, one.get(name), other.get(name)).map(|value| (name.clone(), value)));
+        }
+        Some(all.into())
+    }
+
+    fn leaf(&mut self, at: &str, one: Option<&Value>, other: Option<&Value>) -> Option<Value> {
+        let word = |of: &Telling, value: Option<&Value>| Some((of.rank_at(at), value?.to_string(), value?.clone()));
+        let [first, second] = self.of;
+        let words = [word(first, one), word(second, other)].into_iter().flatten();
+        let (rank, _, value) = words.max_by(|one, other| (one.0, &one.1).cmp(&(other.0, &other.1)))?;
+        if rank < self.rank {
+            self.filled.insert(at.to_owned(), rank);
+        }
+        Some(value)
+    }
+}
+
+/// As an event says it.
+fn dressed(Telling { mut said, itself, is_unknown, .. }: Telling, id: Uuid, header: &Header) -> Value {
+    if let Some(azure) = azure(&mut said) {
+        azure.extend(is_unknown.then(|| (UNKNOWN.to_owned(), true.into())));
+        let own = OF_ITSELF.into_iter().map(str::to_owned).zip(itself);
+        azure.extend(own.filter(|(_, value)| !value.is_null()));
+    }
+    let projects = header.projects.iter().map(|slug| Value::from(slug.as_str())).collect();
+    if let Some(own) = said.pointer_mut("/data/customData/hookwell").and_then(Value::as_object_mut) {
+        own.insert("projects".to_owned(), Value::Array(projects));
+        own.extend(header.recovered.map(|way| ("recovered".to_owned(), way.word().into())));
+    }
+    for outer in ["", "/data/context"] {
+        if let Some(place) = said.pointer_mut(outer).and_then(Value::as_object_mut) {
+            place.insert("id".to_owned(), id.to_string().into());
+        }
     }
     said
 }
 
-/// What an event says of its fact.
-fn said(event: &Value) -> Value {
-    let mut event = event.clone();
-    if let Some(azure) = azure(&mut event) {
-        azure.retain(|name, _| !OF_ITSELF.contains(&name.as_str()));
+/// What an event says that others would be told anew for. What a job is called in the timeline only records know; it comes
+/// along where there is more to tell.
+fn news(said: &Value) -> Value {
+    let mut said = said.clone();
+    if let Some(job) = said.pointer_mut("/data/customData/azuredevops/job").and_then(Value::as_object_mut) {
+        job.remove("identifier");
     }
-    forget_revisions(&mut event);
-    if let Some(own) = event.pointer_mut("/data/customData/hookwell").and_then(Value::as_object_mut) {
-        own.remove("recovered");
+    if let Some(links) = list(&mut said) {
+        links.sort_by_cached_key(Value::to_string);
     }
-    for pointer in ["/id", "/data/context/id"] {
-        put(&mut event, pointer, Some(Value::Null));
-    }
-    event
+    said
 }
 
-/// The same without what it says of itself, to fill in with.
-fn of_the_fact(event: &Value) -> Value {
-    let mut event = event.clone();
-    if let Some(azure) = azure(&mut event) {
-        azure.retain(|name, _| !OF_ITSELF.contains(&name.as_str()) && name != UNKNOWN);
-    }
-    if let Some(custom) = event.pointer_mut("/data/customData").and_then(Value::as_object_mut) {
-        custom.remove("hookwell");
-    }
-    if let Some(outer) = event.as_object_mut() {
-        outer.remove("replaces");
-    }
-    event
+fn sorted<T: Ord + Clone>(all: &[T]) -> Vec<T> {
+    let mut all = all.to_vec();
+    all.sort_unstable();
+    all
 }
 
 fn forget_revisions(event: &mut Value) {
@@ -193,15 +287,13 @@ fn azure(event: &mut Value) -> Option<&mut Map<String, Value>> {
     event.pointer_mut("/data/customData/azuredevops")?.as_object_mut()
 }
 
-fn put(event: &mut Value, pointer: &str, value: Option<Value>) {
-    if let (Some(place), Some(value)) = (event.pointer_mut(pointer), value) {
-        *place = value;
-    }
+fn list(event: &mut Value) -> Option<&mut Vec<Value>> {
+    event.pointer_mut(LINKS)?.as_array_mut()
 }
 
-/// Members that the base lacks. Lists are whole: of two, the base's counts.
-fn fill(base: &mut Value, other: &Value) {
-    let (Value::Object(own), Value::Object(theirs)) = (base, other) else { return };
+/// Members that it lacks.
+fn fill(own: &mut Value, other: &Value) {
+    let (Value::Object(own), Value::Object(theirs)) = (own, other) else { return };
     for (name, value) in theirs {
         match own.get_mut(name) {
             Some(mine) => fill(mine, value),
@@ -210,20 +302,5 @@ fn fill(base: &mut Value, other: &Value) {
     }
 }
 
-/// Links of both, each once: the base's first.
-fn links(base: &mut Value, other: &Value) {
-    const LINKS: &str = "/data/context/links";
-    let Some(theirs) = other.pointer(LINKS).and_then(Value::as_array) else { return };
-    if let Some(own) = base.pointer_mut(LINKS).and_then(Value::as_array_mut) {
-        let more: Vec<Value> = theirs.iter().filter(|link| !own.contains(link)).cloned().collect();
-        own.extend(more);
-    }
-}
-
-fn leaves(value: &Value) -> usize {
-    match value {
-        Value::Object(members) => members.values().map(leaves).sum(),
-        Value::Array(items) => items.iter().map(leaves).sum(),
-        _ => 1,
-    }
-}
+#[cfg(test)]
+mod tests;

@@ -251,6 +251,7 @@ impl Gateway {
             projects,
             notification: NotificationId(Uuid::nil()),
             recovered: None,
+            filled: std::collections::BTreeMap::new(),
         };
         let json = json!({ "specversion": "1.0", "id": id, "source": "https://dev.azure.com/fabrikam", "type": kind });
         let event = Event { id, header, json: json.to_string().into() };

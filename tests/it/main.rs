@@ -13,6 +13,7 @@ mod dispatch;
 mod doctor;
 mod engines;
 mod harness;
+mod histories;
 mod http;
 mod ledger;
 mod process;

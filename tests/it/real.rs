@@ -4,7 +4,9 @@ use crate::{
     azure::Azure,
     harness::{Gateway, Hasty},
 };
+use base64::{Engine as _, prelude::BASE64_STANDARD};
 use hookwell::{
+    app::connections::hook_credentials,
     azure::client::{Access, AzureDevOps, Dial, Dialer, Failure, Subscription},
     clock::Clock,
     config::{Listen, Settings},
@@ -281,6 +283,18 @@ pub(crate) async fn bind(
     let reply = gateway.post(&format!("/v1/projects/{project}/bindings"), body).await;
     assert_eq!(reply.status, 201, "{reply:?}");
     reply.json()["id"].as_str().unwrap().to_owned()
+}
+
+/// Delivers a notification as its hook did.
+pub(crate) async fn deliver(gateway: &Gateway, connection: ConnectionId, notification: &Notification) {
+    let kept = gateway.app.directory().connections[&connection].clone();
+    let hook = hook_credentials(&gateway.app, &kept.record);
+    let basic = BASE64_STANDARD.encode(format!("{}:{}", hook.user_name, hook.password.as_str()));
+    let reason = notification.reason.map(|reason| format!("?reason={}", reason.word())).unwrap_or_default();
+    let path = format!("/hooks/azure-devops/{connection}{reason}");
+    let ask = gateway.ask("POST", &path).token(None).header("authorization", &format!("Basic {basic}"));
+    let reply = ask.body(notification.body.clone()).send().await;
+    assert_eq!(reply.status, 200, "{reply:?}");
 }
 
 /// The events that everything in a gateway's journal became.

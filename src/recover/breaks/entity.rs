@@ -58,11 +58,13 @@ pub(super) async fn ask(mender: &Mender<'_>, azure: &dyn AzureDevOps) -> Result<
                     None => return repository.pushes_before(name, *push, window, mender).await,
                 }
             }
-            Entity::PullRequest { number, .. } => {
+            Entity::PullRequest { repository, number } => {
                 let Some(record) = known(azure.pull_request(&project, *number)).await? else {
                     return Ok(Answer::Unknown);
                 };
-                Ok(Answer::Records(vec![compose::opened(home, &record)]))
+                let iterations = known(azure.iterations(&project, repository, *number)).await?.unwrap_or_default();
+                let head = compose::proposed(&iterations);
+                Ok(Answer::Records(vec![compose::opened(home, &record, head.as_deref())]))
             }
             Entity::Run { number } => run(azure, home, &project, *number).await,
             Entity::Release { number } => {

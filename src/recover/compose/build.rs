@@ -23,14 +23,16 @@ pub(crate) fn finished(home: Home<'_>, record: &BuildRecord) -> Option<Composed>
     Some(home.compose(COMPLETE, record.finished?, entity(record), &record.json))
 }
 
-/// The run's state `inProgress`; nothing of a build that ended in the moment it began: it was canceled while it waited.
+/// The run's state `inProgress`; nothing of a build that was canceled in the moment it began: it was while it waited.
 pub(crate) fn started(home: Home<'_>, record: &BuildRecord) -> Option<Composed> {
-    let at = record.started.filter(|at| record.finished.is_none_or(|end| *at < end))?;
+    let build = object(&record.json);
+    let is_canceled = build["result"].as_str().is_some_and(|word| word.eq_ignore_ascii_case("canceled"));
+    let at = record.started.filter(|at| !is_canceled || record.finished.is_none_or(|end| *at < end))?;
     let mut resource = head(home, record);
     resource["run"]["state"] = "inProgress".into();
     resource["repositories"] = json!([]);
     // What it will know at its end, it knew then, but for the end itself.
-    resource["build"] = object(&record.json);
+    resource["build"] = build;
     Some(home.compose(RUN, at, entity(record), resource))
 }
 
@@ -45,6 +47,12 @@ fn started_again(home: Home<'_>, record: &BuildRecord, timeline: &[TimelineRecor
     let stages = || timeline.iter().filter(is_last);
     let latest = stages().map(|stage| stage.attempt).max().filter(|latest| *latest > 1)?;
     let at = stages().filter(|stage| stage.attempt == latest).filter_map(|stage| stage.started).min()?;
+    // While another stage still ran, the run had not ended, and did not begin anew.
+    let earlier =
+        timeline.iter().filter(|part| part.kind == "Stage" && part.started.is_some_and(|started| started < at));
+    if earlier.into_iter().any(|part| part.finished.is_none_or(|end| end > at)) {
+        return None;
+    }
     let mut resource = head(home, record);
     resource["run"]["state"] = "inProgress".into();
     resource["repositories"] = json!([]);

@@ -3,8 +3,10 @@
 //!
 //! Only what has one identity in both can come back this way. These have not, and come back by the history alone: votes,
 //! reviewers, edits and reactivations of pull requests, attempts to merge, pushes to a pull request from a fork, what a
-//! stage or approval waited for, approvals, canceling runs, attempts of a stage before its last one, changes of
-//! repositories. Of a comment that was edited twice, the last state comes back.
+//! stage or approval waited for, approvals, canceling runs, changes of repositories; of a run that was run again all
+//! beginnings but the first and the last, and all ends but the last; of a pull request that was taken up again, that it was
+//! given up. Of a comment that was edited twice, the last state comes back. What is composed says what was so then, as far as
+//! that is known: `tests/it/histories/tables.rs` has each member that a record tells otherwise, with the source.
 //!
 //! An event of our own for these ("something changed") was not taken: once the hook's came late after all, there would be
 //! two events of one fact.
@@ -18,7 +20,7 @@ mod work_item;
 pub(super) use self::{
     build::{finished, parts, started},
     git::{is_pushed, push},
-    pull_request::{closed, commented, opened, pushed},
+    pull_request::{closed, commented, opened, proposed, pushed},
     release::{abandoned, deployment, released},
     work_item::{Change, Step, after, between, deletes, revised, steps, updated, written_as},
 };

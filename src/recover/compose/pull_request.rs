@@ -16,9 +16,41 @@ fn entity(record: &PullRequestRecord) -> String {
     format!("git/repositories/{}/pullRequests/{}", record.repository, record.id)
 }
 
-/// `git.pullrequest.created`.
-pub(crate) fn opened(home: Home<'_>, record: &PullRequestRecord) -> Composed {
-    home.compose(CREATED, record.created, entity(record), &record.json)
+/// What the record says of how it stands now, and nobody knows of how it stood before it ended.
+///
+/// Source: `GitPullRequest` (Git 7.1): one state, and no history of it.
+const LATER: [&str; 7] = [
+    "closedDate",
+    "closedBy",
+    "lastMergeCommit",
+    "lastMergeSourceCommit",
+    "lastMergeTargetCommit",
+    "mergeStatus",
+    "reviewers",
+];
+
+/// The pull request as it was while it was open, as far as that is known.
+fn while_open(record: &PullRequestRecord) -> Value {
+    let mut resource = object(&record.json);
+    if let Value::Object(members) = &mut resource {
+        members.retain(|name, _| !LATER.contains(&name.as_str()));
+    }
+    resource["status"] = "active".into();
+    resource
+}
+
+/// What was proposed when it was opened.
+pub(crate) fn proposed(iterations: &[Iteration]) -> Option<String> {
+    iterations.iter().find(|iteration| iteration.id == 1).map(|first| first.source_commit.clone())
+}
+
+/// `git.pullrequest.created`; `head` is what was proposed, where that is known.
+pub(crate) fn opened(home: Home<'_>, record: &PullRequestRecord, head: Option<&str>) -> Composed {
+    let mut resource = while_open(record);
+    if let Some(head) = head {
+        resource["lastMergeSourceCommit"] = json!({"commitId": head});
+    }
+    home.compose(CREATED, record.created, entity(record), resource)
 }
 
 /// `git.pullrequest.updated`, of one that was completed or abandoned.
@@ -31,13 +63,7 @@ pub(crate) fn closed(home: Home<'_>, record: &PullRequestRecord) -> Option<Compo
 
 /// `git.pullrequest.updated`, of a push to its source branch: the pull request as it was then, as far as that is known.
 pub(crate) fn pushed(home: Home<'_>, record: &PullRequestRecord, iteration: &Iteration) -> Composed {
-    let mut resource = object(&record.json);
-    if let Value::Object(members) = &mut resource {
-        for later in ["closedDate", "closedBy", "lastMergeCommit", "mergeStatus"] {
-            members.remove(later);
-        }
-    }
-    resource["status"] = "active".into();
+    let mut resource = while_open(record);
     resource["lastMergeSourceCommit"] = json!({"commitId": iteration.source_commit});
     // Azure sends none; it is all that tells this push from another one of the same commit.
     resource["iterationId"] = iteration.id.into();
@@ -58,6 +84,9 @@ pub(crate) fn commented(home: Home<'_>, record: &PullRequestRecord, comment: &Co
     let thread = home.address(&format!("_apis/{}/threads/{}", entity(record), comment.thread));
     own["_links"]["self"] = json!({"href": format!("{thread}/comments/{}", comment.id)});
     own["_links"]["threads"] = json!({"href": thread});
-    let resource = json!({"comment": own, "pullRequest": object(&record.json)});
+    // It can be commented before and after it ended.
+    let mut pull = while_open(record);
+    pull["status"] = Value::Null;
+    let resource = json!({"comment": own, "pullRequest": pull});
     Some(home.compose(COMMENTED, comment.last_updated, entity(record), resource))
 }

@@ -19,7 +19,14 @@ const fn of_release(event_type: &'static str) -> Kind {
 
 /// `release-created-event`; of a draft too, as the hook does.
 pub(crate) fn released(home: Home<'_>, record: &ReleaseRecord) -> Composed {
-    let resource = json!({"release": object(&record.json), "project": {"id": home.project}});
+    let mut release = object(&record.json);
+    // It may have been given up since, and then it is not known whether it began as a draft.
+    if record.status.eq_ignore_ascii_case("abandoned") {
+        release["status"] = Value::Null;
+    }
+    // Who made it changed it first; who did last, and when, was later.
+    release["modifiedBy"] = release["createdBy"].clone();
+    let resource = json!({"release": release, "project": {"id": home.project}});
     home.compose(CREATED, record.created, format!("release/releases/{}", record.id), resource)
 }
 
@@ -36,7 +43,8 @@ pub(crate) fn abandoned(home: Home<'_>, record: &ReleaseRecord) -> Option<Compos
 pub(crate) fn deployment(home: Home<'_>, record: &DeploymentRecord) -> Vec<Composed> {
     let json = object(&record.json);
     let entity = || format!("release/releases/{}", record.release);
-    let begun = record.started.filter(|_| was_let_through(&json, record));
+    let begun =
+        record.started.filter(|_| was_let_through(&json, record)).map(|at| at.max(answered(&json).unwrap_or(at)));
     let started = begun.map(|at| {
         let mut resource = resource(home, record, &json, "inProgress");
         // As it was then: how it ended nobody knew.
@@ -45,6 +53,7 @@ pub(crate) fn deployment(home: Home<'_>, record: &DeploymentRecord) -> Vec<Compo
             resource["deployment"][later] = Value::Null;
         }
         resource["environment"]["modifiedOn"] = json!(at);
+        resource["deployment"]["startedOn"] = json!(at);
         home.compose(STARTED, at, entity(), resource)
     });
     let completed = record.completed.or_else(|| ended(&json, record)).map(|at| {
@@ -74,6 +83,14 @@ fn was_let_through(json: &Value, record: &DeploymentRecord) -> bool {
         Some(approvals) => !approvals.iter().any(waits),
         None => !record.status.eq_ignore_ascii_case("notDeployed"),
     }
+}
+
+/// When the last of those who were asked said yes; an automated approval was asked of nobody.
+///
+/// Source: `ReleaseApproval` of Release 7.1 (`isAutomated`, `modifiedOn`).
+fn answered(json: &Value) -> Option<Timestamp> {
+    let asked = json["preDeployApprovals"].as_array()?.iter().filter(|own| own["isAutomated"] != true);
+    asked.filter_map(|own| time::timestamp(own["modifiedOn"].as_str()?)).max()
 }
 
 /// The environment's word for how it ended; the deployment's own has none for a canceled one.

@@ -49,6 +49,14 @@ impl Change {
         fields.is_none_or(|fields| !fields.keys().any(|name| is_telling(name)))
     }
 
+    /// Whether it counts other links or attachments than before: which, only Azure's word says.
+    ///
+    /// Source: azure-devops-docs, "Link queries and link count": each such link is counted in a field of its item.
+    pub(crate) fn counts_links(&self) -> bool {
+        const COUNTS: [&str; 3] = ["System.ExternalLinkCount", "System.HyperLinkCount", "System.AttachedFileCount"];
+        COUNTS.iter().any(|name| self.0["fields"].get(name).is_some())
+    }
+
     /// Whether the item was deleted or restored by it, which no `workitem.updated` tells.
     fn turns(&self) -> Option<Kind> {
         let change = self.0["fields"].get("System.IsDeleted")?;

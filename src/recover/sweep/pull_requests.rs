@@ -5,7 +5,7 @@
 //! from forks and comments leave no trace in any listing: they cost a call for each pull request, and are asked for when
 //! more than evidence is wanted.
 
-use super::{Depth, Stopped, page, scale::Scale};
+use super::{Depth, Mending, Stopped, page, scale::Scale};
 use crate::{
     azure::client::{AzureDevOps, Failure, Iteration, PullRequestDate, PullRequestRecord, Window},
     recover::{
@@ -77,12 +77,28 @@ impl Asking<'_> {
         loop {
             let listing = self.azure.pull_requests(&self.project, &self.repository, by, self.window, page(from));
             let listed = scale.ask(listing).await?;
-            scale.take(listed.items.iter().map(|own| compose::opened(scale.home(), own)).collect()).await?;
+            let composed = listed.items.iter().map(|own| compose::opened(scale.home(), own, None)).collect();
+            let mut weighed = scale.weigh(composed).await?;
+            for (at, own) in listed.items.iter().enumerate().filter(|_| scale.order.mending != Mending::Look) {
+                if weighed[at].is_missing() {
+                    // What was proposed first only its first iteration says: it costs a call of what is missing alone.
+                    let head = self.proposed(scale, own).await?;
+                    let composed = compose::opened(scale.home(), own, head.as_deref());
+                    weighed.splice(at..=at, scale.weigh(vec![composed]).await?);
+                }
+            }
+            scale.settle(weighed).await?;
             from = listed.next;
             if from.is_none() {
                 return Ok(());
             }
         }
+    }
+
+    /// The head that it was opened with.
+    async fn proposed(&self, scale: &mut Scale<'_>, own: &PullRequestRecord) -> Result<Option<String>, Stopped> {
+        let iterations = scale.ask(self.azure.iterations(&self.project, &self.repository, own.id)).await;
+        Ok(compose::proposed(&there(iterations)?.unwrap_or_default()))
     }
 
     async fn read_pushes(&mut self, scale: &mut Scale<'_>) -> Result<(), Stopped> {

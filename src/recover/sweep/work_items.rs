@@ -126,8 +126,7 @@ async fn unknown(
         if record.rev == 1 || compose::deletes(record) {
             continue;
         }
-        let links_alone = change.as_ref().is_some_and(Change::is_noise);
-        if change.is_some() && !links_alone {
+        if change.as_ref().is_some_and(|change| !change.is_noise() && !change.counts_links()) {
             continue;
         }
         // It is what it is here as.

@@ -307,7 +307,7 @@ fn approval(view: View<'_>, around: Around<'_>, environment: &ReleaseEnvironment
         "approver": view.person(approver),
         "approvalType": "preDeploy",
         "createdOn": own.queued.to_string(),
-        "modifiedOn": own.changed.to_string(),
+        "modifiedOn": own.decided.unwrap_or(own.queued).to_string(),
         "status": status,
         "comments": "",
         "isAutomated": own.approval.is_none(),

@@ -281,6 +281,14 @@ impl World {
         let stages = &mut self.build_mut(number)?.stages;
         let found = stages.iter_mut().find(|one| one.name == stage);
         let moved = found.ok_or_else(|| Impossible::Absent(format!("stage {stage} of build {number}")))?;
+        // What is over begins again as another attempt only, and nothing begins twice.
+        let ran = moved.started.is_some();
+        if moved.state == to && to == "running" {
+            return Ok(());
+        }
+        if moved.state == "completed" || (ran && result == Some("skipped")) {
+            return Err(Impossible::State(format!("the stage {stage} of build {number} is {}", moved.state)));
+        }
         (moved.state, moved.result) = (to, result);
         match to {
             "running" => moved.started = Some(now),
@@ -363,7 +371,7 @@ impl World {
         for job in &mut again.jobs {
             job.id = anew(job.id, again.attempt);
         }
-        (again.started, again.finished) = (None, None);
+        (again.started, again.finished, again.state, again.result) = (None, None, "notStarted", None);
         let finished = build.finished.take();
         build.result = None;
         if let Some(at) = finished {

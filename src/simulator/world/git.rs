@@ -95,6 +95,11 @@ pub enum RefChange {
         /// Short name.
         tag: String,
     },
+    /// A branch is set back to where it was before it was last moved: a forced push of commits that are there already.
+    Back {
+        /// Short name.
+        branch: String,
+    },
     /// The ref is deleted.
     Delete {
         /// Full name, `refs/heads/…` or `refs/tags/…`.
@@ -321,6 +326,15 @@ impl World {
                 let name = format!("refs/{kind}/{short}");
                 let old = own.refs.insert(name.clone(), GitRef { object: new.clone(), creator: by });
                 Ok(RefUpdate { name, old: old.map_or_else(|| NO_OBJECT.to_owned(), |old| old.object), new })
+            }
+            RefChange::Back { branch } => {
+                let (name, own) = (format!("refs/heads/{branch}"), self.repository_mut(id)?);
+                let moved = |update: &&RefUpdate| update.name == name && update.old != NO_OBJECT;
+                let updates = own.pushes.iter().rev().flat_map(|push| &push.updates);
+                let last = updates.filter(moved).find(|update| own.tip(&name) == Some(&update.new)).cloned();
+                let RefUpdate { old, new, .. } = last.ok_or_else(|| absent(&name))?;
+                own.refs.insert(name.clone(), GitRef { object: old.clone(), creator: by });
+                Ok(RefUpdate { name, old: new, new: old })
             }
             RefChange::Delete { name } => {
                 let old = self.repository_mut(id)?.refs.remove(name).ok_or_else(|| absent(name))?;

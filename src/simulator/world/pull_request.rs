@@ -234,7 +234,11 @@ impl World {
 
     /// Title and description: an update without a `notificationType`.
     pub(crate) fn edit_pull_request(&mut self, number: u32, title: &str) -> Result<(), Impossible> {
-        title.clone_into(&mut self.active(number)?.title);
+        let own = self.active(number)?;
+        if own.title == title {
+            return Err(Impossible::State("that is its title".to_owned()));
+        }
+        title.clone_into(&mut own.title);
         self.pull_request_event(UPDATED, number, "edited", &[]);
         Ok(())
     }
@@ -242,7 +246,11 @@ impl World {
     /// Makes it a draft, or publishes it. Which filter that passes nobody has recorded; who wrote of it took it for a change
     /// of the status.
     pub(crate) fn set_draft(&mut self, number: u32, is_draft: bool) -> Result<(), Impossible> {
-        self.active(number)?.is_draft = is_draft;
+        let own = self.active(number)?;
+        if own.is_draft == is_draft {
+            return Err(Impossible::State("it is so already".to_owned()));
+        }
+        own.is_draft = is_draft;
         let what = if is_draft { "made a draft" } else { "published" };
         self.pull_request_event(UPDATED, number, what, &[("notificationType", "StatusUpdateNotification")]);
         Ok(())
@@ -251,7 +259,11 @@ impl World {
     /// Another target: an update without a `notificationType`.
     pub(crate) fn retarget(&mut self, number: u32, target: &str) -> Result<(), Impossible> {
         let own = self.active(number)?;
-        own.target = format!("refs/heads/{target}");
+        let target = format!("refs/heads/{target}");
+        if own.target == target {
+            return Err(Impossible::State("that is its target".to_owned()));
+        }
+        own.target = target;
         own.merge_status = "queued";
         self.pull_request_event(UPDATED, number, "target branch changed", &[]);
         Ok(())
@@ -263,6 +275,21 @@ impl World {
         (own.status, own.closed) = ("abandoned", Some((now, by)));
         self.pull_request_event(UPDATED, number, "abandoned", &[("notificationType", "StatusUpdateNotification")]);
         Ok(())
+    }
+
+    /// An abandoned one is open again, and its merge is tried anew. What was pushed meanwhile comes to it then; whether Azure
+    /// tells that as a push nobody has recorded, here it does.
+    ///
+    /// Source: Pull Requests - Update (Git 7.1): `status` can be set to `active` as long as it was not completed; its filter
+    /// is that of the status ("Service hooks events", `notificationType`).
+    pub(crate) fn reactivate(&mut self, number: u32) -> Result<(), Impossible> {
+        let found = self.pull_requests.get_mut(&number).filter(|own| own.status == "abandoned");
+        let own = found.ok_or_else(|| Impossible::Absent(format!("abandoned pull request {number}")))?;
+        (own.status, own.closed, own.merge_status) = ("active", None, "queued");
+        let (repository, source) = (own.fork.unwrap_or(own.repository), own.source.clone());
+        self.pull_request_event(UPDATED, number, "reactivated", &[("notificationType", "StatusUpdateNotification")]);
+        self.branch_moved(repository, source.strip_prefix("refs/heads/").unwrap_or(&source));
+        self.attempt_merge(number, "succeeded")
     }
 
     pub(crate) fn comment_pull_request(&mut self, number: u32, by: Uuid, text: &str) -> Result<u32, Impossible> {

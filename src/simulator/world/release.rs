@@ -77,6 +77,8 @@ pub(crate) struct Deployment {
     pub(crate) status: &'static str,
     /// `pending`, `approved`, `rejected`; `None` where nobody is asked.
     pub(crate) approval: Option<(&'static str, Uuid)>,
+    /// When that was answered.
+    pub(crate) decided: Option<Timestamp>,
 }
 
 impl Release {
@@ -142,6 +144,9 @@ impl World {
     }
 
     pub(crate) fn abandon_release(&mut self, id: u32) -> Result<(), Impossible> {
+        if self.releases.get(&id).is_some_and(|own| own.status == "abandoned") {
+            return Err(Impossible::State(format!("release {id} is given up")));
+        }
         self.release_mut(id)?.status = "abandoned";
         self.release_event(ABANDONED, id);
         Ok(())
@@ -170,7 +175,11 @@ impl World {
     ) -> Result<u32, Impossible> {
         let now = self.now;
         let id = next(&self.deployments, 1);
+        let is_abandoned = self.release_mut(release)?.status == "abandoned";
         let own = self.environment_mut(release, environment)?;
+        if is_abandoned || own.deployments.last().is_some_and(|last| last.completed.is_none()) {
+            return Err(Impossible::State(format!("{environment} of release {release} cannot be deployed to now")));
+        }
         own.status = "inProgress";
         own.deployments.push(Deployment {
             id,
@@ -182,6 +191,7 @@ impl World {
             changed: now,
             status: if approver.is_some() { "notDeployed" } else { "inProgress" },
             approval: approver.map(|approver| ("pending", approver)),
+            decided: None,
         });
         let (own, attempt, waits) = (own.id, own.deployments.len() - 1, approver.is_some());
         let at = self.releases[&release].environments.iter().position(|other| other.id == own).unwrap_or_default();
@@ -204,7 +214,7 @@ impl World {
         let last = pending.ok_or_else(|| Impossible::State("nobody is asked".to_owned()))?;
         let person = last.approval.map_or(last.by, |(_, person)| person);
         last.approval = Some((if approved { "approved" } else { "rejected" }, person));
-        last.changed = now;
+        (last.changed, last.decided) = (now, Some(now));
         if approved {
             last.status = "inProgress";
         }
@@ -225,7 +235,10 @@ impl World {
     ) -> Result<(), Impossible> {
         let now = self.now;
         let own = self.environment_mut(release, environment)?;
+        // What waits for somebody can only be refused or canceled.
+        let waits = |last: &Deployment| last.approval.is_some_and(|(is, _)| is == "pending");
         let running = own.deployments.last_mut().filter(|last| last.completed.is_none());
+        let running = running.filter(|last| !waits(last) || status == "canceled");
         let last = running.ok_or_else(|| Impossible::State(format!("nothing is deployed to {environment}")))?;
         (last.completed, last.changed) = (Some(now), now);
         let (word, number) = match status {

@@ -7,6 +7,10 @@ use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use uuid::Uuid;
 
+/// A link to something that is no work item, and the field that counts such.
+pub(super) const ARTIFACT: &str = "ArtifactLink";
+pub(super) const LINKS: &str = "System.ExternalLinkCount";
+
 /// A type of work item.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct WorkItemKind {
@@ -245,7 +249,7 @@ impl World {
         found.filter(|item| !item.is_deleted).ok_or_else(|| Impossible::Absent(format!("work item {number}")))
     }
 
-    /// Changes fields; a state must be one of the type's, which can be changed by the same edit. A `System.History` is a
+    /// Changes fields, and links it where the name is `ArtifactLink`; a state must be one of the type's, which can be changed by the same edit. A `System.History` is a
     /// comment: Azure tells of that besides.
     pub(crate) fn update_work_item(
         &mut self,
@@ -263,12 +267,17 @@ impl World {
             let kind = kind_named(name).ok_or_else(|| Impossible::Absent(format!("work item type {name}")))?;
             item.kind = kind.name;
         }
-        let (kind, relations) = (item.kind, item.relations(item.last()));
+        let (kind, mut relations) = (item.kind, item.relations(item.last()));
         let mut fields = item.last().fields.clone();
         // A comment is of one revision only.
         fields.remove("System.History");
         for (name, edit) in edits {
             match edit {
+                // What is linked by the same edit.
+                Edit::Set(Value::String(url)) if name == ARTIFACT => {
+                    relations.push((name.clone(), url.clone()));
+                    fields.insert(LINKS.to_owned(), Field::Plain(relations.len().into()))
+                }
                 Edit::Set(value) => fields.insert(name.clone(), Field::Plain(value.clone())),
                 Edit::Person(account) => fields.insert(name.clone(), Field::Person(self.person_or_first(account))),
                 Edit::Clear => fields.remove(name),

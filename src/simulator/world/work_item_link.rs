@@ -5,7 +5,7 @@
 //! `test_boards_releations_create_remove` of Microsoft's azure-devops-cli-extension, in which an item stays at revision 1
 //! through four changes of links.
 
-use super::{Facts, Impossible, World};
+use super::{Facts, Field, Impossible, World, work_item::LINKS};
 use jiff::Timestamp;
 use uuid::Uuid;
 
@@ -68,6 +68,9 @@ impl World {
         if between.is_empty() { self.relate(number, by, |links| links.retain(|(_, own)| own != url)) } else { Ok(()) }
     }
 
+    /// What a link to something else changes besides: the count of them.
+    ///
+    /// Source: azure-devops-docs, "Link queries and link count" (`System.ExternalLinkCount`); updates of REST "Updates - List".
     fn relate(
         &mut self,
         number: u32,
@@ -78,6 +81,7 @@ impl World {
         let (mut fields, mut relations) = (item.last().fields.clone(), item.relations(item.last()));
         change(&mut relations);
         fields.remove("System.History");
+        fields.insert(LINKS.to_owned(), Field::Plain(relations.len().into()));
         self.revise(number, by, fields, relations);
         self.revised_event(number, "linked", true);
         Ok(())

@@ -1,7 +1,9 @@
 //! Pushes that bindings want to be told as merged changes, unless a pull request explains them.
 //!
 //! The push itself is told at once. Whether a pull request brought it is known when that is told to be merged, a moment
-//! before or after; so what it is besides is put off for a minute, and nothing waits for it.
+//! before or after; so what it is besides is put off for a minute, and nothing waits for it. What is told then stands: a pull
+//! request that is found still later (its hook was lost) is one more merged change, with the same `mergeCommit`, since an event
+//! cannot be taken back. `directPush` says which of the two was a guess.
 
 use super::translator::Translated;
 use crate::{

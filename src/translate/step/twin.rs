@@ -6,7 +6,7 @@
 
 use super::translator::Translated;
 use crate::{
-    app::App,
+    app::{App, replay::latest},
     event::Event,
     relations::{self, thing::Thing},
     store::{Error, Log},
@@ -55,17 +55,36 @@ pub(super) async fn look(
     let asked: Vec<Uuid> = asked.into_iter().collect();
     let kept = if asked.is_empty() { Vec::new() } else { app.store.contains(Log::Events, &asked).await? };
     let kept: HashSet<Uuid> = asked.into_iter().zip(kept).filter_map(|(id, is_kept)| is_kept.then_some(id)).collect();
+    // Who knows the reason may have come just as the other had waited enough.
+    let sure: HashSet<[Uuid; 2]> =
+        acts.iter().filter(|(_, act)| !act.is_vague()).filter_map(|(_, act)| act.twins()).collect();
     let mut waiting = HashSet::new();
-    for (at, act) in acts {
+    let mut held: Vec<Seen> = Vec::new();
+    for (at, act) in &acts {
+        let at = *at;
         let Ok(own) = &mut translated[at] else { continue };
+        if act.is_vague() && act.twins().is_some_and(|twins| sure.contains(&twins)) {
+            own.leave_out(act.id);
+            continue;
+        }
         let patient = attempts[at] <= ATTEMPTS_MAX && own.waited < WAIT;
-        match fate(app, &act, &kept, patient).await? {
+        match fate(app, act, &kept, patient).await? {
             Fate::Told => {}
             Fate::Waits => {
+                held.push(act.clone());
                 waiting.insert(at);
             }
             Fate::Left => own.leave_out(act.id),
             Fate::Revises(of) => own.revise(act.id, revision_id(of, 1), of),
+        }
+    }
+    // What is told better beside what was before it waits with that.
+    for (at, act) in acts.iter().filter(|(_, act)| act.is_open()) {
+        let is_after =
+            |held: &Seen| (&held.source, &held.subject) == (&act.source, &act.subject) && held.time < act.time;
+        let is_patient = translated[*at].as_ref().is_ok_and(|own| attempts[*at] <= ATTEMPTS_MAX && own.waited < WAIT);
+        if is_patient && held.iter().any(is_after) {
+            waiting.insert(*at);
         }
     }
     Ok(waiting)
@@ -75,7 +94,8 @@ async fn fate(app: &App, act: &Seen, kept: &HashSet<Uuid>, patient: bool) -> Res
     let Some(told) = told(app, act, kept).await? else {
         return Ok(if act.is_vague() && patient { Fate::Waits } else { Fate::Told });
     };
-    let fate = if told.id == act.id { Fate::Told } else { Fate::Left };
+    // What would be compared may come to another type, and so to another id.
+    let fate = if told.id == act.id && !act.is_open() { Fate::Told } else { Fate::Left };
     if !act.corrects(&told) || app.store.contains(Log::Events, &[revision_id(told.id, 1)]).await?.contains(&true) {
         return Ok(fate);
     }
@@ -107,8 +127,8 @@ async fn kept_visit(app: &App, act: &Seen, visit: u32, fresh: &[Event]) -> Resul
     if let Some(event) = fresh.iter().find(|event| event.id == id) {
         return Ok(Some(event.clone()));
     }
-    let record = app.store.find(Log::Events, id).await?;
-    Ok(record.and_then(|record| Event::from_stored(record.key, &record.body)))
+    // As it was told last: who told it again may have known more of it.
+    Ok(latest(app, id).await?.map(|(_, event, _)| Event { id, ..event }))
 }
 
 /// The event under the id of the time that its head came for: of a push, which is another one if the same head was pushed
@@ -123,8 +143,9 @@ pub(super) async fn counted(app: &App, event: Event, fresh: &[Event]) -> Result<
     let mut others = pushes(app, &act.source, &act.subject).await?.0;
     others.extend(fresh.iter().filter(|own| is_of(own, &act)).filter_map(Push::read));
     let (mut visit, mut known) = (1, Some(first));
-    while let Some(told) = known.as_ref().and_then(Push::read) {
-        if own.is(&told, &others) || visit == VISITS_MAX {
+    // Its id may be that of what was taken for a push at first.
+    while let Some(event) = &known {
+        if Push::read(event).is_some_and(|told| own.is(&told, &others)) || visit == VISITS_MAX {
             break;
         }
         visit += 1;
@@ -144,7 +165,15 @@ fn is_of(event: &Event, act: &Seen) -> bool {
 pub async fn pushes(app: &App, source: &str, subject: &str) -> Result<(Vec<Push>, Option<Timestamp>), Error> {
     let Some(thing) = Thing::of_subject(source, subject) else { return Ok((Vec::new(), None)) };
     let found = relations::events(app, &thing).await?;
-    Ok((found.events.iter().filter_map(Push::read).collect(), found.since))
+    // As each was told last.
+    let mut pushes: Vec<Push> = Vec::new();
+    for push in found.events.iter().filter_map(Push::read) {
+        match pushes.iter_mut().find(|own| own.id == push.id) {
+            Some(own) => *own = push,
+            None => pushes.push(push),
+        }
+    }
+    Ok((pushes, found.since))
 }
 
 /// How the pull request stood before an event, by the log and by what is about to be appended to it.
@@ -154,7 +183,7 @@ pub(super) async fn before(app: &App, act: &Seen, fresh: &[Event]) -> Result<Opt
     let others = found.events.iter().chain(fresh).filter_map(seen);
     let earlier = others.filter(|own| {
         let is_same = (&own.source, &own.subject) == (&act.source, &act.subject);
-        is_same && own.id != act.id && own.time < act.time && own.standing.is_some()
+        is_same && own.id != act.id && own.is_before(act) && own.standing.is_some()
     });
     Ok(earlier.max_by_key(|own| own.time).and_then(|own| own.standing))
 }

@@ -7,7 +7,7 @@ use crate::{
     store::{Error, Log},
     translate::{
         revision_id,
-        union::{is_told_in_parts, near, under, union},
+        union::{near, union},
     },
 };
 use std::collections::{HashMap, HashSet};
@@ -29,20 +29,19 @@ struct Standing {
 /// # Errors
 /// The store's.
 pub(super) async fn make(app: &App, events: &mut [Event]) -> Result<(), Error> {
-    let in_parts: Vec<usize> = (0..events.len()).filter(|at| is_told_in_parts(&events[*at].header.kind)).collect();
-    if in_parts.is_empty() {
+    if events.is_empty() {
         return Ok(());
     }
-    let mut ids: Vec<Uuid> = in_parts.iter().map(|at| events[*at].id).collect();
-    let near: Vec<Option<Uuid>> = in_parts.iter().map(|at| near(&events[*at])).collect();
+    let mut ids: Vec<Uuid> = events.iter().map(|event| event.id).collect();
+    let near: Vec<Option<Uuid>> = events.iter().map(near).collect();
     ids.extend(near.iter().flatten());
     let kept = app.store.contains(Log::Events, &ids).await?;
     let kept: HashSet<Uuid> = ids.into_iter().zip(kept).filter_map(|(id, is_kept)| is_kept.then_some(id)).collect();
     let mut standing: HashMap<Uuid, Standing> = HashMap::new();
-    for (at, near) in in_parts.into_iter().zip(near) {
+    for (at, near) in near.into_iter().enumerate() {
         let is_there = |id: &Uuid| kept.contains(id) || standing.contains_key(id);
         if let Some(near) = near.filter(|near| !is_there(&events[at].id) && is_there(near)) {
-            events[at] = under(near, &events[at]);
+            events[at] = events[at].clone().under(near);
         }
         let fact = events[at].id;
         if kept.contains(&fact)

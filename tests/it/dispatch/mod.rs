@@ -50,6 +50,7 @@ fn event(number: u128, kind: &str, entity: &str) -> Event {
         projects: vec!["shop".parse().unwrap()],
         notification: hookwell::domain::NotificationId(Uuid::nil()),
         recovered: None,
+        filled: std::collections::BTreeMap::new(),
     };
     let json = json!({
         "specversion": "1.0", "id": id, "source": "https://dev.azure.com/fabrikam", "type": kind, "subject": entity,

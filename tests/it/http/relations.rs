@@ -152,7 +152,14 @@ async fn append(gateway: &Gateway, subject: &str, links: &[&str]) -> Uuid {
             "customData": { "hookwell": { "projects": [SLUG] }, "azuredevops": { "rev": 1, "state": "New" } },
         } });
     let (connection, notification) = (ConnectionId(Uuid::nil()), NotificationId(Uuid::nil()));
-    let header = Header { kind: kind.into(), connection, projects: Vec::new(), notification, recovered: None };
+    let header = Header {
+        kind: kind.into(),
+        connection,
+        projects: Vec::new(),
+        notification,
+        recovered: None,
+        filled: std::collections::BTreeMap::new(),
+    };
     let event = Event { id, header, json: json.to_string().into() };
     let entry = Entry { key: id, time: gateway.app.clock.now(), body: event.to_stored() };
     gateway.store.append(Log::Events, entry).await.unwrap();

@@ -50,7 +50,7 @@ pub(super) async fn made_good(real: &Real, from: jiff::Timestamp) -> Ended {
 }
 
 /// Without what happened before there were bindings.
-pub(super) async fn unfilled() -> Real {
+pub(crate) async fn unfilled() -> Real {
     let settings = Settings { backfill: Duration::ZERO, ..Settings::default() };
     Real::with(settings, Options::services("fabrikam")).await
 }

@@ -282,7 +282,7 @@ fn a_vote_is_of_whoever_cast_it() {
         group
     });
     let before = |votes: &[(&str, i64)]| request::Standing {
-        votes: votes.iter().map(|(id, vote)| ((*id).to_owned(), *vote)).collect(),
+        votes: Some(votes.iter().map(|(id, vote)| ((*id).to_owned(), *vote)).collect()),
         ..request::Standing::default()
     };
     for (what, message, reviewers, then, voter) in [
@@ -341,7 +341,7 @@ fn what_no_filter_names_is_found_by_comparing() {
             target: Some("refs/heads/main".to_owned()),
             status: Some("active".to_owned()),
             head: Some(sha('a')),
-            ..request::Standing::default()
+            votes: Some(std::collections::BTreeMap::new()),
         };
         change(&mut standing);
         standing

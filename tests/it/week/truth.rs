@@ -287,6 +287,9 @@ pub(super) fn each_is_one_event(facts: &[Fact], events: &[Event], since: jiff::T
     let doubled: Vec<&Fact> = told_by.iter().filter(|(_, count)| **count > 1).map(|(fact, _)| fact).collect();
     let invented: Vec<&Fact> = told_by.keys().filter(|fact| facts.binary_search(fact).is_err()).collect();
     let count = facts.len();
+    for event in events.iter().filter(|event| told(event).is_some_and(|fact| doubled.contains(&&fact))) {
+        eprintln!("told twice: {} {:?} {}", event.id, event.header, String::from_utf8_lossy(&event.json));
+    }
     assert!(
         missing.is_empty() && doubled.is_empty() && invented.is_empty(),
         "seed {seed}: of {count} facts {} are missing {missing:#?}, {} are doubled {doubled:#?}, {} never happened {invented:#?}",

@@ -12,12 +12,10 @@ use self::{
 use super::unfilled;
 use crate::{
     harness::Gateway,
-    real::{Real, SHOP},
+    real::{Real, SHOP, deliver},
     recover::swept,
 };
-use base64::prelude::{BASE64_STANDARD, Engine as _};
 use hookwell::{
-    app::connections::hook_credentials,
     deployments::{Book, step},
     domain::{ConnectionId, Notification},
     reconcile::{Mode, reconcile},
@@ -124,18 +122,6 @@ async fn two_weeks_of_which_no_hook_told_are_recovered_to_the_same_table() {
     settle(&beside).await;
     let recovered = table(&beside, began).await;
     assert_eq!(recovered, TABLE, "{}", recovered.join("\n"));
-}
-
-/// Delivers a notification as its hook did.
-async fn deliver(gateway: &Gateway, connection: ConnectionId, notification: &Notification) {
-    let kept = gateway.app.directory().connections[&connection].clone();
-    let hook = hook_credentials(&gateway.app, &kept.record);
-    let basic = BASE64_STANDARD.encode(format!("{}:{}", hook.user_name, hook.password.as_str()));
-    let reason = notification.reason.map(|reason| format!("?reason={}", reason.word())).unwrap_or_default();
-    let path = format!("/hooks/azure-devops/{connection}{reason}");
-    let ask = gateway.ask("POST", &path).token(None).header("authorization", &format!("Basic {basic}"));
-    let reply = ask.body(notification.body.clone()).send().await;
-    assert_eq!(reply.status, 200, "{reply:?}");
 }
 
 #[tokio::test]
