@@ -126,13 +126,14 @@ impl<'a> LogReader<'a> {
         }
     }
 
-    /// The record with a key, if it is at this position.
-    pub(super) fn find(&mut self, position: u64, key: Uuid) -> Result<Option<Record>, Fault> {
-        match self.record(position)? {
+    /// The record with a key, if it is kept. An index may tell of one that cannot be read any more: that one is not there,
+    /// so that the same key again brings it back.
+    pub(super) fn find(&mut self, key: Uuid) -> Result<Option<Record>, Fault> {
+        let (shared, log) = (self.shared, self.log);
+        shared.look_up(log, key, |position| match self.record(position)? {
             Found::Record(record) => Ok((record.key == key).then_some(record)),
-            Found::Absent => Ok(None),
-            Found::LeftOut(damage) => Err(Fault::Damaged(damage.to_string())),
-        }
+            Found::Absent | Found::LeftOut(_) => Ok(None),
+        })
     }
 
     fn cached(&self, position: u64) -> Option<Record> {
