@@ -19,6 +19,8 @@ const PUSHED: &str = "push";
 const STATUS: &str = "status";
 /// How much later than the push its notification may be made: Azure was behind by minutes on bad days.
 const TOLD_LATE: SignedDuration = SignedDuration::from_mins(10);
+/// What two notifications of one event may differ by in their time.
+const NOTIFIED_TOGETHER: SignedDuration = SignedDuration::from_secs(2);
 /// What parts of Azure may differ by in their time.
 const CLOCKS_DIFFER: SignedDuration = SignedDuration::from_secs(5);
 
@@ -58,6 +60,8 @@ pub struct Seen {
     is_filtered: bool,
     /// Azure's id of the event, where it is an update.
     occasion: Option<String>,
+    /// Azure's words for what was done.
+    message: Option<String>,
     /// Whether it says whose vote it is, if it is one.
     names_the_voter: bool,
     /// Of a push that was made from Azure's record: its number there; 0 where that is not known.
@@ -98,6 +102,7 @@ pub fn seen(event: &Event) -> Option<Seen> {
         is_filtered: azure.update_reason_from.as_deref() == Some("subscription"),
         reason: azure.update_reason.filter(|_| is_update),
         occasion: occasion.filter(|_| is_update),
+        message: azure.message,
         names_the_voter: !is_vote || azure.review.is_some(),
         iteration: azure.iteration_id,
     })
@@ -111,6 +116,26 @@ impl Seen {
         Some([UPDATED, REVIEWED].map(|kind| fact(kind, &self.source, &self.subject, occasion)))
     }
 
+    /// Whether both tell one act that Azure calls by two ids: at the same moment, in the same words, of a request that stands
+    /// the same. Whether two subscriptions get one event under one id is not known.
+    pub fn says_the_same(&self, other: &Self) -> bool {
+        let told = |own: &Self| own.occasion.is_some() && own.standing.is_some() && own.message.is_some();
+        let near = match (self.time, other.time) {
+            (Some(one), Some(other)) => one.duration_since(other).abs() <= NOTIFIED_TOGETHER,
+            _ => false,
+        };
+        told(self)
+            && near
+            && self.occasion != other.occasion
+            && (&self.source, &self.subject, &self.message) == (&other.source, &other.subject, &other.message)
+            && self.standing == other.standing
+    }
+
+    /// Whether it knows surely what was changed.
+    pub fn is_sure(&self) -> bool {
+        self.is_filtered && self.reason.is_some()
+    }
+
     /// Whether it is an update that does not know what was changed.
     pub fn is_vague(&self) -> bool {
         self.occasion.is_some() && self.reason.is_none()
@@ -118,10 +143,9 @@ impl Seen {
 
     /// Whether it knows surely what another telling of the act did not know, or took for something else.
     pub fn corrects(&self, told: &Self) -> bool {
-        let is_sure = |own: &Self| own.is_filtered && own.reason.is_some();
         // That a status was changed says less than a guess of how.
         let says_more = told.reason.is_none() || self.reason.as_deref() != Some(STATUS);
-        is_sure(self) && !is_sure(told) && self.reason != told.reason && says_more
+        self.is_sure() && !told.is_sure() && self.reason != told.reason && says_more
     }
 
     /// Whether it knows more when it is told how the request stood before.
@@ -258,6 +282,7 @@ struct Azure {
     event_id: Option<String>,
     update_reason: Option<String>,
     update_reason_from: Option<String>,
+    message: Option<String>,
     title: Option<String>,
     is_draft: Option<bool>,
     target_ref_name: Option<String>,

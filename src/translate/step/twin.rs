@@ -56,9 +56,13 @@ pub(super) async fn look(
     let kept = if asked.is_empty() { Vec::new() } else { app.store.contains(Log::Events, &asked).await? };
     let kept: HashSet<Uuid> = asked.into_iter().zip(kept).filter_map(|(id, is_kept)| is_kept.then_some(id)).collect();
     let mut waiting = HashSet::new();
-    for (at, act) in acts {
+    for (at, act) in acts.clone() {
         let Ok(own) = &mut translated[at] else { continue };
         let patient = attempts[at] <= ATTEMPTS_MAX && own.waited < WAIT;
+        if patient && !act.is_sure() && acts.iter().any(|(_, other)| other.is_sure() && other.says_the_same(&act)) {
+            waiting.insert(at);
+            continue;
+        }
         match fate(app, &act, &kept, patient).await? {
             Fate::Told => {}
             Fate::Waits => {
@@ -89,6 +93,9 @@ async fn told(app: &App, act: &Seen, kept: &HashSet<Uuid>) -> Result<Option<Seen
             return Ok(Event::from_stored(record.key, &record.body).and_then(|event| seen(&event)));
         }
     }
+    if let Some(told) = told_otherwise(app, act).await? {
+        return Ok(Some(told));
+    }
     if act.occasion().is_none() || !act.visit(1).is_some_and(|id| kept.contains(&id)) {
         return Ok(None);
     }
@@ -99,6 +106,15 @@ async fn told(app: &App, act: &Seen, kept: &HashSet<Uuid>) -> Result<Option<Seen
         }
     }
     Ok(None)
+}
+
+/// What is told of this act under another of Azure's ids.
+async fn told_otherwise(app: &App, act: &Seen) -> Result<Option<Seen>, Error> {
+    let Some(thing) = Thing::of_subject(&act.source, &act.subject).filter(|_| act.occasion().is_some()) else {
+        return Ok(None);
+    };
+    let found = relations::events(app, &thing).await?;
+    Ok(found.events.iter().filter_map(seen).find(|own| own.says_the_same(act)))
 }
 
 /// The event that tells the `visit`th time that the head came, if there is one.
