@@ -234,27 +234,37 @@ impl Shared {
         }
     }
 
-    /// Reports positions of a segment that cannot be read.
-    pub(super) fn damaged_block(&self, segment: &Segment, log: Log, (first, last): (u64, u64), cause: &str) -> Damage {
+    /// Positions of a segment that cannot be read.
+    pub(super) fn unreadable(&self, segment: &Segment, log: Log, (first, last): (u64, u64), cause: &str) -> Damage {
         let since = segment.block(log, first).ok().flatten().map_or(segment.time, |block| block.time);
         let until = {
             let catalog = self.catalog();
             catalog.segments.range(segment.number + 1..).next().and_then(|(_, next)| moment(next.time))
         };
-        let damage = Damage {
+        Damage {
             log,
             first: Position(first),
             last: Position(last),
             since: moment(since),
             until,
             cause: cause.to_owned(),
-        };
-        let mut reports = self.damage.lock().unwrap_or_else(PoisonError::into_inner);
-        if reports.len() < DAMAGE_REPORTS_MAX && !reports.contains(&damage) {
-            tracing::error!(%damage, "part of the journal cannot be read");
-            reports.push(damage.clone());
         }
-        damage
+    }
+
+    /// Remembers what a read met, and says it the first time. What touches a stretch that is known becomes part of it.
+    pub(super) fn report(&self, damage: &Damage) {
+        let mut reports = self.damage.lock().unwrap_or_else(PoisonError::into_inner);
+        let (mut stretch, before) = (damage.clone(), reports.len());
+        // No two that are known touch each other, so one pass finds all that touch this one.
+        reports.retain(|known| !stretch.join(known));
+        let is_new = reports.len() == before;
+        if is_new && before >= DAMAGE_REPORTS_MAX {
+            return;
+        }
+        if is_new {
+            tracing::error!(%damage, "part of the journal cannot be read");
+        }
+        reports.push(stretch);
     }
 
     /// Every report of damage that is still kept.
