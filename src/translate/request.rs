@@ -17,6 +17,7 @@ const UPDATED: &str = "dev.cdevents.change.updated.0.0.0";
 const REVIEWED: &str = "dev.cdevents.change.reviewed.0.0.0";
 const MERGED: &str = "dev.cdevents.change.merged.0.0.0";
 const ABANDONED: &str = "dev.cdevents.change.abandoned.0.0.0";
+const COMMENTED: &str = "dev.cdeventsx.azuredevops-change.commented.0.0.0";
 const PUSHED: &str = "push";
 const STATUS: &str = "status";
 /// How much later than the push its notification may be made: Azure was behind by minutes on bad days.
@@ -66,8 +67,8 @@ pub struct Seen {
     names_the_voter: bool,
     /// Of a push that was made from Azure's record: its number there; 0 where that is not known.
     iteration: Option<i64>,
-    /// Whether the request ended by it, which has a date of its own.
-    is_end: bool,
+    /// Whether it has a date of its own, which an end and a comment have.
+    is_dated: bool,
 }
 
 /// What an event says of a pull request; `None` of other events.
@@ -109,7 +110,7 @@ pub fn seen(event: &Event) -> Option<Seen> {
         occasion: occasion.filter(|_| is_update),
         names_the_voter: !is_vote || azure.review.is_some(),
         iteration: azure.iteration_id,
-        is_end: [MERGED, ABANDONED].iter().any(|own| same_type(own, kind)),
+        is_dated: [MERGED, ABANDONED, COMMENTED].iter().any(|own| same_type(own, kind)),
     })
 }
 
@@ -151,12 +152,12 @@ impl Seen {
         Some(fact(UPDATED, &self.source, &self.subject, &push(head, visit)))
     }
 
-    /// Whether it was surely before that one. An end has its own date; of all else the date is that of the notification.
+    /// Whether it was surely before that one: some have their own date, of all else it is that of the notification.
     ///
     /// Source: captured events of 2019 to 2025, whose `createdDate` is 1 to 12 seconds after what they tell.
     pub fn is_before(&self, other: &Self) -> bool {
         const NOTIFIED_LATE: SignedDuration = SignedDuration::from_secs(12);
-        let time = self.time.map(|time| if self.is_end { later(time, NOTIFIED_LATE) } else { time });
+        let time = self.time.map(|time| if self.is_dated { later(time, NOTIFIED_LATE) } else { time });
         time < other.time
     }
 
