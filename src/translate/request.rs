@@ -20,6 +20,8 @@ const ABANDONED: &str = "dev.cdevents.change.abandoned.0.0.0";
 const COMMENTED: &str = "dev.cdeventsx.azuredevops-change.commented.0.0.0";
 const PUSHED: &str = "push";
 const STATUS: &str = "status";
+/// What a change of the status can be.
+const OF_STATUS: [&str; 3] = ["published", "drafted", "reactivated"];
 /// How much later than the push its notification may be made: Azure was behind by minutes on bad days.
 const TOLD_LATE: SignedDuration = SignedDuration::from_mins(10);
 /// What parts of Azure may differ by in their time.
@@ -130,8 +132,9 @@ impl Seen {
     /// Whether it knows surely what another telling of the act did not know, or took for something else.
     pub fn corrects(&self, told: &Self) -> bool {
         let is_sure = |own: &Self| own.is_filtered && own.reason.is_some();
-        // That a status was changed says less than a guess of how.
-        let says_more = told.reason.is_none() || self.reason.as_deref() != Some(STATUS);
+        // That a status was changed says less than a guess of how, and more than one that it was something else.
+        let is_of_status = told.reason.as_deref().is_some_and(|own| OF_STATUS.contains(&own));
+        let says_more = self.reason.as_deref() != Some(STATUS) || !is_of_status;
         is_sure(self) && !is_sure(told) && self.reason != told.reason && says_more
     }
 

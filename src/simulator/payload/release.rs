@@ -216,7 +216,7 @@ fn environment(view: View<'_>, around: Around<'_>, own: &ReleaseEnvironment) -> 
 /// Status, and status of the operation, of an attempt.
 fn statuses(own: &Deployment) -> (&'static str, &'static str) {
     let operation = match (own.status, own.approval, own.completed.is_some()) {
-        ("notDeployed", Some(("pending", _)), _) => "Pending",
+        ("notDeployed", Some(("pending", _)), false) => "Pending",
         (_, Some(("rejected", _)), _) => "Rejected",
         ("inProgress", ..) => "PhaseInProgress",
         ("succeeded", ..) => "Approved",
