@@ -1,6 +1,6 @@
 //! What cannot be known by one of the ways, each with why. Nothing else is left out of the comparison.
 
-use super::Way::{self, Filtered, Mixed, Records, Slowly};
+use super::Way::{self, Filtered, History, Mixed, Records, Shuffled, Slowly};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use uuid::Uuid;
@@ -183,7 +183,8 @@ const fn otherwise(ways: &'static [Way], kind: &'static str, pointer: &'static s
 const AS_OF_NOW: &str = "GitPullRequest is how it stands now, without a history (Git 7.1): what is composed of it leaves out what \
                          surely became otherwise, and has the title, target and draft of now";
 const BY_COMPARING: &str = "git.pullrequest.updated says neither what was changed nor by whom (service hooks events): it is found by \
-                            comparing with what is known by then, and what was before it comes later here";
+                            comparing with what is told by then, and what was before it comes later here, or waits \
+                            some seconds for who knows its reason";
 const OF_A_PUSH: &str = "a hook has the date of its notification and not that of the push, which only the iteration has, with its \
                          number (Git 7.1, Pull Request Iterations)";
 const OF_A_RUN: &str = "run-state-changed has neither the date of the beginning nor the name of the repository (captured run \
@@ -222,7 +223,12 @@ pub(super) const OTHERWISE: &[Otherwise] = &[
     compared("/data/customData/azuredevops/actor"),
     compared("/type"),
     compared("/data/context/type"),
-    otherwise(&[Filtered, Mixed, Slowly], "cdevents.change.", "/data/customData/azuredevops/changes", BY_COMPARING),
+    otherwise(
+        &[Filtered, Shuffled, History, Mixed, Slowly],
+        "cdevents.change.",
+        "/data/customData/azuredevops/changes",
+        BY_COMPARING,
+    ),
     otherwise(&[Mixed, Slowly], "cdevents.change.reviewed", "/data/customData/azuredevops/review", BY_COMPARING),
     otherwise(&[Mixed, Slowly], "cdevents.change.reviewed", "/data/customData/azuredevops/actor", BY_COMPARING),
     otherwise(&[Records], "cdevents.change.updated", "/data/customData/azuredevops/message", "a record has no message"),
