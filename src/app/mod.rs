@@ -20,6 +20,7 @@ pub mod order;
 pub mod projects;
 pub mod replay;
 pub mod retention;
+pub(crate) mod revisions;
 pub mod rhythm;
 pub mod sinks;
 mod strangers;

@@ -16,11 +16,12 @@ use super::{
     attention::translator,
     events::SCANNED_RECORDS_MAX,
     notifications::{self, Seen},
+    revisions::{latest, read},
 };
 use crate::{
     domain::{ConnectionId, Disposition, Notification, NotificationId},
     event::Event,
-    store::{Appended, Entry, Error, Log, PageLimit, Position, Record},
+    store::{Appended, Entry, Error, Log, PageLimit, Position},
     translate::{
         order::otherwise_told,
         request, revision_id, step,
@@ -31,10 +32,6 @@ use jiff::Timestamp;
 use std::time::Duration;
 use uuid::Uuid;
 
-/// Revisions of one event; no settings are changed so often.
-const REVISIONS_MAX: u32 = 1_000;
-/// Revisions that are looked for at once.
-const PROBED: u32 = 8;
 /// The journal's times are in order but for what was under way at once.
 const SLACK: Duration = Duration::from_mins(5);
 /// Bytes of bodies per read of the store.
@@ -210,14 +207,14 @@ async fn weigh(app: &App, event: Event, today: &[Uuid]) -> Result<(Told, Option<
         }
     }
     if let Some((number, kept, _)) = kept.as_ref().filter(|(_, kept, _)| kept.header.notification != mine) {
-        // What another notification completed later was told by this one all the same.
+        // This one told it all the same, though another notification completed it later.
         if let Some(own) = telling_of(app, fact, *number, mine).await? {
             return Ok((told(own, Became::Unchanged, None), None));
         }
         let pointers = difference::between(&kept.json, &event.json);
         return Ok((told(fact, Became::ToldByAnother(kept.header.notification, pointers), None), None));
     }
-    // What another telling knew of the fact stays known.
+    // Members that another telling knew stay.
     let event = match &kept {
         Some((_, kept, _)) if is_together(kept) => match again(fact, kept, event) {
             Some(event) => event,
@@ -255,25 +252,6 @@ fn is_together(kept: &Event) -> bool {
     is_told_in_parts(&kept.header.kind) || !kept.header.filled.is_empty()
 }
 
-/// The last revision of a fact that is kept, with its number: 0 is the event itself.
-pub(crate) async fn latest(app: &App, fact: Uuid) -> Result<Option<(u32, Event, Position)>, Error> {
-    let Some(first) = app.store.find(Log::Events, fact).await? else { return Ok(None) };
-    let (mut number, mut id) = (0, fact);
-    while number < REVISIONS_MAX {
-        let next: Vec<Uuid> = (number + 1..=number + PROBED).map(|number| revision_id(fact, number)).collect();
-        let kept = app.store.contains(Log::Events, &next).await?;
-        let found = kept.iter().take_while(|is_kept| **is_kept).count();
-        if let Some(last) = found.checked_sub(1) {
-            (number, id) = (number + u32::try_from(found).unwrap_or(PROBED), next[last]);
-        }
-        if found < next.len() {
-            break;
-        }
-    }
-    let record = if number == 0 { Some(first) } else { app.store.find(Log::Events, id).await? };
-    Ok(record.map(|record| read(&record)).transpose()?.map(|(event, position)| (number, event, position)))
-}
-
 /// The last telling of the fact that came of this notification; those before `number` are looked at.
 async fn telling_of(app: &App, fact: Uuid, number: u32, mine: NotificationId) -> Result<Option<Uuid>, Error> {
     for number in (0..number).rev() {
@@ -284,10 +262,4 @@ async fn telling_of(app: &App, fact: Uuid, number: u32, mine: NotificationId) ->
         }
     }
     Ok(None)
-}
-
-fn read(record: &Record) -> Result<(Event, Position), Error> {
-    let event = Event::from_stored(record.key, &record.body)
-        .ok_or_else(|| Error::Corrupt { what: format!("event {} at {}", record.key, record.position) })?;
-    Ok((event, record.position))
 }

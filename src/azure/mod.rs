@@ -2,6 +2,7 @@
 
 pub mod client;
 pub mod envelope;
+pub mod guid;
 pub mod lenient;
 pub mod notification;
 mod repository_url;

@@ -2,6 +2,7 @@
 
 use super::{
     envelope::{self, EnvelopeError},
+    guid::guid,
     lenient::{Object, Text},
     surrogate, time, whose,
 };
@@ -112,9 +113,4 @@ impl<'a> Notification<'a> {
         }
         serde_json::from_str(text).ok()
     }
-}
-
-/// A GUID; the samples write all zeros for "none".
-pub fn guid(text: Option<&str>) -> Option<Uuid> {
-    text.and_then(|text| Uuid::try_parse(text).ok()).filter(|guid| !guid.is_nil())
 }

@@ -6,7 +6,7 @@
 //! Source: captured run events of 2019 (neither `projectId` nor containers; the GUID in `_links` and `url`), check-ins
 //! (`teamProjectIds`), stages and approvals of 2025 (`projectId` alone).
 
-use super::notification::guid;
+use super::guid::guid;
 use serde_json::Value;
 use std::collections::VecDeque;
 use uuid::Uuid;

@@ -35,7 +35,7 @@ pub fn unwanted(sink: &Sink, event: &Event) -> Option<Unwanted> {
     sink.filter.unwanted(&header.kind, &header.projects, header.connection, || traits(event))
 }
 
-/// What the filter of a sink looks at in an event, as the vocabulary and our part of it name it.
+/// The traits by which a sink's filter chooses events, as the vocabulary and our part of it name them.
 fn traits(event: &Event) -> Traits {
     let Ok(json) = serde_json::from_slice::<serde_json::Value>(&event.json) else { return Traits::default() };
     let (content, azure) = (&json["data"]["subject"]["content"], &json["data"]["customData"]["azuredevops"]);

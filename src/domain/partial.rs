@@ -1,4 +1,4 @@
-//! What a partly succeeded run counts as, which is a matter of opinion: Azure's badges say it succeeded, many a team says it
+//! The outcome of a partly succeeded run, which is a matter of opinion: Azure's badges say it succeeded, many a team says it
 //! did not (apache/incubator-devlake#8575, dotnet/dnceng#3673).
 
 use serde::{Deserialize, Serialize};
@@ -7,12 +7,12 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Partial {
-    /// It succeeded.
+    /// The run succeeded.
     #[default]
     Success,
-    /// It succeeded, and Azure's own word stands beside it as what was wrong.
+    /// The run succeeded, and Azure's own word stands in `errors`.
     AsAzureSays,
-    /// It failed.
+    /// The run failed.
     Failure,
 }
 
@@ -20,7 +20,7 @@ impl Partial {
     /// All of them.
     pub const ALL: [Self; 3] = [Self::Success, Self::AsAzureSays, Self::Failure];
 
-    /// Its word.
+    /// The word of the API and of the store for it.
     pub fn word(self) -> &'static str {
         match self {
             Self::Success => "success",

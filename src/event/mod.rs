@@ -1,6 +1,7 @@
 //! What we say: a `CDEvent` inside a structured `CloudEvent`, as exact bytes.
 
 pub mod cdevents;
+pub mod kept;
 mod link;
 pub mod members;
 mod text;

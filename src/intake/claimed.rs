@@ -3,7 +3,7 @@
 use super::USER_NAME_PREFIX;
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 
-/// What a Basic header claims. No `Debug`: it has a password.
+/// Subscription, generation and password that a Basic header claims. No `Debug`: the password is a secret.
 #[derive(PartialEq, Eq)]
 pub(crate) struct Claimed {
     pub(crate) subscription_key: String,

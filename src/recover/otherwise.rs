@@ -1,4 +1,4 @@
-//! What another mapping or another body told of the same change: which states mean "done" can have been something else then,
+//! Events that another mapping or body told of the same change: which states mean "done" can have been something else then,
 //! and the type of an event is a part of its id; and a hook can name another revision for a deletion than the records do.
 
 use crate::{

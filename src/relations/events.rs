@@ -4,12 +4,12 @@ use super::{THING_EVENTS_MAX, follow::catch_up, thing::Thing, walk::at};
 use crate::{app::App, event::Event, store::Error};
 use jiff::Timestamp;
 
-/// What is kept of a thing.
+/// The events of a thing that are kept.
 #[derive(Debug, Default)]
 pub struct Events {
     /// The newest first, not all of a thing that has very many.
     pub events: Vec<Event>,
-    /// What was recorded before this may be kept and not remembered.
+    /// Events that were recorded before this may be kept and not remembered.
     pub since: Option<Timestamp>,
 }
 
@@ -25,7 +25,7 @@ pub async fn events(app: &App, thing: &Thing) -> Result<Events, Error> {
     };
     let mut found = Events::default();
     for position in positions {
-        // It may have been trimmed since.
+        // The record may have been trimmed since.
         let Some(record) = at(app, position).await? else { continue };
         found.events.extend(Event::from_stored(record.key, &record.body));
     }

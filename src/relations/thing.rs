@@ -101,7 +101,7 @@ pub fn things(told: &Told<'_>) -> Vec<Thing> {
     let ids = azure.commits.iter().chain(content.commits.iter()).filter_map(|commit| commit.commit_id.as_str());
     let brought = ids.map(|id| Thing::commit(collection(&told.source), id));
     let mut found: Vec<Thing> = Vec::new();
-    // What a run built and tried, also where nobody can say of which repository it is.
+    // The commits that a run built and tried, also where nobody can say of which repository they are.
     let azure = &told.data.custom_data.azuredevops;
     let built = [&azure.source_version, &azure.pull_request.head].into_iter().filter_map(|own| own.as_str());
     let built = built.filter(|sha| is_sha(sha)).map(|sha| Thing::commit(collection(&told.source), sha));

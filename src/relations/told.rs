@@ -92,7 +92,7 @@ pub struct Content<'a> {
     /// The title of a work item.
     #[serde(borrow)]
     pub summary: Text<'a>,
-    /// What a push brought, as events of another mapping have it here.
+    /// The commits of a push, as events of another mapping have them here.
     #[serde(borrow)]
     pub commits: List<Object<Brought<'a>>>,
 }
@@ -131,7 +131,7 @@ pub struct Hookwell<'a> {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub struct Azure<'a> {
-    /// What a push brought, as far as its hook told.
+    /// The commits of a push, as far as its hook told.
     #[serde(borrow)]
     pub commits: List<Object<Brought<'a>>>,
     /// The pipeline, as `build.complete` names it.
@@ -140,7 +140,7 @@ pub struct Azure<'a> {
     /// The pipeline, as the states of runs name it.
     #[serde(borrow)]
     pub pipeline: Object<Pipeline<'a>>,
-    /// What a run built.
+    /// The commit that a run built.
     #[serde(borrow)]
     pub source_version: Text<'a>,
     /// The pull request that a run tried.
@@ -165,7 +165,7 @@ pub struct Azure<'a> {
     pub assigned_to: Object<Person<'a>>,
 }
 
-/// What a run tried.
+/// The pull request that a run tried.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub struct Tried<'a> {

@@ -184,7 +184,7 @@ fn closing(status: &Text<'_>, responder: Option<String>) -> Members<'static> {
 
 /// A person as a URN, which the draft asks for.
 fn urn(identity: &Identity<'_>) -> Option<String> {
-    crate::azure::notification::guid(identity.id()).map(|id| id.urn().to_string())
+    crate::azure::guid::guid(identity.id()).map(|id| id.urn().to_string())
 }
 
 /// `check-updated-event`: the configuration of a check changed; nothing was checked.

@@ -30,7 +30,7 @@ pub(super) struct About<'a> {
     pub(super) family: Family,
     /// The Azure project's GUID, from wherever it stands.
     pub(super) guid: Option<Uuid>,
-    /// What else names the project: an id as the envelope or the resource has it, or its name.
+    /// Other names of the project: an id as the envelope or the resource has it, or its name.
     pub(super) project: [Option<&'a str>; 2],
     /// Id and name of the repository.
     pub(super) repository: [Option<&'a str>; 2],
@@ -85,7 +85,7 @@ impl<'a> About<'a> {
         slugs
     }
 
-    /// What a partly succeeded run counts as: of the build providers that select it, the one that is strictest. One event is
+    /// The outcome of a partly succeeded run: by the strictest of the build providers that select it. One event is
     /// told to all of them.
     pub(super) fn partial(&self, bindings: &[Arc<Binding>]) -> Partial {
         let providers = bindings.iter().filter(|binding| matches!(binding.selection, Selection::BuildProvider { .. }));

@@ -60,7 +60,7 @@ pub(super) fn ended(frame: &Frame<'_>, finished: Option<Timestamp>) -> String {
 /// Azure's words for what succeeded and has something to complain about: of runs, and of their parts.
 const PARTLY: [&str; 2] = ["partiallySucceeded", "succeededWithIssues"];
 
-/// What was wrong, where Azure is to say it: the vocabulary has four words for an outcome, and none for "in part".
+/// The `errors` of an outcome, where Azure is to say it: the vocabulary has four words for an outcome, and none for "in part".
 pub(super) fn errors(result: Option<&str>, partial: Partial) -> Option<Cow<'_, str>> {
     let is_partly = |word: &&str| PARTLY.iter().any(|own| own.eq_ignore_ascii_case(word));
     result.filter(|_| partial == Partial::AsAzureSays).filter(is_partly).map(Cow::Borrowed)

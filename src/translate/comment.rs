@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     azure::{
-        notification::guid,
+        guid::guid,
         resource::pull_request::{Comment, CommentEvent, PullRequest},
     },
     event::{Event, members::Members},
@@ -81,7 +81,7 @@ fn told(
     frame.event(about, fact)
 }
 
-/// What follows this word in an address like `…/repositories/{guid}/pullRequests/{n}/threads/{t}/comments/{c}`, as the links
+/// The part after this word of an address like `…/repositories/{guid}/pullRequests/{n}/threads/{t}/comments/{c}`, as the links
 /// of a comment have it; not each of them has every part.
 fn after<'a>(href: &'a str, name: &str) -> Option<&'a str> {
     let mut segments = href.split(['/', '?']);

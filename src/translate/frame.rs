@@ -2,11 +2,7 @@
 
 use super::{Context, MAPPING_VERSION, binding::About, identity};
 use crate::{
-    azure::{
-        notification::{Notification, guid},
-        resource::Identity,
-        time,
-    },
+    azure::{guid::guid, notification::Notification, resource::Identity, time},
     domain::{Recovered, Slug},
     event::{
         Event, Header,
@@ -51,7 +47,7 @@ pub(super) struct Fact<'a> {
     pub(super) entity: Option<&'a str>,
     /// When, as the resource says.
     pub(super) time: Option<Timestamp>,
-    /// Who did it, by the one word that [`Identity::handle`] has for a person at every resource version.
+    /// The person who did it, by the one word that [`Identity::handle`] has for a person at every resource version.
     pub(super) actor: Option<&'a str>,
     /// The change it follows from.
     pub(super) chain: Option<Uuid>,

@@ -1,6 +1,6 @@
 //! Pushes and check-ins.
 //!
-//! What happened to a branch is said in one place, whether it was created, moved or deleted: the repository is the content's
+//! A change of a branch is said in one place, whether it was created, moved or deleted: the repository is the content's
 //! `repository`; ref, objects, page and commits are in the custom data. Types of our own repeat what their content can hold.
 
 use super::{
@@ -66,7 +66,7 @@ pub(super) fn push(mut frame: Frame<'_>) -> Vec<Event> {
     events
 }
 
-/// What a push is beside that where bindings ask for it: `change.merged` of a head that no pull request brought. Whether
+/// A push besides is `change.merged` of its head where bindings ask for it and no pull request brought it. Whether
 /// one did, a push says only by the words that Azure gives a merge; whoever knows the pull requests looks again.
 pub(super) fn merged_directly(mut frame: Frame<'_>) -> Vec<Event> {
     let Some(push) = frame.resource::<Push<'_>>() else { return Vec::new() };
@@ -104,7 +104,7 @@ impl<'b> Pushed<'b> {
         Reference { id: Cow::Borrowed(&self.home) }
     }
 
-    /// What tells this change of the ref from others of it.
+    /// The mark that tells this change of the ref from others of it.
     fn discriminator(&self, update: &RefUpdate<'_>) -> String {
         let number = self.push.push_id.0.map_or_else(|| self.frame.occasion(), |id| id.to_string());
         let (old, new) = (update.old_object_id.as_str(), update.new_object_id.as_str());

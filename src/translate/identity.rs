@@ -1,4 +1,4 @@
-//! What makes one fact one event, and one thing one subject.
+//! Ids and subjects: by which marks one fact is one event, and one thing one subject.
 //!
 //! The id of a fact is made of its type, its source, its subject and what tells it from others of that type and subject.
 //! That last part is here, but for work items ([`super::work_item`]); the same for hook, history and record, at every
@@ -49,7 +49,7 @@
 //! same over retries. Beside that: the source is the project's, whatever the body lacks (`azure::whose`), and what two
 //! tellings know of one fact is put together (`union`).
 
-use crate::azure::notification::guid;
+use crate::azure::guid::guid;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use std::fmt::Write as _;
 use uuid::Uuid;
@@ -92,7 +92,7 @@ fn unversioned(kind: &str) -> &str {
 /// `cdevents:v0:azure-devops:{host}:{organization or collection}:{project[/repository]}:{kind}:{id}`, every part
 /// percent-encoded: a name for a thing of which no event need be known.
 ///
-/// What is not known is left out: a group that is empty would be one of that name, and the grammar has none. A GUID and a
+/// Unknown groups are left out: an empty one would be one of that name, and the grammar has none. A GUID and a
 /// commit are named in lower case, however somebody wrote them: one thing has one name.
 ///
 /// Source: the grammar of domain ids in the draft of `CDEvents` 0.6 (cdevents/spec at 8917b18: links.md,

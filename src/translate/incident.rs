@@ -36,7 +36,7 @@ pub(super) struct Ticket<'b> {
     pub(super) title: Option<&'b str>,
     pub(super) uri: &'b str,
     pub(super) time: Option<Timestamp>,
-    /// Who did it.
+    /// The person who did it.
     pub(super) actor: Option<&'b str>,
     /// What else is said of the work item.
     pub(super) extras: Members<'b>,

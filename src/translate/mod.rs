@@ -112,7 +112,7 @@ pub fn compared(body: &[u8], context: &Context<'_>, before: &request::Standing) 
     }
 }
 
-/// What the notification tells besides to the bindings that ask for it, unless a pull request explains it: that a push is a
+/// Events that bindings ask for besides, unless a pull request explains the push: that it is a
 /// change that was merged.
 pub fn merged_directly(body: &[u8], context: &Context<'_>) -> Result<Vec<Event>, Untranslatable> {
     let text = readable(body)?;

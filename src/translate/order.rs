@@ -401,7 +401,7 @@ impl Kept<'_> {
                 (rev, earlier().into_iter().chain(self.same(rev)).collect())
             }
             (_, Some(Key::Revision(_))) => (rev, earlier()),
-            (_, Some(Key::Link(_))) => (rev + 1, item.revision(rev)),
+            (_, Some(Key::Link(_))) => (rev.saturating_add(1), item.revision(rev)),
             _ => return None,
         };
         // There is no revision before the first.

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     azure::{
-        notification::guid,
+        guid::guid,
         resource::pipeline::{Record, StateChange},
     },
     domain::Partial,
@@ -58,7 +58,7 @@ pub(super) fn run(frame: Frame<'_>) -> Vec<Event> {
         let is_over = matches!(content, Content::PipelineRunFinished(_));
         let mut fact = Fact::new(content, &running.subject, &discriminator);
         fact.time = time;
-        // What has begun has neither ended nor how; the record that a beginning is composed of knows both.
+        // A beginning has no end and no result; the record that it is composed of knows both.
         let said = if is_over { said.clone() } else { Said { result: None, finished: None, ..said.clone() } };
         fact.extras = said.members(frame);
         vec![running.event(fact)]
@@ -71,8 +71,8 @@ pub(super) fn run(frame: Frame<'_>) -> Vec<Event> {
 /// Source: captured run events of 2025 (`stages[].attempt`; the run itself has no number of its attempt). A body without its
 /// stages was never captured of a run that began; it would be the first beginning, since nothing else in it says otherwise.
 fn again(what: &str, change: &StateChange<'_>) -> String {
-    let further: i64 =
-        change.stages.iter().filter_map(|stage| stage.attempt.positive()).map(|attempt| attempt - 1).sum();
+    let attempts = change.stages.iter().filter_map(|stage| stage.attempt.positive());
+    let further = attempts.fold(0_i64, |sum, attempt| sum.saturating_add(attempt - 1));
     if further > 0 { format!("{what}:again:{further}") } else { what.to_owned() }
 }
 
@@ -107,7 +107,7 @@ impl Part {
         }
     }
 
-    /// What it is called in the run, over all its attempts. The id is another with each attempt; of a stage the name is what
+    /// The name in the run, over all attempts. The id is another with each attempt; of a stage the name is what
     /// stays, in hooks and records alike. The name of a job is the one that people see, and need not be the only one of its
     /// kind; what stays of it stands in the record alone (`identifier`).
     ///
@@ -121,7 +121,7 @@ impl Part {
         }
     }
 
-    /// Its page. Source: `_links.web` of captured stages; the addresses of the pages of jobs.
+    /// The page of a part. Source: `_links.web` of captured stages; the addresses of the pages of jobs.
     fn page(self, running: &Running<'_>, id: Option<&str>) -> String {
         let id = guid(id).map(|id| match self {
             Self::Stage => format!("&view=logs&s={id}"),
@@ -236,7 +236,7 @@ impl Running<'_> {
         own.or(first).or_else(|| self.frame.notification.created()).or(self.said.queued)
     }
 
-    /// What the event of a part says of the run.
+    /// Members of the run in the event of a part.
     fn members(&self, part: Part) -> Members<'_> {
         let said = self.said;
         let run = Members::new().int("id", Some(said.number)).text("name", said.name).time("createdDate", said.queued);

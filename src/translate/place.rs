@@ -9,7 +9,7 @@
 use super::{frame::Frame, identity::segment};
 use crate::{
     azure::{
-        notification::guid,
+        guid::guid,
         resource::{Project, git::Repository},
     },
     event::{

@@ -28,7 +28,7 @@ struct Change<'b> {
     place: Place,
     repository: String,
     subject: String,
-    /// Its page.
+    /// The request's page.
     page: String,
 }
 
@@ -196,7 +196,7 @@ impl<'b> Change<'b> {
     }
 }
 
-/// What every event of a pull request says of it; `page` is where people see it.
+/// Members of every event of a pull request; people see it at `page`.
 pub(super) fn extras<'a>(frame: &Frame<'_>, pull: &'a PullRequest<'_>, page: &str) -> Members<'a> {
     Members::new()
         .int("pullRequestId", pull.pull_request_id.0)

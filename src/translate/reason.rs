@@ -1,4 +1,4 @@
-//! What was changed of a pull request, and by whom: by the subscription's filter, by the message, by what differs.
+//! The reason of a pull request's update, and its author: read from the subscription's filter, the message, or the difference.
 
 use super::request::Standing;
 use crate::{
@@ -8,12 +8,12 @@ use crate::{
 };
 use std::collections::BTreeSet;
 
-/// What changed.
+/// A reason of an update.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Reason {
     Push,
     Reviewers,
-    /// Its status, and nothing says how: of an open one it can be that it was reactivated or published.
+    /// The status changed, and nothing says how: of an open one it can be that it was reactivated or published.
     Status,
     Reactivated,
     Vote,
@@ -33,7 +33,7 @@ pub(super) enum From {
     Comparison,
 }
 
-/// What changed, and how that is known.
+/// A reason, and how it is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Told {
     pub(super) reason: Reason,
@@ -109,7 +109,7 @@ impl Reason {
         words.into_iter().find(|(word, _)| message.contains(word)).map_or(Self::Unknown, |(_, reason)| reason)
     }
 
-    /// What a person meant to change comes before what comes with it: a new target brings other reviewers, and a push
+    /// A change that a person meant comes before one that comes with it: a new target brings other reviewers, and a push
     /// resets votes.
     fn compared(pull: &PullRequest<'_>, before: &Standing) -> Option<Self> {
         let differs =
@@ -158,7 +158,7 @@ impl Reason {
     }
 }
 
-/// What differs from before, as `{member: {from, to}}`.
+/// Members that differ from before, as `{member: {from, to}}`.
 pub(super) fn changes<'a>(pull: &'a PullRequest<'_>, before: &Standing) -> Members<'a> {
     let text = |members: Members<'a>, name: &'static str, from: &Option<String>, to: Option<&'a str>| {
         let differs = from.is_some() && from.as_deref() != to && to.is_some();
@@ -173,7 +173,7 @@ pub(super) fn changes<'a>(pull: &'a PullRequest<'_>, before: &Standing) -> Membe
     members.object("isDraft", if is_turned { draft } else { Members::new() })
 }
 
-/// Who voted: the message begins with their name; without it, whoever's vote is another than before; else whoever is the
+/// The voter: the message begins with their name; without it, the one whose vote is another than before; else the
 /// only one with a vote, or the only one who could have.
 pub(super) fn voter<'a, 'b>(
     pull: &'a PullRequest<'b>,

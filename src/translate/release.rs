@@ -54,7 +54,7 @@ pub(super) fn abandoned(mut frame: Frame<'_>) -> Vec<Event> {
 /// `deployment-started-event`.
 pub(super) fn deployment_started(frame: Frame<'_>) -> Vec<Event> {
     deployment(frame, |event, task, _| {
-        // What a hook tells has no deployment; its environment was last changed when it went on.
+        // A hook's body has no deployment; its environment was last changed when it went on.
         let time = moment(event.deployment.started_on.as_str()).or(moment(event.environment.modified_on.as_str()));
         (Content::TaskRunStarted(task), time)
     })
@@ -206,14 +206,14 @@ fn told<'b>(frame: &Frame<'_>, about: &About<'_>, event: &'b ReleaseEvent<'_>, m
     frame.event(about, fact)
 }
 
-/// What the release deploys.
+/// The artifacts that the release deploys.
 fn artifacts<'b, 'e>(event: &'b ReleaseEvent<'e>) -> impl Iterator<Item = &'b Artifact<'e>> {
     let own = &event.release.artifacts;
     let all = if own.is_empty() { &event.deployment.release.artifacts } else { own };
     all.iter().map(|artifact| &artifact.0)
 }
 
-/// What the release deploys: the builds, and their commits. A commit is named with its repository, or not at all.
+/// Links to the builds that the release deploys, and to their commits. A commit is named with its repository, or not at all.
 fn links(frame: &Frame<'_>, event: &ReleaseEvent<'_>) -> Vec<Link> {
     let mut links = Vec::new();
     for artifact in artifacts(event) {

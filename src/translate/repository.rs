@@ -86,7 +86,7 @@ pub(super) fn deleted(mut frame: Frame<'_>) -> Vec<Event> {
 /// What to say of it.
 struct Turn<'a> {
     content: Content<'a>,
-    /// What was done, which can be done again at another time; `None` happens to a repository only once.
+    /// The mark of a change that can be made again at another time; `None` of one that happens to a repository only once.
     once: Option<String>,
     extras: Members<'a>,
 }

@@ -1,4 +1,4 @@
-//! What an event says of a pull request, read from the event as it is kept: which act it tells, and how the request stood.
+//! Pull requests as kept events say them: which act an event tells, and how the request stood.
 //! Pure.
 //!
 //! A `git.pullrequest.updated` does not say what was changed. A subscription's filter does (`notificationType`), and an
@@ -7,7 +7,7 @@
 //! is found by comparing the request with how it stood before.
 
 use super::identity::fact;
-use crate::event::Event;
+use crate::event::{Event, kept::Kept};
 use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -20,17 +20,17 @@ const ABANDONED: &str = "dev.cdevents.change.abandoned.0.0.0";
 const COMMENTED: &str = "dev.cdeventsx.azuredevops-change.commented.0.0.0";
 const PUSHED: &str = "push";
 const STATUS: &str = "status";
-/// What a change of the status can be.
+/// Reasons that can be behind a change of the status.
 const OF_STATUS: [&str; 3] = ["published", "drafted", "reactivated"];
 /// How much later than the push its notification may be made: Azure was behind by minutes on bad days.
 const TOLD_LATE: SignedDuration = SignedDuration::from_mins(10);
-/// What parts of Azure may differ by in their time.
+/// The most by which the clocks of Azure's parts are taken to differ.
 const CLOCKS_DIFFER: SignedDuration = SignedDuration::from_secs(5);
 
 /// How a pull request stood.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Standing {
-    /// Its title.
+    /// The title.
     pub title: Option<String>,
     /// Whether it was a draft.
     pub is_draft: Option<bool>,
@@ -44,7 +44,7 @@ pub struct Standing {
     pub votes: Option<BTreeMap<String, i64>>,
 }
 
-/// What an event says of a pull request.
+/// An event of a pull request, as far as acts are compared.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Seen {
     /// The event.
@@ -73,7 +73,7 @@ pub struct Seen {
     is_dated: bool,
 }
 
-/// What an event says of a pull request; `None` of other events.
+/// Reads an event of a pull request; `None` of other events.
 pub fn seen(event: &Event) -> Option<Seen> {
     const KINDS: [&str; 3] =
         ["dev.cdevents.change.", "dev.cdeventsx.azuredevops-change.", "dev.cdeventsx.azuredevops-mergeattempt."];
@@ -81,11 +81,11 @@ pub fn seen(event: &Event) -> Option<Seen> {
     if !KINDS.iter().any(|known| kind.starts_with(known)) {
         return None;
     }
-    let kept: Kept = serde_json::from_slice(&event.json).ok()?;
+    let kept = Kept::<Azure>::read(event)?;
     if !kept.subject.contains("/pullRequests/") {
         return None;
     }
-    let azure = kept.data.custom_data.azuredevops;
+    let azure = kept.azure;
     let is_update = [UPDATED, REVIEWED].iter().any(|own| same_type(own, kind));
     let occasion = azure.event_type.zip(azure.event_id).map(|(kind, id)| format!("{kind}:{id}"));
     let is_vote = same_type(REVIEWED, kind);
@@ -102,7 +102,7 @@ pub fn seen(event: &Event) -> Option<Seen> {
     });
     Some(Seen {
         id: event.id,
-        fact: kept.data.custom_data.hookwell.fact.unwrap_or(event.id),
+        fact: kept.fact.unwrap_or(event.id),
         source: kept.source,
         subject: kept.subject,
         time: kept.time.parse().ok(),
@@ -175,13 +175,13 @@ impl Seen {
 pub struct Push {
     /// The first event that tells it.
     pub id: Uuid,
-    /// What was pushed.
+    /// The head that was pushed.
     pub head: String,
     /// When: of a hook's word, when Azure made the notification, some seconds later.
     pub time: Timestamp,
     /// Azure's id of the event, where a hook or the history told it.
     occasion: Option<String>,
-    /// Its number, where a record told it.
+    /// The iteration's number, where a record told it.
     iteration: Option<i64>,
 }
 
@@ -219,7 +219,7 @@ impl Push {
 impl Push {
     /// Whether this is that one, told again; `others` are the pushes that are known.
     pub fn is(&self, other: &Self, others: &[Self]) -> bool {
-        // What both have is surest.
+        // A mark that both have is surest.
         if let (Some(one), Some(other)) = (&self.occasion, &other.occasion) {
             return one == other;
         }
@@ -246,7 +246,7 @@ fn later(time: Timestamp, by: SignedDuration) -> Timestamp {
     time.saturating_add(by).unwrap_or(Timestamp::MAX)
 }
 
-/// What tells a push to a pull request from others: its head, and the how manieth time that came.
+/// The mark of a push to a pull request: its head, and which visit of that head it is.
 pub(super) fn push(head: &str, visit: u32) -> String {
     if visit == 1 { format!("push:{head}") } else { format!("push:{head}:{visit}") }
 }
@@ -254,35 +254,6 @@ pub(super) fn push(head: &str, visit: u32) -> String {
 fn same_type(one: &str, other: &str) -> bool {
     let bare = |kind: &str| kind.rsplitn(4, '.').nth(3).map(str::to_owned);
     bare(one) == bare(other)
-}
-
-#[derive(Deserialize)]
-struct Kept {
-    source: String,
-    subject: String,
-    #[serde(default)]
-    time: String,
-    #[serde(default)]
-    data: Data,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
-struct Data {
-    custom_data: CustomData,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct CustomData {
-    azuredevops: Azure,
-    hookwell: Own,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Own {
-    fact: Option<Uuid>,
 }
 
 #[derive(Default, Deserialize)]

@@ -1,4 +1,4 @@
-//! What an event says of a run, whichever event it is: a build and a run of a pipeline are one thing that Azure tells in two
+//! Runs, by whichever event: a build and a run of a pipeline are one thing that Azure tells in two
 //! forms. Read into one shape here, so that a fact has the same content by either.
 //!
 //! Source of the correspondences: Pipelines 7.2 and Build 7.2 of vsts-rest-api-specs. `run.id` is the build's number, `name`
@@ -11,8 +11,8 @@ use super::{
 };
 use crate::{
     azure::{
+        guid::guid,
         lenient::{Int, Text},
-        notification::guid,
         resource::{
             Identity,
             build::Build,
@@ -34,7 +34,7 @@ use uuid::Uuid;
 pub(super) struct Said<'a> {
     /// 0 where it is not told: then there is nothing to tell of it either, but to whom.
     pub(super) number: i64,
-    /// What people call it.
+    /// The name that people see.
     pub(super) name: Option<&'a str>,
     pub(super) result: Option<&'a str>,
     pub(super) reason: Option<&'a str>,
@@ -54,7 +54,7 @@ pub(super) struct Said<'a> {
     pub(super) tags: Vec<&'a str>,
 }
 
-/// What was checked out.
+/// The repository that was checked out.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Origin<'a> {
     /// A GUID for Azure's own, `owner/name` for GitHub's.
@@ -82,7 +82,7 @@ impl<'a> Origin<'a> {
         self.id.filter(|id| is_own && guid(Some(id)).is_some())
     }
 
-    /// What a stage or job checked out. What builds call `TfsGit` goes by `Git` there, as any repository elsewhere does; that
+    /// The repository that a stage or job checked out. The `TfsGit` of builds is `Git` there, as any repository elsewhere is; that
     /// has no GUID.
     ///
     /// Source: captured stages and jobs of 2025 (`repositories[]` with `type: Git`, a GUID and `change.version`).
@@ -124,7 +124,7 @@ fn kind_of(word: &str) -> &str {
 }
 
 impl<'a> Said<'a> {
-    /// What a build says.
+    /// Reads a build.
     pub(super) fn of_build(build: &'a Build<'_>) -> Self {
         // `LG:refs/heads/main:<commit>`: from the right, since a ref can hold colons and other kinds have no commit.
         let legacy = build.source_get_version.as_str().and_then(|text| text.strip_prefix("LG:"));
@@ -161,7 +161,7 @@ impl<'a> Said<'a> {
         }
     }
 
-    /// What the state of a run, stage or job says of the run.
+    /// Reads the run of a state of a run, stage or job.
     pub(super) fn of_state(change: &'a StateChange<'_>) -> Self {
         let (run, pipeline, own) = (&change.run, &change.pipeline, &change.run.pipeline);
         let origin = own_repository(change);
@@ -219,12 +219,12 @@ impl<'a> Said<'a> {
         }
     }
 
-    /// Its subject.
+    /// The run's subject.
     pub(super) fn subject(&self) -> String {
         format!("build/builds/{}", self.number)
     }
 
-    /// Its page, below the project.
+    /// The run's page, below the project.
     ///
     /// Source: `_links.web` of captured builds and runs.
     pub(super) fn page(&self, frame: &Frame<'_>) -> String {
@@ -247,10 +247,10 @@ impl<'a> Said<'a> {
         Some(frame.chain(&format!("git/repositories/{repository}/pullRequests/{number}")))
     }
 
-    /// What was built, for which change, and what started it.
+    /// Links to the commit, to the change that it tries, and to the run that started it.
     pub(super) fn links(&self, frame: &Frame<'_>) -> Vec<Link> {
         let (own, github) = (self.repository.own(), self.repository.at_github());
-        // What is built can be another project's, and its address says so where it has a GUID.
+        // The repository can be another project's, and its address says so where it has a GUID.
         let project = self.repository.url.and_then(of_address).or(frame.project);
         let project = project.map(|project| project.to_string()).unwrap_or_default();
         // A commit has one name, with its repository in it: where that is not told, there is none to be made up.

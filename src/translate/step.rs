@@ -153,7 +153,7 @@ pub async fn again(app: &App, notification: &Notification) -> Result<Vec<Event>,
     }
 }
 
-/// What was changed of a pull request that only differs from before is found by comparing: in the order in which it is told.
+/// Compares requests with how they stood before, in the order in which they are told, where no filter says the reason.
 async fn compare(app: &App, translated: &mut Translated, told: &[Event]) -> Result<(), Error> {
     let Some((act, notification)) = translated.open() else { return Ok(()) };
     let Some(before) = twin::before(app, act, told).await? else { return Ok(()) };
@@ -172,7 +172,7 @@ pub fn settings(app: &App) -> Settings {
 async fn sort(app: &App, translated: &[Result<Translated, String>], twins: &HashSet<usize>) -> Result<Sorted, Error> {
     let mut sorted = in_order(app, translated, twins).await?;
     sorted.passing.retain(|at| !twins.contains(at));
-    // What waited for its twin goes in the order in which it happened.
+    // Acts that waited for their twins go in the order in which they happened.
     let time = |at: &usize| translated[*at].as_ref().ok().and_then(|own| own.open()?.0.time);
     let mut open: Vec<usize> = sorted.passing.iter().copied().filter(|at| time(at).is_some()).collect();
     sorted.passing.retain(|at| time(at).is_none());

@@ -24,9 +24,9 @@ const KINDS: [&str; 5] = [
     "dev.cdeventsx.azuredevops-job.",
 ];
 
-/// What a telling says of itself.
+/// Members that a telling says of itself.
 const OF_ITSELF: [&str; 5] = ["eventType", "eventId", "resourceVersion", "subscriptionId", "mapping"];
-/// What marks a telling that knows no time: it goes once a time is known.
+/// The mark of a telling that knows no time: it goes once a time is known.
 const UNKNOWN: &str = "timeUnknown";
 
 /// Kinds of which two event types know different things besides: the number of a comment, what was forked. Of all others two
@@ -77,7 +77,7 @@ pub fn near(event: &Event) -> Option<Uuid> {
     is_near.then(|| fact(&event.header.kind, source, subject, &format!("finished:{other}")))
 }
 
-/// What `kept` and `told` know together, as an event of the fact `id`; nothing where `told` adds nothing to `kept`.
+/// Puts `kept` and `told` together as an event of the fact `id`; `None` where `told` adds nothing to `kept`.
 ///
 /// The header is that of `told`, by which what is new was learnt, and it belongs to the projects of both.
 pub fn union(id: Uuid, kept: &Event, told: &Event) -> Option<Event> {
@@ -101,7 +101,7 @@ pub fn union(id: Uuid, kept: &Event, told: &Event) -> Option<Event> {
     Some(Event { id, header, json: json.into() })
 }
 
-/// What is kept of the fact `id`, after `told` was told once more; nothing where it is what is kept. Where it is the base of
+/// Puts `told`, told once more, together with what is kept of the fact `id`; `None` where they are the same. Where it is the base of
 /// what is kept, today's word counts, with what others knew besides.
 pub fn again(id: Uuid, kept: &Event, told: Event) -> Option<Event> {
     let (mut now, before) = (Telling::read(&told)?, Telling::read(kept)?);
@@ -125,9 +125,9 @@ pub fn again(id: Uuid, kept: &Event, told: Event) -> Option<Event> {
 
 /// A telling, or several together.
 struct Telling {
-    /// What it says of its fact.
+    /// Members that it says of its fact.
     said: Value,
-    /// What it says of itself, in the order of [`OF_ITSELF`].
+    /// Values that it says of itself, in the order of [`OF_ITSELF`].
     itself: Vec<Value>,
     rank: u8,
     /// The rank of members that are not of the highest telling, by JSON pointer.
@@ -255,7 +255,7 @@ fn dressed(Telling { mut said, itself, is_unknown, .. }: Telling, id: Uuid, head
     said
 }
 
-/// What an event says that others would be told anew for. What a job is called in the timeline only records know; it comes
+/// Members for which an event would be told anew. Only records know a job's name in the timeline; that comes
 /// along where there is more to tell.
 fn news(said: &Value) -> Value {
     let mut said = said.clone();

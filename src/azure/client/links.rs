@@ -1,4 +1,4 @@
-//! What belongs together: pull requests of commits, work items of pull requests, work items of each other.
+//! Which things belong together: pull requests of commits, work items of pull requests, work items of each other.
 
 use super::{Failure, RevisionsFrom};
 use async_trait::async_trait;

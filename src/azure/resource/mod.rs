@@ -70,7 +70,7 @@ pub struct IdentityRef<'a> {
     pub id: Text<'a>,
     /// What people call it.
     pub display_name: Text<'a>,
-    /// Its account, often a mail address; `Name <mail>` in work items of 3.1-preview.3.
+    /// The account, often a mail address; `Name <mail>` in work items of 3.1-preview.3.
     pub unique_name: Text<'a>,
     /// `Name <mail>`, which `revisedBy` of an update has at 1.0 in place of an account.
     pub name: Text<'a>,
@@ -91,7 +91,7 @@ impl Identity<'_> {
         forms.into_iter().find_map(|form| form.as_str()).map(|text| split(text).map_or(text, |(name, _)| name))
     }
 
-    /// Its account. Work items of 3.1 have an object whose unique name is `Name <account>` once more.
+    /// The account. Work items of 3.1 have an object whose unique name is `Name <account>` once more.
     pub fn account(&self) -> Option<&str> {
         let unique = self.object.unique_name.as_str().map(|text| split(text).map_or(text, |(_, account)| account));
         let combined = || [&self.object.name, &self.text].into_iter().find_map(|form| split(form.as_str()?));

@@ -106,7 +106,7 @@ pub struct Record<'a> {
     pub name: Text<'a>,
     /// What people call it.
     pub display_name: Text<'a>,
-    /// What stays the same over attempts, and the id does not. Only records have it.
+    /// The name that stays the same over attempts, unlike the id. Only records have it.
     pub identifier: Text<'a>,
     /// From 1; counts repeats of the same stage or job in one run.
     pub attempt: Int,

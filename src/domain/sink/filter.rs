@@ -44,7 +44,7 @@ pub struct StateChange {
     pub to: Option<String>,
 }
 
-/// What a filter looks at in the event itself. Whatever an event does not name, it is not about.
+/// Traits of an event that a filter compares. An event is not about a trait that it does not name.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Traits {
     /// The environment.
@@ -106,7 +106,7 @@ impl Unwanted {
 }
 
 impl SinkFilter {
-    /// What an event does not pass, if anything. Its traits are only asked for where the filter looks at one.
+    /// The first condition that an event does not meet, if any. Its traits are only asked for where the filter compares one.
     pub fn unwanted(
         &self,
         kind: &str,
@@ -131,7 +131,7 @@ impl SinkFilter {
         lists.iter().any(|list| !list.is_empty()) || !self.state_changes.is_empty() || self.drafts.is_some()
     }
 
-    /// What the event lacks.
+    /// The condition on traits that the event does not meet.
     fn without(&self, traits: &Traits) -> Option<Unwanted> {
         let has = |wanted: &[String], own: Option<&String>, is_one: fn(&str, &str) -> bool| {
             wanted.is_empty() || own.is_some_and(|own| wanted.iter().any(|wanted| is_one(wanted, own)))

@@ -1,4 +1,4 @@
-//! What a binding is told besides its selection, as its role takes it: read alike when it is made and when it is changed.
+//! Members of a binding besides its selection, by its role: read alike when it is made and when it is changed.
 
 use super::{super::members::Members, deploys, issues, partial};
 use crate::domain::{Binding, BindingId, Deploys, Issues, Partial, Role};

@@ -1,4 +1,4 @@
-//! What a build provider makes of a run that succeeded in part: schema and reader beside each other.
+//! The member that says how a build provider counts a run that succeeded in part: schema and reader beside each other.
 
 use super::super::members::Members;
 use crate::domain::Partial;

@@ -100,7 +100,7 @@ struct Item<'a> {
     home: Home<'a>,
     project: &'a str,
     number: i64,
-    /// What comes before this is asked for.
+    /// Revisions before this one are asked for.
     rev: i64,
 }
 

@@ -31,7 +31,7 @@ pub(crate) fn started(home: Home<'_>, record: &BuildRecord) -> Option<Composed> 
     let mut resource = head(home, record);
     resource["run"]["state"] = "inProgress".into();
     resource["repositories"] = json!([]);
-    // What it will know at its end, it knew then, but for the end itself.
+    // At its beginning a run knew everything that its record has, but for its end.
     resource["build"] = build;
     Some(home.compose(RUN, at, entity(record), resource))
 }

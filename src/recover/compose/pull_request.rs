@@ -16,7 +16,7 @@ fn entity(record: &PullRequestRecord) -> String {
     format!("git/repositories/{}/pullRequests/{}", record.repository, record.id)
 }
 
-/// What the record says of how it stands now, and nobody knows of how it stood before it ended.
+/// Members that the record has as they are now; nobody knows them as they were before the request ended.
 ///
 /// Source: `GitPullRequest` (Git 7.1): one state, and no history of it.
 const LATER: [&str; 7] = [
@@ -39,7 +39,7 @@ fn while_open(record: &PullRequestRecord) -> Value {
     resource
 }
 
-/// What was proposed when it was opened.
+/// The head that was proposed when the request was opened.
 pub(crate) fn proposed(iterations: &[Iteration]) -> Option<String> {
     iterations.iter().find(|iteration| iteration.id == 1).map(|first| first.source_commit.clone())
 }
@@ -84,7 +84,7 @@ pub(crate) fn commented(home: Home<'_>, record: &PullRequestRecord, comment: &Co
     let thread = home.address(&format!("_apis/{}/threads/{}", entity(record), comment.thread));
     own["_links"]["self"] = json!({"href": format!("{thread}/comments/{}", comment.id)});
     own["_links"]["threads"] = json!({"href": thread});
-    // It can be commented before and after it ended.
+    // A request can be commented before and after its end.
     let mut pull = while_open(record);
     pull["status"] = Value::Null;
     let resource = json!({"comment": own, "pullRequest": pull});

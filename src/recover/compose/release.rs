@@ -20,11 +20,11 @@ const fn of_release(event_type: &'static str) -> Kind {
 /// `release-created-event`; of a draft too, as the hook does.
 pub(crate) fn released(home: Home<'_>, record: &ReleaseRecord) -> Composed {
     let mut release = object(&record.json);
-    // It may have been given up since, and then it is not known whether it began as a draft.
+    // A release may have been given up since; nobody knows then whether it began as a draft.
     if record.status.eq_ignore_ascii_case("abandoned") {
         release["status"] = Value::Null;
     }
-    // Who made it changed it first; who did last, and when, was later.
+    // Its maker changed it first; the last change, and its author, came later.
     release["modifiedBy"] = release["createdBy"].clone();
     let resource = json!({"release": release, "project": {"id": home.project}});
     home.compose(CREATED, record.created, format!("release/releases/{}", record.id), resource)

@@ -103,7 +103,7 @@ pub(crate) fn after(before: &Value, record: &RevisionRecord) -> Change {
     Change(json!({"fields": fields}))
 }
 
-/// What a revision changed, by the record before it.
+/// The change that a revision made, by the record before it.
 pub(crate) fn between(before: &RevisionRecord, record: &RevisionRecord) -> Change {
     after(&object(&before.json)["fields"], record)
 }
@@ -118,7 +118,7 @@ pub(crate) fn deletes(record: &RevisionRecord) -> bool {
     object(&record.json)["fields"]["System.IsDeleted"].as_bool() == Some(true)
 }
 
-/// What hooks would have told of a revision: that it was made, and the comment that it was saved with.
+/// The events that hooks would have told of a revision: the change, and the comment that was saved with it.
 pub(crate) fn revised(home: Home<'_>, record: &RevisionRecord, change: &Change) -> Vec<Composed> {
     let comment = commented(home, record);
     if comment.is_some() && record.rev > 1 && change.is_comment() {
@@ -139,7 +139,7 @@ pub(crate) fn updated(home: Home<'_>, record: &RevisionRecord, Change(change): &
     if !resource["fields"].is_object() {
         resource["fields"] = json!({});
     }
-    // What tells it from a link; a revision has always changed it.
+    // The field tells a revision from a link; every revision changes it.
     if resource["fields"].get("System.Rev").is_none() {
         resource["fields"]["System.Rev"] = json!({"oldValue": record.rev - 1, "newValue": record.rev});
     }
@@ -176,7 +176,7 @@ fn commented(home: Home<'_>, record: &RevisionRecord) -> Option<Composed> {
     has_comment.then(|| home.compose(COMMENTED, record.changed, entity(record.id), whole))
 }
 
-/// What one update of a work item tells.
+/// The events that one update of a work item tells.
 pub(crate) struct Step {
     /// The revision that it made or left.
     pub(crate) rev: i64,
@@ -187,7 +187,7 @@ pub(crate) struct Step {
     pub(crate) composed: Vec<Composed>,
 }
 
-/// What all updates of a work item tell, from the first one on: what each changed adds up to what the item was after it.
+/// The events that all updates of a work item tell, from the first one on: their changes add up to the item after each.
 /// An update that has the revision of the one before it leaves it as it is: a link.
 pub(crate) fn steps(home: Home<'_>, number: i64, updates: impl IntoIterator<Item = UpdateRecord>) -> Vec<Step> {
     let (mut all, mut fields): (Vec<Step>, _) = (Vec::new(), Map::new());

@@ -63,7 +63,7 @@ pub(super) async fn sweep(
     Ok(())
 }
 
-/// What Azure says of one pull request; nothing where it lists it and does not find it, which must not keep the others.
+/// Azure's answer about one pull request; `None` where it lists the request and does not find it, which must not keep the others.
 fn there<T>(answer: Result<T, Stopped>) -> Result<Option<T>, Stopped> {
     match answer {
         Err(Stopped::Azure(Failure::NotFound { .. })) => Ok(None),
@@ -81,7 +81,7 @@ impl Asking<'_> {
             let mut weighed = scale.weigh(composed).await?;
             for (at, own) in listed.items.iter().enumerate().filter(|_| scale.order.mending != Mending::Look) {
                 if weighed[at].is_missing() {
-                    // What was proposed first only its first iteration says: it costs a call of what is missing alone.
+                    // Only the first iteration says the first head: a call for each missing creation, for no other.
                     let head = self.proposed(scale, own).await?;
                     let composed = compose::opened(scale.home(), own, head.as_deref());
                     weighed.splice(at..=at, scale.weigh(vec![composed]).await?);

@@ -203,7 +203,7 @@ impl<'a> Scale<'a> {
     }
 
     /// Pushes to one pull request with the ids of the events that tell them, or will: one head can have come several times.
-    /// What may have been told so long ago that nobody remembers under which id is left out.
+    /// Pushes that may have been told so long ago that nobody remembers under which id are left out.
     pub(super) async fn counted(&self, composed: Vec<Composed>) -> Result<Vec<Composed>, Stopped> {
         let read = |composed: Composed| {
             let event = self.events(&composed).into_iter().next()?;

@@ -68,7 +68,7 @@ async fn linked(
     }
 }
 
-/// What the updates of an item tell; nothing of one that is gone, or another project's.
+/// The steps of an item's updates; none where the item is gone, or another project's.
 async fn steps(scale: &mut Scale<'_>, azure: &dyn AzureDevOps, project: &str, item: i64) -> Result<Vec<Step>, Stopped> {
     let (mut updates, mut after) = (Vec::new(), 0);
     while updates.len() < UPDATES_MAX {

@@ -108,7 +108,7 @@ async fn batch(
     for (record, change) in records.iter().zip(changes) {
         let change = said.remove(&(record.id, record.rev)).or(change).unwrap_or_else(Change::unknown);
         let told = compose::revised(scale.home(), record, &change).into_iter();
-        // What was imported with a date of long ago counts where it was listed.
+        // An import with a date of long ago counts where it was listed.
         let is_old = record.changed.is_some_and(|at| at < scale.oldest());
         composed.extend(told.map(|own| if is_old { own.counted(listed) } else { own }));
     }

@@ -30,9 +30,9 @@ pub(crate) fn released(view: View<'_>, world: &World, number: u32) -> Option<Val
 pub(crate) enum Telling {
     /// Somebody is asked, or answered.
     Asks,
-    /// It began: told without the deployment.
+    /// The deployment began: told without `deployment`.
     Started,
-    /// It is over: told without a release but the deployment's.
+    /// The deployment is over: told without a release but the deployment's.
     Completed,
 }
 

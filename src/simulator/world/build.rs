@@ -281,7 +281,7 @@ impl World {
         let stages = &mut self.build_mut(number)?.stages;
         let found = stages.iter_mut().find(|one| one.name == stage);
         let moved = found.ok_or_else(|| Impossible::Absent(format!("stage {stage} of build {number}")))?;
-        // What is over begins again as another attempt only, and nothing begins twice.
+        // A part that is over begins again as another attempt only, and nothing begins twice.
         let ran = moved.started.is_some();
         if moved.state == to && to == "running" {
             return Ok(());

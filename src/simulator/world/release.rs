@@ -235,7 +235,7 @@ impl World {
     ) -> Result<(), Impossible> {
         let now = self.now;
         let own = self.environment_mut(release, environment)?;
-        // What waits for somebody can only be refused or canceled.
+        // A deployment that waits for somebody can only be refused or canceled.
         let waits = |last: &Deployment| last.approval.is_some_and(|(is, _)| is == "pending");
         let running = own.deployments.last_mut().filter(|last| last.completed.is_none());
         let running = running.filter(|last| !waits(last) || status == "canceled");

@@ -109,7 +109,7 @@ pub(crate) struct WorkItem {
     pub(crate) kind: &'static str,
     pub(crate) is_deleted: bool,
     pub(crate) revisions: Vec<Revision>,
-    /// What was linked with it and what not any more, oldest first: no revision of its own.
+    /// Links that came and went, oldest first: none is a revision.
     pub(crate) links: Vec<LinkUpdate>,
 }
 
@@ -144,7 +144,7 @@ impl WorkItem {
         last(made).max(last(linked)) + 1
     }
 
-    /// Its links at a revision: as it was made, and as they were changed since.
+    /// The links at a revision: as it was made, and as they were changed since.
     pub(crate) fn relations(&self, at: &Revision) -> Vec<(String, String)> {
         let mut all = at.relations.clone();
         for link in self.links.iter().filter(|link| link.rev == at.rev) {
@@ -273,7 +273,7 @@ impl World {
         fields.remove("System.History");
         for (name, edit) in edits {
             match edit {
-                // What is linked by the same edit.
+                // The same edit can link.
                 Edit::Set(Value::String(url)) if name == ARTIFACT => {
                     relations.push((name.clone(), url.clone()));
                     fields.insert(LINKS.to_owned(), Field::Plain(relations.len().into()))

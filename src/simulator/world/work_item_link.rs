@@ -37,7 +37,7 @@ fn is_between_items(kind: &str) -> bool {
     kind.starts_with("System.LinkTypes.")
 }
 
-/// What the other end calls it.
+/// The other end's name for the link.
 fn reverse(kind: &str) -> String {
     match (kind.strip_suffix("-Forward"), kind.strip_suffix("-Reverse")) {
         (Some(bare), _) => format!("{bare}-Reverse"),
@@ -68,7 +68,7 @@ impl World {
         if between.is_empty() { self.relate(number, by, |links| links.retain(|(_, own)| own != url)) } else { Ok(()) }
     }
 
-    /// What a link to something else changes besides: the count of them.
+    /// The field that counts links of this kind, which changes with them.
     ///
     /// Source: azure-devops-docs, "Link queries and link count" (`System.ExternalLinkCount`); updates of REST "Updates - List".
     fn relate(

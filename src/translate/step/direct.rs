@@ -8,7 +8,7 @@
 use super::translator::Translated;
 use crate::{
     app::App,
-    event::Event,
+    event::{Event, kept::Kept},
     relations::{self, thing::Thing},
     store::{Error, Log},
 };
@@ -22,9 +22,9 @@ const WAIT: Duration = Duration::from_mins(1);
 const ATTEMPTS_MAX: u32 = 50;
 const MERGED: &str = "dev.cdevents.change.merged.";
 
-/// What becomes of what a push is besides.
+/// The fate of the `change.merged` of a direct push.
 pub(super) enum Fate {
-    /// It is looked at again.
+    /// The step looks again.
     Waits,
     /// These are told: none, where it is explained or was told before.
     Told(Vec<Event>),
@@ -45,26 +45,6 @@ pub(super) async fn look(app: &App, own: &Translated, attempt: u32, fresh: &[Eve
 }
 
 #[derive(Default, Deserialize)]
-#[serde(default)]
-struct Kept {
-    source: String,
-    subject: String,
-    data: Data,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
-struct Data {
-    custom_data: CustomData,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct CustomData {
-    azuredevops: Azure,
-}
-
-#[derive(Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 struct Azure {
     pull_request_id: Option<i64>,
@@ -74,22 +54,17 @@ struct Azure {
 
 /// Whether a pull request was completed with this head.
 async fn is_explained(app: &App, event: &Event, fresh: &[Event]) -> Result<bool, Error> {
-    let read = |event: &Event| serde_json::from_slice::<Kept>(&event.json).unwrap_or_default();
-    let own = read(event);
-    let Some(head) = own.data.custom_data.azuredevops.new_object_id else { return Ok(false) };
+    let Some(own) = Kept::<Azure>::read(event) else { return Ok(false) };
+    let Some(head) = own.azure.new_object_id.as_deref() else { return Ok(false) };
     let collection = own.source.rsplit_once('/').filter(|(_, project)| Uuid::try_parse(project).is_ok());
-    let thing = Thing::commit(collection.map_or(own.source.as_str(), |(collection, _)| collection), &head);
+    let thing = Thing::commit(collection.map_or(own.source.as_str(), |(collection, _)| collection), head);
     let found = relations::events(app, &thing).await?;
-    let home = own.subject.split("/commits/").next().unwrap_or_default().to_owned();
-    let merges = |other: &&Event| {
-        let is_merged = other.header.kind.starts_with(MERGED);
-        let azure = || {
-            let other = read(other);
-            let azure = other.data.custom_data.azuredevops;
-            let is_here = other.subject.starts_with(&home) && azure.pull_request_id.is_some();
-            is_here && azure.merge_commit.is_some_and(|merge| merge.eq_ignore_ascii_case(&head))
-        };
-        is_merged && azure()
+    let home = own.subject.split("/commits/").next().unwrap_or_default();
+    let is_of = |other: &Kept<Azure>| {
+        let azure = &other.azure;
+        let is_here = other.subject.starts_with(home) && azure.pull_request_id.is_some();
+        is_here && azure.merge_commit.as_deref().is_some_and(|merge| merge.eq_ignore_ascii_case(head))
     };
-    Ok(found.events.iter().chain(fresh).any(|other| merges(&other)))
+    let merges = |other: &Event| other.header.kind.starts_with(MERGED) && Kept::read(other).as_ref().is_some_and(is_of);
+    Ok(found.events.iter().chain(fresh).any(merges))
 }

@@ -36,9 +36,9 @@ pub(super) struct Translated {
     pub(super) connection: ConnectionId,
     pub(super) events: Vec<Event>,
     pub(super) candidate: Candidate,
-    /// What the events tell of pull requests that others may tell too.
+    /// Acts of pull requests that other notifications may tell too.
     pub(super) acts: Vec<Seen>,
-    /// What its pushes are besides, where bindings want to know it and no pull request explains them.
+    /// Events of direct pushes, where bindings want them and no pull request explains the push.
     pub(super) direct: Vec<Event>,
     /// How long it has been put off.
     pub(super) waited: Duration,
@@ -62,7 +62,7 @@ impl Translated {
         self.forget(event);
     }
 
-    /// It has no place in the order any more.
+    /// Takes an event out of the order.
     fn forget(&mut self, event: Uuid) {
         self.candidate.tells.retain(|id| *id != event);
         self.candidate.places.retain(|place| place.id != event);

@@ -6,7 +6,7 @@
 
 use super::translator::Translated;
 use crate::{
-    app::{App, replay::latest},
+    app::{App, revisions::latest},
     event::Event,
     relations::{self, thing::Thing},
     store::{Error, Log},
@@ -26,15 +26,15 @@ const ATTEMPTS_MAX: u32 = 3;
 /// Times that one head is pushed to one pull request; what comes more often is taken for the last time.
 const VISITS_MAX: u32 = 100;
 
-/// What becomes of one event that has a twin.
+/// The fate of one event that has a twin.
 enum Fate {
-    /// It is told.
+    /// The event is told.
     Told,
-    /// It waits.
+    /// The event waits.
     Waits,
-    /// Its act is told already.
+    /// The event is left out, because its act is told already.
     Left,
-    /// It knows more than what was told of its act, and replaces it.
+    /// The event replaces what was told of its act, because it knows more.
     Revises(Uuid),
 }
 
@@ -55,7 +55,7 @@ pub(super) async fn look(
     let asked: Vec<Uuid> = asked.into_iter().collect();
     let kept = if asked.is_empty() { Vec::new() } else { app.store.contains(Log::Events, &asked).await? };
     let kept: HashSet<Uuid> = asked.into_iter().zip(kept).filter_map(|(id, is_kept)| is_kept.then_some(id)).collect();
-    // Who knows the reason may have come just as the other had waited enough.
+    // The telling that knows the reason may have come just as the other had waited enough.
     let sure: HashSet<[Uuid; 2]> =
         acts.iter().filter(|(_, act)| !act.is_vague()).filter_map(|(_, act)| act.twins()).collect();
     let mut waiting = HashSet::new();
@@ -78,7 +78,7 @@ pub(super) async fn look(
             Fate::Revises(of) => own.revise(act.id, revision_id(of, 1), of),
         }
     }
-    // What is told better beside what was before it waits with that.
+    // An act that is told better beside the act before it waits with that one.
     for (at, act) in acts.iter().filter(|(_, act)| act.is_open()) {
         let is_after =
             |held: &Seen| (&held.source, &held.subject) == (&act.source, &act.subject) && held.time < act.time;
@@ -94,7 +94,7 @@ async fn fate(app: &App, act: &Seen, kept: &HashSet<Uuid>, patient: bool) -> Res
     let Some(told) = told(app, act, kept).await? else {
         return Ok(if act.is_vague() && patient { Fate::Waits } else { Fate::Told });
     };
-    // What would be compared may come to another type, and so to another id.
+    // Comparing may give an act another type, and so another id.
     let fate = if told.id == act.id && !act.is_open() { Fate::Told } else { Fate::Left };
     if !act.corrects(&told) || app.store.contains(Log::Events, &[revision_id(told.id, 1)]).await?.contains(&true) {
         return Ok(fate);
@@ -102,7 +102,7 @@ async fn fate(app: &App, act: &Seen, kept: &HashSet<Uuid>, patient: bool) -> Res
     Ok(Fate::Revises(told.id))
 }
 
-/// What is told of this act already.
+/// The event that tells this act already, if there is one.
 async fn told(app: &App, act: &Seen, kept: &HashSet<Uuid>) -> Result<Option<Seen>, Error> {
     for id in act.twins().into_iter().flatten().filter(|id| kept.contains(id)) {
         if let Some(record) = app.store.find(Log::Events, id).await? {
@@ -143,7 +143,7 @@ pub(super) async fn counted(app: &App, event: Event, fresh: &[Event]) -> Result<
     let mut others = pushes(app, &act.source, &act.subject).await?.0;
     others.extend(fresh.iter().filter(|own| is_of(own, &act)).filter_map(Push::read));
     let (mut visit, mut known) = (1, Some(first));
-    // Its id may be that of what was taken for a push at first.
+    // The id may be that of an act that was taken for a push at first.
     while let Some(event) = &known {
         if Push::read(event).is_some_and(|told| own.is(&told, &others)) || visit == VISITS_MAX {
             break;

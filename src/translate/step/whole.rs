@@ -2,7 +2,7 @@
 //! batch one event is made.
 
 use crate::{
-    app::{App, replay::latest},
+    app::{App, revisions::latest},
     event::Event,
     store::{Error, Log},
     translate::{
@@ -13,7 +13,7 @@ use crate::{
 use std::collections::{HashMap, HashSet};
 use uuid::Uuid;
 
-/// What the log will have of a fact.
+/// A fact as the log will have it.
 struct Standing {
     /// The last telling.
     event: Event,

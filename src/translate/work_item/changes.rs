@@ -1,4 +1,4 @@
-//! What an update changed, and the fields that are carried on request: bounded, since a field can hold megabytes of HTML.
+//! Fields that an update changed, and fields that are carried on request: bounded, since a field can hold megabytes of HTML.
 
 use crate::{
     azure::resource::work_item::{Value, WorkItemUpdate},
@@ -107,7 +107,7 @@ fn is_of_a_person(name: &str) -> bool {
 
 type Named<'b> = Vec<(Cow<'b, str>, members::Value<'b>)>;
 
-/// What there is room for, in the order of the names.
+/// As many as there is room for, in the order of the names.
 fn fitting<'b>(all: Vec<(&'b str, usize, Members<'b>)>) -> (Named<'b>, Option<i64>) {
     fitting_values(all.into_iter().map(|(name, bytes, own)| (name, bytes, members::Value::Object(own))).collect())
 }

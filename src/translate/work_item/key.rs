@@ -1,4 +1,4 @@
-//! What makes two deliveries of work items the same fact, and what makes two facts different.
+//! Keys of work items' facts: when two deliveries tell the same fact, and when two facts are different.
 //!
 //! A *revision* is what `rev` counts; an *update* is what `…/updates` counts, and there are more of them.
 //!
@@ -41,10 +41,10 @@ const OF_LINKS: [&str; 5] = [
 /// Fields that a comment changes.
 const OF_COMMENTS: [&str; 2] = ["System.History", "System.CommentCount"];
 
-/// What tells a fact from the others of its item.
+/// The mark that tells a fact from the others of its item.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::translate) enum Key {
-    /// It was created.
+    /// The item was created.
     Created,
     /// This revision was made.
     Revision(i64),
@@ -147,7 +147,7 @@ impl Ids<'_> {
     /// Of a deletion or restoration that another body has as made by the revision before or after: whether the hook's is
     /// the revision that did it is not recorded anywhere.
     pub(in crate::translate) fn turned_beside(self, kind: &str, rev: i64) -> [Uuid; 2] {
-        [rev - 1, rev + 1].map(|rev| self.of(kind, Key::Revision(rev)))
+        [rev.saturating_sub(1), rev.saturating_add(1)].map(|rev| self.of(kind, Key::Revision(rev)))
     }
 
     /// Which of an item's facts an update or a comment of this id tells.

@@ -1,4 +1,4 @@
-//! What a work item is linked with, and what its addresses say.
+//! Links of a work item, read from their addresses.
 
 use super::super::frame::Frame;
 use crate::{

@@ -81,7 +81,7 @@ pub(super) fn updated(mut frame: Frame<'_>) -> Vec<Event> {
     let key = Key::of_update(&update, rev);
     let comment = update.fields.member("System.History").and_then(|change| change.new_value.text.as_str());
     if matches!(key, Some(Key::Comment(_))) && !update.revision.fields.0.is_empty() {
-        // What `workitem.commented` says of it, and in its words.
+        // The comment is told as `workitem.commented` tells it.
         return Item { update: None, ..item }.said(key, comment);
     }
     // The revision's date is that of the last change of fields; a link has one of its own, or none but the envelope's.
@@ -313,7 +313,7 @@ impl<'b> Item<'b> {
         self.at("wit/workItems")
     }
 
-    /// What every event says; `place` is where the API has the item.
+    /// Members of every event; the API has the item at `place`.
     fn at(&self, place: &str) -> Members<'b> {
         let old_state = self.update.and_then(|update| update.fields.member("System.State"));
         Members::new()

@@ -1,4 +1,4 @@
-//! What people reported of receivers that fail, from the deliveries on.
+//! Reports about receivers that fail, from the deliveries on.
 
 use super::{Running, append, receiver::Answer, receiver::Receiver, sink, until_state};
 use crate::harness::Gateway;

@@ -1,4 +1,4 @@
-//! What can happen, as a random story has it: an act names what it is about by a number that is taken modulo what there is, so
+//! Acts of a random story. An act names its thing by a number that is taken modulo how many there are, so
 //! that a story which lost an act is still a story.
 
 use proptest::prelude::*;

@@ -1,4 +1,4 @@
-//! What two gateways tell, held against each other, and what the comparison leaves out: only what is in the tables, each with
+//! Compares two gateways' events. The comparison leaves out only rows of the tables, each with
 //! its reason.
 
 use super::{
@@ -11,7 +11,7 @@ use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use uuid::Uuid;
 
-/// What is of the telling and not of the fact: documented so in `translate::union`.
+/// Members of the telling and not of the fact: documented so in `translate::union`.
 const OF_THE_TELLING: [&str; 4] = ["eventType", "eventId", "resourceVersion", "subscriptionId"];
 
 /// The facts of a log from `began` on, each as it was told last; by the id of its first telling. Of what was before, some find
@@ -43,7 +43,7 @@ pub(super) fn facts(events: &[Event], began: Timestamp) -> BTreeMap<Uuid, Value>
             Some(act) if acts.insert(act, fact).is_none_or(|other| other == fact) => act,
             _ => fact,
         };
-        // What was told of it before does not count any more.
+        // An earlier telling of the fact does not count any more.
         if let Some(before) = keys.insert(fact, key) {
             all.remove(&before);
         }
@@ -104,7 +104,7 @@ fn is_of(row: &str, kind: &str) -> bool {
     kind.contains(row)
 }
 
-/// What `way` tells otherwise than the hooks in order did, in lines; nothing where it tells the same.
+/// Lines about what `way` tells otherwise than the hooks in order; none where it tells the same.
 pub(super) fn compared(way: Way, wanted: &BTreeMap<Uuid, Value>, told: &BTreeMap<Uuid, Value>) -> Vec<String> {
     let untold = |event: &Value| {
         let row = |row: &&super::tables::Untold| row.ways.contains(&way) && is_of(row.kind, &kind(event));

@@ -69,7 +69,7 @@ fn is_unfiltered_update(own: &Notification) -> bool {
     own.event_type.as_deref() == Some("git.pullrequest.updated") && own.reason.is_none()
 }
 
-/// What a gateway tells that heard of the story so.
+/// The events of a gateway that heard of the story in this way.
 async fn told(lived: &Lived, way: Way, seed: u64) -> Vec<hookwell::event::Event> {
     let listener = lived.listener(way != Way::Shuffled).await;
     let delivered = &lived.delivered;
@@ -105,7 +105,7 @@ async fn told(lived: &Lived, way: Way, seed: u64) -> Vec<hookwell::event::Event>
         }
         Way::Records => listener.sweeps().await,
         Way::Mixed => {
-            // What tells one act is lost together: what a push was that only a subscription without a filter told, and that
+            // The tellings of one act are lost together: nobody knows a push that only a subscription without a filter told, and that
             // without what came before it, nobody knows.
             let is_lost = |own: &Notification| mixed(seed, occasion(own)).is_multiple_of(2);
             for (n, own) in delivered.iter().enumerate().filter(|(_, own)| !is_lost(own)) {
@@ -126,7 +126,7 @@ async fn told(lived: &Lived, way: Way, seed: u64) -> Vec<hookwell::event::Event>
     listener.tells().await
 }
 
-/// What is wrong with a story.
+/// Lines about what differs in a story.
 async fn wrong(story: &[Step], seed: u64) -> Vec<String> {
     let lived = live(story).await;
     let in_order = lived.listener(false).await;

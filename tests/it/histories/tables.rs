@@ -1,4 +1,4 @@
-//! What cannot be known by one of the ways, each with why. Nothing else is left out of the comparison.
+//! Facts and members that one of the ways cannot know, each with why. Nothing else is left out of the comparison.
 
 use super::Way::{self, Filtered, History, Mixed, Records, Shuffled, Slowly};
 use serde_json::Value;
@@ -77,7 +77,7 @@ fn is_run_again(event: &Value, all: &BTreeMap<Uuid, Value>) -> bool {
     };
     let times: Vec<&str> = all.values().filter(begins).filter_map(|other| other["time"].as_str()).collect();
     let (last, own) = (times.iter().max(), event["time"].as_str());
-    // It can begin again in the second in which it ended.
+    // A run can begin again in the second in which it ended.
     times.len() > 1 && (last > own.as_ref() || (!begins(&event) && last == own.as_ref()))
 }
 

@@ -55,7 +55,7 @@ pub(super) struct Lived {
     real: Real,
     began: Timestamp,
     repositories: [Uuid; 2],
-    /// What was delivered, in order, each with when.
+    /// Deliveries, in order, each with its time.
     pub(super) delivered: Vec<Notification>,
 }
 
@@ -185,7 +185,7 @@ impl Listener<'_> {
         swept(&self.gateway, self.connection, self.lived.began, Depth::Everything, Mending::Mend).await;
     }
 
-    /// What it tells in the end, when nothing waits any more.
+    /// The events in the end, when nothing waits any more.
     pub(super) async fn tells(&self) -> Vec<Event> {
         self.translate().await;
         self.wait_until(self.lived.real.gateway.app.clock.now());

@@ -178,7 +178,7 @@ async fn the_reason_in_the_hook_s_url_reaches_the_event_and_an_unknown_one_is_as
         let reason = gateway.get(&format!("/v1/notifications/{id}")).await.json()["reason"].clone();
         assert_eq!(reason.as_str(), query.contains("Vote").then_some("ReviewerVoteNotification"), "{query}");
         let before = types.len();
-        // What knows no reason waits a moment for a subscription that does.
+        // An update without a reason waits a moment for a subscription that knows it.
         while step(&gateway.app).await.unwrap().count > 0 || gateway.app.order.holding() > 0 {
             gateway.advance(std::time::Duration::from_secs(1));
         }

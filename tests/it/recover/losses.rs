@@ -78,7 +78,7 @@ async fn what_no_notification_was_made_for_comes_back_from_the_records() {
 #[tokio::test]
 async fn what_is_lost_now_and_then_comes_back_without_the_rest() {
     let lose = async |real: &Real| real.simulator().fail(|faults| faults.hooks.lose = Odds::probability(0.3));
-    // What came by hook is here before anybody looks for it.
+    // Hooks are translated before anybody looks for what is lost.
     let ended = day(lose, async |real| real.translate().await).await;
     assert!(ended.ways["hook"] > 60 && ended.ways["rest"] > 20, "{:?}", ended.ways);
 }

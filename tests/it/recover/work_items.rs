@@ -96,7 +96,7 @@ async fn what_is_imported_with_a_date_of_long_ago_comes_back_from_the_records() 
     assert_eq!(look().await.len(), before + 1, "it is told once");
 }
 
-/// What an event says, without what is the delivery's and not the fact's.
+/// Events without what is the delivery's and not the fact's.
 fn said(events: &[Event]) -> BTreeMap<Uuid, Value> {
     // The number of a comment is in no revision.
     let of_delivery = ["eventId", "subscriptionId", "eventType", "resourceVersion", "commentId"];

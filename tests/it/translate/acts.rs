@@ -44,7 +44,7 @@ impl There {
         assert_eq!(self.send(body, reason).await, "accepted", "{body}");
     }
 
-    /// What is said of it.
+    /// Sends a body and returns the answer.
     pub(super) async fn send(&mut self, body: &Value, reason: Option<&str>) -> String {
         self.delivered += 1;
         let mut body = body.clone();
@@ -136,7 +136,7 @@ async fn what_a_filtered_and_an_unfiltered_subscription_tell_is_one_event_that_k
                 let what = format!("{reason} {order:?} {apart} s apart: {events:#?}");
                 assert_eq!(azure(last, "updateReason"), word, "{what}");
                 assert!(last["type"].as_str().unwrap().contains(kind), "{what}");
-                // What went alone after its wait is replaced; all else is one from the start.
+                // An act that went alone after its wait is replaced; all else is one from the start.
                 let is_late = order[0].is_none() && apart > 3;
                 assert_eq!(events.len(), if is_late { 2 } else { 1 }, "{what}");
                 assert_eq!(last["replaces"].is_string(), is_late, "{what}");

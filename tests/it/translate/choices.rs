@@ -1,4 +1,4 @@
-//! What is chosen for a binding, and who is said to have done it: the same for every kind, version and place.
+//! Which events a binding selects, and who their actor is: the same for every kind, version and place.
 
 use super::{
     json,

@@ -209,7 +209,7 @@ fn a_tag_links_to_the_commit_that_the_push_shows_it_to_be_on_and_every_commit_ha
         (vec![(tag, &a, &b)], vec![&a, &b], Some(&b)),
         (vec![(tag, NONE, &b), (main, &a, &b)], vec![], Some(&b)),
         (vec![(tag, NONE, &upper), (main, &b, &a)], vec![], Some(&b)),
-        // Its annotation, or a commit that was there before: nobody can tell.
+        // The object is an annotation, or a commit that was there before: nobody can tell.
         (vec![(tag, NONE, &a)], vec![], None),
         (vec![(tag, NONE, &a), (main, NONE, &b)], vec![&b], None),
         (vec![(tag, &a, NONE)], vec![&a], None),

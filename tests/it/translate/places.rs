@@ -20,11 +20,11 @@ pub(super) const REPOSITORY: &str = "b84c3e0d-5f6a-4b18-9c2e-7d1f40a6e522";
 pub(super) struct Place {
     /// As somebody gave it for a connection.
     pub(super) url: &'static str,
-    /// What its payloads begin their addresses with.
+    /// The beginning of addresses in payloads.
     inside: &'static str,
-    /// What its events begin their source and pages with.
+    /// The beginning of source and pages in events.
     source: &'static str,
-    /// What its names begin with.
+    /// The beginning of its names.
     pub(super) group: &'static str,
 }
 

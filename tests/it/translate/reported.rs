@@ -1,4 +1,4 @@
-//! What people reported and audits found, each input with what it should say. Other tests hold the kinds that they are
+//! Inputs that people reported and audits found, each with the right value. Other tests hold the kinds that they are
 //! examples of; here is what no other test names.
 
 use super::{acts::There, cases, events, json};
@@ -14,7 +14,7 @@ fn body(name: &str) -> (Value, Option<String>) {
     (serde_json::from_slice(&case.body).unwrap(), reason)
 }
 
-/// Its events.
+/// The events of an input.
 fn told(name: &str) -> Vec<Value> {
     let case = cases().into_iter().find(|case| case.name == format!("{name}.json")).unwrap_or_else(|| panic!("{name}"));
     events(&case.name, &case.body).unwrap().iter().map(json).collect()

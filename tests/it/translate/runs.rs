@@ -213,7 +213,7 @@ fn what_is_built_at_github_has_the_names_of_github() {
         links(&started, "COMMIT"),
         ["cdevents:v0:github::fabrikam:spartan-app:commit:0ffb2ba5cefa3facdbb2c30df42fdb40afd294d8"]
     );
-    // Its build of version 1.0 names no repository: there is no commit of Azure's to be made up.
+    // A build of version 1.0 names no repository: there is no commit of Azure's to be made up.
     assert_eq!(links(&one(&body_of("build.complete/1.0-of-github"), "build.finished"), "COMMIT"), Vec::<String>::new());
 }
 

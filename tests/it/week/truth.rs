@@ -175,7 +175,7 @@ async fn of_releases(base: &str, project: &str, since: &str, facts: &mut Vec<Fac
     }
 }
 
-/// What a comment changes, with what every change does.
+/// Fields that a comment changes, and those that every change does.
 const COMMENTED: [&str; 8] = [
     "System.History",
     "System.CommentCount",
@@ -269,7 +269,7 @@ pub(super) fn each_is_one_event(facts: &[Fact], events: &[Event], since: jiff::T
     let mut replaced = BTreeSet::new();
     for event in events {
         let json: Value = serde_json::from_slice(&event.json).unwrap();
-        // What a later telling knew besides is the same fact once more: of an event that is here, in the place of that one
+        // A later telling that knew more is the same fact once more: of an event that is here, in the place of that one
         // alone, and nothing else.
         if let Some(before) = json["replaces"].as_str() {
             let before = by_id.get(before).unwrap_or_else(|| panic!("seed {seed}: it replaces nothing: {json:#}"));
