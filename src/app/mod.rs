@@ -17,6 +17,7 @@ pub mod idempotency;
 pub mod notifications;
 pub mod numbers;
 pub mod order;
+pub(crate) mod otherwise;
 pub mod projects;
 pub mod replay;
 pub mod retention;
@@ -150,6 +151,9 @@ pub struct App {
     pub order: order::Order,
     /// What is missing before something that is here.
     pub breaks: breaks::Breaks,
+    /// Held while it is decided what events tell of facts that may be told already, and until they are appended: two that
+    /// decide at once would choose one revision number, or tell one act twice.
+    pub telling: tokio::sync::Mutex<()>,
     /// Which of their notifications the subscriptions delivered.
     pub numbers: numbers::Numbers,
     /// How often they speak.
@@ -204,6 +208,7 @@ impl App {
             relations: Relations::default(),
             order: order::Order::default(),
             breaks: breaks::Breaks::default(),
+            telling: tokio::sync::Mutex::default(),
             numbers: numbers::Numbers::default(),
             rhythms: rhythm::Rhythms::default(),
             changing,

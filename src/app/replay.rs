@@ -16,6 +16,7 @@ use super::{
     attention::translator,
     events::SCANNED_RECORDS_MAX,
     notifications::{self, Seen},
+    otherwise::otherwise,
     revisions::{latest, read},
 };
 use crate::{
@@ -24,7 +25,9 @@ use crate::{
     store::{Appended, Entry, Error, Log, PageLimit, Position},
     translate::{
         order::otherwise_told,
-        request, revision_id, step,
+        push::Push,
+        request, revision_id,
+        step::{self, Requests},
         union::{again, is_told_in_parts},
     },
 };
@@ -181,6 +184,7 @@ async fn one(app: &App, notification: &Notification, is_settled: bool, dry_run: 
         Err(why) => return Ok(nothing(why)),
     };
     let today: Vec<Uuid> = events.iter().map(|event| event.id).collect();
+    let _alone = app.telling.lock().await;
     let mut told = Vec::new();
     for event in events {
         let (told_again, append) = weigh(app, event, &today).await?;
@@ -197,15 +201,14 @@ async fn one(app: &App, notification: &Notification, is_settled: bool, dry_run: 
 
 /// What becomes of an event, and what is appended for it; `today` is everything that its notification tells today.
 async fn weigh(app: &App, event: Event, today: &[Uuid]) -> Result<(Told, Option<Event>), Error> {
-    let (fact, kind, mine) = (event.id, event.header.kind.clone(), event.header.notification);
+    let (kind, mine) = (event.header.kind.clone(), event.header.notification);
     let told = |id, became, replaces| Told { id, kind: kind.clone(), became, replaces };
-    let mut kept = latest(app, fact).await?;
-    if kept.is_none() {
-        // Of one act the richer word is told, whichever notification has it.
-        for id in request::seen(&event).and_then(|act| act.twins()).into_iter().flatten().filter(|id| *id != fact) {
-            kept = kept.or(latest(app, id).await?.filter(|(_, kept, _)| kept.header.notification != mine));
-        }
-    }
+    let event = match fact(app, &event).await? {
+        Some(fact) if fact != event.id => event.under(fact),
+        _ => event,
+    };
+    let fact = event.id;
+    let kept = latest(app, fact).await?;
     if let Some((number, kept, _)) = kept.as_ref().filter(|(_, kept, _)| kept.header.notification != mine) {
         // This one told it all the same, though another notification completed it later.
         if let Some(own) = telling_of(app, fact, *number, mine).await? {
@@ -230,6 +233,9 @@ async fn weigh(app: &App, event: Event, today: &[Uuid]) -> Result<(Told, Option<
             && kept.as_ref().is_none_or(|(.., kept)| *kept < position);
         if found.header.notification == mine && is_last {
             other = Some((position, found));
+        } else if kept.is_none() && otherwise(&*app.store, &event).await?.is_some_and(|own| own.key == id) {
+            let pointers = difference::between(&found.json, &event.json);
+            return Ok((told(id, Became::ToldByAnother(found.header.notification, pointers), None), None));
         }
     }
     let (replaced, pointers) = match (&other, &kept) {
@@ -243,8 +249,22 @@ async fn weigh(app: &App, event: Event, today: &[Uuid]) -> Result<(Told, Option<
         let own = kept.as_ref().filter(|(_, kept, _)| is_together(kept)).map_or(fact, |(_, kept, _)| kept.id);
         return Ok((told(own, Became::Unchanged, None), None));
     }
-    let id = kept.map_or(fact, |(number, ..)| revision_id(fact, number + 1));
+    let id = kept.map_or(fact, |(number, ..)| revision_id(fact, number.saturating_add(1)));
     Ok((told(id, Became::Changed(pointers), Some(replaced)), Some(event.replacing(id, replaced, fact))))
+}
+
+/// Under which id the log tells an act of a pull request: as whatever, by whichever notification.
+async fn fact(app: &App, event: &Event) -> Result<Option<Uuid>, Error> {
+    let Some(act) = request::seen(event) else { return Ok(None) };
+    let mut requests = Requests::new(app);
+    if let Some((told, _)) = requests.telling(&act).await? {
+        return Ok(Some(told.fact()));
+    }
+    // Of a push that a record told, the time that its head came for may have become another one since it was composed.
+    let Some(push) = Push::of(&act).filter(Push::is_composed) else { return Ok(None) };
+    let visits = requests.visits(&act).await?;
+    let told = visits.iter().filter_map(|visit| Push::of(&visit.seen)).find(|told| push.is(told, &[]));
+    Ok(told.map(|told| told.id))
 }
 
 /// Whether what is kept of a fact may be the word of several tellings.

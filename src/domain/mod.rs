@@ -32,7 +32,7 @@ pub use self::{
     id::{BindingId, ConnectionId, NotificationId, SinkId, Slug, SlugError, TokenId},
     notification::{Disposition, KeySource, Notification, QuarantineReason, UpdateReason, Verified},
     partial::Partial,
-    pattern::TypePattern,
+    pattern::{TypePattern, without_version},
     process::{ItemType, PROCESS_BYTES_MAX, Process},
     project::{Environment, Project},
     recovered::Recovered,

@@ -28,7 +28,7 @@ impl TypePattern {
 }
 
 /// `dev.cdevents.change.merged.0.3.0` without its version; a type that has none as it is.
-fn without_version(kind: &str) -> &str {
+pub fn without_version(kind: &str) -> &str {
     let mut parts = kind.rsplitn(4, '.');
     let is_version = parts.by_ref().take(3).all(|part| part.starts_with(|first: char| first.is_ascii_digit()));
     match parts.next() {

@@ -41,6 +41,13 @@ pub async fn run(app: Arc<App>) {
     }
 }
 
+/// Whether one request may read what is left: not for a while after a start with a long log.
+pub fn is_near(app: &App) -> bool {
+    let (reached, end) = (app.relations.index().reached(), *app.store.tail(Log::Events).borrow());
+    let begun = reached.max(app.store.trimmed(Log::Events));
+    end.0.saturating_sub(begun.0) <= REQUEST_EVENTS_MAX as u64
+}
+
 /// Reads on, at most as much as a request may; whether the end of the log was reached.
 pub async fn catch_up(app: &App) -> Result<bool, Error> {
     let _alone = app.relations.reading.lock().await;

@@ -21,7 +21,7 @@ mod work_item;
 pub use self::{
     builds::{Builds, HAPPENINGS_MAX, Happening, RUNS_MAX, Run, RunState, builds},
     events::events,
-    follow::{catch_up, run},
+    follow::{catch_up, is_near, run},
     index::{Cut, Index, PAIRS_MAX, THING_EVENTS_MAX},
     walk::{Near, Related, related},
     work_item::{Transition, WORK_ITEM_EVENTS_MAX, WorkItem, work_item},

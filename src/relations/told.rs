@@ -2,7 +2,7 @@
 
 use crate::{
     azure::lenient::{Int, List, Object, Text},
-    domain::Slug,
+    domain::{Slug, without_version},
 };
 use serde::Deserialize;
 use std::borrow::Cow;
@@ -213,7 +213,7 @@ impl<'a> Told<'a> {
 
     /// The type without its version.
     pub fn what(&self) -> &str {
-        self.kind.rsplitn(4, '.').nth(3).unwrap_or(&self.kind)
+        without_version(&self.kind)
     }
 
     /// Whether a binding of this project selected it when it was told.

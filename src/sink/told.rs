@@ -4,6 +4,7 @@
 //! minute. Every reader answers nothing for what is absent, empty or of another type, so that an event which lacks
 //! something is an event that says less, never an error here.
 
+use crate::domain::without_version;
 use jiff::Timestamp;
 use serde_json::Value;
 use std::borrow::Cow;
@@ -24,8 +25,7 @@ impl Told {
 
     /// The type without its version: `dev.cdevents.service.deployed`.
     pub(super) fn kind(&self) -> &str {
-        let kind = self.text("/type").unwrap_or_default();
-        kind.rsplitn(4, '.').nth(3).unwrap_or(kind)
+        without_version(self.text("/type").unwrap_or_default())
     }
 
     fn at(&self, path: &str) -> Option<&Value> {

@@ -49,7 +49,7 @@
 //! same over retries. Beside that: the source is the project's, whatever the body lacks (`azure::whose`), and what two
 //! tellings know of one fact is put together (`union`).
 
-use crate::azure::guid::guid;
+use crate::{azure::guid::guid, domain::without_version};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use std::fmt::Write as _;
 use uuid::Uuid;
@@ -67,7 +67,7 @@ const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'
 /// vocabulary keeps the ids.
 pub(super) fn fact(kind: &str, source: &str, subject: &str, discriminator: &str) -> Uuid {
     let mut parts = String::with_capacity(kind.len() + source.len() + subject.len() + discriminator.len() + 3);
-    parts.push_str(unversioned(kind));
+    parts.push_str(without_version(kind));
     for part in [source, subject, discriminator] {
         parts.push(SEPARATOR);
         parts.push_str(part);
@@ -83,10 +83,6 @@ pub(super) fn chain(source: &str, change: &str) -> Uuid {
 /// The id of a later telling of a fact, from 1: whoever knows the fact's id finds them all, one after the other.
 pub(super) fn revision(fact: Uuid, number: u32) -> Uuid {
     Uuid::new_v5(&NAMESPACE, format!("revision{SEPARATOR}{fact}{SEPARATOR}{number}").as_bytes())
-}
-
-fn unversioned(kind: &str) -> &str {
-    kind.rsplitn(4, '.').nth(3).unwrap_or(kind)
 }
 
 /// `cdevents:v0:azure-devops:{host}:{organization or collection}:{project[/repository]}:{kind}:{id}`, every part

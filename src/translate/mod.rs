@@ -19,6 +19,7 @@ mod other;
 mod pipeline;
 mod place;
 mod pull_request;
+pub mod push;
 mod reason;
 mod release;
 mod repository;

@@ -46,6 +46,13 @@ pub enum Entity {
         /// Its number.
         number: i64,
     },
+    /// The pushes to a pull request, which Azure counts as its iterations.
+    Iterations {
+        /// The repository's GUID, as the payload writes it.
+        repository: String,
+        /// The request's number.
+        number: i64,
+    },
     /// A run, or one of its stages or jobs.
     Run {
         /// Its number; the build's too.
@@ -74,6 +81,9 @@ impl Entity {
             Self::WorkItem { number, .. } => format!("wit/workItems/{number}"),
             Self::Ref { repository, name, .. } => format!("git/repositories/{repository}/{name}"),
             Self::PullRequest { repository, number } => format!("git/repositories/{repository}/pullRequests/{number}"),
+            Self::Iterations { repository, number } => {
+                format!("git/repositories/{repository}/pullRequests/{number}/iterations")
+            }
             Self::Run { number } => format!("build/builds/{number}"),
             Self::Release { number } => format!("release/releases/{number}"),
             Self::Deployment { release, environment, .. } => {

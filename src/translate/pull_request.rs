@@ -4,12 +4,13 @@ use super::{
     binding::{About, branch},
     frame::{Fact, Frame, custom, moment, person, to_second},
     place::{Place, repository},
+    push,
     reason::{Reason, Told, changes, named, voter},
-    request::{Standing, push},
+    request::Standing,
 };
 use crate::{
     azure::resource::pull_request::{PullRequest, Reviewer},
-    domain::UpdateReason,
+    domain::{Recovered, UpdateReason},
     event::{
         Event,
         cdevents::{Content, Link, LinkKind, Reference},
@@ -162,7 +163,7 @@ impl<'b> Change<'b> {
         let (frame, pull, Told { reason, from }) = (self.frame, self.pull, told);
         let message = frame.notification.message();
         let discriminator = match (reason, self.heads().0) {
-            (Reason::Push, Some(head)) => push(head, 1),
+            (Reason::Push, Some(head)) => push::mark(head, self.visit()),
             _ => frame.occasion(),
         };
         let content = match reason {
@@ -185,6 +186,12 @@ impl<'b> Change<'b> {
             fact.actor = self.actor(message.unwrap_or_default());
         }
         self.event(fact)
+    }
+
+    /// For which time its head was pushed: only a record knows, which was composed with it.
+    fn visit(&self) -> u32 {
+        let own = self.pull.visit.positive().and_then(|visit| u32::try_from(visit).ok());
+        own.filter(|_| self.frame.context.recovered == Some(Recovered::Rest)).unwrap_or(1)
     }
 
     /// Whoever's name the message begins with: the payload does not say otherwise who changed it.

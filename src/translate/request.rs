@@ -7,7 +7,10 @@
 //! is found by comparing the request with how it stood before.
 
 use super::identity::fact;
-use crate::event::{Event, kept::Kept};
+use crate::{
+    domain::without_version,
+    event::{Event, kept::Kept},
+};
 use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -22,10 +25,6 @@ const PUSHED: &str = "push";
 const STATUS: &str = "status";
 /// Reasons that can be behind a change of the status.
 const OF_STATUS: [&str; 3] = ["published", "drafted", "reactivated"];
-/// How much later than the push its notification may be made: Azure was behind by minutes on bad days.
-const TOLD_LATE: SignedDuration = SignedDuration::from_mins(10);
-/// The most by which the clocks of Azure's parts are taken to differ.
-const CLOCKS_DIFFER: SignedDuration = SignedDuration::from_secs(5);
 
 /// How a pull request stood.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -116,6 +115,18 @@ pub fn seen(event: &Event) -> Option<Seen> {
     })
 }
 
+/// The acts of these events that other notifications may tell too, or that are told better when they are compared.
+pub fn acts(events: &[Event]) -> Vec<Seen> {
+    let is_update = |event: &&Event| [UPDATED, REVIEWED].iter().any(|own| same_type(own, &event.header.kind));
+    events.iter().filter(is_update).filter_map(seen).collect()
+}
+
+/// The end of a pull request among these events.
+pub fn end(events: &[Event]) -> Option<Seen> {
+    let is_end = |event: &&Event| [MERGED, ABANDONED].iter().any(|own| same_type(own, &event.header.kind));
+    events.iter().find(is_end).and_then(seen)
+}
+
 impl Seen {
     /// The ids under which this act is told: by who does not know that it was a vote, and by who does. `None` of what is
     /// no update, or of what Azure gave no id.
@@ -146,13 +157,17 @@ impl Seen {
     /// The head that was pushed, if it is a push.
     pub fn pushed(&self) -> Option<&str> {
         let is_push = self.reason.as_deref() == Some(PUSHED);
-        self.standing.as_ref().filter(|_| is_push)?.head.as_deref()
+        self.head().filter(|_| is_push)
     }
 
-    /// The id under which the head that it has came for the `visit`th time, from 1.
-    pub fn visit(&self, visit: u32) -> Option<Uuid> {
-        let head = self.standing.as_ref()?.head.as_deref()?;
-        Some(fact(UPDATED, &self.source, &self.subject, &push(head, visit)))
+    /// The head of its source branch, as far as it says.
+    pub fn head(&self) -> Option<&str> {
+        self.standing.as_ref()?.head.as_deref()
+    }
+
+    /// The id that an update of its request has by this mark.
+    pub(super) fn update(&self, mark: &str) -> Uuid {
+        fact(UPDATED, &self.source, &self.subject, mark)
     }
 
     /// Whether it was surely before that one: some have their own date, of all else it is that of the notification.
@@ -160,7 +175,8 @@ impl Seen {
     /// Source: captured events of 2019 to 2025, whose `createdDate` is 1 to 12 seconds after what they tell.
     pub fn is_before(&self, other: &Self) -> bool {
         const NOTIFIED_LATE: SignedDuration = SignedDuration::from_secs(12);
-        let time = self.time.map(|time| if self.is_dated { later(time, NOTIFIED_LATE) } else { time });
+        let late = |time: Timestamp| time.saturating_add(NOTIFIED_LATE).unwrap_or(Timestamp::MAX);
+        let time = self.time.map(|time| if self.is_dated { late(time) } else { time });
         time < other.time
     }
 
@@ -168,92 +184,30 @@ impl Seen {
     pub fn occasion(&self) -> Option<&str> {
         self.occasion.as_deref()
     }
-}
 
-/// A push to a pull request, as an event tells it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Push {
-    /// The first event that tells it.
-    pub id: Uuid,
-    /// The head that was pushed.
-    pub head: String,
-    /// When: of a hook's word, when Azure made the notification, some seconds later.
-    pub time: Timestamp,
-    /// Azure's id of the event, where a hook or the history told it.
-    occasion: Option<String>,
-    /// The iteration's number, where a record told it.
-    iteration: Option<i64>,
-}
-
-impl Push {
-    /// From an event.
-    pub fn read(event: &Event) -> Option<Self> {
-        let own = seen(event)?;
-        let (head, time) = (own.pushed()?.to_owned(), own.time?);
-        Some(Self { id: own.fact, head, time, occasion: own.occasion, iteration: own.iteration })
+    /// The first event of its fact: itself, where it does not tell that once more.
+    pub fn fact(&self) -> Uuid {
+        self.fact
     }
 
-    /// The push among these that tells this one.
-    pub fn told_by<'a>(&self, others: &'a [Self], until: Option<Timestamp>) -> Option<&'a Self> {
-        let is_same = |own: &&Self| own.iteration.is_some_and(|number| number > 0 && self.iteration == Some(number));
-        others.iter().find(is_same).or_else(|| self.twin(others, until)).or_else(|| self.recorded(others))
+    /// Of a push that a record told: its number there; 0 where that is not known.
+    pub fn iteration(&self) -> Option<i64> {
+        self.iteration
     }
 
-    /// The push among these that is the same one, told the other way: of the same head, not long apart, and with no push of
-    /// another head between the two. `until` is when the next push of this head was made, where that is known.
-    fn twin<'a>(&self, others: &'a [Self], until: Option<Timestamp>) -> Option<&'a Self> {
-        let between = |record: &Self, hook: &Self| {
-            let early = earlier(hook.time, CLOCKS_DIFFER);
-            others.iter().any(|own| own.head != self.head && record.time < own.time && own.time < early)
-        };
-        let is_other = |own: &&Self| own.head == self.head && own.iteration.is_some() != self.iteration.is_some();
-        others.iter().filter(is_other).find(|own| {
-            let (record, hook) = if self.iteration.is_some() { (self, *own) } else { (*own, self) };
-            let latest = record.time.saturating_add(TOLD_LATE).unwrap_or(Timestamp::MAX);
-            let next = until.map_or(Timestamp::MAX, |until| later(until, CLOCKS_DIFFER));
-            (earlier(record.time, CLOCKS_DIFFER)..=latest.min(next)).contains(&hook.time) && !between(record, hook)
-        })
-    }
-}
-
-impl Push {
-    /// Whether this is that one, told again; `others` are the pushes that are known.
-    pub fn is(&self, other: &Self, others: &[Self]) -> bool {
-        // A mark that both have is surest.
-        if let (Some(one), Some(other)) = (&self.occasion, &other.occasion) {
-            return one == other;
-        }
-        match (self.iteration, other.iteration) {
-            (None, None) => self.occasion == other.occasion,
-            (Some(one), Some(other)) => one == other,
-            _ => self.twin(others, None).is_some_and(|twin| twin.id == other.id),
-        }
+    /// Whether it is of this pull request.
+    pub fn is_of(&self, other: &Self) -> bool {
+        (&self.source, &self.subject) == (&other.source, &other.subject)
     }
 
-    /// The record among these that is of the same push, for one whose number is not known: a push to the branch.
-    fn recorded<'a>(&self, others: &'a [Self]) -> Option<&'a Self> {
-        let same = |own: &&Self| own.iteration.is_some() && self.iteration == Some(0) && own.head == self.head;
-        let near = earlier(self.time, CLOCKS_DIFFER)..=later(self.time, CLOCKS_DIFFER);
-        others.iter().filter(same).find(|own| near.contains(&own.time))
+    /// Whether both tell one act: both have Azure's id of the event.
+    pub fn is_same_act(&self, other: &Self) -> bool {
+        self.is_of(other) && self.occasion.is_some() && self.occasion == other.occasion
     }
-}
-
-fn earlier(time: Timestamp, by: SignedDuration) -> Timestamp {
-    time.saturating_sub(by).unwrap_or(Timestamp::MIN)
-}
-
-fn later(time: Timestamp, by: SignedDuration) -> Timestamp {
-    time.saturating_add(by).unwrap_or(Timestamp::MAX)
-}
-
-/// The mark of a push to a pull request: its head, and which visit of that head it is.
-pub(super) fn push(head: &str, visit: u32) -> String {
-    if visit == 1 { format!("push:{head}") } else { format!("push:{head}:{visit}") }
 }
 
 fn same_type(one: &str, other: &str) -> bool {
-    let bare = |kind: &str| kind.rsplitn(4, '.').nth(3).map(str::to_owned);
-    bare(one) == bare(other)
+    without_version(one) == without_version(other)
 }
 
 #[derive(Default, Deserialize)]

@@ -5,14 +5,16 @@
 //! translated is settled as dead with its reason and shown to the operator; it never holds up what comes behind it. What
 //! is early is put off ([`hold`]) and holds up nothing but what must come after it.
 
+mod acts;
 mod direct;
 mod hold;
+mod requests;
 mod translator;
-mod twin;
 mod whole;
 
-pub use self::twin::pushes;
+pub(crate) use self::requests::Requests;
 use self::{
+    acts::Acts,
     hold::Sorted,
     translator::{Translated, Translator},
 };
@@ -20,7 +22,7 @@ use self::{
 use super::{
     Settings,
     order::{Before, Move},
-    request::Seen,
+    request::{Seen, acts},
 };
 use crate::{
     app::{App, breaks::Break},
@@ -82,9 +84,11 @@ pub async fn step(app: &Arc<App>) -> Result<Settled, Error> {
     let mut translated = translated.await.expect("translating catches its panics");
     let ids: Vec<NotificationId> = claim.records.iter().map(|claimed| NotificationId(claimed.record.key)).collect();
     let attempts: Vec<u32> = claim.records.iter().map(|claimed| claimed.attempt).collect();
-    let twins = twin::look(app, &mut translated, &attempts).await?;
-    let sorted = sort(app, &translated, &twins).await?;
-    let breaks = breaks(app, &translated, &sorted);
+    // What is told, and under which id, depends on what is told already: by nobody else meanwhile.
+    let _alone = app.telling.lock().await;
+    let mut acts = Acts::of(app, &translated).await?;
+    let mut sorted = sort(app, &translated).await?;
+    let mut breaks = breaks(app, &translated, &sorted);
 
     let count = translated.len();
     let mut settlements: Vec<Settlement> = translated
@@ -94,18 +98,27 @@ pub async fn step(app: &Arc<App>) -> Result<Settled, Error> {
             Err(reason) => Settlement::Dead { reason: reason.clone() },
         })
         .collect();
+    let (mut told, mut moves, mut put_off) = (Vec::with_capacity(count * 2), Vec::new(), Vec::new());
+    for at in std::mem::take(&mut sorted.passing) {
+        let Ok(own) = &mut translated[at] else {
+            sorted.passing.push(at);
+            continue;
+        };
+        match acts.tell(own, attempts[at]).await? {
+            Some(events) => {
+                sorted.passing.push(at);
+                for (event, moved) in events {
+                    moves.push(moved);
+                    told.push(event);
+                }
+            }
+            None => sorted.waiting.push(at),
+        }
+    }
+    breaks.append(&mut acts.breaks);
     for at in &sorted.waiting {
         let wait = hold::wait(claim.records[*at].attempt);
         settlements[*at] = Settlement::Retry { at: now.checked_add(wait).unwrap_or(now) };
-    }
-    let (mut told, mut moves, mut put_off) = (Vec::with_capacity(count * 2), Vec::new(), Vec::new());
-    for at in &sorted.passing {
-        let Ok(translated) = &mut translated[*at] else { continue };
-        compare(app, translated, &told).await?;
-        moves.extend(translated.events.iter().map(|event| translated.candidate.moved_by(event.id)));
-        for event in translated.events.drain(..) {
-            told.push(twin::counted(app, event, &told).await?);
-        }
     }
     for at in &sorted.passing {
         let Ok(translated) = &translated[*at] else { continue };
@@ -146,21 +159,11 @@ pub async fn step(app: &Arc<App>) -> Result<Settled, Error> {
 pub async fn again(app: &App, notification: &Notification) -> Result<Vec<Event>, String> {
     let translator = Translator::new(app);
     let events = translator.events(notification)?;
-    let Some(act) = twin::acts(&events).into_iter().find(Seen::is_open) else { return Ok(events) };
-    match twin::before(app, &act, &[]).await.map_err(|error| error.to_string())? {
+    let Some(act) = acts(&events).into_iter().find(Seen::is_open) else { return Ok(events) };
+    match Requests::new(app).before(&act).await.map_err(|error| error.to_string())? {
         Some(before) => translator.compared(notification, &before),
         None => Ok(events),
     }
-}
-
-/// Compares requests with how they stood before, in the order in which they are told, where no filter says the reason.
-async fn compare(app: &App, translated: &mut Translated, told: &[Event]) -> Result<(), Error> {
-    let Some((act, notification)) = translated.open() else { return Ok(()) };
-    let Some(before) = twin::before(app, act, told).await? else { return Ok(()) };
-    if let Ok(events) = Translator::new(app).compared(notification, &before) {
-        translated.events = events;
-    }
-    Ok(())
 }
 
 /// What is chosen for translating here.
@@ -168,26 +171,22 @@ pub fn settings(app: &App) -> Settings {
     Settings { completed_states: app.settings.completed_states.clone() }
 }
 
-/// Who may go, and in which order.
-async fn sort(app: &App, translated: &[Result<Translated, String>], twins: &HashSet<usize>) -> Result<Sorted, Error> {
-    let mut sorted = in_order(app, translated, twins).await?;
-    sorted.passing.retain(|at| !twins.contains(at));
-    // Acts that waited for their twins go in the order in which they happened.
-    let time = |at: &usize| translated[*at].as_ref().ok().and_then(|own| own.open()?.0.time);
-    let mut open: Vec<usize> = sorted.passing.iter().copied().filter(|at| time(at).is_some()).collect();
-    sorted.passing.retain(|at| time(at).is_none());
-    open.sort_by_key(time);
-    sorted.passing.extend(open);
-    sorted.waiting.extend(twins);
+/// Who may go, and in which order: acts that are compared in the order in which they happened, and the ends of their
+/// requests after them.
+async fn sort(app: &App, translated: &[Result<Translated, String>]) -> Result<Sorted, Error> {
+    let mut sorted = in_order(app, translated).await?;
+    let own = |at: &usize| translated[*at].as_ref().ok();
+    let open = |at: &usize| own(at).and_then(Translated::open);
+    let mut compared: Vec<usize> = sorted.passing.extract_if(.., |at| open(at).is_some()).collect();
+    compared.sort_by_key(|at| open(at).and_then(|act| act.time));
+    let is_ended = |end: &Seen| compared.iter().filter_map(open).any(|act| act.is_of(end));
+    let ends: Vec<usize> = sorted.passing.extract_if(.., |at| own(at).and_then(|own| own.end.as_ref()).is_some_and(is_ended)).collect();
+    sorted.passing.extend(compared.into_iter().chain(ends));
     Ok(sorted)
 }
 
-/// The same without looking at those that wait for their twins.
-async fn in_order(
-    app: &App,
-    translated: &[Result<Translated, String>],
-    twins: &HashSet<usize>,
-) -> Result<Sorted, Error> {
+/// The same without looking at acts.
+async fn in_order(app: &App, translated: &[Result<Translated, String>]) -> Result<Sorted, Error> {
     let is_ordered = |result: &Result<Translated, String>| {
         result.as_ref().is_ok_and(|translated| !translated.candidate.places.is_empty())
     };
@@ -195,11 +194,7 @@ async fn in_order(
         return Ok(Sorted { passing: (0..translated.len()).collect(), ..Sorted::default() });
     }
     app.order.read(&*app.store).await?;
-    let numbered = translated.iter().enumerate().filter(|(at, _)| !twins.contains(at));
-    let mut candidates = vec![None; translated.len()];
-    for (at, own) in numbered {
-        candidates[at] = own.as_ref().ok().map(|own| &own.candidate);
-    }
+    let candidates: Vec<_> = translated.iter().map(|own| own.as_ref().ok().map(|own| &own.candidate)).collect();
     let asked = hold::asked(&candidates, &mut app.order.memory());
     let kept = if asked.is_empty() { Vec::new() } else { app.store.contains(Log::Events, &asked).await? };
     let kept: HashSet<Uuid> = asked.into_iter().zip(kept).filter_map(|(id, is_kept)| is_kept.then_some(id)).collect();

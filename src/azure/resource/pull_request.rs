@@ -47,6 +47,8 @@ pub struct PullRequest<'a> {
     pub fork_source: Object<ForkSource<'a>>,
     /// Of one that was composed from a record: which push to its source branch this tells. Azure sends none.
     pub iteration_id: Int,
+    /// Of the same: for which time its head was pushed, from 1. Azure sends none.
+    pub visit: Int,
     /// Reviewers and their votes.
     pub reviewers: List<Object<Reviewer<'a>>>,
     /// Labels.

@@ -31,6 +31,8 @@ const SECOND: SignedDuration = SignedDuration::from_secs(1);
 pub(super) enum Answer {
     /// What the hooks would have delivered, oldest first.
     Records(Vec<Composed>),
+    /// All pushes to a pull request.
+    Pushes(Vec<Composed>),
     /// There was nothing before it: a run that was cancelled while it waited never began.
     NothingBefore,
     /// They do not have it.
@@ -65,6 +67,13 @@ pub(super) async fn ask(mender: &Mender<'_>, azure: &dyn AzureDevOps) -> Result<
                 let iterations = known(azure.iterations(&project, repository, *number)).await?.unwrap_or_default();
                 let head = compose::proposed(&iterations);
                 Ok(Answer::Records(vec![compose::opened(home, &record, head.as_deref())]))
+            }
+            Entity::Iterations { repository, number } => {
+                let record = known(azure.pull_request(&project, *number)).await?;
+                let iterations = known(azure.iterations(&project, repository, *number)).await?;
+                let Some((record, iterations)) = record.zip(iterations) else { return Ok(Answer::NothingBefore) };
+                let later = iterations.iter().filter(|iteration| iteration.id > 1);
+                Ok(Answer::Pushes(later.map(|own| compose::pushed(home, &record, own)).collect()))
             }
             Entity::Run { number } => run(azure, home, &project, *number).await,
             Entity::Release { number } => {

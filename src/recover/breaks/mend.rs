@@ -1,13 +1,13 @@
 //! What was composed for a break is held against the log, and what is missing of it is appended.
 
 use crate::{
-    app::{App, Directory, breaks::Break, notifications},
+    app::{App, Directory, breaks::Break, notifications, otherwise::otherwise},
     domain::{Binding, Connection, Gap, NotificationId, Recovered, Role, Stream},
     event::Event,
     intake::{self, Found, Outcome},
     recover::{
         compose::{Composed, Home},
-        otherwise::otherwise,
+        pushes::{self, Numbered},
         sweep::Stopped,
     },
     store::{Error, Log},
@@ -69,7 +69,7 @@ impl<'a> Mender<'a> {
         match self.found.entity {
             Entity::WorkItem { .. } => Stream::WorkItems,
             Entity::Ref { .. } => Stream::Pushes,
-            Entity::PullRequest { .. } => Stream::PullRequests,
+            Entity::PullRequest { .. } | Entity::Iterations { .. } => Stream::PullRequests,
             Entity::Run { .. } => Stream::Builds,
             Entity::Release { .. } | Entity::Deployment { .. } => Stream::Releases,
         }
@@ -181,6 +181,34 @@ impl<'a> Mender<'a> {
         Ok(mended)
     }
 
+    /// Numbers all pushes to a pull request: those that wait for their number get it, and what is missing and ours is appended,
+    /// oldest first.
+    ///
+    /// # Errors
+    /// The store's.
+    pub(super) async fn number(&self, composed: Vec<Composed>) -> Result<(), Stopped> {
+        let read = |composed: Composed| {
+            let events = self.told(composed.clone()).events;
+            pushes::Read::new(composed, &events)
+        };
+        let records = composed.into_iter().filter_map(read).collect();
+        let numbered = pushes::numbered(self.app, records, Timestamp::MIN).await;
+        for Numbered { composed, is_told } in numbered.map_err(|error| Stopped::Store(error.to_string()))? {
+            let Some(id) = composed.event.filter(|_| !is_told) else { continue };
+            if self.app.order.memory().is_held(id) {
+                self.app.order.waive([id]);
+                continue;
+            }
+            // What comes after the event that waits is its own hook's to deliver, or a sweep's to find.
+            let told = self.told(composed);
+            let is_due = (self.beginning()..=self.found.time.unwrap_or(Timestamp::MAX)).contains(&told.composed.at);
+            if is_due && told.events.iter().any(|event| !event.header.projects.is_empty()) {
+                self.append(&told).await?;
+            }
+        }
+        Ok(())
+    }
+
     async fn append(&self, told: &Told) -> Result<Mended, Stopped> {
         let found = Found {
             connection: self.connection.id,
@@ -236,6 +264,7 @@ fn what(entity: &Entity) -> String {
         Entity::WorkItem { rev, .. } => format!("revision {}", rev - 1),
         Entity::Ref { name, from, .. } => format!("the push that left {name} at {from}"),
         Entity::PullRequest { .. } | Entity::Release { .. } => "its beginning".to_owned(),
+        Entity::Iterations { .. } => "a push".to_owned(),
         Entity::Run { .. } => "its beginning, or that of one of its stages or jobs".to_owned(),
         Entity::Deployment { attempt, .. } => format!("the beginning of attempt {attempt}"),
     }

@@ -66,6 +66,16 @@ impl Composed {
         Self { counted, ..self }
     }
 
+    /// A push, as the `visit`th time that its head came.
+    pub(super) fn visit(self, visit: u32) -> Self {
+        let mut body: Value = serde_json::from_slice(&self.body).unwrap_or_default();
+        if visit == 1 || !body["resource"].is_object() {
+            return self;
+        }
+        body["resource"]["visit"] = visit.into();
+        Self { body: body.to_string().into(), ..self }
+    }
+
     /// As the event of this id.
     pub(super) fn told_by(self, event: Uuid) -> Self {
         Self { event: Some(event), ..self }

@@ -179,7 +179,7 @@ impl Asking<'_> {
             let iteration = Iteration { id: 0, source_commit: commit.clone(), created: *at };
             compose::pushed(scale.home(), own, &iteration)
         });
-        let supposed: Vec<Composed> = scale.counted(supposed.collect()).await?;
+        let supposed: Vec<Composed> = scale.numbered(supposed.collect(), self.window.from).await?;
         let weighed = scale.weigh(supposed.clone()).await?;
         let missing = weighed.iter().any(super::scale::Weighed::is_missing);
         let asked = Asked::Iterations(own.id, head);
@@ -196,9 +196,10 @@ impl Asking<'_> {
         // What is asked once is taken whole, whichever window asked; only what is counted must be the window's.
         let from = if scale.order.depth == Depth::Everything { self.window.from } else { scale.oldest() };
         let holds = |at: Timestamp| from <= at && at < self.window.to;
-        let later = iterations.iter().filter(|iteration| iteration.id > 1 && holds(iteration.created));
+        let later = iterations.iter().filter(|iteration| iteration.id > 1);
         let told = later.map(|iteration| compose::pushed(scale.home(), own, iteration)).collect();
-        let told = scale.counted(told).await?;
+        let mut told = scale.numbered(told, Timestamp::MIN).await?;
+        told.retain(|composed| holds(composed.at));
         let suspicious = scale.weigh(told.clone()).await?.iter().any(super::scale::Weighed::is_suspicious);
         if iterations.iter().all(|iteration| iteration.created < self.window.to) {
             scale.remember(&asked);

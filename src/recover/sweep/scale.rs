@@ -6,7 +6,10 @@
 
 use super::{Depth, Mending, Order, Stopped};
 use crate::{
-    app::{App, Directory},
+    app::{
+        App, Directory,
+        otherwise::{is_change, otherwise},
+    },
     azure::client::Failure,
     domain::{BindingId, Connection, ConnectionId, NotificationId, Recovered, SubscriptionState},
     event::Event,
@@ -15,7 +18,7 @@ use crate::{
         compose::{Composed, Home},
         desk::Asked,
         in_order::in_order,
-        otherwise::{is_change, otherwise},
+        pushes,
         tally::{Fate, Missing, Tally},
         wait::translated,
     },
@@ -23,7 +26,6 @@ use crate::{
     translate::{
         self, Context,
         done::done_state,
-        request::{Push, seen},
         step, translate,
     },
 };
@@ -34,8 +36,6 @@ use uuid::Uuid;
 
 /// Look-ups and appends that are under way at once: one commit takes them all.
 const AT_ONCE_MAX: usize = 256;
-/// Times that one head is pushed to one pull request.
-const VISITS_MAX: u32 = 100;
 
 /// One event that a record tells.
 struct Told {
@@ -202,39 +202,17 @@ impl<'a> Scale<'a> {
         Ok(false)
     }
 
-    /// Pushes to one pull request with the ids of the events that tell them, or will: one head can have come several times.
-    /// Pushes that may have been told so long ago that nobody remembers under which id are left out.
-    pub(super) async fn counted(&self, composed: Vec<Composed>) -> Result<Vec<Composed>, Stopped> {
+    /// Pushes to one pull request with the ids of the events that tell them, or will; they are all that there are since `from`.
+    /// Those that may have been told so long ago that nobody remembers under which id are left out.
+    pub(super) async fn numbered(&self, composed: Vec<Composed>, from: Timestamp) -> Result<Vec<Composed>, Stopped> {
         let read = |composed: Composed| {
-            let event = self.events(&composed).into_iter().next()?;
-            Some((Push::read(&event)?, seen(&event)?, composed))
+            let events = self.events(&composed);
+            pushes::Read::new(composed, &events)
         };
-        let mut told: Vec<_> = composed.into_iter().filter_map(read).collect();
-        told.sort_by_key(|(push, ..)| push.time);
-        let Some((_, act, _)) = told.first() else { return Ok(Vec::new()) };
-        let found = step::pushes(self.app, &act.source, &act.subject).await;
-        let (known, since) = found.map_err(|error| Stopped::Store(error.to_string()))?;
-        let next = |at: usize| told[at + 1..].iter().find(|(push, ..)| push.head == told[at].0.head);
-        // The newest first: it has the nearest word, and each word is of one push.
-        let (mut known, mut twins) = (known, vec![None; told.len()]);
-        for at in (0..told.len()).rev() {
-            let until = next(at).map(|(next, ..)| next.time);
-            twins[at] = told[at].0.told_by(&known, until).map(|own| own.id);
-            known.retain(|own| Some(own.id) != twins[at]);
-        }
-        let (mut counted, mut taken) = (Vec::new(), HashSet::new());
-        for ((push, act, composed), twin) in told.into_iter().zip(twins) {
-            let mut id = twin;
-            let mut visits = (1..=VISITS_MAX).filter_map(|visit| act.visit(visit));
-            while let (None, Some(next)) = (id, visits.next()) {
-                let is_free = taken.insert(next) && self.find(next).await?.is_none();
-                id = is_free.then_some(next);
-            }
-            if twin.is_some() || since.is_none_or(|since| since <= push.time) {
-                counted.extend(id.map(|id| composed.told_by(id)));
-            }
-        }
-        Ok(counted)
+        let numbered = pushes::numbered(self.app, composed.into_iter().filter_map(read).collect(), from).await;
+        let numbered = numbered.map_err(|error| Stopped::Store(error.to_string()))?;
+        let is_known = |own: &pushes::Numbered| own.is_told || self.oldest() <= own.composed.at;
+        Ok(numbered.into_iter().filter(is_known).map(|own| own.composed).collect())
     }
 
     /// Holds what was composed against the journal, in the order in which it is given.

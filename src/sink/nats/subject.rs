@@ -1,7 +1,7 @@
 //! To which subject an event goes: a template, filled in with what subscribers select by.
 
 use crate::{
-    domain::Slug,
+    domain::{Slug, without_version},
     sink::{Outgoing, Unusable},
 };
 
@@ -34,7 +34,7 @@ impl Subject {
 
     /// The type goes in without its version, which `ce-type` has: subscribers should not go deaf when it is raised.
     pub(super) fn of(&self, event: &Outgoing) -> String {
-        let kind = event.kind.rsplitn(4, '.').nth(3).unwrap_or(&event.kind);
+        let kind = without_version(&event.kind);
         let kind: Vec<String> = kind.split('.').filter(|token| !token.is_empty()).map(token).collect();
         let project = event.projects.first().map_or(NONE, Slug::as_str);
         let connection = event.connection.to_string();

@@ -40,7 +40,7 @@ pub(super) async fn look(app: &App, own: &Translated, attempt: u32, fresh: &[Eve
             left.push(event.clone());
         }
     }
-    let is_over = own.age >= WAIT || attempt > ATTEMPTS_MAX;
+    let is_over = own.waited >= WAIT || attempt > ATTEMPTS_MAX;
     Ok(if left.is_empty() || is_over { Fate::Told(left) } else { Fate::Waits })
 }
 

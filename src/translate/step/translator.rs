@@ -2,7 +2,6 @@
 
 use super::{
     hold::{self, Candidate, Patience},
-    twin,
 };
 use crate::{
     app::{App, Directory},
@@ -11,7 +10,7 @@ use crate::{
     store::Claimed,
     translate::{
         Context, Settings, Untranslatable, compared, merged_directly,
-        request::{Seen, Standing},
+        request::{self, Seen, Standing},
         translate,
     },
 };
@@ -38,14 +37,16 @@ pub(super) struct Translated {
     pub(super) candidate: Candidate,
     /// Acts of pull requests that other notifications may tell too.
     pub(super) acts: Vec<Seen>,
+    /// The end of a pull request, where it tells one and no act.
+    pub(super) end: Option<Seen>,
+    /// Whether Azure is asked for what no payload says.
+    pub(super) asks: bool,
     /// Events of direct pushes, where bindings want them and no pull request explains the push.
     pub(super) direct: Vec<Event>,
     /// How long it has been put off.
     pub(super) waited: Duration,
-    /// How long it has been here.
-    pub(super) age: Duration,
     /// Itself, where it may be translated once more.
-    notification: Option<Notification>,
+    pub(super) notification: Option<Notification>,
 }
 
 impl Translated {
@@ -55,10 +56,19 @@ impl Translated {
         self.forget(event);
     }
 
-    /// An event of it is the revision of another one.
-    pub(super) fn revise(&mut self, event: Uuid, id: Uuid, of: Uuid) {
+    /// An event of it is a revision of a fact, and replaces what was told last of that.
+    pub(super) fn revise(&mut self, event: Uuid, id: Uuid, replaces: Uuid, fact: Uuid) {
+        self.change(event, |own| own.replacing(id, replaces, fact));
+    }
+
+    /// An event of it has another id.
+    pub(super) fn put(&mut self, event: Uuid, id: Uuid) {
+        self.change(event, |own| own.under(id));
+    }
+
+    fn change(&mut self, event: Uuid, change: impl Fn(Event) -> Event) {
         let events = std::mem::take(&mut self.events).into_iter();
-        self.events = events.map(|own| if own.id == event { own.replacing(id, of, of) } else { own }).collect();
+        self.events = events.map(|own| if own.id == event { change(own) } else { own }).collect();
         self.forget(event);
     }
 
@@ -70,9 +80,8 @@ impl Translated {
     }
 
     /// The act that is told better when it is known how its pull request stood before.
-    pub(super) fn open(&self) -> Option<(&Seen, &Notification)> {
-        let act = self.acts.iter().find(|act| act.is_open())?;
-        Some((act, self.notification.as_ref()?))
+    pub(super) fn open(&self) -> Option<&Seen> {
+        self.acts.iter().find(|act| act.is_open())
     }
 }
 
@@ -91,6 +100,10 @@ impl<'a> Translator<'a> {
 
     /// Pure, but for catching a panic: one body that we misjudged must not stop all others.
     pub(super) fn one(&self, claimed: &Claimed) -> Result<Translated, String> {
+        guarded(|| self.unguarded(claimed))?
+    }
+
+    fn unguarded(&self, claimed: &Claimed) -> Result<Translated, String> {
         let (id, record) = (NotificationId(claimed.record.key), &claimed.record);
         let notification = Notification::from_stored(id, &record.body)
             .ok_or("the journal entry is not a notification of this release")?;
@@ -107,16 +120,18 @@ impl<'a> Translator<'a> {
                 has_waited: claimed.attempt > 1,
             },
             acts: Vec::new(),
+            end: None,
+            asks: false,
             direct: Vec::new(),
             waited: self.waited(notification.id),
-            age: since(self.app, notification.received_at),
             notification: None,
         };
         if notification.disposition != Disposition::Accepted {
             return Ok(translated);
         }
         translated.events = self.events(&notification)?;
-        translated.acts = twin::acts(&translated.events);
+        translated.acts = request::acts(&translated.events);
+        translated.end = request::end(&translated.events).filter(|_| translated.acts.is_empty());
         let bindings = self.directory.selecting(notification.connection);
         if bindings.iter().any(|binding| binding.direct_pushes) {
             translated.direct = self.with(&notification, merged_directly)?;
@@ -125,6 +140,8 @@ impl<'a> Translator<'a> {
         if claimed.attempt == 1 && hold::is_ordered(&kept.record) {
             self.listen(&notification);
         }
+        let is_ours = translated.events.iter().any(|event| !event.header.projects.is_empty());
+        translated.asks = is_ours && hold::is_ordered(&kept.record);
         if hold::is_ordered(&kept.record) && !self.app.settings.order_wait.is_zero() {
             let candidate = &mut translated.candidate;
             if self.builds_are_told(notification.connection) {
@@ -167,9 +184,7 @@ impl<'a> Translator<'a> {
             processes: self.directory.processes(notification.connection),
             settings: &self.settings,
         };
-        catch_unwind(AssertUnwindSafe(|| tell(&notification.body, &context)))
-            .map_err(|_| "translating it panicked; please report the notification".to_owned())?
-            .map_err(|error| error.to_string())
+        guarded(|| tell(&notification.body, &context))?.map_err(|error| error.to_string())
     }
 
     /// What a delivery of a subscription of ours says besides its event: that it speaks, and its number.
@@ -207,6 +222,11 @@ impl<'a> Translator<'a> {
         let held = self.app.order.memory().since(notification);
         held.map(|held| since(self.app, held)).unwrap_or_default()
     }
+}
+
+fn guarded<T>(tell: impl FnOnce() -> T) -> Result<T, String> {
+    let told = catch_unwind(AssertUnwindSafe(tell));
+    told.map_err(|_| "translating it panicked; please report the notification".to_owned())
 }
 
 fn since(app: &App, time: Timestamp) -> Duration {

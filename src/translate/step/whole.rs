@@ -2,10 +2,12 @@
 //! batch one event is made.
 
 use crate::{
-    app::{App, revisions::latest},
+    app::{App, otherwise::is_change, revisions::latest},
+    domain::without_version,
     event::Event,
     store::{Error, Log},
     translate::{
+        order::{changes_fields, is_turned, otherwise_told},
         revision_id,
         union::{near, union},
     },
@@ -33,15 +35,19 @@ pub(super) async fn make(app: &App, events: &mut [Event]) -> Result<(), Error> {
         return Ok(());
     }
     let mut ids: Vec<Uuid> = events.iter().map(|event| event.id).collect();
-    let near: Vec<Option<Uuid>> = events.iter().map(near).collect();
-    ids.extend(near.iter().flatten());
+    let others: Vec<Vec<Uuid>> = events.iter().map(others).collect();
+    ids.extend(others.iter().flatten());
     let kept = app.store.contains(Log::Events, &ids).await?;
     let kept: HashSet<Uuid> = ids.into_iter().zip(kept).filter_map(|(id, is_kept)| is_kept.then_some(id)).collect();
     let mut standing: HashMap<Uuid, Standing> = HashMap::new();
-    for (at, near) in near.into_iter().enumerate() {
+    for (at, others) in others.into_iter().enumerate() {
         let is_there = |id: &Uuid| kept.contains(id) || standing.contains_key(id);
-        if let Some(near) = near.filter(|near| !is_there(&events[at].id) && is_there(near)) {
-            events[at] = events[at].clone().under(near);
+        let others = others.into_iter().filter(|other| !is_there(&events[at].id) && is_there(other));
+        for other in others.collect::<Vec<_>>() {
+            if is_same(app, &events[at], other, &standing).await? {
+                events[at] = events[at].clone().under(other);
+                break;
+            }
         }
         let fact = events[at].id;
         if kept.contains(&fact)
@@ -55,7 +61,9 @@ pub(super) async fn make(app: &App, events: &mut [Event]) -> Result<(), Error> {
             standing.insert(fact, Standing { event: events[at].clone(), kept: None, at: Some(at) });
             continue;
         };
-        let Some(whole) = union(fact, &before.event, &events[at]) else { continue };
+        // A revision that is told in another word, as the settings are now, is told: only a replay tells it anew.
+        let is_same_kind = without_version(&before.event.header.kind) == without_version(&events[at].header.kind);
+        let Some(whole) = union(fact, &before.event, &events[at]).filter(|_| is_same_kind) else { continue };
         let whole = match before.kept {
             Some((number, replaced)) => whole.replacing(revision_id(fact, number + 1), replaced, fact),
             None => whole,
@@ -65,4 +73,29 @@ pub(super) async fn make(app: &App, events: &mut [Event]) -> Result<(), Error> {
         before.event = whole;
     }
     Ok(())
+}
+
+/// Ids under which the same fact can be told already: its moment was rounded, another mapping had another word for it, or
+/// another body another revision.
+fn others(event: &Event) -> Vec<Uuid> {
+    near(event).into_iter().chain(otherwise_told(event)).collect()
+}
+
+/// Whether what is told under the id `other` is this fact. A comment or a link of a revision is told beside what that changed.
+async fn is_same(
+    app: &App,
+    event: &Event,
+    other: Uuid,
+    standing: &HashMap<Uuid, Standing>,
+) -> Result<bool, Error> {
+    if near(event) == Some(other) || is_turned(event) {
+        return Ok(true);
+    }
+    if !changes_fields(event) {
+        return Ok(false);
+    }
+    Ok(match standing.get(&other) {
+        Some(standing) => changes_fields(&standing.event),
+        None => app.store.find(Log::Events, other).await?.is_some_and(|record| is_change(&record)),
+    })
 }

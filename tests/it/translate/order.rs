@@ -24,7 +24,7 @@ fn every_family_has_its_place() {
             let family = match place.entity {
                 Entity::WorkItem { .. } => "work item",
                 Entity::Ref { .. } => "ref",
-                Entity::PullRequest { .. } => "pull request",
+                Entity::PullRequest { .. } | Entity::Iterations { .. } => "pull request",
                 Entity::Run { .. } => "run",
                 Entity::Release { .. } => "release",
                 Entity::Deployment { .. } => "deployment",

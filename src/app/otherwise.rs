@@ -12,7 +12,7 @@ use crate::{
 ///
 /// # Errors
 /// The store's.
-pub(super) async fn otherwise(store: &dyn Store, event: &Event) -> Result<Option<Record>, Error> {
+pub(crate) async fn otherwise(store: &dyn Store, event: &Event) -> Result<Option<Record>, Error> {
     let is_turned = is_turned(event);
     if !is_turned && !changes_fields(event) {
         return Ok(None);
@@ -26,6 +26,6 @@ pub(super) async fn otherwise(store: &dyn Store, event: &Event) -> Result<Option
 }
 
 /// Whether what is kept tells what a revision changed.
-pub(super) fn is_change(record: &Record) -> bool {
+pub(crate) fn is_change(record: &Record) -> bool {
     Event::from_stored(record.key, &record.body).is_some_and(|event| changes_fields(&event))
 }

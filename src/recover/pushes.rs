@@ -1,0 +1,71 @@
+//! Pushes to a pull request, composed from Azure's record of them, under the ids of the events that tell them or will: one head
+//! can have come several times.
+
+use super::compose::Composed;
+use crate::{
+    app::App,
+    event::Event,
+    store::Error,
+    translate::{
+        push::{self, Push, VISITS_MAX, visited},
+        request::{Seen, seen},
+        step::Requests,
+    },
+};
+use jiff::Timestamp;
+use std::collections::HashMap;
+
+/// A composed push.
+pub(super) struct Read {
+    push: Push,
+    act: Seen,
+    composed: Composed,
+}
+
+impl Read {
+    /// `events` are what becomes of it; `None` where that is no push.
+    pub(super) fn new(composed: Composed, events: &[Event]) -> Option<Self> {
+        let event = events.first()?;
+        Some(Self { push: Push::read(event)?, act: seen(event)?, composed })
+    }
+}
+
+/// A composed push with the id of its event.
+pub(super) struct Numbered {
+    pub(super) composed: Composed,
+    /// Whether the log tells it.
+    pub(super) is_told: bool,
+}
+
+/// Numbers the pushes to one pull request: `records` are all of its since `from`.
+///
+/// The number stays with what was composed: another push of the same head that is told meanwhile takes the next.
+///
+/// # Errors
+/// The store's.
+pub(super) async fn numbered(app: &App, mut records: Vec<Read>, from: Timestamp) -> Result<Vec<Numbered>, Error> {
+    records.sort_by_key(|own| own.push.time);
+    let (mut requests, mut known, mut visits) = (Requests::new(app), Vec::new(), HashMap::new());
+    for own in &records {
+        if !visits.contains_key(&own.push.head) {
+            let told = requests.visits(&own.act).await?;
+            visits.insert(own.push.head.clone(), told.len());
+            known.extend(told.iter().filter_map(|visit| Push::of(&visit.seen)));
+        }
+    }
+    let pushes: Vec<Push> = records.iter().map(|own| own.push.clone()).collect();
+    let mut numbered = Vec::new();
+    for (own, twin) in records.into_iter().zip(push::told(&pushes, &known, from)) {
+        if let Some(id) = twin {
+            numbered.push(Numbered { composed: own.composed.told_by(id), is_told: true });
+            continue;
+        }
+        let told = visits.entry(own.push.head.clone()).or_default();
+        *told += 1;
+        let next = u32::try_from(*told).ok().filter(|next| *next <= VISITS_MAX);
+        if let Some((next, id)) = next.and_then(|next| Some((next, visited(&own.act, next)?))) {
+            numbered.push(Numbered { composed: own.composed.visit(next).told_by(id), is_told: false });
+        }
+    }
+    Ok(numbered)
+}

@@ -1,0 +1,164 @@
+//! The pull requests of one batch, as the log tells them and as the batch goes on: each is read once.
+
+use crate::{
+    app::{App, revisions::latest},
+    event::Event,
+    relations::{self, thing::Thing},
+    store::{Error, Log},
+    translate::{
+        push::{Push, VISITS_MAX, visited},
+        request::{Seen, Standing, seen},
+    },
+};
+use std::collections::{HashMap, HashSet};
+use uuid::Uuid;
+
+/// Looks for who tells what of pull requests.
+pub(crate) struct Requests<'a> {
+    app: &'a App,
+    /// Those that were read, by source and subject.
+    read: HashMap<(String, String), Vec<Seen>>,
+    /// Events that are about to be appended, each with the number of its revision.
+    fresh: Vec<(Seen, u32)>,
+    /// Ids that were asked for, and those of them that are in the log.
+    asked: HashSet<Uuid>,
+    kept: HashSet<Uuid>,
+}
+
+impl<'a> Requests<'a> {
+    pub(crate) fn new(app: &'a App) -> Self {
+        Self { app, read: HashMap::new(), fresh: Vec::new(), asked: HashSet::new(), kept: HashSet::new() }
+    }
+
+    /// Asks for the ids of these acts at once.
+    ///
+    /// # Errors
+    /// The store's.
+    pub(super) async fn ask<'b>(&mut self, acts: impl Iterator<Item = &'b Seen>) -> Result<(), Error> {
+        let ids = acts.flat_map(|act| act.twins().into_iter().flatten().chain(visited(act, 1)));
+        let asked: Vec<Uuid> = ids.filter(|id| self.asked.insert(*id)).collect();
+        if !asked.is_empty() {
+            let kept = self.app.store.contains(Log::Events, &asked).await?;
+            self.kept.extend(asked.into_iter().zip(kept).filter_map(|(id, is_kept)| is_kept.then_some(id)));
+        }
+        Ok(())
+    }
+
+    /// This is about to be appended.
+    pub(super) fn append(&mut self, event: &Event, revision: u32) {
+        self.fresh.extend(seen(event).map(|own| (own, revision)));
+    }
+
+    /// The last telling of an act, with the number of its revision: whichever notification told it, and as whatever it was
+    /// told.
+    ///
+    /// # Errors
+    /// The store's.
+    pub(crate) async fn telling(&mut self, act: &Seen) -> Result<Option<(Seen, u32)>, Error> {
+        if act.occasion().is_none() {
+            return Ok(None);
+        }
+        if let Some(found) = self.fresh.iter().rev().find(|(own, _)| own.is_same_act(act)) {
+            return Ok(Some(found.clone()));
+        }
+        self.ask(std::iter::once(act)).await?;
+        for id in act.twins().into_iter().flatten() {
+            if self.kept.contains(&id)
+                && let Some((number, event, _)) = latest(self.app, id).await?
+            {
+                return Ok(seen(&event).map(|own| (own, number)));
+            }
+        }
+        for visit in self.visits(act).await? {
+            if visit.seen.is_same_act(act) {
+                return Ok(Some((visit.seen, visit.revision)));
+            }
+        }
+        // Another rendering of it had another head, and was taken for a push of that.
+        if !act.is_vague() {
+            return Ok(None);
+        }
+        let told = self.of(act).await?.iter().find(|own| own.is_same_act(act)).map(Seen::fact);
+        let Some(fact) = told else { return Ok(None) };
+        let found = latest(self.app, fact).await?;
+        Ok(found.and_then(|(number, event, _)| Some((seen(&event)?, number))))
+    }
+
+    /// The times that the head of an act came, as each was told last.
+    ///
+    /// # Errors
+    /// The store's.
+    pub(crate) async fn visits(&mut self, act: &Seen) -> Result<Vec<Visit>, Error> {
+        let mut visits = Vec::new();
+        self.ask(std::iter::once(act)).await?;
+        for number in 1..=VISITS_MAX {
+            let Some(id) = visited(act, number) else { break };
+            if let Some((seen, revision)) = self.fresh.iter().rev().find(|(own, _)| own.fact() == id) {
+                visits.push(Visit { id, seen: seen.clone(), revision: *revision });
+                continue;
+            }
+            if number == 1 && !self.kept.contains(&id) {
+                break;
+            }
+            let Some((revision, event, _)) = latest(self.app, id).await? else { break };
+            let Some(seen) = seen(&event) else { break };
+            visits.push(Visit { id, seen, revision });
+        }
+        Ok(visits)
+    }
+
+    /// The pushes to the request of an act that are remembered.
+    ///
+    /// # Errors
+    /// The store's.
+    pub(super) async fn pushes(&mut self, act: &Seen) -> Result<Vec<Push>, Error> {
+        let mut pushes: Vec<Push> = self.of(act).await?.iter().filter_map(Push::of).collect();
+        pushes.extend(self.fresh.iter().filter(|(own, _)| own.is_of(act)).filter_map(|(own, _)| Push::of(own)));
+        Ok(pushes)
+    }
+
+    /// How the request stood before an act.
+    ///
+    /// # Errors
+    /// The store's.
+    pub(crate) async fn before(&mut self, act: &Seen) -> Result<Option<Standing>, Error> {
+        self.of(act).await?;
+        let known = self.read.get(&key(act)).into_iter().flatten();
+        let all = known.chain(self.fresh.iter().map(|(own, _)| own).filter(|own| own.is_of(act)));
+        let earlier = all.filter(|own| own.id != act.id && own.is_before(act) && own.standing.is_some());
+        Ok(earlier.max_by_key(|own| own.time).and_then(|own| own.standing.clone()))
+    }
+
+    /// Whether the log is read on so far that a request can be looked up without reading all of it.
+    pub(super) fn is_ready(&self) -> bool {
+        relations::is_near(self.app)
+    }
+
+    /// The newest events of a request.
+    async fn of(&mut self, act: &Seen) -> Result<&[Seen], Error> {
+        if !self.read.contains_key(&key(act)) {
+            let thing = Thing::of_subject(&act.source, &act.subject);
+            let found = match thing.filter(|_| self.is_ready()) {
+                Some(thing) => relations::events(self.app, &thing).await?.events,
+                None => Vec::new(),
+            };
+            let own = found.iter().filter_map(seen).filter(|own| own.is_of(act)).collect();
+            self.read.insert(key(act), own);
+        }
+        Ok(self.read.get(&key(act)).map(Vec::as_slice).unwrap_or_default())
+    }
+}
+
+/// One time that a head came.
+pub(crate) struct Visit {
+    /// The first event of it.
+    pub(crate) id: Uuid,
+    /// Its last telling.
+    pub(crate) seen: Seen,
+    /// The number of that.
+    pub(crate) revision: u32,
+}
+
+fn key(act: &Seen) -> (String, String) {
+    (act.source.clone(), act.subject.clone())
+}
