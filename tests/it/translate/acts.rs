@@ -12,15 +12,15 @@ use serde_json::{Value, json as literal};
 use std::time::Duration;
 use uuid::Uuid;
 
-const PROJECT: &str = "0f3d2c1b-7a6e-4d5c-8b4a-392817060504";
-const REPOSITORY: &str = "5d7b4a52-0b1c-4a0e-9d55-6f0a3f5e1c01";
+pub(super) const PROJECT: &str = "0f3d2c1b-7a6e-4d5c-8b4a-392817060504";
+pub(super) const REPOSITORY: &str = "5d7b4a52-0b1c-4a0e-9d55-6f0a3f5e1c01";
 
 /// A gateway with a connection that people make hooks for.
 pub(super) struct There {
     pub(super) gateway: Gateway,
     path: String,
     basic: String,
-    connection: String,
+    pub(super) connection: String,
     delivered: u32,
 }
 
@@ -57,12 +57,12 @@ impl There {
         reply.json()["outcome"].as_str().unwrap().to_owned()
     }
 
-    async fn translate(&self) {
+    pub(super) async fn translate(&self) {
         while step(&self.gateway.app).await.unwrap().count > 0 {}
     }
 
     /// Everything is translated, and nothing waits any more.
-    async fn settle(&self) {
+    pub(super) async fn settle(&self) {
         self.translate().await;
         while self.gateway.app.order.holding() > 0 {
             self.gateway.advance(Duration::from_secs(10));
@@ -78,11 +78,11 @@ impl There {
     }
 }
 
-fn sha(digit: char) -> String {
+pub(super) fn sha(digit: char) -> String {
     digit.to_string().repeat(40)
 }
 
-fn envelope(kind: &str, occasion: u128, second: u32, resource: Value) -> Value {
+pub(super) fn envelope(kind: &str, occasion: u128, second: u32, resource: Value) -> Value {
     literal!({
         "id": Uuid::from_u128(occasion), "eventType": kind, "publisherId": "tfs", "message": { "text": kind },
         "resource": resource, "resourceVersion": "1.0", "resourceContainers": { "project": { "id": PROJECT } },
@@ -91,7 +91,7 @@ fn envelope(kind: &str, occasion: u128, second: u32, resource: Value) -> Value {
 }
 
 /// An update of the pull request as it is then.
-fn updated(occasion: u128, second: u32, change: &Value) -> Value {
+pub(super) fn updated(occasion: u128, second: u32, change: &Value) -> Value {
     let mut resource = literal!({
         "pullRequestId": 31, "status": "active", "title": "Cart", "isDraft": false,
         "repository": { "id": REPOSITORY, "name": "storefront", "project": { "id": PROJECT, "name": "Fabrikam" } },
@@ -104,14 +104,14 @@ fn updated(occasion: u128, second: u32, change: &Value) -> Value {
     envelope("git.pullrequest.updated", occasion, second, resource)
 }
 
-fn azure<'a>(event: &'a Value, member: &str) -> &'a Value {
+pub(super) fn azure<'a>(event: &'a Value, member: &str) -> &'a Value {
     &event["data"]["customData"]["azuredevops"][member]
 }
 
-const VOTE: &str = "ReviewerVoteNotification";
-const PUSH: &str = "PushNotification";
-const REVIEWERS: &str = "ReviewersUpdateNotification";
-const STATUS: &str = "StatusUpdateNotification";
+pub(super) const VOTE: &str = "ReviewerVoteNotification";
+pub(super) const PUSH: &str = "PushNotification";
+pub(super) const REVIEWERS: &str = "ReviewersUpdateNotification";
+pub(super) const STATUS: &str = "StatusUpdateNotification";
 
 #[tokio::test]
 async fn what_a_filtered_and_an_unfiltered_subscription_tell_is_one_event_that_knows_the_reason() {

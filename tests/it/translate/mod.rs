@@ -15,6 +15,7 @@ mod properties;
 mod releases;
 mod reported;
 mod runs;
+mod twice;
 mod work_items;
 
 use hookwell::{
