@@ -115,9 +115,8 @@ pub fn told(records: &[Push], told: &[Push], from: Timestamp) -> Vec<Option<Uuid
     }
     for at in (0..records.len()).rev().filter(|at| found[*at].is_none()).collect::<Vec<_>>() {
         let own = &records[at];
-        let is_late = |other: &Push| {
-            own_head(own, other) && other.iteration.is_none() && (from..own.time).contains(&other.time)
-        };
+        let is_late =
+            |other: &Push| own_head(own, other) && other.iteration.is_none() && (from..own.time).contains(&other.time);
         let latest = left.iter().enumerate().filter(|(_, other)| is_late(other)).max_by_key(|(_, other)| other.time);
         found[at] = latest.map(|(place, _)| place).map(|place| left.remove(place).id);
     }
@@ -171,7 +170,10 @@ mod tests {
     #[test]
     fn each_record_is_told_by_the_hook_of_its_own_push() {
         let records = [record(2, "a", 0), record(3, "b", 60), record(4, "a", 120)];
-        assert_eq!(pairs(&records, &[hook(1, "a", 2), hook(2, "b", 62), hook(3, "a", 122)]), [Some(1), Some(2), Some(3)]);
+        assert_eq!(
+            pairs(&records, &[hook(1, "a", 2), hook(2, "b", 62), hook(3, "a", 122)]),
+            [Some(1), Some(2), Some(3)]
+        );
         assert_eq!(pairs(&records, &[hook(3, "a", 122)]), [None, None, Some(3)], "two were lost");
         assert_eq!(pairs(&records, &[hook(1, "a", 2)]), [Some(1), None, None], "the last two were lost");
         assert_eq!(pairs(&records, &[]), [None, None, None]);

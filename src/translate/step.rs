@@ -180,7 +180,8 @@ async fn sort(app: &App, translated: &[Result<Translated, String>]) -> Result<So
     let mut compared: Vec<usize> = sorted.passing.extract_if(.., |at| open(at).is_some()).collect();
     compared.sort_by_key(|at| open(at).and_then(|act| act.time));
     let is_ended = |end: &Seen| compared.iter().filter_map(open).any(|act| act.is_of(end));
-    let ends: Vec<usize> = sorted.passing.extract_if(.., |at| own(at).and_then(|own| own.end.as_ref()).is_some_and(is_ended)).collect();
+    let ends: Vec<usize> =
+        sorted.passing.extract_if(.., |at| own(at).and_then(|own| own.end.as_ref()).is_some_and(is_ended)).collect();
     sorted.passing.extend(compared.into_iter().chain(ends));
     Ok(sorted)
 }

@@ -22,7 +22,7 @@ pub(super) use self::{
     git::{is_pushed, push},
     pull_request::{closed, commented, opened, proposed, pushed},
     release::{abandoned, deployment, released},
-    work_item::{Change, Step, after, between, deletes, revised, steps, updated, written_as},
+    work_item::{Change, Item, Step, after, between, deletes, revised, steps, updated, written_as},
 };
 
 use crate::{azure::CollectionUrl, domain::UpdateReason};

@@ -188,13 +188,29 @@ pub(crate) struct Step {
 }
 
 /// The events that all updates of a work item tell, from the first one on: their changes add up to the item after each.
-/// An update that has the revision of the one before it leaves it as it is: a link.
 pub(crate) fn steps(home: Home<'_>, number: i64, updates: impl IntoIterator<Item = UpdateRecord>) -> Vec<Step> {
-    let (mut all, mut fields): (Vec<Step>, _) = (Vec::new(), Map::new());
-    for update in updates {
-        let change = written_as(&update);
-        let is_link = all.last().is_some_and(|step| step.rev == update.rev);
-        let own = &change.0["fields"];
+    let mut item = Item::new(number);
+    updates.into_iter().map(|update| item.step(home, &update)).collect()
+}
+
+/// A work item as its updates make it, one after the other.
+pub(crate) struct Item {
+    number: i64,
+    rev: Option<i64>,
+    fields: Map<String, Value>,
+}
+
+impl Item {
+    /// Before its first update.
+    pub(crate) fn new(number: i64) -> Self {
+        Self { number, rev: None, fields: Map::new() }
+    }
+
+    /// The next update. One that has the revision of the one before it leaves the item as it is: a link.
+    pub(crate) fn step(&mut self, home: Home<'_>, update: &UpdateRecord) -> Step {
+        let change = written_as(update);
+        let is_link = self.rev.replace(update.rev) == Some(update.rev);
+        let (own, fields) = (&change.0["fields"], &mut self.fields);
         for (name, change) in own.as_object().into_iter().flatten() {
             match change.get("newValue") {
                 Some(value) => fields.insert(name.clone(), value.clone()),
@@ -205,9 +221,9 @@ pub(crate) fn steps(home: Home<'_>, number: i64, updates: impl IntoIterator<Item
         if own.get("System.History").is_none() {
             fields.remove("System.History");
         }
-        let item = json!({"id": number, "rev": update.rev, "fields": fields});
+        let item = json!({"id": self.number, "rev": update.rev, "fields": fields});
         let record = RevisionRecord {
-            id: number,
+            id: self.number,
             rev: update.rev,
             changed: fields.get("System.ChangedDate").and_then(|date| time::timestamp(date.as_str()?)),
             json: serde_json::value::to_raw_value(&item).expect("a JSON value is always written"),
@@ -218,9 +234,8 @@ pub(crate) fn steps(home: Home<'_>, number: i64, updates: impl IntoIterator<Item
         } else {
             (None, revised(home, &record, &change))
         };
-        all.push(Step { rev: update.rev, is_link, linked, composed });
+        Step { rev: update.rev, is_link, linked, composed }
     }
-    all
 }
 
 #[cfg(test)]

@@ -23,11 +23,7 @@ use crate::{
         wait::translated,
     },
     store::{Log, Record},
-    translate::{
-        self, Context,
-        done::done_state,
-        step, translate,
-    },
+    translate::{self, Context, done::done_state, step, translate},
 };
 use futures_util::FutureExt as _;
 use jiff::Timestamp;

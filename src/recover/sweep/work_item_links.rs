@@ -5,15 +5,18 @@ use super::{Depth, Stopped, scale::Scale};
 use crate::{
     azure::client::{AzureDevOps, Failure, LinkRecords, RevisionsFrom, Window},
     recover::{
-        compose::{self, Step},
+        compose::{self, Composed, Step},
         desk::Asked,
     },
 };
 use jiff::Timestamp;
 use std::collections::BTreeMap;
 
-/// Updates of an item that are read at most; one with more has its last links from the hooks alone.
-const UPDATES_MAX: usize = 4_000;
+/// Updates of an item that are read at most; one with more has its last links from the hooks alone, and the log says so.
+///
+/// Our choice, ten times the revisions that Azure DevOps Services lets an item have through its API: links make none.
+/// Source: "Best integration practices", a limit of 10,000 revisions.
+const UPDATES_MAX: usize = 100_000;
 
 pub(super) async fn sweep(scale: &mut Scale<'_>, azure: &dyn AzureDevOps, window: Window) -> Result<(), Stopped> {
     // Each item costs a call, whatever is here of it: what its updates are numbered, only they say.
@@ -26,16 +29,11 @@ pub(super) async fn sweep(scale: &mut Scale<'_>, azure: &dyn AzureDevOps, window
         if !scale.is_new(&asked) {
             continue;
         }
-        let mut composed = Vec::new();
-        let steps = steps(scale, azure, &project, item).await?;
-        for Step { linked, composed: told, .. } in steps.into_iter().filter(|step| step.is_link) {
-            // Without a date it is of the time that its item was listed by.
-            if linked.is_none_or(|when| window.holds(when)) {
-                composed.extend(told.into_iter().map(|own| own.counted(linked.or(at).unwrap_or(window.from))));
-            }
-        }
+        let (composed, is_whole) = links(scale, azure, &project, (item, at), window).await?;
         scale.take(composed).await?;
-        scale.remember(&asked);
+        if is_whole {
+            scale.remember(&asked);
+        }
     }
     Ok(())
 }
@@ -68,17 +66,38 @@ async fn linked(
     }
 }
 
-/// The steps of an item's updates; none where the item is gone, or another project's.
-async fn steps(scale: &mut Scale<'_>, azure: &dyn AzureDevOps, project: &str, item: i64) -> Result<Vec<Step>, Stopped> {
-    let (mut updates, mut after) = (Vec::new(), 0);
-    while updates.len() < UPDATES_MAX {
-        let page = match scale.ask(azure.updates(project, item, after)).await {
-            Err(Stopped::Azure(Failure::NotFound { .. })) => return Ok(Vec::new()),
+/// The events of the item's links within the window; none where the item is gone, or another project's. Whether its updates
+/// were read to their end.
+async fn links(
+    scale: &mut Scale<'_>,
+    azure: &dyn AzureDevOps,
+    project: &str,
+    (number, listed): (i64, Option<Timestamp>),
+    window: Window,
+) -> Result<(Vec<Composed>, bool), Stopped> {
+    let (mut composed, mut read, mut after) = (Vec::new(), 0, 0);
+    let mut item = compose::Item::new(number);
+    loop {
+        let page = match scale.ask(azure.updates(project, number, after)).await {
+            Err(Stopped::Azure(Failure::NotFound { .. })) => return Ok((Vec::new(), true)),
             page => page?,
         };
-        let Some(last) = page.last() else { break };
-        after = last.rev;
-        updates.extend(page);
+        let Some(last) = page.last() else { return Ok((composed, true)) };
+        if read >= UPDATES_MAX {
+            tracing::warn!(
+                work_item = number,
+                UPDATES_MAX,
+                "it has more updates than are read: its last links are told by hooks alone"
+            );
+            return Ok((composed, false));
+        }
+        (read, after) = (read + page.len(), last.rev);
+        let steps = page.iter().map(|update| item.step(scale.home(), update));
+        for Step { linked, composed: told, .. } in steps.filter(|step| step.is_link) {
+            // Without a date it is of the time that its item was listed by.
+            if linked.is_none_or(|when| window.holds(when)) {
+                composed.extend(told.into_iter().map(|own| own.counted(linked.or(listed).unwrap_or(window.from))));
+            }
+        }
     }
-    Ok(compose::steps(scale.home(), item, updates))
 }

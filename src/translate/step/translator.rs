@@ -1,8 +1,6 @@
 //! Claimed notifications into events and their places, with what the directory knows at the moment.
 
-use super::{
-    hold::{self, Candidate, Patience},
-};
+use super::hold::{self, Candidate, Patience};
 use crate::{
     app::{App, Directory},
     domain::{ConnectionId, Disposition, Notification, NotificationId, SubscriptionState},

@@ -82,12 +82,7 @@ fn others(event: &Event) -> Vec<Uuid> {
 }
 
 /// Whether what is told under the id `other` is this fact. A comment or a link of a revision is told beside what that changed.
-async fn is_same(
-    app: &App,
-    event: &Event,
-    other: Uuid,
-    standing: &HashMap<Uuid, Standing>,
-) -> Result<bool, Error> {
+async fn is_same(app: &App, event: &Event, other: Uuid, standing: &HashMap<Uuid, Standing>) -> Result<bool, Error> {
     if near(event) == Some(other) || is_turned(event) {
         return Ok(true);
     }

@@ -67,6 +67,8 @@ fn ended(mut whole: Telling) -> (Value, Vec<Value>, BTreeMap<String, u8>, bool) 
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
     #[test]
     fn tellings_come_to_the_same_in_whatever_order_and_grouping(
         seeds in prop::array::uniform3(any::<[u8; 8]>()),

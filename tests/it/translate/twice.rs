@@ -161,7 +161,8 @@ async fn the_end_of_a_pull_request_comes_after_a_vote_that_waits() {
         end["closedDate"] = "2026-11-22T09:00:12Z".into();
         there.deliver(&updated(8, 12, &end), None).await;
         let all = there.events().await;
-        let kinds: Vec<&str> = all.iter().map(|event| event["type"].as_str().unwrap().split('.').nth(3).unwrap()).collect();
+        let kinds: Vec<&str> =
+            all.iter().map(|event| event["type"].as_str().unwrap().split('.').nth(3).unwrap()).collect();
         assert_eq!(kinds, ["created", "reviewed", "merged"], "{apart}");
     }
 }
@@ -198,8 +199,13 @@ async fn a_deletion_whose_bodies_name_either_revision_is_one_event() {
     let item = |rev: u32| {
         let fields = json!({ "System.TeamProject": "Fabrikam", "System.WorkItemType": "Bug", "System.Title": "x",
             "System.IsDeleted": rev == 8 });
-        let mut body = envelope("workitem.deleted", u128::from(rev), 5, json!({ "id": 7, "rev": rev, "fields": fields,
-            "url": format!("https://dev.azure.com/fabrikam/{PROJECT}/_apis/wit/workItems/7") }));
+        let mut body = envelope(
+            "workitem.deleted",
+            u128::from(rev),
+            5,
+            json!({ "id": 7, "rev": rev, "fields": fields,
+            "url": format!("https://dev.azure.com/fabrikam/{PROJECT}/_apis/wit/workItems/7") }),
+        );
         body["resourceVersion"] = "5.1-preview.3".into();
         body
     };
