@@ -46,11 +46,16 @@ pub(super) struct Numbered {
 pub(super) async fn numbered(app: &App, mut records: Vec<Read>, from: Timestamp) -> Result<Vec<Numbered>, Error> {
     records.sort_by_key(|own| own.push.time);
     let (mut requests, mut known, mut visits) = (Requests::new(app), Vec::new(), HashMap::new());
+    // One that was told before its reason was known has an id of its own.
+    if let Some(first) = records.first() {
+        known.extend(requests.pushes(&first.act).await?);
+    }
     for own in &records {
         if !visits.contains_key(&own.push.head) {
             let told = requests.visits(&own.act).await?;
             visits.insert(own.push.head.clone(), told.len());
-            known.extend(told.iter().filter_map(|visit| Push::of(&visit.seen)));
+            let told = told.iter().filter_map(|visit| Push::of(&visit.seen));
+            known.extend(told.filter(|own| !known.iter().any(|known| known.id == own.id)).collect::<Vec<_>>());
         }
     }
     let pushes: Vec<Push> = records.iter().map(|own| own.push.clone()).collect();

@@ -51,7 +51,7 @@ impl<'a> Acts<'a> {
     /// The store's.
     pub(super) async fn of(app: &'a App, translated: &[Result<Translated, String>]) -> Result<Self, Error> {
         let all: Vec<Seen> = translated.iter().flatten().flat_map(|own| own.acts.iter().cloned()).collect();
-        let mut requests = Requests::new(app);
+        let mut requests = Requests::quick(app);
         requests.ask(all.iter()).await?;
         Ok(Self { app, requests, all, held: Vec::new(), breaks: Vec::new() })
     }

@@ -16,6 +16,8 @@ use uuid::Uuid;
 /// Looks for who tells what of pull requests.
 pub(crate) struct Requests<'a> {
     app: &'a App,
+    /// Whether it waits until the log was read on, however long.
+    is_patient: bool,
     /// Those that were read, by source and subject.
     read: HashMap<(String, String), Vec<Seen>>,
     /// Events that are about to be appended, each with the number of its revision.
@@ -26,8 +28,15 @@ pub(crate) struct Requests<'a> {
 }
 
 impl<'a> Requests<'a> {
+    /// That looks requests up only where the log was read on.
+    pub(super) fn quick(app: &'a App) -> Self {
+        Self { is_patient: false, ..Self::new(app) }
+    }
+
+    /// That waits until the log was read on, which takes some minutes after the start of a gateway with a long one.
     pub(crate) fn new(app: &'a App) -> Self {
-        Self { app, read: HashMap::new(), fresh: Vec::new(), asked: HashSet::new(), kept: HashSet::new() }
+        let (asked, kept) = (HashSet::new(), HashSet::new());
+        Self { app, is_patient: true, read: HashMap::new(), fresh: Vec::new(), asked, kept }
     }
 
     /// Asks for the ids of these acts at once.
@@ -107,11 +116,11 @@ impl<'a> Requests<'a> {
         Ok(visits)
     }
 
-    /// The pushes to the request of an act that are remembered.
+    /// The pushes to the request of an act that are remembered, as each was told last.
     ///
     /// # Errors
     /// The store's.
-    pub(super) async fn pushes(&mut self, act: &Seen) -> Result<Vec<Push>, Error> {
+    pub(crate) async fn pushes(&mut self, act: &Seen) -> Result<Vec<Push>, Error> {
         let mut pushes: Vec<Push> = self.of(act).await?.iter().filter_map(Push::of).collect();
         pushes.extend(self.fresh.iter().filter(|(own, _)| own.is_of(act)).filter_map(|(own, _)| Push::of(own)));
         Ok(pushes)
@@ -134,16 +143,17 @@ impl<'a> Requests<'a> {
         relations::is_near(self.app)
     }
 
-    /// The newest events of a request.
+    /// The newest events of a request: of each fact its last telling.
     async fn of(&mut self, act: &Seen) -> Result<&[Seen], Error> {
         if !self.read.contains_key(&key(act)) {
             let thing = Thing::of_subject(&act.source, &act.subject);
-            let found = match thing.filter(|_| self.is_ready()) {
+            let found = match thing.filter(|_| self.is_patient || self.is_ready()) {
                 Some(thing) => relations::events(self.app, &thing).await?.events,
                 None => Vec::new(),
             };
-            let own = found.iter().filter_map(seen).filter(|own| own.is_of(act)).collect();
-            self.read.insert(key(act), own);
+            let mut facts = HashSet::new();
+            let own = found.iter().filter_map(seen).filter(|own| own.is_of(act) && facts.insert(own.fact()));
+            self.read.insert(key(act), own.collect());
         }
         Ok(self.read.get(&key(act)).map(Vec::as_slice).unwrap_or_default())
     }
