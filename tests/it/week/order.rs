@@ -2,7 +2,8 @@
 
 use super::truth::told;
 use hookwell::event::Event;
-use std::collections::BTreeMap;
+use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Where in its thing's life a fact is; `None` where nothing can be said.
 fn place(kind: &str, mark: &str) -> Option<i64> {
@@ -22,15 +23,29 @@ fn place(kind: &str, mark: &str) -> Option<i64> {
     }
 }
 
-/// Asserts it of all of them.
+/// The event that this one replaces.
+fn replaced(event: &Event) -> Option<String> {
+    serde_json::from_slice::<Value>(&event.json).unwrap()["replaces"].as_str().map(str::to_owned)
+}
+
+/// Asserts it of all facts. What a later telling knew besides cannot take its fact's place: the log is not written again. It
+/// comes when it is known, after what it replaces.
 pub(super) fn holds(events: &[Event], seed: u64) {
     let mut last: BTreeMap<String, (i64, String)> = BTreeMap::new();
-    for (kind, subject, mark) in events.iter().filter_map(told) {
-        let Some(place) = place(&kind, &mark) else { continue };
-        let said = format!("{kind} {mark}");
-        if let Some((before, what)) = last.get(&subject) {
-            assert!(*before <= place, "seed {seed}: of {subject}, {said} came after {what}");
+    let mut before = BTreeSet::new();
+    for event in events {
+        let own = event.id.to_string();
+        if let Some(replaced) = replaced(event) {
+            assert!(before.contains(&replaced), "seed {seed}: {own} came before {replaced}, which it replaces");
+        } else if let Some((kind, subject, mark)) = told(event)
+            && let Some(place) = place(&kind, &mark)
+        {
+            let said = format!("{kind} {mark}");
+            if let Some((before, what)) = last.get(&subject) {
+                assert!(*before <= place, "seed {seed}: of {subject}, {said} came after {what}");
+            }
+            last.insert(subject, (place, said));
         }
-        last.insert(subject, (place, said));
+        before.insert(own);
     }
 }
