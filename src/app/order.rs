@@ -159,13 +159,18 @@ impl Memory {
 
     /// A notification waits, and so does what it tells.
     pub fn hold(&mut self, notification: NotificationId, tells: &[Uuid], moves: Vec<Move>, now: Timestamp) {
-        if self.held.contains_key(&notification) || self.held.len() >= HELD_MAX {
+        let is_full = self.held.len() >= HELD_MAX;
+        if is_full && !self.held.contains_key(&notification) {
             return;
         }
+        let held = self.held.entry(notification).or_insert_with(|| Held { since: now, tells: Vec::new(), moves });
+        // It can wait for one thing after another, and what it will tell become known meanwhile.
         for id in tells {
-            *self.untold.entry(*id).or_default() += 1;
+            if !held.tells.contains(id) {
+                held.tells.push(*id);
+                *self.untold.entry(*id).or_default() += 1;
+            }
         }
-        self.held.insert(notification, Held { since: now, tells: tells.to_vec(), moves });
     }
 
     /// It waits no more.
@@ -256,8 +261,10 @@ mod tests {
         memory.release(one);
         memory.release(one);
         assert!(memory.is_held(id(9)));
+        memory.hold(two, &[id(9), id(10)], Vec::new(), now);
+        assert!(memory.is_held(id(10)), "what became known later");
         memory.release(two);
-        assert!(!memory.is_held(id(9)));
+        assert!(!memory.is_held(id(9)) && !memory.is_held(id(10)));
         assert_eq!(memory.since(two), None);
     }
 }

@@ -182,11 +182,12 @@ impl<'a> Mender<'a> {
     }
 
     /// Numbers all pushes to a pull request: those that wait for their number get it, and what is missing and ours is appended,
-    /// oldest first.
+    /// oldest first. What waits is decided once that is told: it can be the same push.
     ///
     /// # Errors
     /// The store's.
-    pub(super) async fn number(&self, composed: Vec<Composed>) -> Result<(), Stopped> {
+    pub(super) async fn number(&self, composed: Vec<Composed>) -> Result<Mended, Stopped> {
+        let mut mended = Mended::NotOurs;
         let read = |composed: Composed| {
             let events = self.told(composed.clone()).events;
             pushes::Read::new(composed, &events)
@@ -203,10 +204,11 @@ impl<'a> Mender<'a> {
             let told = self.told(composed);
             let is_due = (self.beginning()..=self.found.time.unwrap_or(Timestamp::MAX)).contains(&told.composed.at);
             if is_due && told.events.iter().any(|event| !event.header.projects.is_empty()) {
+                mended = Mended::Appended;
                 self.append(&told).await?;
             }
         }
-        Ok(())
+        Ok(mended)
     }
 
     async fn append(&self, told: &Told) -> Result<Mended, Stopped> {

@@ -122,10 +122,7 @@ async fn look(app: &App, found: &Break) -> Result<Looked, Stopped> {
     let azure = app.azure(kept, Priority::Repair)?;
     let outcome = match ask(&mender, &*azure).await? {
         Answer::Records(composed) => mender.mend(composed).await?,
-        Answer::Pushes(composed) => {
-            mender.number(composed).await?;
-            Mended::NotOurs
-        }
+        Answer::Pushes(composed) => mender.number(composed).await?,
         Answer::NothingBefore => Mended::NotOurs,
         Answer::Unknown => Mended::Missing,
     };

@@ -11,7 +11,6 @@
 //! be asked, it is told, since nobody else would.
 
 use super::{
-    hold,
     requests::Requests,
     translator::{Translated, Translator},
 };
@@ -34,6 +33,11 @@ const WAIT: Duration = Duration::from_secs(3);
 const ATTEMPTS_MAX: u32 = 3;
 /// How long what must be compared waits until the log was read on after a start: some minutes for ten million events.
 const READING_WAIT_MAX: Duration = Duration::from_mins(10);
+
+/// How long a push of a known head waits until Azure was asked for the pushes; then a sweep has to find it.
+const ASKING_WAIT_MAX: Duration = Duration::from_hours(24);
+/// The same in looks, for a gateway that is restarted all the time: as many as fit into that.
+const ASKING_ATTEMPTS_MAX: u32 = 3_000;
 
 /// The acts of one batch.
 pub(super) struct Acts<'a> {
@@ -122,6 +126,11 @@ impl<'a> Acts<'a> {
         Ok(())
     }
 
+    /// Whether a push waits on until Azure was asked.
+    fn asks_on(&self, own: &Translated, attempt: u32) -> bool {
+        !self.app.settings.order_wait.is_zero() && own.waited < ASKING_WAIT_MAX && attempt <= ASKING_ATTEMPTS_MAX
+    }
+
     /// Puts a push under the id of the time that its head came for; `false` where it waits until that is known.
     async fn number(&mut self, own: &mut Translated, attempt: u32) -> Result<bool, Error> {
         let pushed = acts(&own.events).into_iter().find_map(|act| Some((Push::of(&act)?, act)));
@@ -149,7 +158,7 @@ impl<'a> Acts<'a> {
         let is_waived = |id| self.app.order.memory().is_waived(id);
         if is_waived(next) {
             own.put(act.id, next);
-        } else if own.waited < self.app.settings.order_wait && attempt <= hold::ATTEMPTS_MAX && !is_waived(need) {
+        } else if self.asks_on(own, attempt) && !is_waived(need) {
             own.candidate.tells.push(next);
             self.breaks.extend(asked(own, &act, need));
             return Ok(false);

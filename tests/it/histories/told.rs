@@ -156,9 +156,12 @@ impl Listener<'_> {
         self.gateway.advance(left.try_into().unwrap_or_default());
     }
 
-    /// Translates what is due.
+    /// Translates what is due, and asks Azure for what waits.
     pub(super) async fn translate(&self) {
         events(&self.gateway).await;
+        while breaks::step(&self.gateway.app).await > 0 {
+            events(&self.gateway).await;
+        }
     }
 
     /// By its hook.
