@@ -118,6 +118,11 @@ impl From<Attention> for AttentionView {
                 ),
                 ..plain(AttentionKind::StoreDamaged, damage.to_string(), None)
             },
+            Attention::MoreDamaged(count) => plain(
+                AttentionKind::StoreDamaged,
+                format!("and {count} more such stretches; the gateway's log names each"),
+                None,
+            ),
             Attention::Quarantined(count) => plain(
                 AttentionKind::NotificationsQuarantined,
                 format!("{count} of the newest notifications are in quarantine: /v1/notifications?state=quarantined"),

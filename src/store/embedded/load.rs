@@ -21,7 +21,10 @@ use super::{
     state,
 };
 use crate::store::{Damage, Log, Position};
-use std::{collections::BTreeMap, path::Path, sync::Arc};
+use std::{collections::BTreeMap, path::Path, sync::Arc, time::Duration};
+
+/// Entries are appended nearly in the order of their times: two that come together may change places.
+const OUT_OF_ORDER: Duration = Duration::from_mins(1);
 
 /// The contents of the directory.
 #[derive(Debug)]
@@ -217,9 +220,12 @@ impl Loaded {
             }
             for (first, to) in self.catalog.log(log).missing() {
                 let mut damage = missing(&self.catalog, log, first, to);
+                if to == acknowledged {
+                    // Nothing lies behind it. The newest that was acknowledged at all is not older.
+                    damage.until = marks.and_then(|marks| moment(marks.time));
+                }
                 if to == acknowledged && acknowledged > last {
                     damage.since = damage.since.max(moment(time));
-                    damage.until = marks.and_then(|marks| moment(marks.time));
                 }
                 tracing::error!(%damage, "acknowledged entries are missing");
                 self.damage.push(damage);
@@ -285,17 +291,19 @@ impl Loaded {
     }
 }
 
-/// The report of positions that are kept and lie nowhere.
+/// The report of positions that are kept and lie nowhere. Its times are those of the records on both sides.
 pub(super) fn missing(catalog: &Catalog, log: Log, first: u64, last: u64) -> Damage {
-    let (before, after) = catalog.log(log).around(first);
-    // Times are those of segments: what is missing came after the one before it was made, and before the one that
-    // follows the segment it was in.
-    let since = before.and_then(|number| catalog.segments.get(&number)).and_then(|segment| moment(segment.time));
-    let until = after.and_then(|number| catalog.segments.range(number + 1..).next());
-    let until = until.and_then(|(_, segment)| moment(segment.time));
+    let [before, after] = catalog.log(log).around(first);
+    let time = |side: Option<(u64, u64)>| {
+        let (position, segment) = side?;
+        let block = catalog.segments.get(&segment)?.block(log, position).ok().flatten()?;
+        moment(block.time)
+    };
+    let since = time(before).and_then(|time| time.checked_sub(OUT_OF_ORDER).ok());
+    let until = time(after).and_then(|time| time.checked_add(OUT_OF_ORDER).ok());
     let cause = match (before, after) {
-        (_, Some(after)) => format!("what lay before {} is missing or damaged", segment_name(after)),
-        (Some(before), None) => format!("what lay in or after {} is missing or damaged", segment_name(before)),
+        (_, Some((_, after))) => format!("what lay before {} is missing or damaged", segment_name(after)),
+        (Some((_, before)), None) => format!("what lay in or after {} is missing or damaged", segment_name(before)),
         (None, None) => "the whole journal is missing".to_owned(),
     };
     Damage { log, first: Position(first), last: Position(last), since, until, cause }

@@ -15,6 +15,7 @@ mod formats;
 mod full_disk;
 mod model;
 mod power_cut;
+mod stretches;
 
 use hookwell::store::{Entry, Log, PageLimit, Position, Record, Store, embedded::Options};
 use jiff::Timestamp;
