@@ -151,6 +151,11 @@ impl<'a> LogReader<'a> {
         })
     }
 
+    /// The position of a key that is kept.
+    pub(super) fn position_of(&mut self, key: Uuid) -> Result<Option<u64>, Fault> {
+        Ok(self.find(key)?.map(|record| record.position.0))
+    }
+
     fn cached(&self, position: u64) -> Option<Record> {
         let (first, records) = self.block.as_ref()?;
         records.get(usize::try_from(position.checked_sub(*first)?).ok()?).cloned()

@@ -12,7 +12,7 @@ use super::{
     load::{self, Loaded},
     mirror::Mirror,
     queue::{Job, Limits, Queue},
-    reading::{LogReader, moment},
+    reading::moment,
     replay,
     state::State,
 };
@@ -48,6 +48,7 @@ impl Shared {
         loaded: Loaded,
         mirror: Arc<RwLock<Mirror>>,
         state: State,
+        reads_only: bool,
     ) -> Self {
         let Loaded { signature, catalog, keys, readers, damage, remarks, .. } = loaded;
         let limits = Limits { entries_max: options.queue_entries_max, bytes_max: options.queue_bytes_max };
@@ -68,6 +69,7 @@ impl Shared {
             failure: watch::channel(None).0,
             damage: Mutex::new(damage),
             remarks,
+            reads_only,
             commits: AtomicU64::new(0),
             written_bytes: AtomicU64::new(0),
         }
@@ -145,11 +147,6 @@ impl Shared {
         self.failure.send_replace(Some(reason.to_owned()));
     }
 
-    /// The position of a key that is kept.
-    pub(super) fn position_of(&self, log: Log, key: Uuid) -> Result<Option<u64>, Fault> {
-        Ok(LogReader::new(self, log).find(key)?.map(|record| record.position.0))
-    }
-
     /// The first position of a key that passes, of those that the indexes tell of; newest segment first.
     pub(super) fn look_up<T>(
         &self,
@@ -214,10 +211,11 @@ impl Shared {
             return Err(Fault::Damaged(format!("{} is missing", segment.path.display())));
         }
         let (memory, _) = replay::index_of(&self.journal, segment.number, valid_bytes, self.signature)?;
-        let index = match DiskIndex::make(&memory, &self.journal, segment.number, valid_bytes) {
-            Ok(index) => Index::Disk(index),
-            Err(_) => Index::Memory(memory),
+        let made = match self.reads_only {
+            true => None,
+            false => DiskIndex::make(&memory, &self.journal, segment.number, valid_bytes).ok(),
         };
+        let index = made.map_or(Index::Memory(memory), Index::Disk);
         *segment.index_mut() = index;
         look(segment)
     }
