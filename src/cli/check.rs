@@ -5,6 +5,7 @@
 
 use super::{Failure, print};
 use crate::{
+    azure::client::why_unreachable,
     clock::{Clock as _, SystemClock},
     config::{Environment, Listen, Options},
     gateway::{self, GatewayError},
@@ -60,9 +61,15 @@ async fn running(listen: &Listen) -> Result<(), Failure> {
     let scheme = if listen.tls.is_some() { "https" } else { "http" };
     let url = format!("{scheme}://{address}/readyz");
     let failed = |reason: String| Failure::new(format!("the gateway at {url} is not ready: {reason}"));
+    let unheard = |why: &str| {
+        Failure::new(format!(
+            "a gateway is running on the data directory, and none answers at {url} ({why}): give --listen as it has it; if \
+             it is only starting, or another `hookwell check` is reading, try again"
+        ))
+    };
     // We ask ourselves by address, whatever name the certificate has: there is nobody in between.
     let client = crate::gateway::loopback_client(READY_TIMEOUT).map_err(|e| failed(e.to_string()))?;
-    let mut response = client.get(&url).send().await.map_err(|e| failed(e.to_string()))?;
+    let mut response = client.get(&url).send().await.map_err(|e| unheard(&why_unreachable(&e, false).1))?;
     if response.status().is_success() {
         return print("the gateway is running and ready\n");
     }
