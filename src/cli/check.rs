@@ -29,7 +29,7 @@ pub(super) async fn run(options: &Options, environment: &Environment) -> Result<
             print("settings, data directory and keys are in order; no gateway is running on them\n")
         }
         Ok(wrong) => {
-            print(&wrong.iter().map(|line| format!("{line}\n")).collect::<String>())?;
+            print(&(wrong.join("\n") + "\n"))?;
             Err(Failure::new("a gateway would start, and something is wrong with what it starts on: see above"))
         }
         Err(GatewayError::Open(OpenError::Locked { .. })) => running(&listen).await,

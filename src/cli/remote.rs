@@ -132,7 +132,7 @@ impl Remote {
         };
         match status {
             StatusCode::UNAUTHORIZED => {
-                message.push_str("; check HOOKWELL_TOKEN: this gateway does not know that token")
+                message.push_str("; check HOOKWELL_TOKEN: this gateway does not know that token");
             }
             StatusCode::FORBIDDEN => message.push_str("; check HOOKWELL_TOKEN: this needs an admin's"),
             _ => {}

@@ -211,10 +211,8 @@ impl Shared {
             return Err(Fault::Damaged(format!("{} is missing", segment.path.display())));
         }
         let (memory, _) = replay::index_of(&self.journal, segment.number, valid_bytes, self.signature)?;
-        let made = match self.reads_only {
-            true => None,
-            false => DiskIndex::make(&memory, &self.journal, segment.number, valid_bytes).ok(),
-        };
+        let write = || DiskIndex::make(&memory, &self.journal, segment.number, valid_bytes).ok();
+        let made = if self.reads_only { None } else { write() };
         let index = made.map_or(Index::Memory(memory), Index::Disk);
         *segment.index_mut() = index;
         look(segment)
