@@ -76,6 +76,9 @@ enum Command {
     Replay(replay::Arguments),
 }
 
+/// Commands that need no settings.
+const WITHOUT_SETTINGS: [&str; 3] = ["demo", "translate", "openapi"];
+
 /// What a command failed with.
 struct Failure {
     code: u8,
@@ -95,7 +98,7 @@ impl Failure {
 
 /// Runs the process: parses, does, and answers its exit code. The last word of a failure is one line.
 pub fn run() -> ExitCode {
-    let command = Cli::command();
+    let command = command();
     let matches = command.clone().get_matches();
     let cli = match Cli::from_arg_matches(&matches) {
         Ok(cli) => cli,
@@ -108,6 +111,14 @@ pub fn run() -> ExitCode {
             ExitCode::from(failure.code)
         }
     }
+}
+
+/// The command line. Of those that need no settings the help does not show them; they are taken, as everywhere.
+fn command() -> clap::Command {
+    let command = Cli::command();
+    let settings = command.get_arguments().filter(|argument| argument.is_global_set());
+    let hidden: Vec<_> = settings.map(|argument| argument.clone().hide(true)).collect();
+    WITHOUT_SETTINGS.into_iter().fold(command, |command, name| command.mut_subcommand(name, |it| it.args(&hidden)))
 }
 
 fn start(cli: Cli, command: &clap::Command) -> Result<(), Failure> {

@@ -7,12 +7,12 @@ use crate::{
     azure::client::{Dialer, use_ring},
     backfill,
     clock::{Clock, SystemClock},
-    config::{Environment, Options},
+    config::{Environment, Options, temporary_directory},
     deployments, dispatch, reconcile, recover, relations,
     secrets::{KeyError, Keys},
     serve::{self, Certificates, TlsError},
     store::{
-        Journal as _, OpenError, Store,
+        Journal as _, OpenError, Status, Store,
         embedded::{self, EmbeddedStore},
     },
     translate::step,
@@ -28,6 +28,9 @@ use zeroize::Zeroizing;
 const QUEUE_MAX: u32 = 4_096;
 /// How long the workers may take to finish their batch once the gateway stops.
 const WORKERS_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Most places of damage, and most stretches of records, that a check names.
+const SHOWN_MAX: usize = 20;
 
 /// Why a gateway did not start: one clear line each, for the process's last words.
 #[derive(Debug, thiserror::Error)]
@@ -185,20 +188,48 @@ fn keys(options: &Options, environment: &Environment, store: &dyn Store) -> Resu
     }
 }
 
-/// Reads what a gateway would open, but for the address, and changes nothing. Answers what is wrong with it and no
-/// reason not to start.
+/// Reads everything that a gateway would open, but for the address, and changes nothing. Answers what is wrong with it and
+/// no reason not to start. `tell` hears how many bytes of the journal were read, and of how many.
 ///
 /// # Errors
 /// The first thing that a gateway could not start with.
-pub async fn check(options: &Options, environment: &Environment) -> Result<Vec<String>, GatewayError> {
+pub async fn check(
+    options: &Options,
+    environment: &Environment,
+    tell: impl FnMut(u64, u64) + Send + 'static,
+) -> Result<Vec<String>, GatewayError> {
     options.settings()?;
+    let tls = options.listen()?.tls;
     let (directory, limits) = (options.data_dir(), store_options(options)?);
-    let opening = tokio::task::spawn_blocking(move || EmbeddedStore::examine(Path::new(&directory), limits));
-    let store = opening.await.expect("opening does not panic: every read is checked before it is used")?;
+    let reading = tokio::task::spawn_blocking(move || {
+        let store = EmbeddedStore::examine(Path::new(&directory), limits, &temporary_directory())?;
+        let flaws = store.verify(tell)?;
+        Ok::<_, GatewayError>((store, flaws))
+    });
+    let (store, flaws) = reading.await.expect("reading does not panic: every read is checked before it is used")?;
     let keys = keys(options, environment, &store)?;
     open_keys(&store, &keys)?;
-    let damage = store.damage().into_iter().map(|damage| damage.to_string());
-    Ok(damage.chain(store.remarks()).collect())
+    tls.map(|(cert, key)| Certificates::load(cert, key)).transpose()?;
+    let (mut wrong, damage) = (store.remarks(), store.damage());
+    if let Status::NotReady(reason) = store.status() {
+        wrong.push(format!("nothing could be stored: {reason}"));
+    }
+    let shown = flaws.iter().take(SHOWN_MAX).map(ToString::to_string);
+    wrong.extend(shown.chain(damage.iter().take(SHOWN_MAX).map(ToString::to_string)));
+    let more = flaws.len().saturating_sub(SHOWN_MAX) + damage.len().saturating_sub(SHOWN_MAX);
+    if more > 0 {
+        wrong.push(format!("and {more} more such places"));
+    }
+    if !damage.is_empty() {
+        wrong.push(
+            "`hookwell backfill` over those times, beside the running gateway, brings back what Azure DevOps still has; \
+             the rest is in a backup or gone"
+                .into(),
+        );
+    } else if !flaws.is_empty() {
+        wrong.push("no record that is kept lies there; the disk may be failing".into());
+    }
+    Ok(wrong)
 }
 
 /// For asking a gateway on this machine, whatever name its certificate has.

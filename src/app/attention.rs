@@ -123,6 +123,8 @@ pub enum Attention {
     StoreNotReady(String),
     /// Records that were stored cannot be read any more.
     Damaged(Damage),
+    /// So many more stretches of such records.
+    MoreDamaged(usize),
     /// Some of the newest notifications are in quarantine.
     Quarantined(usize),
     /// Notifications through a connection speak of another collection than its check found.
@@ -239,7 +241,10 @@ pub async fn attention(app: &App) -> Result<Vec<Attention>, Error> {
         // The log may not be readable either.
         return Ok(all);
     }
-    all.extend(app.store.damage().into_iter().take(DAMAGE_SHOWN_MAX).map(Attention::Damaged));
+    let mut damage = app.store.damage();
+    let more = damage.split_off(damage.len().min(DAMAGE_SHOWN_MAX)).len();
+    all.extend(damage.into_iter().map(Attention::Damaged));
+    all.extend((more > 0).then_some(Attention::MoreDamaged(more)));
     let tail = app.store.tail(Log::Notifications).borrow().0;
     let recent = Position(tail.saturating_sub(RECENT_RECORDS));
     let quarantined = Filter { state: Some(State::Quarantined), ..Filter::default() };

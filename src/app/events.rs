@@ -13,10 +13,8 @@ use std::time::Duration;
 pub const SCANNED_RECORDS_MAX: usize = 10_000;
 /// Most stretches of damage on one page.
 pub const LEFT_OUT_MAX: usize = 1_000;
-/// Bytes of bodies per read of the store.
-const READ_BYTES_MAX: usize = 4 << 20;
 /// Bytes of events on one page; the event that reaches it is the last.
-const PAGE_BYTES_MAX: usize = 8 << 20;
+pub const PAGE_BYTES_MAX: usize = 4 << 20;
 
 /// Which events are wanted; everything that is set must hold.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -59,14 +57,24 @@ pub struct Page {
     pub left_out: Vec<Damage>,
 }
 
-/// At most `limit` of the wanted events after a position, having looked at no more than [`SCANNED_RECORDS_MAX`].
-pub async fn page(app: &App, filter: &Filter, after: Position, limit: usize) -> Result<Page, Error> {
+/// How much a page may have: whichever is reached first, but always at least one event where there is one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limit {
+    /// Most events.
+    pub events_max: usize,
+    /// The event that reaches this many bytes is the last.
+    pub bytes_max: usize,
+}
+
+/// The wanted events after a position within the limit, having looked at no more than [`SCANNED_RECORDS_MAX`].
+pub async fn page(app: &App, filter: &Filter, after: Position, limit: Limit) -> Result<Page, Error> {
     let mut page = Page { events: Vec::new(), reached: after, at_end: false, left_out: Vec::new() };
     let (mut scanned, mut bytes) = (0, 0);
     while scanned < SCANNED_RECORDS_MAX {
         // Without a filter every record counts, so no more is read than is wanted.
-        let wanted = if *filter == Filter::default() { limit - page.events.len() } else { PAGE_RECORDS_MAX };
-        let read = PageLimit { records_max: wanted.min(SCANNED_RECORDS_MAX - scanned), body_bytes_max: READ_BYTES_MAX };
+        let wanted = if *filter == Filter::default() { limit.events_max - page.events.len() } else { PAGE_RECORDS_MAX };
+        let read =
+            PageLimit { records_max: wanted.min(SCANNED_RECORDS_MAX - scanned), body_bytes_max: limit.bytes_max };
         let records = app.store.read(Log::Events, page.reached, read).await?;
         let end = records.end;
         if end == page.reached {
@@ -85,7 +93,7 @@ pub async fn page(app: &App, filter: &Filter, after: Position, limit: usize) -> 
                 bytes += json.len();
                 page.events.push(Served { position: record.position, json });
             }
-            if page.events.len() >= limit || bytes >= PAGE_BYTES_MAX {
+            if page.events.len() >= limit.events_max || bytes >= limit.bytes_max {
                 page.left_out.extend(left_out.into_iter().filter(|damage| damage.last < page.reached));
                 return Ok(page);
             }
@@ -104,7 +112,7 @@ pub async fn page_or_wait(
     app: &App,
     filter: &Filter,
     after: Position,
-    limit: usize,
+    limit: Limit,
     wait: Duration,
 ) -> Result<Page, Error> {
     let mut stopping = app.stopping();

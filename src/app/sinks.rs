@@ -78,6 +78,10 @@ fn usable(app: &App, record: &Sink) -> Result<(), Refusal> {
         );
         return Err(Refusal::Invalid(vec![Wrong { pointer: "/settings", detail }]));
     }
+    if !record.allow_http && record.target.url().is_some_and(|url| url.scheme() == "http") {
+        let detail = "is http, where everybody on the way reads what is sent: give https, or set allow_http to true";
+        return Err(Refusal::Invalid(vec![Wrong { pointer: "/settings/url", detail: detail.to_owned() }]));
+    }
     dispatch::open(app, record).map(drop).map_err(|unusable| Refusal::Contradicts(unusable.0))
 }
 

@@ -54,7 +54,9 @@ pub(super) async fn run(arguments: &Arguments, options: &Options, environment: &
 
 /// All of them, or those of this name or id.
 fn wanted(list: &Value, named: Option<&str>) -> Result<Vec<Value>, Failure> {
-    let all = list["data"].as_array().cloned().unwrap_or_default();
+    let Some(all) = list["data"].as_array().cloned() else {
+        return Err(Failure::new("what answers has no list of connections; is a gateway of Hookwell there?"));
+    };
     let Some(named) = named else { return Ok(all) };
     let is_it = |one: &Value| text(one, "name") == named || text(one, "id").eq_ignore_ascii_case(named);
     let there = all.iter().map(|one| text(one, "name")).collect::<Vec<_>>().join(", ");
@@ -104,6 +106,17 @@ mod tests {
             "  skipped  port                    because of name",
         ];
         assert_eq!(shown(&report), lines.map(|line| format!("{line}\n")).concat());
+    }
+
+    #[test]
+    fn an_answer_without_a_list_is_not_that_of_a_gateway() {
+        for answer in [json!({}), json!({ "data": 1 }), json!([]), Value::Null] {
+            let failure = wanted(&answer, None).err();
+            assert!(
+                failure.is_some_and(|failure| failure.code == 1 && failure.message.contains("Hookwell")),
+                "{answer}"
+            );
+        }
     }
 
     #[test]

@@ -124,11 +124,19 @@ impl Remote {
             format!("{} {}", name.trim_start_matches('/'), said(error, "detail").unwrap_or_default())
         };
         let errors: Vec<String> = value["errors"].as_array().into_iter().flatten().map(wrong).collect();
-        let message = if errors.is_empty() {
-            said(value, "detail").or_else(|| said(value, "title")).unwrap_or_else(|| status.to_string())
+        let mut message = if errors.is_empty() {
+            let said = said(value, "detail").or_else(|| said(value, "title"));
+            said.unwrap_or_else(|| format!("it answers {status}; is a gateway of Hookwell there?"))
         } else {
             errors.join("; ")
         };
+        match status {
+            StatusCode::UNAUTHORIZED => {
+                message.push_str("; check HOOKWELL_TOKEN: this gateway does not know that token");
+            }
+            StatusCode::FORBIDDEN => message.push_str("; check HOOKWELL_TOKEN: this needs an admin's"),
+            _ => {}
+        }
         let message = format!("{} {path}: {message}", self.base);
         match status {
             StatusCode::BAD_REQUEST | StatusCode::NOT_FOUND | StatusCode::UNPROCESSABLE_ENTITY => {
@@ -232,6 +240,12 @@ mod tests {
             ("HTTP/1.1 200 OK\r\ncontent-length: 50\r\n\r\n{", Then::Close, "the connection was cut"),
             (ENDLESS, Then::Close, "200 OK and no JSON"),
             ("HTTP/1.1 200 OK\r\ncontent-length: 6\r\n\r\n<html>", Then::Close, "is a gateway of Hookwell there?"),
+            ("HTTP/1.1 404 No\r\ncontent-length: 6\r\n\r\n<html>", Then::Close, "is a gateway of Hookwell there?"),
+            (
+                "HTTP/1.1 401 No\r\ncontent-length: 20\r\n\r\n{\"detail\": \"unknown\"}",
+                Then::Close,
+                "check HOOKWELL_TOKEN",
+            ),
         ] {
             let said = failure(beginning, then).await;
             assert!(said.contains(words) && said.contains("/v1/connections: "), "{beginning:?}: {said}");

@@ -39,11 +39,9 @@ pub(super) fn no_such_name(host: &str, why: &str) -> Advice {
     )
 }
 
-pub(super) fn private(host: &str, addresses: &str) -> Advice {
+pub(super) fn private(address: &str) -> Advice {
     Advice::new(
-        format!(
-            "{host} is {addresses} here, an address within a network of your own, where the cloud does not deliver to"
-        ),
+        format!("{address} is an address within a network of your own, where the cloud does not deliver to"),
         "See that the name has a public address outside, at which a proxy or a tunnel leads to the gateway, and give that name \
          as --public-url.",
     )

@@ -19,7 +19,7 @@ use super::{
     fields::{BRANCH, GUID, NAME, SLUG, TIME, Text, closed, list as list_of},
     members::Members,
     problem::{Kind, Problem},
-    reply::{created, json, linked, no_content},
+    reply::{created, json, large_json, linked, no_content},
 };
 use crate::{
     app::{bindings, projects},
@@ -115,7 +115,7 @@ pub async fn list(slug: Segment, call: Result<Call, Problem>) -> Result<Response
     query.finish()?;
     let slug = known(&call, &slug)?;
     let (shown, next) = query::page(call.app(), &slug, &filter, after, limit).await?;
-    let page = json(&DeploymentPage { data: shown.into_iter().map(DeployedView::from).collect(), next });
+    let page = large_json(&call, &DeploymentPage { data: shown.into_iter().map(DeployedView::from).collect(), next })?;
     Ok(match next {
         Some(next) => linked(&call, &next.to_string(), page),
         None => page,
@@ -133,7 +133,7 @@ pub async fn list(slug: Segment, call: Result<Call, Problem>) -> Result<Response
 pub async fn show(slug: Segment, id: Segment, call: Result<Call, Problem>) -> Result<Response, Problem> {
     let call = call?;
     call.query(&[])?;
-    Ok(json(&detailed(&call, &known(&call, &slug)?, id.names("deployment")?).await?))
+    large_json(&call, &detailed(&call, &known(&call, &slug)?, id.names("deployment")?).await?)
 }
 
 /// Register a deployment.

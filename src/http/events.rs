@@ -5,11 +5,14 @@ use super::{
     extract::{Call, Query, Segment},
     left_out::LeftOut,
     problem::Problem,
-    reply::{linked, raw_json},
+    reply::{large_raw_json, linked},
 };
 use crate::{
-    app::events::{Filter, page_or_wait},
-    domain::TypePattern,
+    app::{
+        Directory,
+        events::{Filter, Limit, PAGE_BYTES_MAX, page_or_wait},
+    },
+    domain::{Slug, TypePattern},
     event::Event,
     store::Log,
 };
@@ -77,7 +80,7 @@ pub struct EventsPage {
 #[utoipa::path(get, path = "/v1/events", tag = "events", operation_id = "list_events",
     params(
         ("after" = Option<String>, Query, description = "A cursor: events after it. Without it, from the oldest kept.", min_length = 1, max_length = 64, pattern = "^[A-Za-z0-9_-]+$"),
-        ("limit" = Option<u32>, Query, description = "Most events on the page; 100 when left out.", minimum = 1, maximum = 1000),
+        ("limit" = Option<u32>, Query, description = "Most events on the page; 100 when left out. The event with which the page reaches 4 MiB is its last, so that one has fewer where events are large.", minimum = 1, maximum = 1000),
         ("type" = Option<String>, Query, description = "Event types separated by commas; with or without version, or the beginning of one followed by `*`.", min_length = 1, max_length = 4020, pattern = "^[A-Za-z0-9._-]{1,199}\\*?(,[A-Za-z0-9._-]{1,199}\\*?){0,19}$", example = "dev.cdevents.change.*"),
         ("project" = Option<String>, Query, description = "Events that a binding of this project matches, by its slug.", min_length = 1, max_length = 63, pattern = "^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"),
         ("connection" = Option<Uuid>, Query, description = "Events of this connection."),
@@ -89,17 +92,17 @@ pub struct EventsPage {
 pub async fn list(call: Result<Call, Problem>) -> Result<Response, Problem> {
     let call = call?;
     let mut query = call.query(&["after", "limit", "type", "project", "connection", "wait"])?;
-    let filter = filter(&mut query);
+    let filter = filter(&mut query, &call.app().directory());
     let limit = query.number("limit", 1..=LIMIT_MAX, LIMIT_DEFAULT);
     let wait = Duration::from_secs(query.number("wait", 0..=WAIT_SECONDS_MAX, 0));
     let after = query.text("after").map(str::to_owned);
     query.finish()?;
     let after = cursor::resume(call.app(), Log::Events, after.as_deref())?;
-    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+    let limit = Limit { events_max: usize::try_from(limit).unwrap_or(usize::MAX), bytes_max: PAGE_BYTES_MAX };
     let page = page_or_wait(call.app(), &filter, after, limit, wait).await?;
     // Joined, not re-encoded: an event is the same bytes for every reader.
     let mut body = b"{\"data\":[".to_vec();
-    for (at, event) in page.events.iter().enumerate() {
+    for (at, event) in page.events.into_iter().enumerate() {
         body.extend_from_slice(if at == 0 { b"" } else { b"," });
         body.extend_from_slice(&event.json);
     }
@@ -111,7 +114,7 @@ pub async fn list(call: Result<Call, Problem>) -> Result<Response, Problem> {
         serde_json::to_writer(&mut body, &left_out).expect("numbers and texts are JSON");
     }
     body.push(b'}');
-    Ok(linked(&call, &next, raw_json(body, "application/json")))
+    Ok(linked(&call, &next, large_raw_json(&call, body, "application/json")?))
 }
 
 /// Read an event.
@@ -125,12 +128,15 @@ pub async fn show(id: Segment, call: Result<Call, Problem>) -> Result<Response, 
     let record = call.app().store.find(Log::Events, id).await?.ok_or_else(|| Problem::not_found("event"))?;
     let event =
         Event::from_stored(id, &record.body).ok_or_else(|| Problem::internal(format!("event {id} is damaged")))?;
-    Ok(raw_json(event.served(record.position.0, record.time), CLOUDEVENT))
+    large_raw_json(&call, event.served(record.position.0, record.time), CLOUDEVENT)
 }
 
 /// The filters that the list and the stream share.
-pub(super) fn filter(query: &mut Query) -> Filter {
-    let project = query.parsed("project", "a project's slug");
+pub(super) fn filter(query: &mut Query, directory: &Directory) -> Filter {
+    let project: Option<Slug> = query.parsed("project", "a project's slug");
+    if project.as_ref().is_some_and(|slug| !directory.projects.contains_key(slug)) {
+        query.wrong("project", "is no project of this gateway; /v1/projects lists them");
+    }
     let connection = query.parsed("connection", "a connection's id");
     let types: Vec<String> =
         query.text("type").map(|text| text.split(',').map(str::to_owned).collect()).unwrap_or_default();

@@ -12,11 +12,14 @@ use http::{HeaderMap, Method, header};
 use std::{
     borrow::Cow,
     convert::Infallible,
+    error::Error,
+    io::{self, ErrorKind},
     net::{IpAddr, Ipv4Addr},
     ops::RangeInclusive,
     str::FromStr,
     sync::{Arc, Mutex, PoisonError},
 };
+use uuid::Uuid;
 use warp::{Filter, path::FullPath};
 
 /// Largest body of an API request.
@@ -69,6 +72,11 @@ impl Call {
     /// The gateway.
     pub fn app(&self) -> &App {
         &self.surface.app
+    }
+
+    /// Whose share of the room for replies it takes: its token's.
+    pub(super) fn reader(&self) -> Uuid {
+        self.caller.map_or(Uuid::nil(), |token| token.0)
     }
 
     /// The query's parameters, of which only these are known. A parameter that we do not know is an error and not
@@ -142,6 +150,15 @@ impl Body {
     /// The next piece; `None` at the end, an error when the client hung up.
     pub async fn next(&mut self) -> Result<Option<Bytes>, warp::Error> {
         self.0.get_mut().unwrap_or_else(PoisonError::into_inner).try_next().await
+    }
+
+    /// Whether a body is none that HTTP knows, rather than one that did not come: its sender made it wrongly, and would again.
+    pub fn is_malformed(error: &warp::Error) -> bool {
+        let mut causes = std::iter::successors(Some(error as &(dyn Error + 'static)), |error| (*error).source());
+        causes.any(|cause| {
+            let io = cause.downcast_ref::<io::Error>();
+            io.is_some_and(|io| matches!(io.kind(), ErrorKind::InvalidData | ErrorKind::InvalidInput))
+        })
     }
 
     /// All of it, when it is not larger than [`BODY_BYTES_MAX`]. Counted while reading: `Content-Length` is only a claim.

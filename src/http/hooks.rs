@@ -158,21 +158,24 @@ fn no_room() -> Problem {
     Problem::unavailable("too many large notifications are being received; send it again", RETRY_AFTER)
 }
 
+/// Azure DevOps sends no chunks that are none, so that whoever does may hear it.
+fn broken(error: &warp::Error) -> Problem {
+    if Body::is_malformed(error) {
+        return Problem::because(Kind::BadRequest, "the body's chunks are not as HTTP has them");
+    }
+    Problem::unavailable("the body ended before its end", RETRY_AFTER)
+}
+
 /// The body up to `bytes_max`; of a larger one the head, while the rest is read and thrown away, because a sender that
 /// is cut off counts as failed and would be disabled.
-async fn read<'a>(
-    surface: &'a Surface,
-    mut body: Body,
-    sender: &mut Authentic,
-) -> Result<(Received, [Held<'a>; 2]), Problem> {
+async fn read(surface: &Surface, mut body: Body, sender: &mut Authentic) -> Result<(Received, [Held; 2]), Problem> {
     let bytes_max = surface.app.settings.body_bytes_max;
     let connection = sender.connection.0;
     let (mut kept, mut head, mut rest) =
         (Kept::default(), surface.heads.hold(connection), surface.bodies.hold(connection));
     let (mut size_bytes, mut truncated) = (0_u64, false);
     loop {
-        let piece =
-            body.next().await.map_err(|_| Problem::unavailable("the body ended before its end", RETRY_AFTER))?;
+        let piece = body.next().await.map_err(|error| broken(&error))?;
         let Some(piece) = piece else { break };
         sender.reads(&piece);
         size_bytes += piece.len() as u64;

@@ -108,7 +108,14 @@ impl From<Attention> for AttentionView {
             Self { kind, detail, remedy: None, link: link.map(str::to_owned) }
         };
         match attention {
-            Attention::StoreNotReady(reason) => plain(AttentionKind::StoreNotReady, reason, Some("/readyz")),
+            Attention::StoreNotReady(reason) => Self {
+                remedy: Some(
+                    "Free space on that disk, or mend what else is named. The gateway goes on by itself then, and Azure DevOps \
+                     delivers again what was answered 503."
+                        .to_owned(),
+                ),
+                ..plain(AttentionKind::StoreNotReady, reason, Some("/readyz"))
+            },
             Attention::Damaged(damage) => Self {
                 remedy: Some(
                     "Look after the disk, and restore journal/ from a backup if there is one. A backfill of the bindings \
@@ -118,6 +125,11 @@ impl From<Attention> for AttentionView {
                 ),
                 ..plain(AttentionKind::StoreDamaged, damage.to_string(), None)
             },
+            Attention::MoreDamaged(count) => plain(
+                AttentionKind::StoreDamaged,
+                format!("and {count} more such stretches; the gateway's log names each"),
+                None,
+            ),
             Attention::Quarantined(count) => plain(
                 AttentionKind::NotificationsQuarantined,
                 format!("{count} of the newest notifications are in quarantine: /v1/notifications?state=quarantined"),

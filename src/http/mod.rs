@@ -82,9 +82,11 @@ pub struct Surface {
     /// One permit per open stream.
     streams: Arc<Semaphore>,
     /// Room for the beginnings of notifications' bodies, so that the usual small ones never wait for the rare large ones.
-    heads: Room,
+    heads: Arc<Room>,
     /// Room for the rest of them.
-    bodies: Room,
+    bodies: Arc<Room>,
+    /// Room for replies that are not taken yet, by token.
+    replies: Arc<Room>,
     /// The complaints that are not to be logged too often.
     complaints: Complaints,
     /// The idempotency slots whose request is running.
@@ -115,8 +117,9 @@ where
     let surface = Arc::new(Surface {
         app,
         streams: Arc::new(Semaphore::new(stream::STREAMS_MAX)),
-        heads: Room::new(hooks::HEADS_BYTES_MAX),
-        bodies: Room::new(hooks::BODIES_BYTES_MAX),
+        heads: Arc::new(Room::new(hooks::HEADS_BYTES_MAX)),
+        bodies: Arc::new(Room::new(hooks::BODIES_BYTES_MAX)),
+        replies: Arc::new(Room::new(reply::REPLIES_BYTES_MAX)),
         complaints: Complaints::default(),
         making: Mutex::default(),
     });

@@ -6,7 +6,7 @@ use super::{
     left_out::LeftOut,
     problem::Problem,
     replay::{ReplayView, ToldView},
-    reply::{json, linked},
+    reply::{large_json, linked},
 };
 use crate::{
     app::{
@@ -289,7 +289,7 @@ pub async fn list(call: Result<Call, Problem>) -> Result<Response, Problem> {
     let next = cursor::encode(Log::Notifications, page.reached);
     let data = page.seen.iter().map(NotificationView::from).collect();
     let left_out = page.left_out.iter().map(LeftOut::from).collect();
-    let page = json(&NotificationsPage { data, next: next.clone(), left_out });
+    let page = large_json(&call, &NotificationsPage { data, next: next.clone(), left_out })?;
     Ok(linked(&call, &next, page))
 }
 
@@ -307,7 +307,7 @@ pub async fn show(id: Segment, call: Result<Call, Problem>) -> Result<Response, 
     let seen = seen.ok_or_else(|| Problem::not_found("notification"))?;
     // Not remembered from the first time: that would be a record for each notification.
     let told = replay::seen(call.app(), &seen).await?;
-    Ok(json(&NotificationDetail::new(&seen, told.into(), with_body)))
+    large_json(&call, &NotificationDetail::new(&seen, told.into(), with_body))
 }
 
 fn state_named(text: &str) -> Option<State> {

@@ -8,15 +8,35 @@ use crate::app::change::Precondition;
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, StatusCode, header};
 use serde::Serialize;
-use std::fmt::Write as _;
+use std::{fmt::Write as _, time::Duration};
 use warp::{Reply as _, reply::Response};
 
+/// All replies of lists, and pieces of streams, that are in memory because nobody took them yet.
+pub(super) const REPLIES_BYTES_MAX: usize = 64 << 20;
+/// When a reader should try again that found no room for its reply.
+const RETRY_AFTER: Duration = Duration::from_secs(2);
 /// Longest list of entity tags.
 const TAGS_CHARS_MAX: usize = 1_000;
 
 /// 200 with JSON.
 pub fn json(body: &impl Serialize) -> Response {
     warp::reply::json(body).into_response()
+}
+
+/// JSON that may be large, as long as readers leave room for it.
+pub fn large_json(call: &Call, body: &impl Serialize) -> Result<Response, Problem> {
+    let bytes = serde_json::to_vec(body).map_err(|error| Problem::internal(error.to_string()))?;
+    large_raw_json(call, bytes, "application/json")
+}
+
+/// The same of bytes that are already there.
+pub fn large_raw_json(call: &Call, bytes: Vec<u8>, media_type: &'static str) -> Result<Response, Problem> {
+    let kept = call.surface.replies.keep(call.reader(), bytes);
+    let no_room = |_| {
+        let detail = "too much that was asked for is not taken yet; take it, or ask for less and again";
+        Problem::unavailable(detail, RETRY_AFTER)
+    };
+    Ok(raw_json(kept.map_err(no_room)?, media_type))
 }
 
 /// JSON bytes that are already there.

@@ -1,11 +1,13 @@
-//! Room for what is being received, shared so that no connection's credential can use up that of the others.
+//! Room for what is being received, and for replies that are not taken yet, shared so that no connection's credential and
+//! no token can use up that of the others.
 //!
-//! A sender may go on taking while it holds less than what is free. So one alone gets half of it, two get a third each,
+//! Each may go on taking while it holds less than what is free. So one alone gets half of it, two get a third each,
 //! and there is always a share left for whoever comes next; nobody has to say how many there will be.
 
+use bytes::Bytes;
 use std::{
     collections::HashMap,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 use uuid::Uuid;
 
@@ -22,8 +24,8 @@ struct Taken {
 }
 
 /// The room that one body holds; dropping it frees the room.
-pub(super) struct Held<'a> {
-    room: &'a Room,
+pub(super) struct Held {
+    room: Arc<Room>,
     by: Uuid,
     bytes: usize,
 }
@@ -33,9 +35,16 @@ impl Room {
         Self { bytes_max, taken: Mutex::default() }
     }
 
-    /// Nothing yet, for this connection.
-    pub(super) fn hold(&self, by: Uuid) -> Held<'_> {
-        Held { room: self, by, bytes: 0 }
+    /// Nothing yet, for this connection or token.
+    pub(super) fn hold(self: &Arc<Self>, by: Uuid) -> Held {
+        Held { room: Arc::clone(self), by, bytes: 0 }
+    }
+
+    /// Bytes that hold their room for as long as they are in memory.
+    pub(super) fn keep(self: &Arc<Self>, by: Uuid, bytes: Vec<u8>) -> Result<Bytes, NoRoom> {
+        let mut held = self.hold(by);
+        held.grow_to(bytes.len())?;
+        Ok(Bytes::from_owner(Kept { bytes, _held: held }))
     }
 
     fn taken(&self) -> MutexGuard<'_, Taken> {
@@ -43,7 +52,18 @@ impl Room {
     }
 }
 
-impl Held<'_> {
+struct Kept {
+    bytes: Vec<u8>,
+    _held: Held,
+}
+
+impl AsRef<[u8]> for Kept {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+impl Held {
     /// Holds this much in all from now on; when there is no room, what it held.
     pub(super) fn grow_to(&mut self, bytes: usize) -> Result<(), NoRoom> {
         let Some(more) = bytes.checked_sub(self.bytes).filter(|more| *more > 0) else { return Ok(()) };
@@ -75,13 +95,13 @@ impl Held<'_> {
     }
 }
 
-impl Drop for Held<'_> {
+impl Drop for Held {
     fn drop(&mut self) {
         self.let_go();
     }
 }
 
-/// Too much is being received.
+/// Too much is being received, or not taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct NoRoom;
 
@@ -91,8 +111,8 @@ mod tests {
 
     #[test]
     fn whoever_takes_all_it_can_leaves_a_share_for_each_who_comes_later() {
-        let room = Room::new(1_000);
-        let mut held: Vec<Held<'_>> = Vec::new();
+        let room = Arc::new(Room::new(1_000));
+        let mut held: Vec<Held> = Vec::new();
         for hog in 0..4 {
             let mut taken = room.hold(Uuid::from_u128(hog));
             while taken.grow_to(taken.bytes + 1).is_ok() {}
@@ -107,12 +127,23 @@ mod tests {
 
     #[test]
     fn several_bodies_of_one_connection_share_its_share() {
-        let room = Room::new(1_000);
+        let room = Arc::new(Room::new(1_000));
         let (mut one, mut other) = (room.hold(Uuid::nil()), room.hold(Uuid::nil()));
         assert_eq!(one.grow_to(400), Ok(()));
         assert_eq!(other.grow_to(101), Err(NoRoom));
         assert_eq!(other.grow_to(100), Ok(()));
         one.let_go();
         assert_eq!(other.grow_to(500), Ok(()));
+    }
+
+    #[test]
+    fn bytes_hold_their_room_until_the_last_piece_of_them_is_gone() {
+        let room = Arc::new(Room::new(1_000));
+        let mut kept = room.keep(Uuid::nil(), vec![7; 300]).unwrap();
+        let piece = kept.split_to(10);
+        drop(kept);
+        assert_eq!(room.keep(Uuid::nil(), vec![7; 300]), Err(NoRoom));
+        drop(piece);
+        assert!(room.keep(Uuid::nil(), vec![7; 300]).is_ok());
     }
 }

@@ -20,7 +20,7 @@ use super::{
     extract::{Call, Segment},
     idempotency::{Creation, begin},
     problem::{Kind, Problem},
-    reply::{if_match, if_match_required, json, linked, no_content, secret, tagged},
+    reply::{if_match, if_match_required, json, large_json, linked, no_content, secret, tagged},
 };
 use crate::{
     app::{
@@ -254,7 +254,7 @@ pub async fn list_deliveries(id: Segment, call: Result<Call, Problem>) -> Result
     let (found, next) = deliveries::page(call.app(), &kept.record, wanted, after, limit).await?;
     let next = next.map(|next| cursor::encode(wanted.log(), next));
     let data = found.into_iter().map(|delivery| DeliveryView::new(&kept.record, delivery)).collect();
-    let page = json(&DeliveryPage { data, next: next.clone() });
+    let page = large_json(&call, &DeliveryPage { data, next: next.clone() })?;
     Ok(match next {
         Some(next) => linked(&call, &next, page),
         None => page,

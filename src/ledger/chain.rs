@@ -106,6 +106,16 @@ impl Walk {
         Ok(())
     }
 
+    /// At `count` entries that cannot be read. `next` is the number of the one behind them.
+    pub fn unreadable(&self, count: u64, next: u64) -> Break {
+        let number = match self.last {
+            Some(last) => last.number + 1,
+            None if self.trimmed => next.saturating_sub(count).max(1),
+            None => 1,
+        };
+        Break { number, fault: Fault::Changed }
+    }
+
     /// At the end of what is kept.
     ///
     /// # Errors

@@ -5,6 +5,7 @@
 
 use super::{
     chain::{Break, Fault, Head, Walk},
+    entry::Entry,
     write::kept_head,
 };
 use crate::{
@@ -62,10 +63,21 @@ pub async fn verify(app: &App) -> Result<Verified, Error> {
         if records.end == progress.at {
             break end(&progress.walk, kept);
         }
-        let stepped = records.iter().try_for_each(|record| {
+        let lost = records.left_out.first();
+        let (readable, behind) = records.split_at(match lost {
+            Some(lost) => records.partition_point(|record| record.position < lost.first),
+            None => records.len(),
+        });
+        let stepped = readable.iter().try_for_each(|record| {
             progress.walk.step(record.key, &record.body, head)?;
             progress.at = record.position;
             Ok(())
+        });
+        // The disk lost some: the chain cannot be followed over them.
+        let stepped = stepped.and_then(|()| {
+            let Some(lost) = lost else { return Ok(()) };
+            let next = behind.iter().find_map(|record| Some(Entry::from_stored(&record.body)?.number));
+            Err(progress.walk.unreadable(lost.count(), next.unwrap_or(head.number + 1)))
         });
         if stepped.is_ok() {
             progress.at = records.end;

@@ -15,19 +15,23 @@ use tokio_rustls::TlsAcceptor;
 /// How often the files are looked at.
 const RELOAD_PERIOD: Duration = Duration::from_secs(10);
 
-/// Why certificate and key cannot be used; each message names the file.
+/// Why certificate and key cannot be used; each message names the setting and the file.
 #[derive(Debug, thiserror::Error)]
 pub enum TlsError {
     /// A file could not be read, or holds no PEM of the kind.
-    #[error("{path} cannot be used: {reason}")]
+    #[error("{option}: {path} cannot be used: {reason}")]
     File {
+        /// The setting that names it.
+        option: &'static str,
         /// The file.
         path: String,
         /// What is wrong with it.
         reason: String,
     },
     /// They do not belong together.
-    #[error("the certificate in {cert} and the key in {key} cannot be used together: {reason}")]
+    #[error(
+        "--tls-cert and --tls-key: the certificate in {cert} and the key in {key} cannot be used together: {reason}"
+    )]
     Mismatch {
         /// The certificate's file.
         cert: String,
@@ -89,14 +93,15 @@ impl Certificates {
 }
 
 fn read(cert: &Path, key: &Path) -> Result<TlsAcceptor, TlsError> {
-    let failed = |path: &Path, reason: String| TlsError::File { path: path.display().to_string(), reason };
+    let failed = |option, path: &Path, reason| TlsError::File { option, path: path.display().to_string(), reason };
+    let (of_cert, of_key) = (|reason| failed("--tls-cert", cert, reason), |reason| failed("--tls-key", key, reason));
     let chain = CertificateDer::pem_file_iter(cert)
         .and_then(Iterator::collect::<Result<Vec<_>, _>>)
-        .map_err(|e| failed(cert, e.to_string()))?;
+        .map_err(|e| of_cert(e.to_string()))?;
     if chain.is_empty() {
-        return Err(failed(cert, "it holds no certificate in PEM".to_owned()));
+        return Err(of_cert("it holds no certificate in PEM".to_owned()));
     }
-    let private = PrivateKeyDer::from_pem_file(key).map_err(|e| failed(key, e.to_string()))?;
+    let private = PrivateKeyDer::from_pem_file(key).map_err(|e| of_key(e.to_string()))?;
     let mismatch = |e: rustls::Error| TlsError::Mismatch {
         cert: cert.display().to_string(),
         key: key.display().to_string(),

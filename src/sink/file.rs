@@ -53,7 +53,7 @@ impl Files {
     pub(super) fn open(settings: &FileLog, tools: &Tools) -> Result<Self, Unusable> {
         let unusable = |said: &str| Err(Unusable(said.to_owned()));
         let Some(directory) = &tools.directory else {
-            return unusable("this gateway has no directory for files of sinks");
+            return unusable("this gateway has no directory for files of sinks; start it with --sink-dir");
         };
         if !plain(&settings.name) {
             return unusable(

@@ -64,6 +64,21 @@ impl Damage {
     pub fn count(&self) -> u64 {
         self.last.0 - self.first.0 + 1
     }
+
+    /// Takes in another one of the same place, unless there is something in between: what lies side by side is one stretch.
+    pub fn join(&mut self, other: &Self) -> bool {
+        let is_near = other.first.0 <= self.last.0 + 1 && self.first.0 <= other.last.0 + 1;
+        if !is_near || (self.log, &self.cause) != (other.log, &other.cause) {
+            return false;
+        }
+        if other.first < self.first {
+            (self.first, self.since) = (other.first, other.since);
+        }
+        if other.last > self.last {
+            (self.last, self.until) = (other.last, other.until);
+        }
+        true
+    }
 }
 
 impl fmt::Display for Damage {

@@ -95,7 +95,7 @@ pub struct Record {
 pub enum Appended {
     /// It is durable now, here.
     New(Position),
-    /// Its key was there before, at this place; nothing changed.
+    /// Its key was there before, at this place, and can be read; nothing changed.
     Duplicate(Position),
 }
 
@@ -233,17 +233,18 @@ pub trait Journal: Send + Sync {
     /// `Unavailable`.
     async fn read(&self, log: Log, after: Position, limit: PageLimit) -> Result<Page, Error>;
 
-    /// The record with this key, if it is still kept.
+    /// The record with this key, if it is still kept and can be read: one that cannot be any more is not there, and the
+    /// same key appends it again.
     ///
     /// # Errors
-    /// `Unavailable`, `Corrupt`.
+    /// `Unavailable`.
     async fn find(&self, log: Log, key: Uuid) -> Result<Option<Record>, Error>;
 
-    /// Whether an entry with each of these keys is still kept, in the order of the keys. Reads no bodies: for whoever asks
-    /// often and mostly hears no.
+    /// Whether [`Self::find`] would find each of these keys, in their order. A key that is not there costs next to nothing:
+    /// for whoever asks often and mostly hears no.
     ///
     /// # Errors
-    /// `Unavailable`, `Corrupt`.
+    /// `Unavailable`.
     async fn contains(&self, log: Log, keys: &[Uuid]) -> Result<Vec<bool>, Error>;
 
     /// Removes the oldest records while their time is before `before`, with their keys, but none that a consumer of

@@ -243,6 +243,11 @@ impl Gateway {
 
     /// Appends an event; answers its id.
     pub(crate) async fn event(&self, kind: &str, connection: Uuid, projects: &[&str]) -> Uuid {
+        self.event_with(kind, connection, projects, &Value::Null).await
+    }
+
+    /// Appends an event with these data.
+    pub(crate) async fn event_with(&self, kind: &str, connection: Uuid, projects: &[&str], data: &Value) -> Uuid {
         let id = Uuid::new_v4();
         let projects: Vec<Slug> = projects.iter().map(|slug| slug.parse().unwrap()).collect();
         let header = Header {
@@ -253,7 +258,11 @@ impl Gateway {
             recovered: None,
             filled: std::collections::BTreeMap::new(),
         };
-        let json = json!({ "specversion": "1.0", "id": id, "source": "https://dev.azure.com/fabrikam", "type": kind });
+        let mut json =
+            json!({ "specversion": "1.0", "id": id, "source": "https://dev.azure.com/fabrikam", "type": kind });
+        if !data.is_null() {
+            json["data"] = data.clone();
+        }
         let event = Event { id, header, json: json.to_string().into() };
         let entry = Entry { key: id, time: self.app.clock.now(), body: event.to_stored() };
         self.store.append(Log::Events, entry).await.unwrap();

@@ -9,7 +9,7 @@ use super::super::{
 };
 use crate::azure::client::Unreachable;
 use jiff::{SignedDuration, Timestamp};
-use url::Url;
+use url::{Host, Url};
 
 /// A certificate that is good for less than this is to be renewed.
 const EXPIRES_SOON: SignedDuration = SignedDuration::from_hours(14 * 24);
@@ -44,10 +44,14 @@ pub(super) fn on_the_way(url: &Url, services: bool, way: &Way, now: Timestamp) -
         Err(why) => Step::failed(StepName::Name, words::no_such_name(host, why)),
         Ok(all) => {
             let listed = all.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
-            if services && all.iter().any(is_private) {
-                Step::warning(StepName::Name, words::private(host, &listed))
-            } else {
-                Step::ok(StepName::Name, format!("{host} is {listed}"))
+            let is_address = matches!(url.host(), Some(Host::Ipv4(_) | Host::Ipv6(_)));
+            match (services && all.iter().any(is_private), is_address) {
+                (true, true) => Step::warning(StepName::Name, words::private(&listed)),
+                (true, false) => {
+                    Step::warning(StepName::Name, words::private(&format!("{host} is {listed} here, which")))
+                }
+                (false, true) => Step::ok(StepName::Name, format!("{listed} is an address and needs no name")),
+                (false, false) => Step::ok(StepName::Name, format!("{host} is {listed}")),
             }
         }
     };
@@ -133,5 +137,28 @@ pub(super) fn clock(findings: &Findings) -> Step {
         off if off > CLOCK_FAILURE => Step::failed(name, words::clock(whose, ahead)),
         off if off > CLOCK_WARNING => Step::warning(name, words::clock(whose, ahead)),
         _ => Step::ok(name, format!("it agrees with that of {whose} to within a minute")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_is_not_told_to_be_itself() {
+        for (url, services, words) in [
+            ("http://127.0.0.1:8080", true, "127.0.0.1 is an address within a network of your own"),
+            ("http://[::1]:8080", true, "::1 is an address within a network of your own"),
+            ("http://127.0.0.1:8080", false, "127.0.0.1 is an address and needs no name"),
+            ("http://localhost:8080", true, "localhost is 127.0.0.1 here, which is an address within"),
+            ("http://localhost:8080", false, "localhost is 127.0.0.1"),
+        ] {
+            let url: Url = url.parse().unwrap();
+            let address = if url.host_str() == Some("[::1]") { "::1" } else { "127.0.0.1" };
+            let way = Way { addresses: Ok(vec![address.parse().unwrap()]), arrival: None };
+            let steps = on_the_way(&url, services, &way, Timestamp::UNIX_EPOCH);
+            let name = format!("{:?}", steps.iter().find(|step| step.name == StepName::Name).unwrap());
+            assert!(name.contains(words), "{url}: {name}");
+        }
     }
 }

@@ -43,6 +43,16 @@ pub enum Target {
 }
 
 impl Target {
+    /// Where its requests go, where they go by HTTP.
+    pub fn url(&self) -> Option<&Url> {
+        match self {
+            Self::Webhook(webhook) => Some(&webhook.url),
+            Self::Sleuth(sleuth) => Some(&sleuth.url),
+            Self::DevLake(devlake) => Some(&devlake.url),
+            Self::Nats(_) | Self::File(_) | Self::Stdout => None,
+        }
+    }
+
     /// Its word.
     pub fn word(&self) -> &'static str {
         match self {

@@ -80,7 +80,7 @@ fn delivery_schema() -> Value {
 /// What both take in the same way.
 fn common(schema: &mut Value) {
     let properties = &mut schema["properties"];
-    properties["name"] = NAME.schema("What people call it.");
+    properties["name"] = NAME.schema("What people call it. Several may be called the same: the id tells them apart.");
     properties["description"] = DESCRIPTION.nullable("What it is for; null takes it away.");
     properties["url"] = url_schema();
     properties["service_principal"] = principal_schema();

@@ -237,10 +237,10 @@ impl Places {
         missing
     }
 
-    /// The segments of the runs before and after a position.
-    pub(super) fn around(&self, position: u64) -> (Option<u64>, Option<u64>) {
-        let before = self.runs.range(..=position).next_back().map(|(_, (_, segment))| *segment);
-        (before, self.runs.range(position..).next().map(|(_, (_, segment))| *segment))
+    /// The positions next to one that is missing, and the segments that they lie in.
+    pub(super) fn around(&self, position: u64) -> [Option<(u64, u64)>; 2] {
+        let before = self.runs.range(..=position).next_back().map(|(_, (last, segment))| (*last, *segment));
+        [before, self.runs.range(position..).next().map(|(first, (_, segment))| (*first, *segment))]
     }
 }
 

@@ -12,6 +12,7 @@ use super::{
     marks::Marks,
     mirror::Overlay,
     queue::{Job, Reply, Settle},
+    reading::LogReader,
     reclaim::Carry,
     trim::{self, Trim},
 };
@@ -75,8 +76,11 @@ impl<'a> Draft<'a> {
     /// Adds one job, or answers it with what stands against it. Gives back what must wait for the next commit.
     pub(super) fn stage(&mut self, job: Job) -> Option<Job> {
         match job {
-            Job::Append { log, entry, reply } => match self.stage_entry(log, entry) {
-                Ok(appended) => self.answers.push(Answer::Append(reply, appended)),
+            Job::Append { log, entry, reply } => match self.kept(log, entry.key) {
+                Ok(kept) => {
+                    let appended = self.stage_entry(log, entry, kept);
+                    self.answers.push(Answer::Append(reply, appended));
+                }
                 Err(fault) => drop(reply.send(Err(fault.into()))),
             },
             Job::Commit { changes, reply } => match self.overlay.stage(&self.shared.mirror(), changes) {
@@ -167,14 +171,11 @@ impl<'a> Draft<'a> {
             && self.logs.iter().all(|log| log.entries.is_empty())
     }
 
-    fn stage_entry(&mut self, log: Log, entry: Packed) -> Result<Appended, Fault> {
-        match self.position_of(log, entry.key)? {
-            Some(position) => Ok(Appended::Duplicate(Position(position))),
-            None => Ok(self.push(log, entry)),
+    /// Adds an entry whose key is kept at a position, or nowhere.
+    fn stage_entry(&mut self, log: Log, entry: Packed, kept: Option<u64>) -> Appended {
+        if let Some(position) = self.logs[at(log)].keys.get(&entry.key).copied().or(kept) {
+            return Appended::Duplicate(Position(position));
         }
-    }
-
-    fn push(&mut self, log: Log, entry: Packed) -> Appended {
         let last = self.shared.catalog().log(log).last;
         let staged = &mut self.logs[at(log)];
         let position = last + 1 + staged.entries.len() as u64;
@@ -183,11 +184,20 @@ impl<'a> Draft<'a> {
         Appended::New(Position(position))
     }
 
-    fn position_of(&self, log: Log, key: Uuid) -> Result<Option<u64>, Fault> {
-        match self.logs[at(log)].keys.get(&key) {
-            Some(position) => Ok(Some(*position)),
-            None => self.shared.position_of(log, key),
+    /// Where a key is kept already, as far as that has to be looked up.
+    fn kept(&self, log: Log, key: Uuid) -> Result<Option<u64>, Fault> {
+        if self.logs[at(log)].keys.contains_key(&key) {
+            return Ok(None);
         }
+        LogReader::new(self.shared, log).position_of(key)
+    }
+
+    /// The same for each of these entries. What was written together is mostly told together again, so that one reader for
+    /// each log reads its block once.
+    fn all_kept(&self, appends: &[(Log, Packed)]) -> Result<Vec<Option<u64>>, Fault> {
+        let mut readers = Log::ALL.map(|log| LogReader::new(self.shared, log));
+        let kept = |(log, entry): &(Log, Packed)| readers[at(*log)].position_of(entry.key);
+        appends.iter().map(kept).collect()
     }
 
     fn touches(&self, consumer: &Consumer) -> bool {
@@ -234,22 +244,16 @@ impl<'a> Draft<'a> {
             return;
         }
         // Everything that can fail comes first, so that nothing of a failed settlement is in the commit.
-        for (log, entry) in &appends {
-            if let Err(fault) = self.position_of(*log, entry.key) {
-                self.shared.readers().release(&consumer, lease);
-                drop(reply.send(Err(fault.into())));
-                return;
-            }
-        }
-        let appended = appends.into_iter().map(|(log, entry)| self.stage_entry(log, entry)).collect::<Result<_, _>>();
-        let appended = match appended {
-            Ok(appended) => appended,
+        let kept = match self.all_kept(&appends) {
+            Ok(kept) => kept,
             Err(fault) => {
                 self.shared.readers().release(&consumer, lease);
                 drop(reply.send(Err(fault.into())));
                 return;
             }
         };
+        let staged = |((log, entry), kept)| self.stage_entry(log, entry, kept);
+        let appended = appends.into_iter().zip(kept).map(staged).collect();
         let cursor = self.shared.readers().reader(&consumer).map_or(0, |reader| reader.cursor);
         if let Some(newest) = records.iter().map(|record| record.position).max().filter(|newest| *newest > cursor) {
             self.items.push(Item::Cursor { consumer: consumer.clone(), position: newest });

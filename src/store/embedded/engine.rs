@@ -66,8 +66,7 @@ impl Journal for EmbeddedStore {
             return Ok(None);
         }
         self.read_blocking(move |shared| {
-            let Some(position) = shared.position_of(log, key)? else { return Ok(None) };
-            let mut record = LogReader::new(shared, log).find(position, key)?;
+            let mut record = LogReader::new(shared, log).find(key)?;
             if let Some(record) = &mut record {
                 // A copy: a slice would keep the whole block in memory.
                 record.body = record.body.to_vec().into();
@@ -84,7 +83,8 @@ impl Journal for EmbeddedStore {
         }
         let keys = keys.to_vec();
         self.read_blocking(move |shared| {
-            keys.into_iter().map(|key| Ok(shared.position_of(log, key)?.is_some())).collect()
+            let mut reader = LogReader::new(shared, log);
+            keys.into_iter().map(|key| Ok(reader.find(key)?.is_some())).collect()
         })
         .await
     }

@@ -73,10 +73,7 @@ impl DataDir {
         }
         let dir = Self { path: path.to_owned(), is_new: false, _lock: lock };
         let has_format = dir.check_format()?;
-        if (!has_format && !dir.has_store()) || !dir.journal().exists() {
-            return Err(nothing());
-        }
-        Ok(dir)
+        if has_format || dir.has_store() { Ok(dir) } else { Err(nothing()) }
     }
 
     /// Whether nothing was ever stored in it.
@@ -124,7 +121,10 @@ impl DataDir {
 
     /// Whether something of a store is there, whatever became of its format file.
     fn has_store(&self) -> bool {
-        self.path.join("marks").exists() || segment::list(&self.journal()).is_ok_and(|numbers| !numbers.is_empty())
+        let has_segments = || segment::list(&self.journal()).is_ok_and(|numbers| !numbers.is_empty());
+        // The first opening makes it last of all.
+        let has_state = || fs::read_dir(self.state()).is_ok_and(|mut entries| entries.next().is_some());
+        self.path.join("marks").exists() || has_segments() || has_state()
     }
 
     pub(super) fn path(&self) -> &Path {

@@ -109,7 +109,7 @@ fn a_store(data: &[u8], folder: &Path) {
     }
     let _ = (fs::remove_file(folder.join("marks")), fs::remove_file(index::path(&folder.join("journal"), 1)));
     fs::write(segment::path(&folder.join("journal"), 1), &bytes).expect("the folder can be written");
-    let Ok(store) = EmbeddedStore::examine(folder, Options::default()) else { return };
+    let Ok(store) = EmbeddedStore::examine(folder, Options::default(), folder) else { return };
     let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime needs nothing but memory");
     runtime.block_on(async {
         let limit = PageLimit { records_max: 64, body_bytes_max: 1 << 20 };

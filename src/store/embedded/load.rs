@@ -21,7 +21,13 @@ use super::{
     state,
 };
 use crate::store::{Damage, Log, Position};
-use std::{collections::BTreeMap, path::Path, sync::Arc};
+use std::{collections::BTreeMap, path::Path, sync::Arc, time::Duration};
+
+/// Entries are appended nearly in the order of their times: two that come together may change places.
+const OUT_OF_ORDER: Duration = Duration::from_mins(1);
+
+/// For a store that lost what a gateway cannot do without.
+const REMEDY: &str = "restore the directory from a backup, or move it aside to start empty";
 
 /// The contents of the directory.
 #[derive(Debug)]
@@ -41,6 +47,10 @@ pub(super) struct Loaded {
     pub(super) active: Option<(Arc<Segment>, u64)>,
     /// The newest segment and how much of it counts.
     pub(super) newest: (u64, u64),
+    /// The segment of the newest acknowledged commit, and how much of it there was then.
+    pub(super) acknowledged: (u64, u64),
+    /// How many bytes of a segment count, where the one after it says so.
+    pub(super) counts: BTreeMap<u64, u64>,
     pub(super) next_segment: u64,
     pub(super) next_frame: u64,
     pub(super) marks_count: u64,
@@ -48,8 +58,9 @@ pub(super) struct Loaded {
     pub(super) time: i64,
 }
 
-/// Reads it all.
-pub(super) fn load(dir: &DataDir, leases: u64, may_write: bool) -> Result<Loaded, Fault> {
+/// Reads it all. Nothing in it is written when there is a folder aside, for copies of what cannot be read without.
+pub(super) fn load(dir: &DataDir, leases: u64, aside: Option<&Path>) -> Result<Loaded, Fault> {
+    let may_write = aside.is_none();
     let journal = dir.journal();
     let (marks, marks_count) = marks::read(dir.path())?.unzip();
     let numbers = segment::list(&journal)?;
@@ -75,6 +86,8 @@ pub(super) fn load(dir: &DataDir, leases: u64, may_write: bool) -> Result<Loaded
         unsealed: Vec::new(),
         active: None,
         newest: (0, 0),
+        acknowledged: marks.map_or((0, 0), |marks| (marks.segment, marks.segment_bytes)),
+        counts: valid_bytes.clone(),
         next_segment: numbers.last().map_or(1, |newest| newest + 1),
         next_frame: 1,
         marks_count: marks_count.unwrap_or(0),
@@ -115,13 +128,22 @@ pub(super) fn load(dir: &DataDir, leases: u64, may_write: bool) -> Result<Loaded
     loaded.compare(marks.as_ref(), replay.time);
     let is_older = marks.is_some_and(|marks| marks.revision > loaded.mirror.revision);
     let is_gone = numbers.is_empty() && !dir.is_new();
-    if (is_suspect || is_older || is_gone) && !may_write {
-        // Opening sled changes its files.
+    let has_something = loaded.mirror.revision > 0 || Log::ALL.iter().any(|log| loaded.catalog.log(*log).last > 0);
+    let is_unmarked = marks.is_none() && (has_something || is_gone);
+    if is_unmarked {
         loaded.remarks.push(
-            "part of the registry is missing in the journal; `hookwell serve` looks whether state/ has it".into(),
+            "the file marks is missing or damaged, so that nobody can tell whether the journal lost its end; it is written \
+             anew"
+                .into(),
         );
-    } else if is_suspect || is_older || is_gone {
-        loaded.rescue(dir, marks.as_ref(), is_suspect, is_gone)?;
+    }
+    if is_suspect || is_older || is_gone || is_unmarked {
+        let copy = aside.map_or_else(|| Ok(state::read(&dir.state())), |aside| state::peek(&dir.state(), aside));
+        let copy = copy.unwrap_or_else(|reason| {
+            loaded.remarks.push(format!("{} could not be looked at: {reason}", dir.state().display()));
+            None
+        });
+        loaded.rescue(dir, copy, marks.as_ref(), is_suspect, is_gone)?;
     }
     Ok(loaded)
 }
@@ -217,9 +239,12 @@ impl Loaded {
             }
             for (first, to) in self.catalog.log(log).missing() {
                 let mut damage = missing(&self.catalog, log, first, to);
+                if to == acknowledged {
+                    // Nothing lies behind it. The newest that was acknowledged at all is not older.
+                    damage.until = marks.and_then(|marks| moment(marks.time));
+                }
                 if to == acknowledged && acknowledged > last {
                     damage.since = damage.since.max(moment(time));
-                    damage.until = marks.and_then(|marks| moment(marks.time));
                 }
                 tracing::error!(%damage, "acknowledged entries are missing");
                 self.damage.push(damage);
@@ -237,14 +262,30 @@ impl Loaded {
     }
 
     /// Takes the registry from sled's copy where that has more than the journal.
-    fn rescue(&mut self, dir: &DataDir, marks: Option<&Marks>, is_suspect: bool, is_gone: bool) -> Result<(), Fault> {
+    fn rescue(
+        &mut self,
+        dir: &DataDir,
+        copy: Option<Mirror>,
+        marks: Option<&Marks>,
+        is_suspect: bool,
+        is_gone: bool,
+    ) -> Result<(), Fault> {
+        if is_gone && marks.is_none() {
+            // Where the positions went to is not known either, and readers' cursors must not be given out anew.
+            let rest = copy.map_or_else(String::new, |copy| {
+                format!(", while state/ has connections and keys of revision {}", copy.revision)
+            });
+            return Err(Fault::Damaged(format!(
+                "the journal in it is missing, and so is the file marks that tells what was acknowledged{rest}; {REMEDY}"
+            )));
+        }
         let wanted = marks.map_or(0, |marks| marks.revision);
         let mut is_taken = false;
         // A copy of the same revision has what was lost between two commits that are whole.
         let has_more = |copy: &Mirror| {
             copy.revision > self.mirror.revision || (is_suspect && copy.revision == self.mirror.revision)
         };
-        if let Some(copy) = state::read(&dir.state()).filter(has_more) {
+        if let Some(copy) = copy.filter(has_more) {
             let remark = format!(
                 "the journal's registry ended at revision {}; it was taken from {}, revision {}",
                 self.mirror.revision,
@@ -258,11 +299,9 @@ impl Loaded {
             is_taken = true;
         }
         if self.mirror.is_empty() && (wanted > 0 || is_gone) {
-            return Err(Fault::Damaged(
-                "the journal in it is missing or has lost the connections and keys; restore the directory from a \
-                 backup, or move it aside to start empty"
-                    .into(),
-            ));
+            return Err(Fault::Damaged(format!(
+                "the journal in it is missing or has lost the connections and keys; {REMEDY}"
+            )));
         }
         if is_suspect && !is_taken {
             self.remarks.push(
@@ -285,17 +324,19 @@ impl Loaded {
     }
 }
 
-/// The report of positions that are kept and lie nowhere.
+/// The report of positions that are kept and lie nowhere. Its times are those of the records on both sides.
 pub(super) fn missing(catalog: &Catalog, log: Log, first: u64, last: u64) -> Damage {
-    let (before, after) = catalog.log(log).around(first);
-    // Times are those of segments: what is missing came after the one before it was made, and before the one that
-    // follows the segment it was in.
-    let since = before.and_then(|number| catalog.segments.get(&number)).and_then(|segment| moment(segment.time));
-    let until = after.and_then(|number| catalog.segments.range(number + 1..).next());
-    let until = until.and_then(|(_, segment)| moment(segment.time));
+    let [before, after] = catalog.log(log).around(first);
+    let time = |side: Option<(u64, u64)>| {
+        let (position, segment) = side?;
+        let block = catalog.segments.get(&segment)?.block(log, position).ok().flatten()?;
+        moment(block.time)
+    };
+    let since = time(before).and_then(|time| time.checked_sub(OUT_OF_ORDER).ok());
+    let until = time(after).and_then(|time| time.checked_add(OUT_OF_ORDER).ok());
     let cause = match (before, after) {
-        (_, Some(after)) => format!("what lay before {} is missing or damaged", segment_name(after)),
-        (Some(before), None) => format!("what lay in or after {} is missing or damaged", segment_name(before)),
+        (_, Some((_, after))) => format!("what lay before {} is missing or damaged", segment_name(after)),
+        (Some((_, before)), None) => format!("what lay in or after {} is missing or damaged", segment_name(before)),
         (None, None) => "the whole journal is missing".to_owned(),
     };
     Damage { log, first: Position(first), last: Position(last), since, until, cause }

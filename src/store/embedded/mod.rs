@@ -36,10 +36,11 @@ mod sealer;
 mod segment;
 mod state;
 mod trim;
+mod verify;
 mod view;
 mod writer;
 
-pub use self::state::THREAD as STATE_THREAD;
+pub use self::{state::THREAD as STATE_THREAD, verify::Flaw};
 
 use self::{
     catalog::Catalog,
@@ -50,6 +51,7 @@ use self::{
     queue::Queue,
     sealer::Sealer,
     state::State,
+    verify::Examined,
     view::Tails,
     writer::{Start, Writer},
 };
@@ -98,8 +100,8 @@ pub struct EmbeddedStore {
     shared: Arc<Shared>,
     closed: watch::Receiver<()>,
     threads: Vec<thread::JoinHandle<()>>,
-    /// Holds the lock of a directory that is only read.
-    _dir: Option<DataDir>,
+    /// Of a directory that is only read.
+    examined: Option<Examined>,
 }
 
 /// Everything that callers and the writer share.
@@ -120,6 +122,8 @@ struct Shared {
     failure: watch::Sender<Option<String>>,
     damage: Mutex<Vec<Damage>>,
     remarks: Vec<String>,
+    /// Whether nothing in the directory is to be written, not even what is derived.
+    reads_only: bool,
     commits: AtomicU64,
     written_bytes: AtomicU64,
 }
@@ -134,13 +138,13 @@ impl EmbeddedStore {
     pub fn open(dir: &Path, options: Options) -> Result<Self, OpenError> {
         let path = dir.to_owned();
         let dir = DataDir::open(dir)?;
-        let mut loaded = load::load(&dir, first_lease(), true).map_err(|fault| fault.of_opening(&path))?;
+        let mut loaded = load::load(&dir, first_lease(), None).map_err(|fault| fault.of_opening(&path))?;
         load::tidy(&dir.journal());
         let start = Start::of(&mut loaded);
         let unsealed = std::mem::take(&mut loaded.unsealed);
         let mirror = Arc::new(RwLock::new(std::mem::take(&mut loaded.mirror)));
         let (state, following) = State::start(dir.state(), Arc::clone(&mirror));
-        let shared = Arc::new(Shared::new(options, &dir, loaded, mirror, state));
+        let shared = Arc::new(Shared::new(options, &dir, loaded, mirror, state, false));
         let unusable = |error| files::unusable(&path)(error);
         let (sealer, sealing) = Sealer::start(Arc::clone(&shared)).map_err(unusable)?;
         for (segment, valid_bytes) in unsealed {
@@ -161,25 +165,28 @@ impl EmbeddedStore {
             }
             tracing::warn!(%error, "the format file could not be written");
         }
+        shared.state.begin();
         let writing = thread::Builder::new().name("store-writer".into()).spawn(|| writer.run());
         let writing = writing.map_err(unusable)?;
         let threads = vec![writing, sealing];
-        Ok(Self { shared, closed, threads, _dir: None })
+        Ok(Self { shared, closed, threads, examined: None })
     }
 
-    /// Opens a data directory only to read it: creates and changes nothing, and every change is refused.
+    /// Opens a data directory only to read it: creates and changes nothing, and every change is refused. What cannot be
+    /// read without changing it is copied into a folder aside, for as long as this takes.
     ///
     /// # Errors
     /// As [`Self::open`]; `Io` also where there is no store.
-    pub fn examine(dir: &Path, options: Options) -> Result<Self, OpenError> {
+    pub fn examine(dir: &Path, options: Options, aside: &Path) -> Result<Self, OpenError> {
         let path = dir.to_owned();
         let dir = DataDir::examine(dir)?;
-        let mut loaded = load::load(&dir, first_lease(), false).map_err(|fault| fault.of_opening(&path))?;
+        let mut loaded = load::load(&dir, first_lease(), Some(aside)).map_err(|fault| fault.of_opening(&path))?;
         let mirror = Arc::new(RwLock::new(std::mem::take(&mut loaded.mirror)));
-        let shared = Arc::new(Shared::new(options, &dir, loaded, mirror, State::idle()));
+        let examined = Examined::new(dir, &loaded);
+        let shared = Arc::new(Shared::new(options, examined.dir(), loaded, mirror, State::idle(), true));
         shared.queue.refuse(Some("the directory was opened to be read only".into()));
         let (_, closed) = watch::channel(());
-        Ok(Self { shared, closed, threads: Vec::new(), _dir: Some(dir) })
+        Ok(Self { shared, closed, threads: Vec::new(), examined: Some(examined) })
     }
 }
 

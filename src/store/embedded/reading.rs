@@ -77,7 +77,7 @@ impl<'a> LogReader<'a> {
             if position > last {
                 break;
             }
-            match self.record(position)? {
+            match self.look(position)? {
                 Found::Record(record) => {
                     budget.spend(&record);
                     page.records.push(record);
@@ -85,16 +85,27 @@ impl<'a> LogReader<'a> {
                 Found::Absent => {}
                 Found::LeftOut(damage) => {
                     position = damage.last.0;
-                    page.left_out.push(damage);
+                    if !page.left_out.last_mut().is_some_and(|last| last.join(&damage)) {
+                        page.left_out.push(damage);
+                    }
                 }
             }
             page.end = Position(position);
         }
+        page.left_out.iter().for_each(|damage| self.shared.report(damage));
         Ok(page)
     }
 
-    /// The finding at a position.
+    /// The finding at a position; damage is reported.
     pub(super) fn record(&mut self, position: u64) -> Result<Found, Fault> {
+        let found = self.look(position)?;
+        if let Found::LeftOut(damage) = &found {
+            self.shared.report(damage);
+        }
+        Ok(found)
+    }
+
+    fn look(&mut self, position: u64) -> Result<Found, Fault> {
         if let Some(record) = self.cached(position) {
             return Ok(Found::Record(record));
         }
@@ -104,9 +115,13 @@ impl<'a> LogReader<'a> {
             Place::Missing { to } => return Ok(Found::LeftOut(self.shared.missing(self.log, position, to))),
             Place::In(segment) => segment,
         };
-        let Some(reference) = self.reference(&segment, position)? else {
-            let damage = self.shared.damaged_block(&segment, self.log, (position, position), "its index leaves it out");
-            return Ok(Found::LeftOut(damage));
+        let left_out = |range, cause: &str| Found::LeftOut(self.shared.unreadable(&segment, self.log, range, cause));
+        let reference = match self.reference(&segment, position) {
+            Ok(Some(reference)) => reference,
+            Ok(None) => return Ok(left_out((position, position), &left_out_of_index(&segment))),
+            Err(Fault::Io(error)) => return Err(Fault::Io(error)),
+            // Neither the index nor the segment that it is made from.
+            Err(Fault::Damaged(what)) => return Ok(left_out((position, position), &what)),
         };
         match self.read(&segment, &reference) {
             Ok(records) => {
@@ -116,23 +131,29 @@ impl<'a> LogReader<'a> {
             Err(Fault::Io(error)) => Err(Fault::Io(error)),
             // Removed meanwhile: it was trimmed, or lies elsewhere now.
             Err(Fault::Damaged(_)) if !self.shared.catalog().segments.contains_key(&segment.number) => {
-                self.record(position)
+                self.look(position)
             }
             Err(Fault::Damaged(what)) => {
                 let trimmed = self.shared.catalog().log(self.log).trimmed;
                 let range = (reference.first.max(trimmed + 1), reference.last());
-                Ok(Found::LeftOut(self.shared.damaged_block(&segment, self.log, range, &what)))
+                Ok(Found::LeftOut(self.shared.unreadable(&segment, self.log, range, &what)))
             }
         }
     }
 
-    /// The record with a key, if it is at this position.
-    pub(super) fn find(&mut self, position: u64, key: Uuid) -> Result<Option<Record>, Fault> {
-        match self.record(position)? {
+    /// The record with a key, if it is kept. An index may tell of one that cannot be read any more: that one is not there,
+    /// so that the same key again brings it back.
+    pub(super) fn find(&mut self, key: Uuid) -> Result<Option<Record>, Fault> {
+        let (shared, log) = (self.shared, self.log);
+        shared.look_up(log, key, |position| match self.record(position)? {
             Found::Record(record) => Ok((record.key == key).then_some(record)),
-            Found::Absent => Ok(None),
-            Found::LeftOut(damage) => Err(Fault::Damaged(damage.to_string())),
-        }
+            Found::Absent | Found::LeftOut(_) => Ok(None),
+        })
+    }
+
+    /// The position of a key that is kept.
+    pub(super) fn position_of(&mut self, key: Uuid) -> Result<Option<u64>, Fault> {
+        Ok(self.find(key)?.map(|record| record.position.0))
     }
 
     fn cached(&self, position: u64) -> Option<Record> {
@@ -151,7 +172,7 @@ impl<'a> LogReader<'a> {
         };
         let block = read_block(&file, segment, reference);
         self.file = Some((segment.number, file));
-        block?.records().ok_or_else(|| not_written(segment, reference))
+        block?.records().ok_or_else(|| not_written(segment))
     }
 }
 
@@ -170,7 +191,7 @@ pub(super) fn read_block(file: &File, segment: &Segment, reference: &BlockRef) -
     }
     // Advice only: where it is refused, reading again is as good as it was.
     let _ = rustix::fs::fadvise(file, 0, None, rustix::fs::Advice::DontNeed);
-    try_block(file, segment, reference)?.ok_or_else(|| not_written(segment, reference))
+    try_block(file, segment, reference)?.ok_or_else(|| not_written(segment))
 }
 
 fn try_block(file: &File, segment: &Segment, reference: &BlockRef) -> Result<Option<Block>, Fault> {
@@ -186,12 +207,16 @@ fn try_block(file: &File, segment: &Segment, reference: &BlockRef) -> Result<Opt
     Ok(block::decode(&content).filter(is_it))
 }
 
-fn not_written(segment: &Segment, reference: &BlockRef) -> Fault {
-    let (path, offset) = (segment.path.display(), reference.offset);
-    Fault::Damaged(format!("{path} is not what was written to it at byte {offset}"))
+/// Without the byte: what is said of the blocks of a segment that lie side by side is said once.
+fn not_written(segment: &Segment) -> Fault {
+    Fault::Damaged(format!("{} is not what was written to it", segment.path.display()))
 }
 
-/// A moment as the journal keeps it.
+fn left_out_of_index(segment: &Segment) -> String {
+    format!("the index of {} leaves it out", segment.path.display())
+}
+
+/// A moment as the journal keeps it; 0 is that of a segment that was made before there was an entry.
 pub(super) fn moment(milliseconds: i64) -> Option<Timestamp> {
-    Timestamp::from_millisecond(milliseconds).ok()
+    Timestamp::from_millisecond(milliseconds).ok().filter(|moment| *moment > Timestamp::UNIX_EPOCH)
 }

@@ -76,11 +76,16 @@ pub(super) fn path(journal: &Path, number: u64) -> PathBuf {
     journal.join(format!("{number:012}.segment"))
 }
 
-/// The numbers of the segments in a folder, ascending.
+/// The numbers of the segments in a folder, ascending; none where there is no folder.
 pub(super) fn list(journal: &Path) -> Result<Vec<u64>, Fault> {
     let io = Fault::io(journal);
     let mut numbers = Vec::new();
-    for entry in fs::read_dir(journal).map_err(&io)? {
+    let entries = match fs::read_dir(journal) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(numbers),
+        Err(error) => return Err(io(error)),
+    };
+    for entry in entries {
         let name = entry.map_err(&io)?.file_name();
         let stem = name.to_str().and_then(|name| name.strip_suffix(".segment"));
         numbers.extend(stem.and_then(|stem| stem.parse::<u64>().ok()));

@@ -14,6 +14,7 @@ use bytes::Bytes;
 use std::{
     collections::BTreeMap,
     fs::{self, DirBuilder},
+    io,
     os::unix::fs::DirBuilderExt as _,
     panic::{AssertUnwindSafe, catch_unwind},
     path::{Path, PathBuf},
@@ -21,6 +22,7 @@ use std::{
     thread,
     time::Duration,
 };
+use uuid::Uuid;
 
 /// The name of the thread: whoever reports panics knows by it that this one was caught.
 pub const THREAD: &str = "store-state";
@@ -49,6 +51,8 @@ struct Changes {
     items: Vec<Item>,
     /// Whether more changed than `items` says.
     is_cut: bool,
+    /// Whether it may make the folder.
+    may_begin: bool,
     is_closing: bool,
     /// Why the copy is not there right now.
     trouble: Option<String>,
@@ -74,6 +78,12 @@ impl State {
             waiting.lock().trouble = Some(format!("the thread that keeps state/ could not be started: {error}"));
         }
         (Self { waiting }, thread.ok())
+    }
+
+    /// From now on it may make the folder: a folder says that there was a store, so the first opening waits until there is.
+    pub(super) fn begin(&self) {
+        self.waiting.lock().may_begin = true;
+        self.waiting.wake.notify_all();
     }
 
     /// The registry changed like this.
@@ -116,6 +126,12 @@ struct Follower {
 impl Follower {
     fn run(mut self) {
         let (mut pause, longest) = AGAIN_AFTER;
+        let waits = |changes: &mut Changes| !changes.may_begin && !changes.is_closing;
+        let changes = self.waiting.wake.wait_while(self.waiting.lock(), waits);
+        let may_begin = changes.unwrap_or_else(PoisonError::into_inner).may_begin;
+        if !may_begin {
+            return;
+        }
         loop {
             let done = if self.tree.is_none() { self.begin() } else { self.follow() };
             match done {
@@ -287,6 +303,33 @@ pub(super) fn read(folder: &Path) -> Option<Mirror> {
     }
     mirror.revision = mirror.revision.max(revision);
     Some(mirror)
+}
+
+/// The same without changing anything: opening sled changes its files, so a copy of them is opened in the folder `aside`.
+pub(super) fn peek(folder: &Path, aside: &Path) -> Result<Option<Mirror>, String> {
+    if !folder.is_dir() {
+        return Ok(None);
+    }
+    let copy = aside.join(format!("hookwell-{}", Uuid::new_v4()));
+    let copied = copy_files(folder, &copy).map_err(|error| format!("{}: {error}", copy.display()));
+    let found = copied.map(|()| read(&copy));
+    let _ = fs::remove_dir_all(&copy);
+    found
+}
+
+/// Of a folder and the folders in it, for its owner alone.
+fn copy_files(from: &Path, to: &Path) -> io::Result<()> {
+    DirBuilder::new().mode(0o700).create(to)?;
+    for entry in fs::read_dir(from)? {
+        let entry = entry?;
+        let to = to.join(entry.file_name());
+        if entry.file_type()?.is_dir() {
+            copy_files(&entry.path(), &to)?;
+        } else {
+            fs::copy(entry.path(), to)?;
+        }
+    }
+    Ok(())
 }
 
 fn key(kind: &str, id: &str) -> Vec<u8> {

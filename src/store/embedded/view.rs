@@ -2,7 +2,7 @@
 
 use super::{
     Options, Shared,
-    catalog::{Catalog, Index, Segment, at},
+    catalog::{Catalog, Index, Place, Segment, at},
     consumers::Readers,
     disk_index::DiskIndex,
     fault::Fault,
@@ -48,6 +48,7 @@ impl Shared {
         loaded: Loaded,
         mirror: Arc<RwLock<Mirror>>,
         state: State,
+        reads_only: bool,
     ) -> Self {
         let Loaded { signature, catalog, keys, readers, damage, remarks, .. } = loaded;
         let limits = Limits { entries_max: options.queue_entries_max, bytes_max: options.queue_bytes_max };
@@ -68,6 +69,7 @@ impl Shared {
             failure: watch::channel(None).0,
             damage: Mutex::new(damage),
             remarks,
+            reads_only,
             commits: AtomicU64::new(0),
             written_bytes: AtomicU64::new(0),
         }
@@ -145,19 +147,23 @@ impl Shared {
         self.failure.send_replace(Some(reason.to_owned()));
     }
 
-    /// The position of a key that is kept.
-    pub(super) fn position_of(&self, log: Log, key: Uuid) -> Result<Option<u64>, Fault> {
+    /// The first position of a key that passes, of those that the indexes tell of; newest segment first.
+    pub(super) fn look_up<T>(
+        &self,
+        log: Log,
+        key: Uuid,
+        mut take: impl FnMut(u64) -> Result<Option<T>, Fault>,
+    ) -> Result<Option<T>, Fault> {
         let is_kept = |segment: u64, position: u64| {
-            let catalog = self.catalog();
-            let lies_there = |place| matches!(place, super::catalog::Place::In(found) if found.number == segment);
-            lies_there(catalog.place_of(log, position)).then_some(position)
+            let lies_there = |place| matches!(place, Place::In(found) if found.number == segment);
+            lies_there(self.catalog().place_of(log, position))
         };
         let unsealed = self.catalog().unsealed().to_vec();
         for segment in unsealed.iter().rev() {
-            if let Some(position) = segment.in_memory(log, key)
-                && let Some(position) = is_kept(segment.number, position)
+            if let Some(position) = segment.in_memory(log, key).filter(|position| is_kept(segment.number, *position))
+                && let Some(taken) = take(position)?
             {
-                return Ok(Some(position));
+                return Ok(Some(taken));
             }
         }
         let candidates = self.keys().candidates(index::hash(log, key));
@@ -171,10 +177,10 @@ impl Shared {
             };
             // Sealed since the keys were looked at.
             let position = position.or_else(|| segment.in_memory(log, key));
-            if let Some(position) = position
-                && let Some(position) = is_kept(number, position)
+            if let Some(position) = position.filter(|position| is_kept(number, *position))
+                && let Some(taken) = take(position)?
             {
-                return Ok(Some(position));
+                return Ok(Some(taken));
             }
         }
         Ok(None)
@@ -205,10 +211,9 @@ impl Shared {
             return Err(Fault::Damaged(format!("{} is missing", segment.path.display())));
         }
         let (memory, _) = replay::index_of(&self.journal, segment.number, valid_bytes, self.signature)?;
-        let index = match DiskIndex::make(&memory, &self.journal, segment.number, valid_bytes) {
-            Ok(index) => Index::Disk(index),
-            Err(_) => Index::Memory(memory),
-        };
+        let write = || DiskIndex::make(&memory, &self.journal, segment.number, valid_bytes).ok();
+        let made = if self.reads_only { None } else { write() };
+        let index = made.map_or(Index::Memory(memory), Index::Disk);
         *segment.index_mut() = index;
         look(segment)
     }
@@ -225,27 +230,37 @@ impl Shared {
         }
     }
 
-    /// Reports positions of a segment that cannot be read.
-    pub(super) fn damaged_block(&self, segment: &Segment, log: Log, (first, last): (u64, u64), cause: &str) -> Damage {
+    /// Positions of a segment that cannot be read.
+    pub(super) fn unreadable(&self, segment: &Segment, log: Log, (first, last): (u64, u64), cause: &str) -> Damage {
         let since = segment.block(log, first).ok().flatten().map_or(segment.time, |block| block.time);
         let until = {
             let catalog = self.catalog();
             catalog.segments.range(segment.number + 1..).next().and_then(|(_, next)| moment(next.time))
         };
-        let damage = Damage {
+        Damage {
             log,
             first: Position(first),
             last: Position(last),
             since: moment(since),
             until,
             cause: cause.to_owned(),
-        };
-        let mut reports = self.damage.lock().unwrap_or_else(PoisonError::into_inner);
-        if reports.len() < DAMAGE_REPORTS_MAX && !reports.contains(&damage) {
-            tracing::error!(%damage, "part of the journal cannot be read");
-            reports.push(damage.clone());
         }
-        damage
+    }
+
+    /// Remembers what a read met, and says it the first time. What touches a stretch that is known becomes part of it.
+    pub(super) fn report(&self, damage: &Damage) {
+        let mut reports = self.damage.lock().unwrap_or_else(PoisonError::into_inner);
+        let (mut stretch, before) = (damage.clone(), reports.len());
+        // No two that are known touch each other, so one pass finds all that touch this one.
+        reports.retain(|known| !stretch.join(known));
+        let is_new = reports.len() == before;
+        if is_new && before >= DAMAGE_REPORTS_MAX {
+            return;
+        }
+        if is_new {
+            tracing::error!(%damage, "part of the journal cannot be read");
+        }
+        reports.push(stretch);
     }
 
     /// Every report of damage that is still kept.

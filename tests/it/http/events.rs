@@ -36,6 +36,9 @@ async fn pages_follow_each_other_without_gap_or_repeat() {
 async fn filters_are_combined_and_an_empty_page_still_goes_on() {
     let gateway = Gateway::start().await;
     let (a, b) = (Uuid::from_u128(1), Uuid::from_u128(2));
+    for slug in ["shop", "blog", "empty"] {
+        gateway.project(slug).await;
+    }
     let merged = gateway.event("dev.cdevents.change.merged.0.3.0", a, &["shop"]).await;
     let created = gateway.event("dev.cdevents.change.created.0.4.0", b, &["shop", "blog"]).await;
     let tag = gateway.event("dev.cdeventsx.azuredevops-tag.created.0.1.0", a, &[]).await;
@@ -47,12 +50,22 @@ async fn filters_are_combined_and_an_empty_page_still_goes_on() {
         ("type=dev.cdevents.change.created,dev.cdeventsx.*".into(), vec![created, tag]),
         ("project=shop".into(), vec![merged, created]),
         (format!("project=shop&connection={a}"), vec![merged]),
-        ("project=nothing".into(), vec![]),
+        ("project=empty".into(), vec![]),
     ] {
         let page = gateway.get(&format!("/v1/events?{filter}")).await.json();
         assert_eq!(ids(&page), wanted, "{filter}");
         let rest = gateway.get(&format!("/v1/events?after={}", page["next"].as_str().unwrap())).await.json();
         assert!(ids(&rest).is_empty() && rest["next"] == page["next"], "{filter}");
+    }
+}
+
+#[tokio::test]
+async fn a_project_that_is_none_is_named_and_not_an_empty_page() {
+    let gateway = Gateway::start().await;
+    gateway.project("shop").await;
+    for path in ["/v1/events?project=shpo", "/v1/events/stream?project=shpo"] {
+        let reply = gateway.get(path).await;
+        assert_eq!((reply.status.as_u16(), reply.wrong()), (400, vec!["project".to_owned()]), "{path}");
     }
 }
 

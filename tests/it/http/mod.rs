@@ -8,6 +8,7 @@ mod events;
 mod faults;
 pub(crate) mod faulty;
 mod hooks;
+mod large;
 mod panics;
 mod relations;
 mod replay;

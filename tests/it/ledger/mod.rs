@@ -2,6 +2,7 @@
 
 mod chain;
 mod completeness;
+mod damaged;
 
 use crate::harness::Gateway;
 use hookwell::{

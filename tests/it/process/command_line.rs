@@ -199,6 +199,75 @@ fn check_tells_an_idle_directory_from_a_running_gateway_and_from_a_broken_one() 
 }
 
 #[test]
+fn check_beside_a_gateway_that_listens_elsewhere_says_that_one_is_running() {
+    let folder = tempfile::tempdir().unwrap();
+    let _process = Process::start(folder.path(), &[]);
+    let output =
+        hookwell(&["check", "--listen", "127.0.0.1:1", "--data-dir", folder.path().to_str().unwrap()]).output();
+    assert_one_clear_line(&output.unwrap(), 1, &["a gateway is running on the data directory", "--listen"]);
+}
+
+#[tokio::test]
+async fn a_full_disk_is_told_by_check_and_by_the_running_gateway_with_what_to_do() {
+    let folder = tempfile::tempdir().unwrap();
+    assert_eq!(Process::start(folder.path(), &[]).stop(), Some(0));
+    let full = ["--store-free-bytes-min", "1000000000000000"];
+    let output = hookwell(&["check", "--data-dir", folder.path().to_str().unwrap()]).args(full).output().unwrap();
+    assert_one_clear_line(&output, 1, &["a gateway would start"]);
+    assert!(String::from_utf8_lossy(&output.stdout).contains("free some space"), "{output:?}");
+    let process = Process::start(folder.path(), &full);
+    let integration = process.json("/v1/integration").await;
+    let item =
+        integration["attention"].as_array().unwrap().iter().find(|item| item["kind"] == "store_not_ready").unwrap();
+    assert!(item["remedy"].as_str().unwrap().contains("Free space"), "{item}");
+    assert_eq!(process.stop(), Some(0));
+}
+
+#[test]
+fn the_help_of_a_command_without_settings_shows_its_own_options_only() {
+    let help = |command: &str| {
+        let output = hookwell(&[command, "--help"]).output().unwrap();
+        String::from_utf8(output.stdout).unwrap()
+    };
+    for (command, own) in [("translate", "--source"), ("demo", "--once"), ("openapi", "--help")] {
+        let text = help(command);
+        assert!(text.contains(own), "{text}");
+        for foreign in ["--listen", "--data-dir", "--config"] {
+            assert!(!text.contains(foreign), "{foreign} is in the help of {command}:\n{text}");
+        }
+    }
+    assert!(help("serve").contains("--listen"));
+    assert!(
+        hookwell(&["openapi", "--data-dir", "/nowhere"]).output().unwrap().status.success(),
+        "it is taken all the same"
+    );
+}
+
+#[tokio::test]
+async fn the_doctor_tells_a_wrong_token_and_a_wrong_address_apart() {
+    let folder = tempfile::tempdir().unwrap();
+    let process = Process::start(folder.path(), &[]);
+    let doctor =
+        |url: &str, token: &str| hookwell(&["doctor", "--gateway", url]).env("HOOKWELL_TOKEN", token).output().unwrap();
+    assert_eq!(doctor(&process.base, ADMIN_TOKEN).status.code(), Some(0));
+    assert_one_clear_line(&doctor(&process.base, "another-token-of-nobody"), 1, &["check HOOKWELL_TOKEN"]);
+    for answer in ["HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}", "HTTP/1.1 404 No\r\ncontent-length: 2\r\n\r\nno"] {
+        let other = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}", other.local_addr().unwrap());
+        let answering = std::thread::spawn(move || {
+            let (mut stream, _) = other.accept().unwrap();
+            let _ = std::io::Read::read(&mut stream, &mut [0; 4096]).unwrap();
+            stream.write_all(answer.as_bytes()).unwrap();
+        });
+        let output = doctor(&url, ADMIN_TOKEN);
+        answering.join().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_ne!(output.status.code(), Some(0), "{said}");
+        assert!(said.contains("is a gateway of Hookwell there?"), "{said}");
+    }
+}
+
+#[test]
 fn the_demo_shows_a_day_and_its_sums_add_up() {
     let output = hookwell(&["demo", "--once"]).output().unwrap();
     let text = String::from_utf8(output.stdout).unwrap();

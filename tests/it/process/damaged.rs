@@ -1,12 +1,18 @@
 //! A gateway whose journal was damaged while it was down: it says what is missing, and everything else goes on.
 
-use super::Process;
-use hookwell::simulator::Organization;
+use super::{Process, hookwell};
+use crate::store::embedded::{noise, small_segments};
+use hookwell::{
+    simulator::Organization,
+    store::{Entry, Journal as _, Log, Store as _, embedded::EmbeddedStore},
+};
 use std::{
     collections::BTreeSet,
     fs::{self, File},
     os::unix::fs::FileExt as _,
+    path::{Path, PathBuf},
 };
+use uuid::Uuid;
 
 #[tokio::test]
 async fn what_the_disk_lost_is_named_and_everything_else_goes_on() {
@@ -59,4 +65,58 @@ async fn what_the_disk_lost_is_named_and_everything_else_goes_on() {
     process.idle().await;
     assert_eq!(process.json("/v1/events?limit=1000").await["data"].as_array().unwrap().len(), before + 1);
     assert_eq!(process.stop(), Some(0));
+}
+
+/// A data directory with several full segments, and those.
+async fn with_full_segments(folder: &Path) -> Vec<PathBuf> {
+    assert_eq!(Process::start(folder, &[]).stop(), Some(0));
+    let store = EmbeddedStore::open(folder, small_segments()).unwrap();
+    for number in 0..200 {
+        let (key, time) = (Uuid::from_u128(number.into()), "2026-11-04T08:00:00Z".parse().unwrap());
+        store.append(Log::Events, Entry { key, time, body: noise(number, 2_000).into() }).await.unwrap();
+    }
+    store.close().await;
+    drop(store);
+    let files = fs::read_dir(folder.join("journal")).unwrap().map(|file| file.unwrap().path());
+    let mut segments: Vec<_> =
+        files.filter(|path| path.extension().is_some_and(|extension| extension == "segment")).collect();
+    segments.sort();
+    assert!(segments.len() > 3, "{segments:?}");
+    segments
+}
+
+#[tokio::test]
+async fn a_check_reads_all_segments_and_names_file_place_time_and_remedy() {
+    let folder = tempfile::tempdir().unwrap();
+    let segments = with_full_segments(folder.path()).await;
+    let check = || {
+        let output = hookwell(&["check", "--data-dir", folder.path().to_str().unwrap()]).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+        (output.status.code(), said)
+    };
+    let (code, said) = check();
+    assert_eq!(code, Some(0), "{said}");
+    let flip = || {
+        let file = File::options().read(true).write(true).open(&segments[1]).unwrap();
+        let (mut byte, at) = ([0], file.metadata().unwrap().len() / 2);
+        file.read_exact_at(&mut byte, at).unwrap();
+        file.write_all_at(&[byte[0] ^ 0x20], at).unwrap();
+    };
+    let all_is_named = |said: &str| {
+        let file = segments[1].file_name().unwrap().to_str().unwrap();
+        for word in [file, ": bytes ", "events: records ", "received between 2026-", "hookwell backfill"] {
+            assert!(said.contains(word), "{word} is not in: {said}");
+        }
+    };
+    flip();
+    let (code, said) = check();
+    assert_eq!(code, Some(1), "{said}");
+    all_is_named(&said);
+    flip();
+    assert_eq!(check().0, Some(0), "flipped back");
+    let file = File::options().write(true).open(&segments[1]).unwrap();
+    file.set_len(file.metadata().unwrap().len() / 2).unwrap();
+    let (code, said) = check();
+    assert_eq!(code, Some(1), "{said}");
+    all_is_named(&said);
 }

@@ -97,6 +97,24 @@ async fn a_chunked_body_is_as_good_as_any() {
 }
 
 #[tokio::test]
+async fn chunks_that_are_none_are_answered_400_and_nothing_of_them_is_kept() {
+    let (_folder, process, hook) = start(&[]).await;
+    let credentials = BASE64_STANDARD.encode(format!("{}:{}", hook.user_name, hook.password));
+    for chunks in
+        ["zz\r\n{}\r\n0\r\n\r\n", "2\r\n{}--\r\n0\r\n\r\n", "2\r\n{}\r\n-1\r\n\r\n", "ffffffffffffffffff\r\n{}"]
+    {
+        let request = format!(
+            "POST {} HTTP/1.1\r\nhost: x\r\nauthorization: Basic {credentials}\r\ntransfer-encoding: chunked\r\n\
+             connection: close\r\n\r\n{chunks}",
+            hook.path
+        );
+        let answer = answer_to(&process, &request).await;
+        assert!(answer.starts_with("HTTP/1.1 400 "), "{chunks:?}: {answer}");
+    }
+    assert_eq!(kept(&process).await, 0);
+}
+
+#[tokio::test]
 async fn only_wrong_credentials_are_answered_401_and_nothing_of_them_is_kept() {
     let (_folder, process, hook) = start(&[]).await;
     let body = office().push("main").body;

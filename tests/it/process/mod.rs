@@ -7,6 +7,7 @@ mod crash;
 mod damaged;
 mod doctor;
 mod doors;
+mod gone;
 mod holding;
 mod package;
 mod replay;

@@ -36,6 +36,25 @@ async fn with_a_certificate_it_speaks_https_only() {
 }
 
 #[test]
+fn a_certificate_that_cannot_be_used_is_told_with_its_setting() {
+    let folder = tempfile::tempdir().unwrap();
+    write_certificate(folder.path(), "localhost");
+    let [cert, key] = files(&folder);
+    let data = folder.path().join("data");
+    for (given, option) in
+        [([cert.as_str(), "/nowhere/key.pem"], "--tls-key: /nowhere/key.pem"), ([&key, &key], "--tls-cert: ")]
+    {
+        let output = super::hookwell(&["serve", "--listen", "127.0.0.1:0", "--data-dir", data.to_str().unwrap()])
+            .args(["--tls-cert", given[0], "--tls-key", given[1]])
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{said}");
+        assert!(said.contains(option), "{said}");
+    }
+}
+
+#[test]
 fn a_renewed_certificate_is_taken_and_a_broken_one_is_not() {
     let folder = tempfile::tempdir().unwrap();
     write_certificate(folder.path(), "before");

@@ -24,7 +24,7 @@ const ENTRIES: u64 = 300;
 type Spoil = dyn Fn(&Path);
 
 /// Writes a store of several segments; gives back its records and the ids of its registry.
-async fn sample(dir: &Path) -> (Vec<Record>, Vec<String>) {
+pub(super) async fn sample(dir: &Path) -> (Vec<Record>, Vec<String>) {
     let store = EmbeddedStore::open(dir, small_segments()).unwrap();
     let mut ids = Vec::new();
     for number in 1..=ENTRIES {
@@ -127,7 +127,7 @@ fn random(seed: &mut u64) -> usize {
 }
 
 /// A copy of the sample, to be damaged.
-fn fresh(from: &Path) -> tempfile::TempDir {
+pub(super) fn fresh(from: &Path) -> tempfile::TempDir {
     let dir = tempfile::tempdir().unwrap();
     copy(from, dir.path());
     dir

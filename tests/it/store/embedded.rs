@@ -10,7 +10,7 @@ use std::{fs, path::Path, time::Duration};
 
 const LOG: Log = Log::Notifications;
 
-pub(super) fn noise(seed: u64, len: usize) -> Vec<u8> {
+pub(crate) fn noise(seed: u64, len: usize) -> Vec<u8> {
     let mut state = seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
     (0..len)
         .map(|_| {
@@ -23,7 +23,7 @@ pub(super) fn noise(seed: u64, len: usize) -> Vec<u8> {
 }
 
 /// Segments of a few entries, so that a test has many.
-pub(super) fn small_segments() -> Options {
+pub(crate) fn small_segments() -> Options {
     Options { segment_bytes: 64 << 10, ..options() }
 }
 
@@ -49,7 +49,7 @@ fn segments(names: &[String]) -> usize {
     names.iter().filter(|name| Path::new(name).extension().is_some_and(|extension| extension == "segment")).count()
 }
 
-pub(super) fn copy(from: &Path, to: &Path) {
+pub(crate) fn copy(from: &Path, to: &Path) {
     fs::create_dir_all(to).unwrap();
     for file in fs::read_dir(from).unwrap() {
         let file = file.unwrap();
@@ -134,7 +134,7 @@ async fn a_newer_older_or_unreadable_format_or_a_missing_journal_is_told_clearly
 async fn examining_a_directory_creates_and_changes_nothing() {
     let outer = tempfile::tempdir().unwrap();
     let dir = outer.path().join("data");
-    assert!(matches!(EmbeddedStore::examine(&dir, options()), Err(OpenError::Io { .. })));
+    assert!(matches!(EmbeddedStore::examine(&dir, options(), outer.path()), Err(OpenError::Io { .. })));
     assert!(!dir.exists());
     let store = open(&dir);
     store.append(LOG, entry(1)).await.unwrap();
@@ -150,7 +150,7 @@ async fn examining_a_directory_creates_and_changes_nothing() {
         all
     };
     let before = contents();
-    let store = EmbeddedStore::examine(&dir, options()).unwrap();
+    let store = EmbeddedStore::examine(&dir, options(), outer.path()).unwrap();
     assert_eq!(read_all(&store, LOG).await.len(), 1);
     assert!(matches!(store.append(LOG, entry(2)).await, Err(Error::Unavailable { .. })));
     assert!(matches!(EmbeddedStore::open(&dir, options()), Err(OpenError::Locked { .. })));

@@ -9,12 +9,14 @@
 
 mod conformance;
 mod damage;
-mod embedded;
+pub(crate) mod embedded;
 mod faults;
 mod formats;
 mod full_disk;
 mod model;
 mod power_cut;
+mod stretches;
+mod verify;
 
 use hookwell::store::{Entry, Log, PageLimit, Position, Record, Store, embedded::Options};
 use jiff::Timestamp;
