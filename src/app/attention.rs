@@ -108,12 +108,13 @@ const ATTENTION_MAX: usize = 100;
 /// How long it is worth saying that subscriptions were healed: what made them fail may come back.
 const HEALED_NOTABLE: Duration = Duration::from_hours(24);
 const HEALING: [Why; 3] = [Why::OnProbation, Why::DisabledBySystem, Why::DisabledByInactiveIdentity];
-const NOTABLE_STATES: [SubscriptionState; 5] = [
+const NOTABLE_STATES: [SubscriptionState; 6] = [
     SubscriptionState::OnProbation,
     SubscriptionState::DisabledByUser,
     SubscriptionState::DisabledBySystem,
     SubscriptionState::DisabledByInactiveIdentity,
     SubscriptionState::Failing,
+    SubscriptionState::NotShown,
 ];
 
 /// Something for the operator to look at. It goes away by itself with its cause.

@@ -131,6 +131,8 @@ pub struct App {
     pub reconcile: Notify,
     /// What that worker knows of each connection.
     pub upkeep: Upkeep,
+    /// What servers do not say of our rights on hooks.
+    pub rights: checks::Rights,
     /// Where recovery is asked for things.
     pub recover: Desk,
     /// When notifications last arrived.
@@ -198,6 +200,7 @@ impl App {
             hook_strangers: Strangers::default(),
             reconcile: Notify::new(),
             upkeep: Upkeep::default(),
+            rights: checks::Rights::default(),
             recover: Desk::default(),
             arrivals: Arrivals::default(),
             collections: collections::Collections::default(),

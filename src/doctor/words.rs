@@ -101,7 +101,8 @@ pub(super) fn untrusted(host: &str, why: &str, services: bool) -> Advice {
         Advice::new(
             cause,
             "If the round trip fails for it, import the authority's certificate on the Azure DevOps Server (Trusted Root \
-             Certification Authorities); in a hook that is made by hand, acceptUntrustedCerts does too.",
+             Certification Authorities), or set accept_untrusted_certs of the connection to true; in a hook that is made by \
+             hand, tick Accept untrusted SSL certificates.",
         )
     }
 }

@@ -8,6 +8,7 @@ use super::{
     plan::{Situation, plan},
     report::{Report, steps},
     settle::{announced, arrived, not_offered, record, settle},
+    sight::{self, Asking},
     trouble::{Trouble, TroubleKind},
     upkeep::Remembered,
 };
@@ -146,12 +147,7 @@ async fn managed(
         Ok(identity) => Some(identity),
         Err(failure) => return failed("subscriptions cannot be made before it is known who we are", &failure),
     };
-    let (listed, failures) = known.list(azure, ledger.records(), ours_on).await;
-    let mut report = Report { failed: !failures.is_empty(), ..Report::default() };
-    report.wait = failures.iter().find_map(|f| if let Failure::Throttled { wait } = f { Some(*wait) } else { None });
-    troubles.extend(
-        failures.iter().map(|f| Trouble::from_failure("the subscriptions could not be listed, so none is touched", f)),
-    );
+    let (mut listed, mut failures) = known.list(azure, ledger.records(), ours_on).await;
     if mode != Mode::Look
         && let Err(error) = ledger.write(announced(known, ledger), &[]).await
     {
@@ -159,10 +155,20 @@ async fn managed(
             TroubleKind::Failing,
             format!("nothing is made before it can be written down: {error}"),
         ));
-        return Report { troubles, failed: true, ..report };
+        return Report { troubles, failed: true, ..Report::default() };
     }
     let uncertain = known.uncertain(ledger.records());
     let records = ledger.records().clone();
+    let asking =
+        Asking { app, connection: &kept.record, azure, gateway, records: &records, uncertain: &uncertain };
+    let sight = sight::look(&asking, &mut listed).await;
+    failures.extend(sight.failures.iter().cloned());
+    let mut report = Report { failed: !failures.is_empty(), ..Report::default() };
+    report.wait = failures.iter().find_map(|f| if let Failure::Throttled { wait } = f { Some(*wait) } else { None });
+    troubles.extend(
+        failures.iter().map(|f| Trouble::from_failure("the subscriptions could not be listed, so none is touched", f)),
+    );
+    troubles.extend(sight.trouble(&asking));
     let planned = plan(&Situation {
         connection: &kept.record,
         gateway,
@@ -170,6 +176,8 @@ async fn managed(
         now: app.clock.now(),
         wanted: &known.desired.wanted,
         uncertain: &uncertain,
+        unknown: &sight.unknown,
+        is_dim: sight.is_dim(),
         unknown_uncertain: !known.resolution.uncertain.is_empty(),
         records: &records,
         listed: &listed,
@@ -177,7 +185,7 @@ async fn managed(
     });
     ours_on.retain(|host| !listed.contains_key(host));
     ours_on.extend(&planned.ours_on);
-    report.deferred = planned.deferred.len();
+    report.deferred = planned.deferred.len() + sight.left;
     if planned.too_many > 0 {
         let detail =
             format!("{} subscriptions are not made: a connection has at most {SUBSCRIPTIONS_MAX}", planned.too_many);
@@ -191,7 +199,7 @@ async fn managed(
         known.desired.wanted.iter().map(|(key, wanted)| (key.clone(), wanted.spec.clone())).collect();
     let mut applied = apply::apply(&hands, &planned, &specs, ledger).await;
     troubles.append(&mut applied.troubles);
-    if let Err(error) = settle(known, &listed, &planned, &applied, &uncertain, ledger).await {
+    if let Err(error) = settle(known, &listed, (&planned, &applied), &uncertain, &sight, ledger).await {
         tracing::warn!(connection = %kept.record.id, %error, "the state of subscriptions is not written down yet");
         report.failed = true;
     }

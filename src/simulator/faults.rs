@@ -15,6 +15,8 @@ pub struct Faults {
     pub credentials_dead: bool,
     /// How a token without the scope is refused.
     pub scope_refusal: ScopeRefusal,
+    /// The call about permissions wants a token with full access: no scope is documented for it.
+    pub permissions_need_full_access: bool,
     /// Every answer takes this much longer, in real time whatever the clock: it is the network that is slow.
     pub delay_milliseconds: u64,
     /// What happens to an identity that uses too much; off, nothing is limited.

@@ -26,7 +26,7 @@ pub use self::{
     forget::{Entity, Forget},
     hooks::{
         Draft, Hooks, Inputs, Misbehaviour, Notification, NotificationResult, NotificationStatus, Odds, OnProbation,
-        Oversized, Silence, Totals,
+        Oversized, Silence, Totals, UnknownPublisher, Unviewed,
     },
     ledger::Recorded,
     options::{Edition, Options, ServerVersion},

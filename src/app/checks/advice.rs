@@ -205,6 +205,16 @@ pub fn is_services(connection: &Connection) -> bool {
     connection.url.as_str().starts_with("https://dev.azure.com/")
 }
 
+/// How the hooks that we made are shown to us, whom to ask for it, and what to do where there are none any more.
+pub fn how_to_see(connection: &Connection) -> String {
+    bounded(format!(
+        "ask {} to allow the identity View Subscriptions of the service hooks (security namespace ServiceHooks, token \
+         PublisherSecurity/{{project id}}, bit 1; a Project Administrator has it). What the hooks deliver is taken all the \
+         same. If somebody deleted them, remove the bindings and make them again",
+        administrator(connection)
+    ))
+}
+
 /// Whom to ask. The owner of an organization of their own is one of them.
 pub(super) fn administrator(connection: &Connection) -> String {
     format!(
@@ -225,7 +235,7 @@ pub fn name(scope: AzureScope) -> &'static str {
         AzureScope::Build => "Build (Read)",
         AzureScope::WorkItems => "Work items (Read)",
         AzureScope::Release => "Release (Read)",
-        AzureScope::ServiceHooks => "Service hooks (View, Edit and Delete Subscriptions)",
+        AzureScope::ServiceHooks => "Service hooks (View and Edit Subscriptions)",
     }
 }
 
@@ -261,7 +271,7 @@ pub fn how_to_grant(scope: AzureScope, connection: &Connection) -> String {
         AzureScope::Release => ("Release: Read", "Releases, the three dots, Security, View releases"),
         AzureScope::ServiceHooks => {
             return bounded(format!(
-                "Ask {} to allow the identity View, Edit and Delete Subscriptions of the service hooks, most simply by making \
+                "Ask {} to allow the identity View and Edit Subscriptions of the service hooks, most simply by making \
                  it a Project Administrator (Project settings, Permissions); or set hooks to manual with \
                  PATCH /v1/connections/{} and have somebody make them by hand.",
                 administrator(connection),

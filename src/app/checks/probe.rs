@@ -3,6 +3,7 @@
 //! Azure has no call that tells what a token may do, so each scope is tried. A token's scopes are the same everywhere,
 //! permissions differ by project: where bindings name projects it is tried on those, else on the first that is listed.
 
+use super::may;
 use crate::{
     app::App,
     azure::client::{ApiVersion, AzureDevOps, ConnectionData, Failure, PageRequest, Permission, TeamProject},
@@ -123,7 +124,7 @@ async fn probes(
         tried(app, on(AzureScope::Build, Role::BuildProvider)),
         tried(app, on(AzureScope::WorkItems, Role::IssueProvider)),
         tried(app, on(AzureScope::Release, Role::BuildProvider)),
-        tried(app, hooks(client, connection, targets(None))),
+        tried(app, hooks(app, client, connection, targets(None))),
     );
     vec![
         (AzureScope::ProjectAndTeam, project_and_team),
@@ -202,11 +203,10 @@ async fn ask(client: &Client, scope: AzureScope, project: &str) -> Result<(), Fa
 }
 
 /// The subscriptions themselves are not listed: that reply is the largest that Azure has.
-async fn hooks(client: &Client, connection: &Connection, targets: Vec<Target>) -> Probe {
-    const RIGHTS: [(Permission, &str); 3] = [
+async fn hooks(app: &App, client: &Client, connection: &Connection, targets: Vec<Target>) -> Probe {
+    const RIGHTS: [(Permission, &str); 2] = [
         (Permission::ViewSubscriptions, "View Subscriptions"),
         (Permission::EditSubscriptions, "Edit Subscription"),
-        (Permission::DeleteSubscriptions, "Delete Subscriptions"),
     ];
     if connection.hooks == HookMode::Manual || connection.delivery == Delivery::Poll {
         return Probe::NotNeeded;
@@ -227,7 +227,7 @@ async fn hooks(client: &Client, connection: &Connection, targets: Vec<Target>) -
     }
     for (project, id) in places {
         for (right, permission) in RIGHTS {
-            match client.may(right, id).await {
+            match may(app, connection, &**client, right, id).await {
                 Ok(true) => {}
                 Ok(false) => return Probe::Denied { permission, project },
                 Err(failure) => return Probe::Failed { project, failure },

@@ -168,6 +168,9 @@ pub trait AzureDevOps: Records + Code + Links {
     /// All webhook subscriptions on a host: complete, or a failure. One call, never paged at Azure.
     async fn subscriptions(&self, host: Host) -> Result<Vec<Subscription>, Failure>;
 
+    /// One subscription; `None` where it is not there or not shown: Azure does not tell the two apart.
+    async fn subscription(&self, host: Host, id: &str) -> Result<Option<Subscription>, Failure>;
+
     /// Makes a subscription on its publisher's host. Azure makes another one each time it is asked, so it is not retried
     /// where the first attempt may have arrived.
     async fn create_subscription(&self, draft: &SubscriptionDraft) -> Result<Subscription, Failure>;

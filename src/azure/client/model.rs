@@ -145,15 +145,14 @@ impl Host {
     }
 }
 
-/// A right in the security namespace `ServiceHooks`.
+/// A right in the security namespace `ServiceHooks`. Its third bit, `DeleteSubscriptions` (4), is not used any more: to
+/// delete takes `EditSubscriptions`. Source: azure-devops-docs, "Security namespaces and permissions".
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Permission {
     /// View Subscriptions (bit 1).
     ViewSubscriptions,
     /// Edit Subscription (bit 2).
     EditSubscriptions,
-    /// Delete Subscriptions (bit 4).
-    DeleteSubscriptions,
 }
 
 /// An event type of a publisher's catalogue.

@@ -14,7 +14,7 @@ mod work_item_link;
 pub(crate) use self::{
     build::{Approval, Build, BuildDate, BuildDefinition, Stage},
     git::{Commit, GitRef, NO_OBJECT, Push, RefUpdate, Repository},
-    pull_request::{Comment, PullRequest, Reviewer, Vote},
+    pull_request::{Comment, DRAFT_CHANGED, PullRequest, Reviewer, Vote},
     release::{Deployment, Release, ReleaseDefinition, ReleaseEnvironment},
     work_item::{Field, Revision, WorkItem, WorkItemKind, changed_fields, kind_named, kinds},
     work_item_link::LinkUpdate,

@@ -80,11 +80,11 @@ async fn rights_are_asked_by_bit_and_token() {
     let server = answering(json!({ "count": 1, "value": [false] })).await;
     let client = client(&access(&server.origin));
     assert!(!client.may(Permission::EditSubscriptions, Some(PROJECT)).await.unwrap());
-    assert!(!client.may(Permission::DeleteSubscriptions, None).await.unwrap());
+    assert!(!client.may(Permission::ViewSubscriptions, None).await.unwrap());
     let asked = server.asked();
     assert!(asked[1].path.ends_with("/permissions/cb594ebe-87dd-4fc9-ac2c-6a10a4c92046/2"), "{}", asked[1].path);
     assert_eq!(asked[1].parameter("tokens"), format!("PublisherSecurity/{PROJECT}"));
-    assert!(asked[2].path.ends_with("/4") && asked[2].parameter("tokens") == "PublisherSecurity");
+    assert!(asked[2].path.ends_with("/1") && asked[2].parameter("tokens") == "PublisherSecurity");
 }
 
 #[tokio::test]

@@ -137,7 +137,7 @@ async fn no_right_on_the_service_hooks() {
         &failed,
         "scope_service_hooks",
         "the permission Edit Subscription is missing",
-        "Edit and Delete Subscriptions",
+        "View and Edit Subscriptions",
     );
     said.skips("subscriptions", "scope_service_hooks");
     said.skips("round_trip", "scope_service_hooks");

@@ -287,6 +287,10 @@ impl AzureDevOps for FakeAzure {
 
     async fn event_types(&self, publisher: &str) -> Result<Vec<EventType>, Failure> {
         let world = self.read("event_types")?;
+        let failure = world.always.get(format!("event_types of {publisher}").as_str());
+        if let Some(failure) = failure {
+            return Err(failure.clone());
+        }
         if publisher == "rm" && !world.releases {
             return Err(forbidden());
         }
@@ -299,6 +303,11 @@ impl AzureDevOps for FakeAzure {
         self.hang(name).await;
         let world = self.read(name)?;
         Ok(world.hooks.values().filter(|hook| Host::of(&hook.publisher) == host).cloned().collect())
+    }
+
+    async fn subscription(&self, host: Host, id: &str) -> Result<Option<Subscription>, Failure> {
+        let world = self.read("one")?;
+        Ok(world.hooks.get(id).filter(|hook| Host::of(&hook.publisher) == host).cloned())
     }
 
     async fn create_subscription(&self, draft: &SubscriptionDraft) -> Result<Subscription, Failure> {

@@ -8,6 +8,9 @@ mod order;
 mod removal;
 mod replaced;
 mod simulated;
+mod trust;
+mod unseen;
+mod updates;
 mod witness;
 
 use self::azure::{FakeAzure, PROJECT_NAME};

@@ -124,7 +124,8 @@ fn repository_specs(n: u8) -> Vec<Spec> {
     let updated = reasons.map(|reason| {
         spec("tfs", "git.pullrequest.updated", "1.0", &[by.clone(), ("notificationType", reason.to_owned())])
     });
-    plain.into_iter().chain(updated).collect()
+    let any = spec("tfs", "git.pullrequest.updated", "1.0", std::slice::from_ref(&by));
+    plain.into_iter().chain(updated).chain([any]).collect()
 }
 
 fn pipeline_specs(pipeline: Option<u8>) -> Vec<Spec> {
