@@ -191,6 +191,9 @@ pub(super) fn as_made(record: &Subscription, connection: &Connection, gateway: &
         ),
         created_by: azure.made_as,
         created_date: None,
+        modified_by: None,
+        modified_date: None,
+        unknown_status: None,
         last_success: azure.last_success.clone(),
         probation_retries: None,
     })

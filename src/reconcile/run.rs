@@ -5,7 +5,7 @@ use super::{
     known::Known,
     ledger::Ledger,
     meaning::meanings,
-    plan::{Situation, plan},
+    plan::{Plan, Situation, plan},
     report::{Report, steps},
     settle::{announced, arrived, not_offered, record, settle},
     sight::{self, Asking},
@@ -183,6 +183,7 @@ async fn managed(
         listed: &listed,
         subscriptions_max: SUBSCRIPTIONS_MAX,
     });
+    troubles.extend(strange(&planned));
     ours_on.retain(|host| !listed.contains_key(host));
     ours_on.extend(&planned.ours_on);
     report.deferred = planned.deferred.len() + sight.left;
@@ -206,4 +207,18 @@ async fn managed(
     report.failed |= !applied.failed.is_empty();
     report.wait = report.wait.max(applied.wait);
     Report { steps: steps(&planned, applied.outcomes, &known.desired), troubles, ..report }
+}
+
+/// What is told of hooks whose status is no word that we know. A subscription that Azure DevOps throttles or jails for its
+/// volume (`jailedByNotificationsVolume` of notifications' subscriptions, vsts-rest-api-specs) may be called so here too.
+fn strange(planned: &Plan) -> Option<Trouble> {
+    let words: BTreeSet<&str> = planned.found.values().filter_map(|found| found.unknown_status.as_deref()).collect();
+    let count = planned.found.values().filter(|found| found.unknown_status.is_some()).count();
+    let words = Vec::from_iter(words).join(", ");
+    let detail = format!(
+        "Azure DevOps says of {count} subscriptions that they are {words}, which is no word that we know; if it delivers too \
+         little, Azure's records are asked for what is missing. GET /v1/subscriptions says which they are, and the project's \
+         settings, Service hooks, what Azure DevOps says of them"
+    );
+    (count > 0).then(|| Trouble::new(TroubleKind::Failing, detail))
 }

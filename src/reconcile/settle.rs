@@ -114,7 +114,19 @@ fn state_of(record: &mut Subscription, found: Option<&Found>, applied: &Applied)
         SubscriptionState::Active if failed && applied.unmade.contains(&record.key) => SubscriptionState::Failing,
         state => state,
     };
+    record.detail = said(found);
     if let Some(azure) = record.azure.as_mut().filter(|azure| azure.id == found.id) {
         azure.last_success = found.last_success.clone().or(azure.last_success.take());
     }
+}
+
+/// What the state alone does not say. Who switched a hook off is who changed it last, as far as it says itself; only the
+/// audit log would be sure.
+fn said(found: &Found) -> Option<String> {
+    if let Some(word) = &found.unknown_status {
+        return Some(format!("Azure DevOps says that it is {word}"));
+    }
+    let by = found.modified_by.as_ref().filter(|_| found.status == SubscriptionStatus::DisabledByUser)?;
+    let on = found.modified_date.as_ref().map(|date| format!(" on {date}")).unwrap_or_default();
+    Some(format!("changed last by {by}{on}"))
 }

@@ -99,6 +99,9 @@ impl World {
             consumer_inputs: consumer_inputs(url, user_name(&key, self.connection.hook.current), None),
             created_by: Some(IDENTITY),
             created_date: Some("2026-11-01T00:00:00Z".into()),
+            modified_by: None,
+            modified_date: None,
+            unknown_status: None,
             last_success: None,
             probation_retries: None,
         }

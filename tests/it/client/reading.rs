@@ -88,6 +88,18 @@ async fn rights_are_asked_by_bit_and_token() {
 }
 
 #[tokio::test]
+async fn one_odd_subscription_does_not_hide_the_others() {
+    let hook = json!({ "id": "8dea9aba", "publisherId": "tfs", "eventType": "git.push", "consumerId": "webHooks" });
+    let odd = json!({ "id": "9dea9aba", "consumerId": "webHooks" });
+    let server = answering(json!({ "count": 2, "value": [hook, odd] })).await;
+    let listed = client(&access(&server.origin)).subscriptions(Host::Main).await.unwrap();
+    assert_eq!(listed.iter().map(|hook| hook.id.as_str()).collect::<Vec<_>>(), ["8dea9aba"]);
+    let server = answering(json!({ "count": 1, "value": [odd] })).await;
+    let none = client(&access(&server.origin)).subscriptions(Host::Main).await.unwrap_err();
+    assert!(none.to_string().contains("publisherId is missing"), "{none}");
+}
+
+#[tokio::test]
 async fn subscriptions_of_other_consumers_are_left_out_and_words_unknown_are_kept_so() {
     let hook = |status: Value| {
         json!({ "id": "8dea9aba", "publisherId": "tfs", "eventType": "git.push", "resourceVersion": null,

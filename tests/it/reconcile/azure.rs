@@ -186,6 +186,9 @@ impl World {
             consumer_inputs,
             created_by: Some(self.identity),
             created_date: Some(format!("2026-11-22T10:{:02}:{:02}Z", self.made / 60 % 60, self.made % 60)),
+            modified_by: None,
+            modified_date: None,
+            unknown_status: None,
             last_success: None,
             probation_retries: None,
         };

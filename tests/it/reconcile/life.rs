@@ -338,9 +338,9 @@ async fn the_worker_runs_at_start_and_on_every_change() {
             tokio::time::timeout(Duration::from_secs(10), reached).await.expect("the worker runs");
         }
     };
-    until(11).await;
+    until(12).await;
     let other = pair.bind_repository("repo-1").await;
-    until(22).await;
+    until(24).await;
     pair.unbind(&binding).await;
     pair.unbind(&other).await;
     until(0).await;

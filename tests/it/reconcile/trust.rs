@@ -39,6 +39,7 @@ async fn who_chooses_it_has_it_on_every_hook_and_after_every_replacement() {
     assert_eq!(lines(&pair.run().await), ["replace inputs done"]);
     pair.choose(Value::Null).await;
     assert!(pair.run().await.steps.is_empty());
+    pair.advance(Duration::from_mins(10));
     pair.choose(json!(false)).await;
     assert_eq!(lines(&pair.run().await), vec!["replace inputs done"; 12]);
     assert_eq!(pair.trusting(), [Some("false".to_owned())].into());

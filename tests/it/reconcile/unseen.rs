@@ -6,13 +6,12 @@ use super::{
 };
 use crate::real::{Real, SHOP};
 use hookwell::{
-    app::checks::{self},
-    azure::client::{Failure, Priority},
+    azure::client::{Failure, SubscriptionStatus},
     config::Settings,
     reconcile::{Report, TroubleKind},
     simulator::{Failing, Options, Rule, Scope, ServerVersion, UnknownPublisher, Unviewed, When},
 };
-use serde_json::{Value, json};
+use serde_json::json;
 use std::{collections::BTreeSet, time::Duration};
 
 const ACCOUNT: &str = "hooks@fabrikam.example";
@@ -104,9 +103,9 @@ async fn a_right_that_is_taken_away_later_makes_no_hook_twice_either() {
             real.listed().await.iter().map(|row| row["state"].as_str().unwrap().to_owned()).collect();
         let state = if unviewed == Unviewed::Own { "active" } else { "not_shown" };
         assert_eq!(states, BTreeSet::from([state.to_owned()]));
-        let path = format!("/v1/connections/{}/doctor", real.connection);
-        let doctor = real.gateway.ask("POST", &path).send().await;
-        assert!(doctor.status == 200 && doctor.json().to_string().contains("View Subscriptions"), "{doctor:?}");
+        // What the doctor looks at.
+        let look = real.gateway.ask("POST", "/v1/subscriptions/reconcile?dry_run=true").send().await.json();
+        assert_eq!(look["connections"][0]["troubles"][0]["kind"], "not_shown", "{look}");
     }
 }
 
@@ -152,7 +151,7 @@ async fn hooks_that_somebody_deleted_are_made_again_where_we_see_that_they_are_g
         assert_eq!((kinds(&report), real.ours().len()), (vec![TroubleKind::NotShown], 0));
         real.unbind(&binding).await;
         real.run().await;
-        bind(&real, "web shop").await;
+        real.bind("again", SHOP, json!({ "role": "code_deployment", "repository": "web shop" })).await;
         let report = real.run().await;
         assert!(report.troubles.is_empty() && real.ours().len() == 12, "{report:?}");
     }
@@ -274,32 +273,29 @@ async fn a_catalogue_that_fails_keeps_only_its_own_events() {
 }
 
 #[tokio::test]
-async fn a_server_that_does_not_say_what_we_may_is_not_asked_each_time() {
-    let real = Real::start().await;
-    real.simulator().fail(|faults| faults.permissions_need_full_access = true);
-    with_rights(&real, VIEW | EDIT).await;
-    bind(&real, "web shop").await;
-    let asked = |before: usize| {
-        let calls = real.calls_since(before);
-        calls.iter().filter(|call| call.target.contains("_apis/permissions/")).count()
-    };
-    let check = || checks::check(&real.gateway.app, real.connection, Priority::Repair);
-    let before = real.simulator().calls().len();
-    let found = check().await.unwrap().health.unwrap().record;
-    assert_eq!(found.state.word(), "enabled", "{found:?}");
-    assert_eq!(asked(before), 1, "the first refusal answers for all rights");
-    let before = real.simulator().calls().len();
-    for _ in 0..5 {
-        real.pass(Duration::from_mins(10)).await;
-        assert!(check().await.unwrap().health.unwrap().record.agrees_with(&found));
-    }
-    assert_eq!(asked(before), 0);
-    // Somebody who asks is answered anew, and so is another token.
-    let path = format!("/v1/connections/{}/check", real.connection);
-    let reply = real.gateway.ask("POST", &path).send().await.json();
-    assert_eq!(asked(before), 1, "{reply}");
-    assert_eq!(reply["check"]["scopes"][5]["result"], Value::from("unknown"), "{reply}");
-    real.change_token(1).await;
-    check().await.unwrap();
-    assert!(asked(before) > 1);
+async fn a_status_that_nobody_knows_is_told_and_who_switched_one_off_is_named() {
+    let pair = Pair::start().await;
+    pair.bind_repository("repo-0").await;
+    pair.run().await;
+    let (push, created) = (pair.hook("git.push"), pair.hook("git.pullrequest.created"));
+    pair.edit(&push.id, |hook| {
+        hook.status = SubscriptionStatus::Unknown;
+        hook.unknown_status = Some("jailedByNotificationsVolume".to_owned());
+    });
+    pair.edit(&created.id, |hook| {
+        hook.status = SubscriptionStatus::DisabledByUser;
+        (hook.modified_by, hook.modified_date) = (Some("Mei".to_owned()), Some("2026-11-22T09:00:00Z".to_owned()));
+    });
+    let report = pair.run().await;
+    assert_eq!(kinds(&report), [TroubleKind::Failing]);
+    assert!(report.troubles[0].detail.contains("jailedByNotificationsVolume"), "{report:?}");
+    let rows = pair.list().await["data"].clone();
+    let detail = |id: &str| rows.as_array().unwrap().iter().find(|row| row["azure_id"] == id).unwrap()["detail"].clone();
+    assert_eq!(detail(&push.id), "Azure DevOps says that it is jailedByNotificationsVolume");
+    assert_eq!(detail(&created.id), "changed last by Mei on 2026-11-22T09:00:00Z");
+    pair.set_status(&created.id, SubscriptionStatus::Enabled);
+    pair.edit(&push.id, |hook| (hook.status, hook.unknown_status) = (SubscriptionStatus::Enabled, None));
+    assert!(pair.run().await.troubles.is_empty());
+    let rows = pair.list().await["data"].clone();
+    assert!(rows.as_array().unwrap().iter().all(|row| row["detail"].is_null()), "{rows}");
 }
