@@ -159,8 +159,7 @@ async fn managed(
     }
     let uncertain = known.uncertain(ledger.records());
     let records = ledger.records().clone();
-    let asking =
-        Asking { app, connection: &kept.record, azure, gateway, records: &records, uncertain: &uncertain };
+    let asking = Asking { app, connection: &kept.record, azure, gateway, records: &records, uncertain: &uncertain };
     let sight = sight::look(&asking, &mut listed).await;
     failures.extend(sight.failures.iter().cloned());
     let mut report = Report { failed: !failures.is_empty(), ..Report::default() };

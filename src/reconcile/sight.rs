@@ -172,7 +172,8 @@ impl Sight {
     /// What is to be told.
     pub(super) fn trouble(&self, asking: &Asking<'_>) -> Option<Trouble> {
         let count = self.hidden.len() + self.unheard;
-        let projects: BTreeSet<String> = self.hidden.iter().filter_map(|key| asking.records.get(key)).map(name).collect();
+        let projects: BTreeSet<String> =
+            self.hidden.iter().filter_map(|key| asking.records.get(key)).map(name).collect();
         let projects = Vec::from_iter(projects).join(", ");
         let of = if projects.is_empty() { String::new() } else { format!(" in {projects}") };
         let advice = checks::advice::how_to_see(asking.connection);

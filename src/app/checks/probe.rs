@@ -204,10 +204,8 @@ async fn ask(client: &Client, scope: AzureScope, project: &str) -> Result<(), Fa
 
 /// The subscriptions themselves are not listed: that reply is the largest that Azure has.
 async fn hooks(app: &App, client: &Client, connection: &Connection, targets: Vec<Target>) -> Probe {
-    const RIGHTS: [(Permission, &str); 2] = [
-        (Permission::ViewSubscriptions, "View Subscriptions"),
-        (Permission::EditSubscriptions, "Edit Subscription"),
-    ];
+    const RIGHTS: [(Permission, &str); 2] =
+        [(Permission::ViewSubscriptions, "View Subscriptions"), (Permission::EditSubscriptions, "Edit Subscription")];
     if connection.hooks == HookMode::Manual || connection.delivery == Delivery::Poll {
         return Probe::NotNeeded;
     }

@@ -20,8 +20,6 @@ struct World {
     records: BTreeMap<SubscriptionKey, Subscription>,
     listed: BTreeMap<Host, Vec<Found>>,
     uncertain: BTreeSet<SubscriptionKey>,
-    unknown: BTreeSet<SubscriptionKey>,
-    is_dim: bool,
     unknown_uncertain: bool,
     subscriptions_max: usize,
 }
@@ -66,8 +64,6 @@ impl World {
             records: BTreeMap::new(),
             listed: BTreeMap::from([(Host::Main, vec![]), (Host::Release, vec![])]),
             uncertain: BTreeSet::new(),
-            unknown: BTreeSet::new(),
-            is_dim: false,
             unknown_uncertain: false,
             subscriptions_max: 1_000,
         };
@@ -152,8 +148,8 @@ impl World {
             now: now(),
             wanted: &self.wanted,
             uncertain: &self.uncertain,
-            unknown: &self.unknown,
-            is_dim: self.is_dim,
+            unknown: &BTreeSet::new(),
+            is_dim: false,
             unknown_uncertain: self.unknown_uncertain,
             records: &self.records,
             listed: &self.listed,

@@ -26,12 +26,14 @@ async fn with_rights(real: &Real, bits: u32) {
     real.simulator().allow_hooks(ACCOUNT, None, bits);
     real.simulator().issue_token("scoped", ACCOUNT, Some(&SCOPES));
     let path = format!("/v1/connections/{}?check=false", real.connection);
-    let reply = real.gateway.ask("PATCH", &path).header("if-match", "*").json(&json!({ "token": "scoped" })).send().await;
+    let reply =
+        real.gateway.ask("PATCH", &path).header("if-match", "*").json(&json!({ "token": "scoped" })).send().await;
     assert_eq!(reply.status, 200, "{reply:?}");
 }
 
 async fn bind(real: &Real, repository: &str) -> String {
-    real.bind(&format!("of-{}", repository.len()), SHOP, json!({ "role": "code_deployment", "repository": repository })).await
+    real.bind(&format!("of-{}", repository.len()), SHOP, json!({ "role": "code_deployment", "repository": repository }))
+        .await
 }
 
 fn keys(real: &Real) -> BTreeSet<String> {
@@ -65,7 +67,10 @@ async fn ten_runs_without_view_subscriptions_make_no_hook_twice() {
         assert_eq!((real.ours().len(), keys(&real).len()), (12, 12), "{unviewed:?} {silent}");
         assert_eq!((kinds(&last), last.failed, last.steps.len()), (vec![TroubleKind::NotShown], false, 0), "{last:?}");
         let detail = &last.troubles[0].detail;
-        assert!(detail.contains("View Subscriptions") && detail.contains("Project Collection Administrator"), "{detail}");
+        assert!(
+            detail.contains("View Subscriptions") && detail.contains("Project Collection Administrator"),
+            "{detail}"
+        );
         let attention = real.gateway.get("/v1/integration").await.json()["attention"].to_string();
         assert!(attention.contains("View Subscriptions"), "{attention}");
         // Nothing more is made, whatever else is wanted, and everything goes on once the right is there.
@@ -290,7 +295,8 @@ async fn a_status_that_nobody_knows_is_told_and_who_switched_one_off_is_named() 
     assert_eq!(kinds(&report), [TroubleKind::Failing]);
     assert!(report.troubles[0].detail.contains("jailedByNotificationsVolume"), "{report:?}");
     let rows = pair.list().await["data"].clone();
-    let detail = |id: &str| rows.as_array().unwrap().iter().find(|row| row["azure_id"] == id).unwrap()["detail"].clone();
+    let detail =
+        |id: &str| rows.as_array().unwrap().iter().find(|row| row["azure_id"] == id).unwrap()["detail"].clone();
     assert_eq!(detail(&push.id), "Azure DevOps says that it is jailedByNotificationsVolume");
     assert_eq!(detail(&created.id), "changed last by Mei on 2026-11-22T09:00:00Z");
     pair.set_status(&created.id, SubscriptionStatus::Enabled);
