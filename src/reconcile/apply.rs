@@ -82,9 +82,12 @@ pub(super) async fn apply(
     hands: &Hands<'_>,
     plan: &Plan,
     wanted: &BTreeMap<SubscriptionKey, Spec>,
+    unknown: &BTreeSet<SubscriptionKey>,
     ledger: &mut Ledger<'_>,
 ) -> Applied {
-    let mut applied = Applied { unmade: plan.deferred.iter().cloned().collect(), ..Applied::default() };
+    // What is only taken to be there takes nobody's place.
+    let unmade = plan.deferred.iter().chain(unknown).cloned().collect();
+    let mut applied = Applied { unmade, ..Applied::default() };
     for step in &plan.steps {
         let outcome = match applied.obstacle(hands, step, wanted) {
             Some(obstacle) => {

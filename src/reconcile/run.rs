@@ -197,7 +197,7 @@ async fn managed(
     let hands = Hands { app, kept, azure, gateway, identity };
     let specs: BTreeMap<SubscriptionKey, Spec> =
         known.desired.wanted.iter().map(|(key, wanted)| (key.clone(), wanted.spec.clone())).collect();
-    let mut applied = apply::apply(&hands, &planned, &specs, ledger).await;
+    let mut applied = apply::apply(&hands, &planned, &specs, &sight.unknown, ledger).await;
     troubles.append(&mut applied.troubles);
     if let Err(error) = settle(known, &listed, (&planned, &applied), &uncertain, &sight, ledger).await {
         tracing::warn!(connection = %kept.record.id, %error, "the state of subscriptions is not written down yet");
