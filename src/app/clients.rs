@@ -62,6 +62,22 @@ impl App {
         self.clients.dial.dial(&self.access(connection)?)
     }
 
+    /// Whether a connection shows Azure DevOps who asks.
+    pub fn has_credential(&self, id: ConnectionId) -> bool {
+        self.directory().connections.get(&id).is_some_and(|kept| {
+            let Connection { token, service_principal, headers, .. } = &*kept.record;
+            token.is_some() || service_principal.is_some() || !headers.is_empty()
+        })
+    }
+
+    /// Whether waiting makes nothing better of a failure: the connection has no credential, and what it asks for wants one, or
+    /// is out of its reach.
+    pub fn is_hopeless(&self, id: ConnectionId, failure: &Failure) -> bool {
+        let is_for_good =
+            matches!(failure, Failure::Unauthorized { .. } | Failure::Settings(_) | Failure::Unreachable { .. });
+        is_for_good && !self.has_credential(id)
+    }
+
     /// The answer of Azure DevOps, unless that takes longer than this on the gateway's clock. The question is dropped then:
     /// a caller that must not be cut off asks for that part alone.
     pub async fn in_time<T>(

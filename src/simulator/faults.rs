@@ -23,6 +23,8 @@ pub struct Faults {
     pub rate_limit: Option<RateLimit>,
     /// The listing of all subscriptions takes this much longer, in real time.
     pub subscription_listing_delay_milliseconds: u64,
+    /// Where the page of a question for commits is read from.
+    pub commits_paged_by: CommitsPagedBy,
     /// Requests that fail; the first rule that strikes wins.
     pub rules: Vec<Rule>,
     /// Stretches of time that nothing is remembered of.
@@ -42,6 +44,20 @@ pub enum Refusal {
     Redirect,
     /// 401.
     Unauthorized,
+}
+
+/// Where the page of `commitsbatch` is read from: the specification has it in the query, and the body's criteria have members
+/// for it as well. Nobody has recorded which the service reads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CommitsPagedBy {
+    /// The query, else the body.
+    #[default]
+    Either,
+    /// The query alone.
+    Query,
+    /// The body alone.
+    Body,
 }
 
 /// How a token without the scope is refused.

@@ -257,6 +257,9 @@ pub(super) fn extras<'b>(frame: &Frame<'_>, event: &'b ReleaseEvent<'_>) -> Memb
             .text("version", name("version"))
             .text("branch", name("branch"))
             .text("sourceVersion", id("sourceVersion"))
+            .text("versionId", id("version"))
+            .text("projectId", id("project"))
+            .text("repositoryId", id(if artifact.kind.is("Git") { "definition" } else { "repository" }))
             .flag("isPrimary", artifact.is_primary.0)
     });
     let definition = [

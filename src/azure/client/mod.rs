@@ -31,6 +31,8 @@ mod records;
 mod records_calls;
 mod records_shapes;
 mod redaction;
+mod runs;
+mod runs_calls;
 mod settings;
 mod shapes;
 mod speech;
@@ -59,6 +61,7 @@ pub use self::{
         PullRequestDate, PullRequestRecord, PushRecord, Records, RefUpdate, ReleaseRecord, RevisionRecord, Revisions,
         RevisionsFrom, TimelineRecord, UpdateRecord, Window,
     },
+    runs::{Environment, EnvironmentDeployment, RunPipeline, RunRepository, RunResources, Runs},
     tls::use_ring,
     unreachable::{place as why_unreachable, tls_error},
 };
@@ -114,7 +117,7 @@ pub trait Dial: Send + Sync {
 ///
 /// Projects and repositories are named by GUID or name, as Azure takes both; names may have spaces and any script.
 #[async_trait]
-pub trait AzureDevOps: Records + Code + Links {
+pub trait AzureDevOps: Records + Code + Links + Runs {
     /// The same, with its calls made at another priority. A new client is [`Priority::Interactive`].
     fn at(&self, priority: Priority) -> Arc<dyn AzureDevOps>;
 

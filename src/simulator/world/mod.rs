@@ -8,6 +8,7 @@ mod merge;
 mod populate;
 mod pull_request;
 mod release;
+mod started;
 mod work_item;
 mod work_item_link;
 
@@ -19,7 +20,8 @@ pub(crate) use self::{
     work_item::{Field, Revision, WorkItem, WorkItemKind, changed_fields, kind_named, kinds},
     work_item_link::LinkUpdate,
 };
-pub use self::{fill::Fill, git::RefChange, merge::MergeStrategy, work_item::Edit};
+pub(crate) use self::started::{RunOf, Trigger};
+pub use self::{fill::Fill, git::RefChange, merge::MergeStrategy, started::StartedBy, work_item::Edit};
 
 use super::{
     forget::{Entity, Of},

@@ -17,6 +17,8 @@ use uuid::Uuid;
 
 mod api;
 mod providers;
+mod reports;
+mod runs;
 mod story;
 mod tracking;
 
