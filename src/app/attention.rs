@@ -7,6 +7,7 @@ use super::{
     subscriptions,
 };
 use crate::{
+    deployments,
     dispatch::{self, Doing},
     domain::{BindingId, ConnectionId, Health, HealthState, SinkId, SinkState, Slug, SubscriptionState, Why},
     ledger, metrics,
@@ -157,6 +158,8 @@ pub enum Attention {
     },
     /// A binding was not compared with Azure's records lately: last up to then, or never.
     Late(BindingId, Slug, Option<Timestamp>),
+    /// A rule of a binding can match nothing as things are.
+    Doubtful(BindingId, Slug, String),
     /// A connection does not work.
     Connection {
         /// Which.
@@ -232,6 +235,17 @@ fn incomplete(app: &App) -> Vec<Attention> {
     all
 }
 
+/// Bindings whose rules can match nothing.
+fn doubtful(app: &App) -> Vec<Attention> {
+    let directory = app.directory();
+    let known = deployments::doubts::known(app).into_iter();
+    let of = |(id, detail): (BindingId, String)| {
+        let project = directory.bindings.get(&id)?.record.project.clone();
+        Some(Attention::Doubtful(id, project, detail))
+    };
+    known.filter_map(of).take(BINDINGS_SHOWN_MAX).collect()
+}
+
 /// Everything that wants attention now.
 pub async fn attention(app: &App) -> Result<Vec<Attention>, Error> {
     let mut all = Vec::new();
@@ -261,6 +275,7 @@ pub async fn attention(app: &App) -> Result<Vec<Attention>, Error> {
     all.extend(foreign.into_iter().take(CONNECTIONS_SHOWN_MAX).map(|(id, foreign)| Attention::Collection(id, foreign)));
     sinks_attention(app, &mut all).await?;
     all.extend(incomplete(app));
+    all.extend(doubtful(app));
     subscriptions_attention(app, &mut all);
     Ok(all)
 }

@@ -17,6 +17,7 @@ pub mod again;
 mod book;
 mod builds;
 mod code;
+pub mod doubts;
 mod found;
 mod paths;
 pub mod query;

@@ -170,7 +170,7 @@ impl Asked<'_> {
     }
 
     /// What of a run a rule takes; nothing where it takes none of it.
-    async fn wished(&self, ran: &Ran, wish: &Wish, repository: &AzureRef) -> Result<Option<Source>, Failure> {
+    pub(super) async fn wished(&self, ran: &Ran, wish: &Wish, repository: &AzureRef) -> Result<Option<Source>, Failure> {
         let ran = self.completed(ran).await?;
         let others = match wish.revision {
             Revision::Own => Other::None,
@@ -248,7 +248,8 @@ pub(super) async fn revision(asked: &Asked<'_>, candidate: &Candidate) -> Result
     Ok(Some(deployment).filter(|deployment| !deployment.revision.is_empty()))
 }
 
-fn of_record(project: &str, number: i64, definition: i64, build: &Build<'_>) -> Ran {
+/// A run by its record.
+pub(super) fn of_record(project: &str, number: i64, definition: i64, build: &Build<'_>) -> Ran {
     let word = |text: &Text<'_>| text.as_str().map(str::to_owned);
     let trigger = build.trigger().map(|(project, number)| (project.map(str::to_owned), number));
     Ran {

@@ -46,6 +46,8 @@ pub enum AttentionKind {
     EventsMissing,
     /// A binding was not compared with Azure's records for two hours.
     CompletenessUnknown,
+    /// A rule of a code deployment names a pipeline, stage, job or environment that is not there, or can match nothing else.
+    RuleMatchesNothing,
     /// Somebody has to do something about a connection.
     ConnectionNeedsAttention,
     /// A connection's Azure DevOps cannot be spoken with now.
@@ -212,6 +214,14 @@ impl From<Attention> for AttentionView {
                 ),
                 Some(&format!("/v1/completeness?binding={binding}")),
             ),
+            Attention::Doubtful(binding, project, detail) => Self {
+                remedy: Some("Correct the rule with PATCH, if it is not meant for what comes yet.".to_owned()),
+                ..plain(
+                    AttentionKind::RuleMatchesNothing,
+                    format!("project {project}, binding {binding}: {detail}"),
+                    Some(&format!("/v1/bindings/{binding}")),
+                )
+            },
             Attention::Connection { id, name, health } => Self {
                 kind: match health.state {
                     HealthState::Unreachable => AttentionKind::ConnectionUnreachable,

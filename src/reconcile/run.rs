@@ -15,6 +15,7 @@ use super::{
 use crate::{
     app::{App, Kept, bindings, subscriptions::SUBSCRIPTIONS_MAX},
     azure::client::{AzureDevOps, Failure, Host, Priority},
+    deployments,
     domain::{Connection, ConnectionId, Delivery, HookMode, Spec, Subscription, SubscriptionKey, SubscriptionState},
 };
 use std::collections::{BTreeMap, BTreeSet};
@@ -47,6 +48,8 @@ pub async fn reconcile(app: &App, id: ConnectionId, mode: Mode) -> Option<Report
     let report = of_connection(app, &kept, mode, &mut remembered).await;
     if mode != Mode::Look {
         watched.ended(app.clock.now(), report.troubles.clone());
+        drop(remembered);
+        deployments::doubts::look(app, id).await;
     }
     Some(report)
 }

@@ -111,7 +111,7 @@ impl Runs for Client {
 
     async fn environments(&self, project: &str, name: &str) -> Result<Vec<Environment>, Failure> {
         let call = api("environments", self.base(), Some(project), &["distributedtask", "environments"])?;
-        let call = call.with("name", name);
+        let call = if name.is_empty() { call } else { call.with("name", name) };
         let page = PageRequest { items_max: ENVIRONMENTS_MAX, from: None };
         let read = |reply: &super::call::Reply| Ok(wire::list::<Named<'_>>(reply, "environments")?.into());
         Ok(self.parts(call, page, Paging::Token, read).await?.items)

@@ -16,6 +16,7 @@ use std::time::Duration;
 use uuid::Uuid;
 
 mod api;
+mod doubts;
 mod providers;
 mod reports;
 mod runs;
