@@ -31,7 +31,8 @@ impl Here<'_> {
         if !succeeded || self.ignores(author.as_ref(), &[], None) {
             return Vec::new();
         }
-        let of_reach = |reach: &Reach| reach.builds.iter().find_map(|rule| self.of_rule(reach, rule, &finished, &author));
+        let of_reach =
+            |reach: &Reach| reach.builds.iter().find_map(|rule| self.of_rule(reach, rule, &finished, &author));
         self.deploys.reaches.iter().filter_map(of_reach).collect()
     }
 

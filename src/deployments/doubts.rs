@@ -7,10 +7,7 @@ use super::{
     revision::{Asked, of_record},
 };
 use crate::{
-    app::{
-        App,
-        change::Wrong,
-    },
+    app::{App, change::Wrong},
     azure::{
         client::{AzureDevOps, BuildRecord, Failure, Page, PageRequest, Priority},
         resource::build::Build,
@@ -111,7 +108,8 @@ pub async fn doubts(app: &App, binding: &Binding, priority: Priority) -> Result<
     match &binding.selection {
         Selection::CodeDeployment { repository, .. } => {
             let all = of_the_thing(azure.repositories(Some(project)).await)?;
-            let own = all.iter().flatten().find(|own| repository.names(&own.id.to_string()) || repository.names(&own.name));
+            let own =
+                all.iter().flatten().find(|own| repository.names(&own.id.to_string()) || repository.names(&own.name));
             match (&all, own, rules(binding)) {
                 (Some(all), None, _) => {
                     let names = listed(all.iter().map(|own| own.name.as_str()));
@@ -190,7 +188,9 @@ impl Pipelines {
     }
 }
 
-async fn all<T, F: Future<Output = Result<Page<T>, Failure>>>(at: impl Fn(PageRequest) -> F) -> Result<Vec<T>, Failure> {
+async fn all<T, F: Future<Output = Result<Page<T>, Failure>>>(
+    at: impl Fn(PageRequest) -> F,
+) -> Result<Vec<T>, Failure> {
     let (mut items, mut from) = (Vec::new(), None);
     for _ in 0..PAGES_MAX {
         let page = at(PageRequest { items_max: PAGE_ITEMS, from }).await?;
@@ -240,7 +240,10 @@ async fn of_rules(
         let names = |own: &AzureRef| own.names(&rule.pipeline.0) || numbers.iter().any(|id| own.names(id));
         let is_called = |own: &AzureRef| known.builds(own).any(|id| numbers.contains(&id.to_string()));
         if !selected.is_empty() && !selected.iter().any(|own| names(own) || is_called(own)) {
-            say(format!("the build provider has not selected pipeline {}, so nobody hears of its runs", rule.pipeline.0));
+            say(format!(
+                "the build provider has not selected pipeline {}, so nobody hears of its runs",
+                rule.pipeline.0
+            ));
         }
         for number in &numbers {
             let newest = of_the_thing(azure.newest_build(project, number).await)?.flatten();
@@ -305,7 +308,8 @@ impl Newest<'_> {
     async fn repository(&self, rule: &BuildRule, repository: &AzureRef) -> Result<Option<String>, Failure> {
         let build: Build<'_> = serde_json::from_str(self.record.json.get()).unwrap_or_default();
         let ran = of_record(self.project, self.record.id, self.record.definition, &build);
-        let any = Wish { branches: Vec::new(), tags: Some("**".to_owned()), pull_requests: true, revision: rule.revision };
+        let any =
+            Wish { branches: Vec::new(), tags: Some("**".to_owned()), pull_requests: true, revision: rule.revision };
         if self.asked.wished(&ran, &any, repository).await?.is_some() {
             return Ok(None);
         }

@@ -1,9 +1,6 @@
 //! What Azure DevOps knows of a deployment: asked once, and kept with it.
 
-use super::{
-    code::Code,
-    paths::Scope,
-};
+use super::{code::Code, paths::Scope};
 use crate::{
     app::App,
     azure::client::{AzureDevOps, CommitRecord, Failure, PullRequestDetail, WorkItemRecord},
@@ -184,8 +181,14 @@ fn ended_before(run: &relations::Run, by_then: &[&relations::Happening]) -> Opti
     }
     let all: BTreeSet<&str> = run.happenings.iter().filter(is_stage).map(|own| own.subject.as_str()).collect();
     let ends = by_then.iter().copied().filter(is_stage).filter(is_end);
-    let over: BTreeMap<&str, &str> =
-        ends.map(|own| (own.subject.as_str(), own.outcome.as_deref().unwrap_or_else(|| if is_skipped(own) { "success" } else { "" }))).collect();
+    let over: BTreeMap<&str, &str> = ends
+        .map(|own| {
+            (
+                own.subject.as_str(),
+                own.outcome.as_deref().unwrap_or_else(|| if is_skipped(own) { "success" } else { "" }),
+            )
+        })
+        .collect();
     let worst = over.values().find(|outcome| **outcome != "success").copied().unwrap_or("success");
     (!all.is_empty() && all.iter().all(|stage| over.contains_key(stage))).then(|| worst.to_owned())
 }

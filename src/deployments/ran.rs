@@ -80,7 +80,7 @@ impl Source {
         self.reference.is_some() && self.commit.as_ref().is_some_and(|commit| !commit.is_empty())
     }
 
-    /// The short name of the branch; a ref of no kind is a branch by its short name.
+    /// The short name of the branch. A ref of no kind is one: releases name branches in full or so, by what was recorded.
     fn branch(&self) -> Option<&str> {
         let reference = self.reference.as_deref()?;
         reference.strip_prefix(HEADS).or_else(|| Some(reference).filter(|own| !own.starts_with("refs/")))
@@ -146,7 +146,11 @@ impl Wish {
         };
         match checked_out {
             Some(source) if is_own && source.is_whole() => {
-                if self.allows(source) { Known::Yes(source.clone()) } else { Known::No }
+                if self.allows(source) {
+                    Known::Yes(source.clone())
+                } else {
+                    Known::No
+                }
             }
             // A run that another one starts in the same repository is of the same branch, unless it says who started it.
             Some(source)
@@ -163,7 +167,9 @@ impl Wish {
             },
             _ => {
                 let is_likely = stands_alone && self.revision != Revision::TriggeringBuild;
-                Known::Perhaps(checked_out.filter(|source| is_likely && source.is_whole() && self.allows(source)).cloned())
+                Known::Perhaps(
+                    checked_out.filter(|source| is_likely && source.is_whole() && self.allows(source)).cloned(),
+                )
             }
         }
     }

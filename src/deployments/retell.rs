@@ -76,8 +76,7 @@ pub(super) async fn tell(
         let code = Code::new(azure, &app.deployments.code, &deployment);
         let own = deployment.connection;
         let finding = found(azure, &code, &deployment, previous.as_deref(), &manner);
-        let finding =
-            if app.has_credential(own) { finding.await } else { app.in_time(ANSWER_TIMEOUT, finding).await };
+        let finding = if app.has_credential(own) { finding.await } else { app.in_time(ANSWER_TIMEOUT, finding).await };
         let mut found = match finding {
             Err(failure) if app.is_hopeless(own, &failure) && gives_up(own, &failure) => Found::nothing(format!(
                 "commits, files, pull requests and work items: the connection has no credential to ask with ({failure})"

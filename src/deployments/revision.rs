@@ -170,7 +170,12 @@ impl Asked<'_> {
     }
 
     /// What of a run a rule takes; nothing where it takes none of it.
-    pub(super) async fn wished(&self, ran: &Ran, wish: &Wish, repository: &AzureRef) -> Result<Option<Source>, Failure> {
+    pub(super) async fn wished(
+        &self,
+        ran: &Ran,
+        wish: &Wish,
+        repository: &AzureRef,
+    ) -> Result<Option<Source>, Failure> {
         let ran = self.completed(ran).await?;
         let others = match wish.revision {
             Revision::Own => Other::None,
@@ -180,7 +185,10 @@ impl Asked<'_> {
             Other::Is(source) => Some(source),
             // What it checked out itself would be a guess.
             Other::Unknown => {
-                tracing::warn!(run = ran.number, "nobody knows any more what the run was made of that started this one");
+                tracing::warn!(
+                    run = ran.number,
+                    "nobody knows any more what the run was made of that started this one"
+                );
                 None
             }
             Other::None if wish.revision == Revision::TriggeringBuild => None,
@@ -208,7 +216,9 @@ impl Asked<'_> {
                         own.stage.as_ref().is_none_or(is_stage)
                             && (attempts.contains(&None) || attempts[0] == attempts[1])
                     });
-                    if deployed.any(|own| own.result.is_none_or(|word| word.to_ascii_lowercase().starts_with("succeeded"))) {
+                    if deployed
+                        .any(|own| own.result.is_none_or(|word| word.to_ascii_lowercase().starts_with("succeeded")))
+                    {
                         return Ok(true);
                     }
                 }

@@ -334,7 +334,10 @@ impl Seen {
         }
         let named = |id: &Option<String>, name: &Option<String>| [id.clone(), name.clone()];
         let own = Source {
-            repository: named(azure.repository.id.as_ref().map_or(&azure.repository_id, |_| &azure.repository.id), &azure.repository.name),
+            repository: named(
+                azure.repository.id.as_ref().map_or(&azure.repository_id, |_| &azure.repository.id),
+                &azure.repository.name,
+            ),
             reference: azure.source_branch.clone(),
             commit: azure.source_version.clone(),
         };
@@ -373,7 +376,7 @@ impl Seen {
             let commit = if is(artifact, "Git") { &artifact.version_id } else { &artifact.source_version };
             let own = Source {
                 repository: [artifact.repository_id.clone(), artifact.repository.clone()],
-                reference: artifact.branch.as_deref().map(full_reference),
+                reference: artifact.branch.clone(),
                 commit: commit.clone(),
             };
             let (number, project) = build.unzip();
@@ -382,7 +385,8 @@ impl Seen {
             (!is_code, !ran.own.is_of(repository), !artifact.is_primary, ran)
         };
         let of: Vec<(bool, bool, bool, Ran)> = artifacts.iter().map(of).collect();
-        let best = of.into_iter().filter(|(no_code, ..)| !no_code).min_by_key(|(_, other, second, _)| (*other, *second));
+        let best =
+            of.into_iter().filter(|(no_code, ..)| !no_code).min_by_key(|(_, other, second, _)| (*other, *second));
         best.map(|(.., ran)| ran).or_else(|| {
             let (project, number) = self.executions("RUN").next()?;
             Some(Ran { project: project.to_owned(), number: Some(number), ..Ran::default() })
@@ -397,9 +401,4 @@ impl Seen {
             Some((project, number.parse().ok()?))
         })
     }
-}
-
-/// Releases name branches in full or by their short names. Source: recorded release events of both kinds.
-fn full_reference(name: &str) -> String {
-    if name.starts_with("refs/") { name.to_owned() } else { format!("refs/heads/{name}") }
 }

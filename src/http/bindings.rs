@@ -153,9 +153,8 @@ pub async fn create(slug: Segment, call: Result<Call, Problem>) -> Result<Respon
     let new = read_new(&body, &call.app().directory())?;
     let record = bindings::proposed(call.app(), slug, new);
     let doubts = doubts::of(call.app(), &record, strict).await?;
-    let show = |record: &Binding| {
-        making.made(format!("/v1/bindings/{}", record.id), &BindingView::from(record).with(&doubts))
-    };
+    let show =
+        |record: &Binding| making.made(format!("/v1/bindings/{}", record.id), &BindingView::from(record).with(&doubts));
     let kept = bindings::create(call.app(), record, show).await?;
     doubts.note(call.app(), &kept);
     Ok(making.reply(Some(kept.version.into())))

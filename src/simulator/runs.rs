@@ -38,13 +38,7 @@ impl Simulator {
     }
 
     /// Queues a build of a branch of its own pipeline, because another one is over; its number.
-    pub fn queue_started(
-        &self,
-        definition: u32,
-        branch: &str,
-        by: u32,
-        how: StartedBy,
-    ) -> Result<u32, Impossible> {
+    pub fn queue_started(&self, definition: u32, branch: &str, by: u32, how: StartedBy) -> Result<u32, Impossible> {
         self.change(|world| {
             let person = world.person_or_first("");
             world.queue_started(definition, branch, (by, how), person)

@@ -101,16 +101,14 @@ pub(super) struct Reviewed {
 
 impl Reviewed {
     fn by(author: &Identity<'_>) -> Self {
-        Self {
-            handle: handle(author),
-            name: author.name().map(str::to_owned),
-            is_service: author.is_service(),
-        }
+        Self { handle: handle(author), name: author.name().map(str::to_owned), is_service: author.is_service() }
     }
 
     /// Whether it is a person, other than the author and none of these.
     fn counts(&self, author: Option<&str>, bots: &[String]) -> bool {
-        let is = |own: &Option<String>, other: &str| own.as_ref().is_some_and(|own| own.to_lowercase() == other.to_lowercase());
+        let is = |own: &Option<String>, other: &str| {
+            own.as_ref().is_some_and(|own| own.to_lowercase() == other.to_lowercase())
+        };
         let is_bot = bots.iter().any(|bot| is(&self.handle, bot) || is(&self.name, bot));
         self.handle.is_some() && self.handle.as_deref() != author && !self.is_service && !is_bot
     }

@@ -79,11 +79,7 @@ impl<'a> Model<'a> for Deployed<'a> {
 }
 
 impl Client {
-    async fn one_build(
-        &self,
-        project: &str,
-        asked: &[(&str, &str)],
-    ) -> Result<Option<BuildRecord>, Failure> {
+    async fn one_build(&self, project: &str, asked: &[(&str, &str)]) -> Result<Option<BuildRecord>, Failure> {
         let call = api("builds", self.base(), Some(project), &["build", "builds"])?.with("$top", "1");
         let call = asked.iter().fold(call, |call, (name, value)| call.with(name, value));
         let reply = self.ask(&call).await?;

@@ -27,11 +27,8 @@ const TRACKINGS: [(&str, Tracking); 5] = [
     ("tag", Tracking::Tag),
     ("manual", Tracking::Manual),
 ];
-const REVISIONS: [(&str, Revision); 3] = [
-    ("automatic", Revision::Automatic),
-    ("own", Revision::Own),
-    ("triggering_build", Revision::TriggeringBuild),
-];
+const REVISIONS: [(&str, Revision); 3] =
+    [("automatic", Revision::Automatic), ("own", Revision::Own), ("triggering_build", Revision::TriggeringBuild)];
 
 /// Letters that a glob of no special form is made of; the reader takes every glob.
 const GLOB: Text = Text::new((1, 400), r"^[A-Za-z0-9 ._/*?-]+$", is_glob, "a glob such as services/cart/** or v*");

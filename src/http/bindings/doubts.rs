@@ -22,13 +22,12 @@ pub(super) fn strict(call: &Call) -> Result<bool, Problem> {
     Ok(strict)
 }
 
-/// Asks, unless it is known that there is no answer.
+/// Asks, where it is known that there is an answer: nobody waits for a connection that does not work.
 pub(super) async fn of(app: &App, binding: &Binding, strict: bool) -> Result<Doubts, Problem> {
     let directory = app.directory();
     let Some(connection) = directory.connections.get(&binding.connection) else { return Ok(Doubts(None)) };
     let health = directory.health.get(&binding.connection).map(|kept| kept.record.state);
-    let ails = matches!(health, Some(HealthState::NeedsAttention | HealthState::Unreachable));
-    if !strict && (ails || !app.has_credential(binding.connection)) {
+    if !strict && health != Some(HealthState::Enabled) {
         return Ok(Doubts(None));
     }
     match app.in_time(WAIT, looked(app, binding, Priority::Interactive)).await {

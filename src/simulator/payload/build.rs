@@ -24,7 +24,13 @@ pub(crate) fn around<'a>(world: &'a World, build: &Build) -> Option<Around<'a>> 
     let repository = world.repository_of(definition.repository)?;
     let tried = build.branch.strip_prefix("refs/pull/").and_then(|rest| rest.split('/').next()?.parse().ok());
     let pull_request = tried.and_then(|number: u32| world.pull_requests.get(&number));
-    Some(Around { definition, project: world.project_of(definition.project), repository, pull_request, world: Some(world) })
+    Some(Around {
+        definition,
+        project: world.project_of(definition.project),
+        repository,
+        pull_request,
+        world: Some(world),
+    })
 }
 
 /// The build of this number, as REST and as the hook's version 2.0.
@@ -188,12 +194,11 @@ pub(crate) fn timeline(view: View<'_>, own: &Build, project: &Project) -> Value 
         let phase = Uuid::new_v5(&stage.id, b"phase");
         records.push(record((own, stage), order, (stage.id, None), "Stage", &stage.name));
         records.push(record((own, stage), order, (phase, Some(stage.id)), "Phase", &stage.name));
-        records
-            .extend(stage.jobs.iter().map(|job| {
-                let mut told = record((own, stage), order, (job.id, Some(phase)), "Job", &job.name);
-                told["identifier"] = identifier(&stage.name, &job.name).into();
-                told
-            }));
+        records.extend(stage.jobs.iter().map(|job| {
+            let mut told = record((own, stage), order, (job.id, Some(phase)), "Job", &job.name);
+            told["identifier"] = identifier(&stage.name, &job.name).into();
+            told
+        }));
         for approval in own.approvals.iter().filter(|approval| approval.stage == stage.name) {
             let checkpoint = Uuid::new_v5(&approval.id, b"checkpoint");
             let asked = [

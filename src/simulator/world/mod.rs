@@ -12,6 +12,7 @@ mod started;
 mod work_item;
 mod work_item_link;
 
+pub(crate) use self::started::{RunOf, Trigger};
 pub(crate) use self::{
     build::{Approval, Build, BuildDate, BuildDefinition, Stage},
     git::{Commit, GitRef, NO_OBJECT, Push, RefUpdate, Repository},
@@ -20,7 +21,6 @@ pub(crate) use self::{
     work_item::{Field, Revision, WorkItem, WorkItemKind, changed_fields, kind_named, kinds},
     work_item_link::LinkUpdate,
 };
-pub(crate) use self::started::{RunOf, Trigger};
 pub use self::{fill::Fill, git::RefChange, merge::MergeStrategy, started::StartedBy, work_item::Edit};
 
 use super::{

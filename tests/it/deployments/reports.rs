@@ -1,6 +1,6 @@
 //! What users of other gateways reported, as deliveries.
 
-use super::{bind, deploying, deployment, kept, told, unfilled};
+use super::{all_told as told, bind, deploying, deployment, kept, unfilled};
 use crate::real::{Real, SHOP};
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use hookwell::{
@@ -30,7 +30,7 @@ async fn deliver(real: &Real, connection: ConnectionId, kind: &str, version: &st
     let publisher = if kind.contains("pipelines") { "pipelines" } else { "tfs" };
     let publisher = if kind.contains("release") { "rm" } else { publisher };
     let body = json!({
-        "subscriptionId": "3b9f1e20-6c1d-4f3a-9b7e-2d4c6a8e0f12", "notificationId": 101, "id": Uuid::new_v4(),
+        "subscriptionId": "3b9f1e20-6c1d-4f3a-9b7e-2d4c6a8e0f12", "notificationId": Uuid::new_v4().as_u128() % 1_000_000, "id": Uuid::new_v4(),
         "eventType": kind, "publisherId": publisher, "message": { "text": kind }, "resource": resource,
         "resourceVersion": version, "resourceContainers": { "project": { "id": project } },
         "createdDate": real.gateway.app.clock.now(),
@@ -120,7 +120,14 @@ async fn report_39_a_deployment_pipelines_own_checkout_is_not_what_it_deployed()
     deliver(&real, real.connection, "build.complete", "2.0", deploys.clone()).await;
     assert_eq!(told(&real).await.len(), 1);
     // The log remembers what Azure has forgotten.
-    deliver(&real, real.connection, "build.complete", "2.0", build(&real, 4712, "refs/heads/release/7", &"c".repeat(40))).await;
+    deliver(
+        &real,
+        real.connection,
+        "build.complete",
+        "2.0",
+        build(&real, 4712, "refs/heads/release/7", &"c".repeat(40)),
+    )
+    .await;
     told(&real).await;
     (deploys["id"], deploys["triggeredByBuild"]["id"]) = (json!(9202), json!(4712));
     deliver(&real, real.connection, "build.complete", "2.0", deploys).await;
@@ -171,7 +178,8 @@ async fn report_50_of_a_classic_release_of_two_builds_the_applications_is_deploy
 #[tokio::test]
 async fn report_49_work_that_was_squashed_began_with_its_own_first_commit_and_mentions_what_it_mentioned() {
     let real = unfilled().await;
-    let rules = json!({ "tracking": "pull_request", "environments": [{ "environment": "production", "branch": "main" }] });
+    let rules =
+        json!({ "tracking": "pull_request", "environments": [{ "environment": "production", "branch": "main" }] });
     deploying(&real, rules).await;
     let (_, web) = shop(&real);
     let simulator = real.simulator();
@@ -201,7 +209,8 @@ async fn report_38_without_a_credential_it_is_told_at_once_with_what_is_missing(
     assert_eq!(made.status, 201, "{made:?}");
     let blind = ConnectionId(made.json()["id"].as_str().unwrap().parse().unwrap());
     let environments = json!([{ "slug": "production", "name": "Production" }]);
-    let project = real.gateway.ask("PUT", "/v1/projects/web").json(&json!({ "name": "Web", "environments": environments }));
+    let project =
+        real.gateway.ask("PUT", "/v1/projects/web").json(&json!({ "name": "Web", "environments": environments }));
     assert_eq!(project.send().await.status, 201);
     let rules = json!({ "tracking": "build", "environments": [
         { "environment": "production", "builds": [{ "pipeline": "web shop CI" }] },
@@ -226,7 +235,8 @@ async fn report_38_without_a_credential_it_is_told_at_once_with_what_is_missing(
 #[tokio::test]
 async fn report_23_a_tag_that_is_moved_deploys_what_it_marks_now() {
     let real = unfilled().await;
-    deploying(&real, json!({ "tracking": "tag", "environments": [{ "environment": "production", "tags": "v*" }] })).await;
+    deploying(&real, json!({ "tracking": "tag", "environments": [{ "environment": "production", "tags": "v*" }] }))
+        .await;
     let (project, web) = shop(&real);
     let simulator = real.simulator();
     let first = pushed(&real, "main", "one");
@@ -249,10 +259,12 @@ async fn report_23_a_tag_that_is_moved_deploys_what_it_marks_now() {
 async fn a_deployment_that_is_registered_before_its_names_are_resolved_is_the_one_registered_after() {
     let real = unfilled().await;
     let environments = json!([{ "slug": "production", "name": "Production" }]);
-    let project = real.gateway.ask("PUT", "/v1/projects/web").json(&json!({ "name": "Web", "environments": environments }));
+    let project =
+        real.gateway.ask("PUT", "/v1/projects/web").json(&json!({ "name": "Web", "environments": environments }));
     assert_eq!(project.send().await.status, 201);
     let by_hand = json!({ "tracking": "manual", "environments": [{ "environment": "production" }] });
-    let (status, bound) = bind(&real, json!({ "role": "code_deployment", "repository": "web shop", "deploys": by_hand })).await;
+    let (status, bound) =
+        bind(&real, json!({ "role": "code_deployment", "repository": "web shop", "deploys": by_hand })).await;
     assert_eq!(status, 201, "{bound}");
     let at = real.gateway.app.clock.now();
     real.gateway.advance(Duration::from_mins(1));
@@ -296,5 +308,9 @@ async fn a_stage_that_was_skipped_is_over_for_how_a_run_had_ended_by_then() {
     simulator.finish_build(run, "succeeded").unwrap();
     told(&real).await;
     let shown = real.gateway.get(&format!("/v1/projects/web/deployments/{id}")).await.json();
-    assert_eq!((&shown["builds"][0]["state"], &shown["builds"][0]["outcome"]), (&json!("finished"), &json!("failure")), "{shown}");
+    assert_eq!(
+        (&shown["builds"][0]["state"], &shown["builds"][0]["outcome"]),
+        (&json!("finished"), &json!("failure")),
+        "{shown}"
+    );
 }

@@ -1,6 +1,6 @@
 //! Which runs deploy, and what: of branches, tags and pull requests, started by others, of several repositories.
 
-use super::{bind, deploying, deployment, kept, told, unfilled};
+use super::{all_told as told, bind, deploying, deployment, kept, unfilled};
 use crate::{
     real::{Real, SHOP},
     recover::losses::CLOSELY,
@@ -95,7 +95,8 @@ async fn runs_of_pull_requests_tags_and_other_branches_deploy_only_where_a_rule_
         run(&real, simulator.queue_build(ci, "main").unwrap(), CI);
     };
     for match_branch in [false, true] {
-        changed(&real, &binding, json!({ "deploys": rules("web shop CI", &json!({ "match_branch": match_branch })) })).await;
+        changed(&real, &binding, json!({ "deploys": rules("web shop CI", &json!({ "match_branch": match_branch })) }))
+            .await;
         all();
         let told = lines(&real, if match_branch { 2 } else { 0 }).await;
         assert_eq!(told, both(&main), "match_branch {match_branch}");
@@ -156,7 +157,9 @@ async fn a_rule_says_whether_a_run_deploys_its_own_revision_or_that_of_the_run_t
     let main = head(&real, "main", "other");
     let built = simulator.queue_build(ci, "release/7").unwrap();
     run(&real, built, CI);
-    let started = || run(&real, simulator.queue_started(cd, "main", built, StartedBy::Resource).unwrap(), &["Deploy to production"]);
+    let started = || {
+        run(&real, simulator.queue_started(cd, "main", built, StartedBy::Resource).unwrap(), &["Deploy to production"])
+    };
     started();
     assert_eq!(lines(&real, 0).await, both(&main));
     changed(&real, &binding, json!({ "deploys": rules("CD", &json!({ "revision": "triggering_build" })) })).await;
@@ -280,7 +283,8 @@ async fn a_stage_deploys_where_a_job_of_it_deploys_to_the_azure_environment_of_a
 #[tokio::test]
 async fn a_preview_finds_no_run_that_only_another_branch_would_want() {
     let real = unfilled().await;
-    let binding = deploying(&real, json!({ "tracking": "manual", "environments": [{ "environment": "production" }] })).await;
+    let binding =
+        deploying(&real, json!({ "tracking": "manual", "environments": [{ "environment": "production" }] })).await;
     let (.., ci) = shop(&real);
     let main = head(&real, "main", "one");
     head(&real, "feature/3", "three");

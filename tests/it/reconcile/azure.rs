@@ -62,7 +62,11 @@ pub(crate) fn forbidden() -> Failure {
 
 /// As many as are alive, all of the same world.
 #[derive(Clone)]
-pub(crate) struct FakeAzure(Arc<Mutex<World>>);
+pub(crate) struct FakeAzure {
+    world: Arc<Mutex<World>>,
+    /// Somebody who makes a binding asks: that is answered nothing, and is no part of what is tested here.
+    is_interactive: bool,
+}
 
 impl FakeAzure {
     pub(crate) fn new() -> Self {
@@ -115,7 +119,7 @@ impl FakeAzure {
                 ],
             ),
         ];
-        Self(Arc::new(Mutex::new(World {
+        let world = Arc::new(Mutex::new(World {
             hooks: BTreeMap::new(),
             passwords: BTreeMap::new(),
             identity: Uuid::from_u128(1),
@@ -129,15 +133,19 @@ impl FakeAzure {
             hangs: BTreeSet::new(),
             witness: None,
             made: 0,
-        })))
+        }));
+        Self { world, is_interactive: false }
     }
 
     pub(crate) fn world(&self) -> MutexGuard<'_, World> {
-        self.0.lock().unwrap()
+        self.world.lock().unwrap()
     }
 
     /// Counts a call; `Ok(false)` when it happens and nobody hears of it.
     fn call(&self, name: &'static str) -> Result<(MutexGuard<'_, World>, bool), Failure> {
+        if self.is_interactive {
+            return Err(Failure::Forbidden { permission: None, detail: None });
+        }
         let mut world = self.world();
         *world.calls.entry(name).or_default() += 1;
         if let Some(failure) = world.always.get(name) {
@@ -213,8 +221,8 @@ crate::without_records::without_records!(FakeAzure);
 #[async_trait]
 impl AzureDevOps for FakeAzure {
     fn at(&self, priority: Priority) -> Arc<dyn AzureDevOps> {
-        assert_eq!(priority, Priority::Repair, "what repairs goes first");
-        Arc::new(self.clone())
+        assert_ne!(priority, Priority::Bulk, "what repairs goes first");
+        Arc::new(Self { is_interactive: priority == Priority::Interactive, ..self.clone() })
     }
 
     fn spent(&self) -> Spent {
