@@ -9,7 +9,9 @@ use super::{
 use crate::{
     deployments,
     dispatch::{self, Doing},
-    domain::{BindingId, ConnectionId, Health, HealthState, SinkId, SinkState, Slug, SubscriptionState, Why},
+    domain::{
+        Binding, BindingId, ConnectionId, Health, HealthState, Role, SinkId, SinkState, Slug, SubscriptionState, Why,
+    },
     ledger, metrics,
     reconcile::{Trouble, TroubleKind},
     store::{Consumer, Damage, Error, Log, Position, Status},
@@ -17,6 +19,7 @@ use crate::{
 use jiff::Timestamp;
 use std::{
     collections::{BTreeMap, BTreeSet},
+    sync::Arc,
     time::Duration,
 };
 
@@ -101,6 +104,9 @@ const CONNECTIONS_SHOWN_MAX: usize = 50;
 /// Most things that are said about bindings; a gateway with more has one cause for all.
 const BINDINGS_SHOWN_MAX: usize = 30;
 
+/// So long nobody is told that the states of a new issue provider are not known yet.
+const STATES_SOON: Duration = Duration::from_mins(10);
+
 /// Most stretches of damage that are named: a broken disk has one cause for all.
 const DAMAGE_SHOWN_MAX: usize = 20;
 
@@ -158,6 +164,8 @@ pub enum Attention {
     },
     /// A binding was not compared with Azure's records lately: last up to then, or never.
     Late(BindingId, Slug, Option<Timestamp>),
+    /// The states of the process of an issue provider's project are not known: the usual names are taken.
+    StatesUnknown(BindingId, Slug),
     /// A rule of a binding can match nothing as things are.
     Doubtful(BindingId, Slug, String),
     /// A connection does not work.
@@ -246,6 +254,23 @@ fn doubtful(app: &App) -> Vec<Attention> {
     known.filter_map(of).take(BINDINGS_SHOWN_MAX).collect()
 }
 
+/// Issue providers whose states are guessed.
+fn guessing(app: &App) -> Vec<Attention> {
+    let directory = app.directory();
+    if app.settings.completed_states.is_some() {
+        return Vec::new();
+    }
+    let guesses = |binding: &&Arc<Binding>| {
+        let meaning = directory.meanings.get(&binding.id).map(|kept| &kept.record);
+        let is_new = app.clock.now().duration_since(binding.created_at).unsigned_abs() < STATES_SOON;
+        let is_known = meaning.is_some_and(|meaning| !meaning.process.is_empty());
+        binding.selection.role() == Role::IssueProvider && !is_known && !is_new
+    };
+    let all = directory.bindings.values().map(|kept| &kept.record);
+    let guessing = all.filter(guesses).take(BINDINGS_SHOWN_MAX);
+    guessing.map(|binding| Attention::StatesUnknown(binding.id, binding.project.clone())).collect()
+}
+
 /// Everything that wants attention now.
 pub async fn attention(app: &App) -> Result<Vec<Attention>, Error> {
     let mut all = Vec::new();
@@ -276,6 +301,7 @@ pub async fn attention(app: &App) -> Result<Vec<Attention>, Error> {
     sinks_attention(app, &mut all).await?;
     all.extend(incomplete(app));
     all.extend(doubtful(app));
+    all.extend(guessing(app));
     subscriptions_attention(app, &mut all);
     Ok(all)
 }

@@ -32,7 +32,7 @@ impl Here<'_> {
             return Vec::new();
         }
         let of_reach =
-            |reach: &Reach| reach.builds.iter().find_map(|rule| self.of_rule(reach, rule, &finished, &author));
+            |reach: &Reach| reach.builds.iter().find_map(|rule| self.of_rule(reach, rule, &finished, author.as_ref()));
         self.deploys.reaches.iter().filter_map(of_reach).collect()
     }
 
@@ -41,7 +41,7 @@ impl Here<'_> {
         reach: &Reach,
         rule: &BuildRule,
         finished: &Finished<'_>,
-        author: &Option<Person>,
+        author: Option<&Person>,
     ) -> Option<Candidate> {
         finished.pipeline.iter().flatten().find(|name| rule.pipeline.names(name))?;
         let awaited = match fits(&rule.part, &finished.part)? {
@@ -70,7 +70,7 @@ impl Here<'_> {
             build_number: finished.number.map(str::to_owned),
             pipeline: finished.pipeline[1].or(finished.pipeline[0]).map(str::to_owned),
             part: part.map(str::to_owned),
-            ..self.cause("build", author.clone())
+            ..self.cause("build", author.cloned())
         };
         let mut deployment = self.deployment(reach, None, None, cause)?;
         if let Some(source) = source {

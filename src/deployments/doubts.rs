@@ -35,9 +35,12 @@ const PAGES_MAX: usize = 10;
 /// Where rules are in a binding.
 const RULES: &str = "/deploys/environments";
 
+/// At which version of the binding, when, and what.
+type Found = (u64, Timestamp, Vec<Wrong>);
+
 /// What was found last, by binding.
 #[derive(Debug, Default)]
-pub(super) struct Doubts(Mutex<BTreeMap<BindingId, (u64, Timestamp, Vec<Wrong>)>>);
+pub(super) struct Doubts(Mutex<BTreeMap<BindingId, Found>>);
 
 impl Doubts {
     fn is_fresh(&self, id: BindingId, version: u64, now: Timestamp) -> bool {

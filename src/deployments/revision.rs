@@ -118,16 +118,15 @@ impl Asked<'_> {
             }
             let mut others: Vec<(String, i64)> = Vec::new();
             let own = |project: &Option<String>| project.clone().unwrap_or_else(|| ran.project.clone());
-            match &ran.trigger {
-                Some((project, number)) => others.push((own(project), *number)),
-                None => {
-                    let asked = if ran.taken.is_empty() { self.resources(ran).await?.pipelines } else { Vec::new() };
-                    for RunPipeline { id, project, version } in ran.taken.iter().chain(&asked).take(TAKEN_MAX) {
-                        let Some(pipeline) = id else { continue };
-                        let project = own(project);
-                        let number = self.answer(self.azure.build_called(&project, pipeline, version)).await?.flatten();
-                        others.extend(number.map(|number| (project, number)));
-                    }
+            if let Some((project, number)) = &ran.trigger {
+                others.push((own(project), *number));
+            } else {
+                let asked = if ran.taken.is_empty() { self.resources(ran).await?.pipelines } else { Vec::new() };
+                for RunPipeline { id, project, version } in ran.taken.iter().chain(&asked).take(TAKEN_MAX) {
+                    let Some(pipeline) = id else { continue };
+                    let project = own(project);
+                    let number = self.answer(self.azure.build_called(&project, pipeline, version)).await?.flatten();
+                    others.extend(number.map(|number| (project, number)));
                 }
             }
             let mut became = Other::None;

@@ -46,6 +46,8 @@ pub enum AttentionKind {
     EventsMissing,
     /// A binding was not compared with Azure's records for two hours.
     CompletenessUnknown,
+    /// Nobody knows which states of work items mean "done": the usual English names are taken.
+    StatesUnknown,
     /// A rule of a code deployment names a pipeline, stage, job or environment that is not there, or can match nothing else.
     RuleMatchesNothing,
     /// Somebody has to do something about a connection.
@@ -214,6 +216,21 @@ impl From<Attention> for AttentionView {
                 ),
                 Some(&format!("/v1/completeness?binding={binding}")),
             ),
+            Attention::StatesUnknown(binding, project) => Self {
+                remedy: Some(
+                    "Let the connection read work items (scope Work items (Read)), or say with --completed-states which states \
+                     mean done."
+                        .to_owned(),
+                ),
+                ..plain(
+                    AttentionKind::StatesUnknown,
+                    format!(
+                        "project {project}, binding {binding}: which states of its work items mean done could not be looked up, \
+                         so the usual English names are taken; what was told by them stays told"
+                    ),
+                    Some(&format!("/v1/bindings/{binding}")),
+                )
+            },
             Attention::Doubtful(binding, project, detail) => Self {
                 remedy: Some("Correct the rule with PATCH, if it is not meant for what comes yet.".to_owned()),
                 ..plain(

@@ -2,7 +2,10 @@
 
 use super::{bind, deploying, unfilled};
 use crate::real::{Real, SHOP};
-use hookwell::reconcile::{Mode, reconcile};
+use hookwell::{
+    reconcile::{Mode, reconcile},
+    simulator::{Failing, Rule, When},
+};
 use serde_json::{Value, json};
 use std::time::Duration;
 
@@ -90,6 +93,23 @@ async fn a_pipeline_that_is_of_another_repository_is_said_to_deploy_nothing_unti
     real.gateway.advance(Duration::from_hours(2));
     reconcile(&real.gateway.app, real.connection, Mode::Mend).await.unwrap();
     assert!(attention(&real).await.is_empty());
+}
+
+#[tokio::test]
+async fn report_16_that_states_are_guessed_is_said_until_they_are_known() {
+    let (real, _) = shop(json!([{ "pipeline": "web shop CI" }])).await;
+    let denied = Rule::new("GET", "workitemtypes", When::Always, Failing::Forbidden);
+    real.simulator().fail(|faults| faults.rules.push(denied));
+    assert_eq!(bind(&real, json!({ "role": "issue_provider" })).await.0, 201);
+    let said = async || {
+        real.gateway.advance(Duration::from_mins(20));
+        reconcile(&real.gateway.app, real.connection, Mode::MendAnew).await.unwrap();
+        let all = real.gateway.get("/v1/integration").await.json();
+        all["attention"].as_array().unwrap().iter().filter(|own| own["kind"] == "states_unknown").count()
+    };
+    assert_eq!(said().await, 1);
+    real.simulator().fail(|faults| faults.rules.clear());
+    assert_eq!(said().await, 0);
 }
 
 #[tokio::test]

@@ -158,7 +158,7 @@ async fn a_rule_says_whether_a_run_deploys_its_own_revision_or_that_of_the_run_t
     let built = simulator.queue_build(ci, "release/7").unwrap();
     run(&real, built, CI);
     let started = || {
-        run(&real, simulator.queue_started(cd, "main", built, StartedBy::Resource).unwrap(), &["Deploy to production"])
+        run(&real, simulator.queue_started(cd, "main", built, StartedBy::Resource).unwrap(), &["Deploy to production"]);
     };
     started();
     assert_eq!(lines(&real, 0).await, both(&main));
