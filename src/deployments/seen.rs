@@ -1,5 +1,8 @@
 //! The events that can make a revision a deployed one, as our own translation wrote them. Other types are not read.
 
+mod release;
+
+use self::release::{Artifact, Release};
 use super::ran::{Ran, Source};
 use crate::{
     azure::client::RunPipeline,
@@ -156,28 +159,6 @@ struct Taken {
     id: Option<String>,
     project: Option<String>,
     version: Option<String>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct Release {
-    name: Option<String>,
-    artifacts: Vec<Artifact>,
-}
-
-/// What a classic release deploys. Events of before have neither ids nor the repository: their links say which builds.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
-struct Artifact {
-    #[serde(rename = "type")]
-    kind: String,
-    branch: Option<String>,
-    repository: Option<String>,
-    source_version: Option<String>,
-    version_id: Option<String>,
-    project_id: Option<String>,
-    repository_id: Option<String>,
-    is_primary: bool,
 }
 
 #[derive(Debug, Default, Deserialize)]

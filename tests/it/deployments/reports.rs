@@ -131,7 +131,9 @@ async fn report_39_a_deployment_pipelines_own_checkout_is_not_what_it_deployed()
     told(&real).await;
     (deploys["id"], deploys["triggeredByBuild"]["id"]) = (json!(9202), json!(4712));
     deliver(&real, real.connection, "build.complete", "2.0", deploys).await;
-    assert_eq!(deployment(told(&real).await.last().unwrap())["revision"], json!("c".repeat(40)));
+    let all: Vec<Value> = told(&real).await.iter().map(deployment).collect();
+    let own = all.iter().find(|told| told["cause"]["build"] == 9202).unwrap();
+    assert_eq!(own["revision"], json!("c".repeat(40)), "{own}");
 }
 
 #[tokio::test]
