@@ -110,7 +110,9 @@ async fn runs_of_pull_requests_tags_and_other_branches_deploy_only_where_a_rule_
         simulator.queue_tag_build(ci, "v1.3.0").unwrap(),
         simulator.queue_build(ci, "feature/3").unwrap(),
     ];
-    new.iter().for_each(|build| run(&real, *build, CI));
+    for build in new {
+        run(&real, build, CI);
+    }
     // Those of one moment can be told once more, for their order.
     let events = told(&real).await;
     let is_new = |told: &Value| new.iter().any(|build| told["cause"]["build"] == *build);
