@@ -102,14 +102,15 @@ impl Identity<'_> {
 
     /// Whether it is a service and no person: a build service or agent pool, or an application.
     ///
-    /// Source: subject types of graph descriptors (`svc` is a service identity, `aadsp` a service principal), and recorded
-    /// identities of build services, whose account is `Build\` and a GUID.
+    /// Source: subject types of graph descriptors (Graph 7.1: `svc` is a service identity, and terraform's provider has
+    /// `aadsp` for service principals). The account of a service identity is its domain and a GUID: recorded identities of
+    /// build services have `Build\`, and a recorded graph user of an agent pool has the domain `AgentPool`.
     pub fn is_service(&self) -> bool {
         let begins = |text: Option<&str>, word: &str| {
             text.and_then(|text| text.get(..word.len())).is_some_and(|beginning| beginning.eq_ignore_ascii_case(word))
         };
         let descriptor = self.object.descriptor.as_str();
-        let of_kind = ["svc.", "aadsp.", "Microsoft.TeamFoundation.ServiceIdentity;"];
+        let of_kind = ["svc.", "aadsp."];
         let account = ["Build\\", "AgentPool\\"];
         of_kind.iter().any(|kind| begins(descriptor, kind))
             || account.iter().any(|kind| begins(self.account(), kind) || begins(self.object.unique_name.as_str(), kind))
