@@ -185,9 +185,6 @@ fn of_repository(project: Uuid, repository: Uuid) -> Vec<Wish> {
         .map(|(event_type, versions)| wish("tfs", event_type, versions, project, filters()))
         .collect();
     // The payload does not say what was updated: one subscription for each reason does.
-    // What no reason covers (another title or target, a draft that is published) only one without a reason delivers; what it
-    // tells once more is one event with what they tell.
-    all.push(wish("tfs", PULL_REQUEST_UPDATED, GIT, project, filters()));
     all.extend(UpdateReason::ALL.map(|reason| {
         let mut filters = filters();
         filters.insert("notificationType".to_owned(), reason.word().to_owned());
@@ -281,7 +278,7 @@ mod tests {
     }
 
     #[test]
-    fn a_repository_wants_all_its_refs_and_an_update_for_each_reason_and_for_none() {
+    fn a_repository_wants_all_its_refs_and_an_update_for_each_reason() {
         let desired = of(&[Selected::Repository { project: PROJECT, repository: REPOSITORY }]);
         let by = format!("repository={REPOSITORY}");
         let reasons = ["PushNotification", "ReviewerVoteNotification", "ReviewersUpdateNotification"];
@@ -295,7 +292,6 @@ mod tests {
             format!("tfs git.repo.statuschanged 1.0-preview.1 {by}"),
             format!("tfs ms.vss-code.git-pullrequest-comment-event 2.0 {by}"),
             updated("StatusUpdateNotification"),
-            format!("tfs git.pullrequest.updated 1.0 {by}"),
         ];
         expected.extend(reasons.map(updated));
         expected.sort();
@@ -342,7 +338,7 @@ mod tests {
     fn two_bindings_of_one_repository_share_its_subscriptions() {
         let code = Selected::Repository { project: PROJECT, repository: REPOSITORY };
         let desired = of(&[code.clone(), code]);
-        assert_eq!(desired.wanted.len(), 12);
+        assert_eq!(desired.wanted.len(), 11);
         assert!(desired.wanted.values().all(|wanted| wanted.bindings.len() == 2));
     }
 

@@ -20,7 +20,7 @@ async fn a_person_is_told_what_to_click_and_sees_when_it_arrives() {
     assert!(!calls.contains_key("create") && !calls.contains_key("list main"), "{calls:?}");
     assert_eq!(pair.list().await["connections"][0]["hooks"], "manual");
     let all = rows(&pair).await;
-    assert_eq!(all.len(), 12);
+    assert_eq!(all.len(), 11);
     assert!(all.iter().all(|row| row["state"] == "manual_expected"), "{all:?}");
     let find = |all: &[Value], reason: &str| all.iter().find(|row| row["reason"] == reason).unwrap().clone();
     let row = find(&all, "ReviewerVoteNotification");
@@ -50,7 +50,7 @@ async fn a_person_is_told_what_to_click_and_sees_when_it_arrives() {
     assert_eq!(ask.body(test.to_string()).send().await.json()["outcome"], "test");
     let all = rows(&pair).await;
     assert_eq!(find(&all, "ReviewerVoteNotification")["state"], "manual_receiving");
-    assert_eq!(all.iter().filter(|row| row["state"] == "manual_expected").count(), 11);
+    assert_eq!(all.iter().filter(|row| row["state"] == "manual_expected").count(), 10);
 }
 
 #[tokio::test]
@@ -60,7 +60,7 @@ async fn hooks_that_were_managed_stay_when_people_take_over_and_are_taken_back()
     pair.run().await;
     pair.by_hand().await;
     pair.run().await;
-    assert_eq!(pair.hooks().len(), 12);
+    assert_eq!(pair.hooks().len(), 11);
     assert!(rows(&pair).await.iter().all(|row| row["state"] == "manual_expected" && row["azure_id"].is_string()));
     pair.change(|connection| connection.hooks = hookwell::domain::HookMode::Managed).await;
     assert!(pair.run().await.steps.is_empty());
@@ -68,5 +68,5 @@ async fn hooks_that_were_managed_stay_when_people_take_over_and_are_taken_back()
     pair.by_hand().await;
     pair.unbind(&binding).await;
     pair.run().await;
-    assert_eq!(pair.hooks().len(), 12, "nothing is deleted by a gateway that people asked to keep its hands off");
+    assert_eq!(pair.hooks().len(), 11, "nothing is deleted by a gateway that people asked to keep its hands off");
 }

@@ -39,13 +39,13 @@ async fn a_binding_becomes_hooks_with_credentials_of_their_own() {
     let pair = Pair::start().await;
     pair.bind_repository("REPO-0").await;
     let report = pair.run().await;
-    assert_eq!(lines(&report), vec!["create missing done"; 12]);
+    assert_eq!(lines(&report), vec!["create missing done"; 11]);
     assert!(report.troubles.is_empty(), "{report:?}");
     let hooks = pair.hooks();
     let inputs = |name: &str| hooks.iter().map(|hook| hook.consumer_inputs[name].clone()).collect::<BTreeSet<_>>();
-    assert_eq!(inputs("basicAuthUsername").len(), 12);
+    assert_eq!(inputs("basicAuthUsername").len(), 11);
     assert_eq!(inputs("resourceDetailsToSend"), BTreeSet::from(["all".to_owned()]));
-    assert_eq!(pair.azure.world().passwords.values().collect::<BTreeSet<_>>().len(), 12);
+    assert_eq!(pair.azure.world().passwords.values().collect::<BTreeSet<_>>().len(), 11);
     for hook in &hooks {
         let reason = hook.publisher_inputs.get("notificationType");
         let query = reason.map(|reason| format!("?reason={reason}")).unwrap_or_default();
@@ -68,7 +68,7 @@ async fn a_binding_becomes_hooks_with_credentials_of_their_own() {
     assert_eq!(of("git.push")["azure_project_name"], "Fabrikam Fiber");
     let metrics = pair.gateway.get("/metrics").await;
     let text = String::from_utf8_lossy(&metrics.body).into_owned();
-    assert!(text.contains("hookwell_subscriptions{state=\"active\"} 12"), "{text}");
+    assert!(text.contains("hookwell_subscriptions{state=\"active\"} 11"), "{text}");
 }
 
 #[tokio::test]
@@ -93,10 +93,10 @@ async fn a_rotated_password_reaches_the_hooks_and_the_old_one_is_good_meanwhile(
     let old = pair.hook("git.push");
     pair.rotate().await;
     assert_eq!(deliver(&pair, &old.id, json!({ "id": "a", "eventType": "git.push" })).await, "accepted");
-    assert_eq!(lines(&pair.run().await), vec!["replace generation done"; 12]);
+    assert_eq!(lines(&pair.run().await), vec!["replace generation done"; 11]);
     let new = pair.hook("git.push");
     assert!(new.id != old.id && new.consumer_inputs["basicAuthUsername"].ends_with(".2"));
-    assert_eq!(pair.hooks().len(), 12);
+    assert_eq!(pair.hooks().len(), 11);
     assert_eq!(deliver(&pair, &new.id, json!({ "id": "b", "eventType": "git.push" })).await, "accepted");
 }
 
@@ -139,7 +139,7 @@ async fn what_a_person_switched_off_stays_so_until_nothing_wants_it() {
     let attention = pair.gateway.get("/v1/integration").await.json()["attention"].to_string();
     assert!(attention.contains("1 subscriptions are disabled_by_user"), "{attention}");
     pair.unbind(&binding).await;
-    assert_eq!(lines(&pair.run().await), vec!["remove_undesired undesired done"; 12]);
+    assert_eq!(lines(&pair.run().await), vec!["remove_undesired undesired done"; 11]);
     assert!(pair.hooks().is_empty());
     assert_eq!(pair.list().await["data"], json!([]));
 }
@@ -179,7 +179,7 @@ async fn who_may_not_make_hooks_hears_both_ways_out_and_is_not_hammered() {
     assert_eq!(states, BTreeSet::from(["failing", "pending"]));
     pair.azure.world().always.clear();
     pair.run().await;
-    assert_eq!(pair.hooks().len(), 12);
+    assert_eq!(pair.hooks().len(), 11);
 }
 
 #[tokio::test]
@@ -192,15 +192,15 @@ async fn a_binding_that_cannot_be_resolved_keeps_its_hooks_and_the_others_go_on(
     pair.advance(Duration::from_hours(2));
     pair.bind_repository("repo-1").await;
     let report = pair.run().await;
-    assert_eq!(lines(&report), vec!["create missing done"; 12]);
+    assert_eq!(lines(&report), vec!["create missing done"; 11]);
     assert_eq!(kinds(&report), [TroubleKind::Unresolved]);
     assert_eq!(report.troubles[0].binding.unwrap().to_string(), lost);
     let now: BTreeSet<String> = pair.hooks().into_iter().map(|hook| hook.id).collect();
-    assert!(now.is_superset(&there) && now.len() == 24);
+    assert!(now.is_superset(&there) && now.len() == 22);
     // A binding to nothing is never resolved, and is no reason to keep what others left behind.
     pair.unbind(&lost).await;
     pair.bind_repository("nowhere").await;
-    assert_eq!(lines(&pair.run().await), vec!["remove_undesired undesired done"; 12]);
+    assert_eq!(lines(&pair.run().await), vec!["remove_undesired undesired done"; 11]);
 }
 
 #[tokio::test]
@@ -220,12 +220,12 @@ async fn a_dry_run_says_what_would_be_done_and_does_nothing() {
     let path = format!("/v1/subscriptions/reconcile?connection={}&dry_run=true", pair.connection);
     let plan = pair.gateway.ask("POST", &path).send().await.json();
     let steps = plan["connections"][0]["steps"].as_array().unwrap();
-    assert_eq!((plan["dry_run"].clone(), steps.len()), (json!(true), 12));
+    assert_eq!((plan["dry_run"].clone(), steps.len()), (json!(true), 11));
     assert!(steps.iter().all(|step| step["outcome"] == "planned" && step["step"] == "create"));
     assert_eq!((pair.hooks().len(), pair.list().await["data"].clone()), (0, json!([])));
     let done = pair.gateway.ask("POST", "/v1/subscriptions/reconcile").send().await.json();
     assert_eq!(done["connections"][0]["steps"][0]["outcome"], "done");
-    assert_eq!(pair.hooks().len(), 12);
+    assert_eq!(pair.hooks().len(), 11);
     for (query, wrong) in [("connection=x", "connection"), ("dry_run=yes", "dry_run")] {
         let reply = pair.gateway.ask("POST", &format!("/v1/subscriptions/reconcile?{query}")).send().await;
         assert_eq!((reply.status.as_u16(), reply.wrong()), (400, vec![wrong.to_owned()]));
@@ -276,9 +276,9 @@ async fn what_happened_unheard_is_adopted_and_never_made_twice() {
     pair.azure.world().fate = [vec![Fate::Unheard], vec![Fate::Well; well]].concat();
     let report = pair.run().await;
     assert_eq!(lines(&report).iter().filter(|line| *line == "create missing failed").count(), 1);
-    assert_eq!(pair.hooks().len(), 12, "it happened");
+    assert_eq!(pair.hooks().len(), 11, "it happened");
     assert_eq!(lines(&pair.run().await), ["adopt found done"]);
-    assert_eq!(pair.hooks().len(), 12);
+    assert_eq!(pair.hooks().len(), 11);
 }
 
 impl Pair {
@@ -315,11 +315,11 @@ async fn a_new_server_address_and_another_owner_make_every_hook_anew() {
     pair.bind_repository("repo-0").await;
     pair.run().await;
     pair.azure.world().identity = Uuid::from_u128(2);
-    assert_eq!(lines(&pair.run().await), vec!["replace owner done"; 12]);
+    assert_eq!(lines(&pair.run().await), vec!["replace owner done"; 11]);
     let url = pair.hook("git.push");
     pair.edit(&url.id, |hook| drop(hook.consumer_inputs.insert("url".into(), "https://elsewhere.example/x".into())));
     assert_eq!(lines(&pair.run().await), ["replace url done"]);
-    assert_eq!(pair.hooks().len(), 12);
+    assert_eq!(pair.hooks().len(), 11);
 }
 
 #[tokio::test]
@@ -338,9 +338,9 @@ async fn the_worker_runs_at_start_and_on_every_change() {
             tokio::time::timeout(Duration::from_secs(10), reached).await.expect("the worker runs");
         }
     };
-    until(12).await;
+    until(11).await;
     let other = pair.bind_repository("repo-1").await;
-    until(24).await;
+    until(22).await;
     pair.unbind(&binding).await;
     pair.unbind(&other).await;
     until(0).await;

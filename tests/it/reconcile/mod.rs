@@ -10,7 +10,6 @@ mod replaced;
 mod simulated;
 mod trust;
 mod unseen;
-mod updates;
 mod witness;
 
 use self::azure::{FakeAzure, PROJECT_NAME};

@@ -124,8 +124,7 @@ fn repository_specs(n: u8) -> Vec<Spec> {
     let updated = reasons.map(|reason| {
         spec("tfs", "git.pullrequest.updated", "1.0", &[by.clone(), ("notificationType", reason.to_owned())])
     });
-    let any = spec("tfs", "git.pullrequest.updated", "1.0", std::slice::from_ref(&by));
-    plain.into_iter().chain(updated).chain([any]).collect()
+    plain.into_iter().chain(updated).collect()
 }
 
 fn pipeline_specs(pipeline: Option<u8>) -> Vec<Spec> {

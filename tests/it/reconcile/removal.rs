@@ -42,10 +42,10 @@ async fn the_hooks_go_with_the_connection_and_other_peoples_stay() {
     let orphan = Subscription { id: "orphan".to_owned(), ..pair.hook("git.repo.renamed") };
     pair.azure.world().hooks.insert(orphan.id.clone(), orphan);
     let preview = pair.gateway.get(&format!("/v1/connections/{}/removal", pair.connection)).await.json();
-    assert_eq!(preview["subscriptions"].as_array().unwrap().len(), 12);
+    assert_eq!(preview["subscriptions"].as_array().unwrap().len(), 11);
     let reply = pair.remove().await.json();
     assert_eq!(reply["removed_bindings"], json!([binding]));
-    assert_eq!(reply["deleted_subscriptions"].as_array().unwrap().len(), 13);
+    assert_eq!(reply["deleted_subscriptions"].as_array().unwrap().len(), 12);
     assert!(ids(&reply["deleted_subscriptions"]).contains(&"orphan"));
     assert_eq!((&reply["left_subscriptions"], &reply["unverified"]), (&json!([]), &Value::Null));
     assert_eq!(pair.hooks(), [by_hand]);
@@ -79,7 +79,7 @@ async fn without_a_listing_the_remembered_ones_are_deleted() {
     pair.run().await;
     pair.azure.world().always.insert("list main", unavailable());
     let reply = pair.remove().await.json();
-    assert_eq!(reply["deleted_subscriptions"].as_array().unwrap().len(), 12);
+    assert_eq!(reply["deleted_subscriptions"].as_array().unwrap().len(), 11);
     assert!(reply["unverified"].as_str().unwrap().contains("could not be listed"), "{reply}");
     assert!(pair.hooks().is_empty());
 }
@@ -100,7 +100,7 @@ async fn a_silent_azure_does_not_hold_up_the_removal() {
         std::future::pending::<Reply>().await
     };
     let reply = tokio::select! { reply = removing => reply, never = moving => never }.json();
-    assert_eq!(reply["left_subscriptions"].as_array().unwrap().len(), 12);
+    assert_eq!(reply["left_subscriptions"].as_array().unwrap().len(), 11);
     assert!(reply["left_subscriptions"][0]["detail"].as_str().unwrap().contains("20 s"), "{reply}");
 }
 

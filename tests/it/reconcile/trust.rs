@@ -26,7 +26,7 @@ async fn who_chooses_it_has_it_on_every_hook_and_after_every_replacement() {
     pair.run().await;
     assert_eq!(pair.trusting(), [None].into());
     pair.choose(json!(true)).await;
-    assert_eq!(lines(&pair.run().await), vec!["replace inputs done"; 12]);
+    assert_eq!(lines(&pair.run().await), vec!["replace inputs done"; 11]);
     assert_eq!(pair.trusting(), [Some("true".to_owned())].into());
     pair.rotate().await;
     pair.run().await;
@@ -41,7 +41,7 @@ async fn who_chooses_it_has_it_on_every_hook_and_after_every_replacement() {
     assert!(pair.run().await.steps.is_empty());
     pair.advance(Duration::from_mins(10));
     pair.choose(json!(false)).await;
-    assert_eq!(lines(&pair.run().await), vec!["replace inputs done"; 12]);
+    assert_eq!(lines(&pair.run().await), vec!["replace inputs done"; 11]);
     assert_eq!(pair.trusting(), [Some("false".to_owned())].into());
     let path = format!("/v1/connections/{}", pair.connection);
     let wrong = pair.gateway.ask("PATCH", &path).header("if-match", "*").json(&json!({ "accept_untrusted_certs": 1 }));
