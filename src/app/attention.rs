@@ -3,6 +3,7 @@
 use super::{
     App, Directory,
     collections::Foreign,
+    global_tokens::global_tokens,
     notifications::{Filter, State, page},
     subscriptions,
 };
@@ -166,6 +167,10 @@ pub enum Attention {
     Late(BindingId, Slug, Option<Timestamp>),
     /// The states of the process of an issue provider's project are not known: the usual names are taken.
     StatesUnknown(BindingId, Slug),
+    /// What a binding names is not there, or is not shown to us.
+    Unresolved(BindingId, Slug, String),
+    /// One token opens several organizations: these connections.
+    GlobalToken(Vec<(ConnectionId, String)>),
     /// A rule of a binding can match nothing as things are.
     Doubtful(BindingId, Slug, String),
     /// A connection does not work.
@@ -296,6 +301,7 @@ pub async fn attention(app: &App) -> Result<Vec<Attention>, Error> {
         all.push(Attention::Backlog(backlog));
     }
     all.extend(ailing(&app.directory()));
+    all.extend(global_tokens(app).into_iter().take(CONNECTIONS_SHOWN_MAX).map(Attention::GlobalToken));
     let foreign = app.collections.said(&app.directory(), app.clock.now());
     all.extend(foreign.into_iter().take(CONNECTIONS_SHOWN_MAX).map(|(id, foreign)| Attention::Collection(id, foreign)));
     sinks_attention(app, &mut all).await?;
@@ -306,13 +312,19 @@ pub async fn attention(app: &App) -> Result<Vec<Attention>, Error> {
     Ok(all)
 }
 
-/// Said once per connection and kind: /v1/subscriptions says the rest.
+/// Said once per connection and kind, and of each binding: /v1/subscriptions says the rest.
 fn subscriptions_attention(app: &App, all: &mut Vec<Attention>) {
     let (directory, now) = (app.directory(), app.clock.now());
+    let mut unresolved = 0;
     for id in directory.connections.keys() {
         let mut kinds = BTreeSet::new();
         for trouble in app.upkeep.of(*id).last().troubles {
-            if trouble.kind != TroubleKind::NoReleases && kinds.insert(trouble.kind) {
+            if let Some(binding) = trouble.binding {
+                if let Some(kept) = directory.bindings.get(&binding).filter(|_| unresolved < BINDINGS_SHOWN_MAX) {
+                    unresolved += 1;
+                    all.push(Attention::Unresolved(binding, kept.record.project.clone(), trouble.detail));
+                }
+            } else if trouble.kind != TroubleKind::NoReleases && kinds.insert(trouble.kind) {
                 all.push(Attention::Subscriptions(*id, trouble));
             }
         }

@@ -5,6 +5,7 @@ use crate::{
     azure::client::{Access, AzureDevOps, Credential, Dial, Failure, Priority, Unreachable},
     domain::{Connection, ConnectionId, Sealed},
 };
+use sha2::{Digest as _, Sha256};
 use std::{
     collections::HashMap,
     future::Future,
@@ -60,6 +61,14 @@ impl App {
     /// A client that belongs to no kept connection: to try settings before they are kept.
     pub fn azure_unkept(&self, connection: &Connection) -> Result<Client, Failure> {
         self.clients.dial.dial(&self.access(connection)?)
+    }
+
+    /// A digest of the token that a connection has, for comparison with others'.
+    pub(super) fn token_digest(&self, connection: &Connection) -> Option<[u8; 32]> {
+        match self.access(connection).ok()?.credential? {
+            Credential::Pat(token) => Some(Sha256::digest(token.as_bytes()).into()),
+            Credential::ServicePrincipal { .. } => None,
+        }
     }
 
     /// Whether a connection shows Azure DevOps who asks.

@@ -13,6 +13,7 @@ mod directory;
 pub mod discovery;
 pub mod events;
 pub mod first_token;
+mod global_tokens;
 pub mod idempotency;
 pub mod notifications;
 pub mod numbers;

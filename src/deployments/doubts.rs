@@ -18,7 +18,7 @@ use jiff::{SignedDuration, Timestamp};
 use std::{
     collections::BTreeMap,
     future::Future,
-    sync::{Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
@@ -26,6 +26,8 @@ use std::{
 pub const WAIT: Duration = Duration::from_secs(8);
 /// How long what was found is good for.
 const GOOD_FOR: SignedDuration = SignedDuration::from_hours(1);
+/// Bindings that one look asks about, those first that were not looked at for longest: each costs about ten calls.
+const LOOKED_MAX: usize = 5;
 /// Most that is said of one binding.
 const DOUBTS_MAX: usize = 20;
 /// Most names that a doubt says there are.
@@ -43,9 +45,10 @@ type Found = (u64, Timestamp, Vec<Wrong>);
 pub(super) struct Doubts(Mutex<BTreeMap<BindingId, Found>>);
 
 impl Doubts {
-    fn is_fresh(&self, id: BindingId, version: u64, now: Timestamp) -> bool {
+    /// When a binding was looked at as it is, if ever.
+    fn looked_at(&self, id: BindingId, version: u64) -> Option<Timestamp> {
         let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        all.get(&id).is_some_and(|(of, at, _)| *of == version && now.duration_since(*at) < GOOD_FOR)
+        all.get(&id).filter(|(of, ..)| *of == version).map(|(_, at, _)| *at)
     }
 }
 
@@ -71,12 +74,17 @@ pub fn known(app: &App) -> Vec<(BindingId, String)> {
 
 /// Looks at the rules of the code deployments of a connection that were not looked at lately.
 pub async fn look(app: &App, connection: ConnectionId) {
-    let directory = app.directory();
-    for binding in directory.bindings_of(connection).iter().filter(|own| rules(own).is_some()) {
-        let Some(version) = directory.bindings.get(&binding.id).map(|kept| kept.version) else { continue };
-        if app.deployments.doubts.is_fresh(binding.id, version, app.clock.now()) {
-            continue;
-        }
+    let (directory, now) = (app.directory(), app.clock.now());
+    let of = |binding: &Arc<Binding>| {
+        let version = directory.bindings.get(&binding.id)?.version;
+        let at = app.deployments.doubts.looked_at(binding.id, version);
+        let is_due = at.is_none_or(|at| now.duration_since(at) >= GOOD_FOR) && rules(binding).is_some();
+        is_due.then(|| (at, version, Arc::clone(binding)))
+    };
+    let mut due: Vec<_> = directory.bindings_of(connection).iter().filter_map(of).collect();
+    due.sort_by_key(|(at, ..)| *at);
+    for (_, version, binding) in due.iter().take(LOOKED_MAX) {
+        let version = *version;
         match doubts(app, binding, Priority::Repair).await {
             Ok(found) => note(app, binding.id, version, &found),
             Err(failure) => {

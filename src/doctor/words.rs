@@ -2,7 +2,7 @@
 
 use super::heard::Heard;
 use crate::{
-    app::checks::advice::{Advice, how_to_grant},
+    app::checks::advice::{Advice, how_to_grant, is_services},
     azure::client::Failure,
     domain::{AzureScope, Connection, ConnectionId, Why},
 };
@@ -313,11 +313,27 @@ pub(super) fn delivered_elsewhere(url: &Url) -> Advice {
     )
 }
 
-pub(super) fn lost(url: &Url) -> Advice {
+pub(super) fn lost(url: &Url, connection: &Connection) -> Advice {
     Advice::new(
         format!("a test notification to {url} did not arrive, and Azure DevOps does not say yet what became of it"),
-        "Ask again in a few minutes. If it stays so, a firewall between Azure DevOps and the gateway drops what it sends.",
+        format!(
+            "Ask again in a few minutes. If it stays so, a firewall between Azure DevOps and the gateway drops what it sends.{}",
+            from_where(connection)
+        ),
     )
+}
+
+/// From where Azure DevOps calls, for whoever looks after a firewall.
+///
+/// Source: "Allowed IP addresses and domain URLs" of azure-devops-docs, inbound connections: service hooks come from the
+/// addresses of the service tag `AzureDevOps`, which differ by region and change.
+fn from_where(connection: &Connection) -> &'static str {
+    if is_services(connection) {
+        " Azure DevOps Services calls from the addresses of the service tag AzureDevOps; without service tags see \
+         https://learn.microsoft.com/azure/devops/organizations/security/allow-list-ip-url, inbound connections."
+    } else {
+        ""
+    }
 }
 
 pub(super) fn not_delivered(url: &Url, said: &str, heard: Heard, connection: &Connection) -> Advice {
@@ -356,7 +372,8 @@ pub(super) fn not_delivered(url: &Url, said: &str, heard: Heard, connection: &Co
             "Look in the log of what stands before the gateway for what was answered to Azure DevOps there."
         }
     };
-    Advice::new(cause, remedy)
+    let is_of_a_firewall = matches!(heard, Heard::Status(403) | Heard::Silence | Heard::Connect);
+    Advice::new(cause, format!("{remedy}{}", if is_of_a_firewall { from_where(connection) } else { "" }))
 }
 
 pub(super) fn press_test() -> Advice {

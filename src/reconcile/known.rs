@@ -57,7 +57,7 @@ impl Known {
         let resolution = match &remembered.resolution {
             Some((of, at, resolution)) if *of == print && recent(*at, RESOLUTION_KEPT) => resolution.clone(),
             _ => {
-                let resolution = resolve(azure, directory.bindings_of(kept.record.id)).await?;
+                let resolution = resolve(azure, directory.bindings_of(kept.record.id), directory).await?;
                 // What is not all known is looked up again next time.
                 let whole = resolution.uncertain.is_empty();
                 remembered.resolution = whole.then(|| (print, now, resolution.clone()));

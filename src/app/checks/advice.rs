@@ -11,6 +11,13 @@ pub const TEXT_CHARS_MAX: usize = 1_500;
 const SCOPES: &str = "Code (Read), Build (Read), Work items (Read), Project and team (Read), and Release (Read) for \
                       classic releases";
 
+/// What is said of an organization that nobody used.
+///
+/// Source: a recorded 503 ("This Azure DevOps organization has been deactivated due to inactivity").
+const DEACTIVATED: &str = "has been deactivated";
+/// What is said of a token that is too old.
+const EXPIRED: &str = "has expired";
+
 /// Why, and what to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Advice {
@@ -80,7 +87,9 @@ pub fn on(failure: &Failure, connection: &Connection) -> Advice {
         ),
         Failure::Unavailable { detail } => Advice::new(
             format!("Azure DevOps is there but cannot answer now{}", said(detail.as_deref())),
-            if is_services(connection) {
+            if detail.as_deref().is_some_and(|text| text.contains(DEACTIVATED)) {
+                "Its owner has to sign in to it in a browser and activate it again; it is asked again by itself."
+            } else if is_services(connection) {
                 "Nothing: it is asked again by itself. https://status.dev.azure.com says whether it is Azure's trouble; \
                  an organization that was stopped has to be started by its owner."
             } else {
@@ -142,10 +151,23 @@ fn unauthorized(connection: &Connection, detail: Option<&str>, patch: &str) -> A
             format!("Send a token with {patch}. {in_front}"),
         );
     }
+    // An expired one cannot be extended since sprint 271; those for all organizations end (sprint 270), and new organizations
+    // restrict who makes any (sprint 257): the release notes of Azure DevOps say so.
+    let why = if detail.contains(EXPIRED) {
+        "it has expired, and cannot be extended any more"
+    } else {
+        "it is wrong, has expired or was revoked"
+    };
+    let ends = if is_services(connection) {
+        " Choose this organization alone for it: tokens for all accessible organizations do not work from 1 December 2026 on. \
+         Where the organization lets nobody make tokens (new ones do not), ask an administrator or give a service principal."
+    } else {
+        ""
+    };
     Advice::new(
-        format!("Azure DevOps does not accept the token: it is wrong, has expired or was revoked{detail}"),
+        format!("Azure DevOps does not accept the token: {why}{detail}"),
         format!(
-            "Make a new one at {url}/_usersSettings/tokens with the scopes {SCOPES}, and send it as token with {patch}. \
+            "Make a new one at {url}/_usersSettings/tokens with the scopes {SCOPES}, and send it as token with {patch}.{ends} \
              {in_front}"
         ),
     )

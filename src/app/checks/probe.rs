@@ -169,7 +169,8 @@ fn targets(projects: &[TeamProject], bindings: &[Arc<Binding>], role: Option<Rol
     targets
 }
 
-/// Tries a scope on each project until one fails.
+/// Tries a scope on each project until one fails. That a project is not there says nothing of the scope: it is said of the
+/// binding that names it, and the others are tried.
 async fn each(client: &Client, scope: AzureScope, targets: Vec<Target>, listing_failed: bool) -> Probe {
     // Code can be tried on the whole collection. In a large organization that reply has megabytes, so it is done only
     // when there is no other way.
@@ -182,12 +183,17 @@ async fn each(client: &Client, scope: AzureScope, targets: Vec<Target>, listing_
     if targets.is_empty() {
         return Probe::Untried("there is no project that it could be tried on");
     }
+    let (mut gone, mut passed) = (None, false);
     for Target { name, .. } in targets {
-        if let Err(failure) = ask(client, scope, &name).await {
-            return Probe::Failed { project: Some(name), failure };
+        match ask(client, scope, &name).await {
+            Ok(()) => passed = true,
+            Err(failure @ Failure::NotFound { .. }) => {
+                gone.get_or_insert(Probe::Failed { project: Some(name), failure });
+            }
+            Err(failure) => return Probe::Failed { project: Some(name), failure },
         }
     }
-    Probe::Passed
+    gone.filter(|_| !passed).unwrap_or(Probe::Passed)
 }
 
 /// The cheapest call that needs the scope.
@@ -210,17 +216,25 @@ async fn hooks(app: &App, client: &Client, connection: &Connection, targets: Vec
         return Probe::NotNeeded;
     }
     let mut places: Vec<(Option<String>, Option<Uuid>)> = Vec::new();
+    let mut gone = None;
     for target in targets {
         let id = match target.id {
             Some(id) => id,
             None => match client.project(&target.name).await {
                 Ok(project) => project.id,
+                Err(failure @ Failure::NotFound { .. }) => {
+                    gone.get_or_insert(Probe::Failed { project: Some(target.name), failure });
+                    continue;
+                }
                 Err(failure) => return Probe::Failed { project: Some(target.name), failure },
             },
         };
         places.push((Some(target.name), Some(id)));
     }
     if places.is_empty() {
+        if let Some(gone) = gone {
+            return gone;
+        }
         places.push((None, None));
     }
     for (project, id) in places {

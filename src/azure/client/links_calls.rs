@@ -241,6 +241,7 @@ impl Links for Client {
         repository: &str,
         number: i64,
     ) -> Result<Vec<CommitRecord>, Failure> {
+        // Source: `Pull Request Commits - Get Pull Request Commits` of Git 7.1, with `$top` and a continuation token.
         let path = ["pullRequests", &number.to_string(), "commits"];
         let call = self.git("commits of a pull request", (project, repository), &path)?;
         let page = PageRequest { items_max: PULL_REQUEST_COMMITS_MAX, from: None };

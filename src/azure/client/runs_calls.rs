@@ -1,4 +1,8 @@
 //! Every call about runs.
+//!
+//! Source: Build 7.1 (`Builds - List`: `definitions`, `buildNumber`, `queryOrder`, `statusFilter`), Pipelines 7.1 (`Runs - Get`)
+//! and distributedtask 7.1 (`Environments - List`: `name`; `Environmentdeployment Records - List`: `top` without a dollar and
+//! `continuationToken`; both with the scope `vso.environment_manage`).
 
 use super::{
     BuildRecord, Environment, EnvironmentDeployment, Failure, PageRequest, RunPipeline, RunRepository, RunResources,
@@ -131,11 +135,12 @@ impl Runs for Client {
             };
             let reply = self.ask(&call).await?;
             let page = wire::list::<Deployed<'_>>(&reply, call.name)?;
-            // Newest first: what is older than a run of a lower number is not the build's.
-            let is_past = page.iter().any(|(run, _)| run.is_some_and(|run| run < build));
+            // Their order is not documented. Those of one run follow each other by any: after them there are none.
+            let before = found.len();
             found.extend(page.into_iter().filter(|(run, _)| *run == Some(build)).map(|(_, own)| own));
+            let is_past = before > 0 && found.len() == before;
             let next = reply.continuation.clone();
-            if next.is_none() || next == token || (is_past && !found.is_empty()) {
+            if next.is_none() || next == token || is_past {
                 break;
             }
             token = next;

@@ -199,6 +199,15 @@ impl World {
         id
     }
 
+    /// Nothing is found by the name before it any more.
+    pub(crate) fn rename_project(&mut self, id: Uuid, name: &str) -> Result<(), Impossible> {
+        let now = self.now;
+        let found = self.projects.iter_mut().find(|project| project.id == id);
+        let project = found.ok_or_else(|| Impossible::Absent(format!("project {id}")))?;
+        (project.name, project.changed, project.revision) = (name.to_owned(), now, project.revision + 1);
+        Ok(())
+    }
+
     /// The person of this account; where there is none of the name whoever acts, or else is first.
     pub(super) fn person_or_first(&self, account: &str) -> Uuid {
         self.people.named(account).map(|person| person.id).or(self.acting).unwrap_or_else(|| self.people.first().id)

@@ -4,6 +4,7 @@ mod by_hand;
 mod huge;
 mod life;
 mod model;
+mod named;
 mod order;
 mod removal;
 mod replaced;
