@@ -89,8 +89,9 @@ impl<'a> Record<'a> for Push<'a> {
     type Into = PushRecord;
 
     fn record(self, json: &'a RawValue) -> Result<PushRecord, &'static str> {
-        // They are asked for; a push that moved no ref is one that we do not understand.
-        let moved = self.ref_updates.filter(|moved| !moved.is_empty()).ok_or("refUpdates")?;
+        // They are asked for. An empty list happened (an advisory of argo-cd): such a push tells nothing, and keeps nobody
+        // from the others.
+        let moved = self.ref_updates.ok_or("refUpdates")?;
         let ref_updates = moved.iter().map(|moved| moved.update());
         Ok(PushRecord {
             id: number(self.push_id, "pushId")?,
@@ -365,6 +366,7 @@ raw!(Found<'a> { #[serde(borrow)] results: Option<&'a RawValue>, });
 
 raw!(Details<'a> {
     #[serde(borrow)] event: Option<&'a RawValue>,
+    #[serde(borrow)] request: Text<'a>,
     #[serde(borrow)] error_message: Text<'a>,
     #[serde(borrow)] error_detail: Text<'a>,
 });
@@ -394,6 +396,33 @@ impl<'a> Record<'a> for Notified<'a> {
             created: dated(&self.created_date, "createdDate")?,
             error: text(&self.details.error_message).or_else(|| text(&self.details.error_detail)),
             event: event.map(RawValue::to_owned),
+            sent: self.details.request.as_str().and_then(sent),
         })
+    }
+}
+
+/// The body in the text of a request.
+///
+/// Source: recorded `details.request` of 2023: lines for method, URI and version, `Headers:` in braces, then `Content:` and
+/// the body, indented.
+fn sent(request: &str) -> Option<Box<RawValue>> {
+    let (_, content) = request.split_once("\nContent:")?;
+    let body: &RawValue = serde_json::from_str(content.trim()).ok()?;
+    body.get().starts_with('{').then(|| body.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::sent;
+
+    #[test]
+    fn the_body_of_a_request_is_read_where_it_is_whole() {
+        let head = "Method: POST\nURI: https://hooks.example\nHTTP Version: 1.1\nHeaders:\n{\n  X: y\n}\n";
+        let of = |content: &str| sent(&format!("{head}{content}")).map(|body| body.get().to_owned());
+        assert_eq!(of("Content:\n{\n  \"id\": \"1\"\n}\n").as_deref(), Some("{\n  \"id\": \"1\"\n}"));
+        assert_eq!(of("Content:\r\n{}\r\n").as_deref(), Some("{}"));
+        for content in ["", "Content:\n", "Content:\n{\"id\": \"1", "Content:\nnot shown", "Content:\n[]"] {
+            assert_eq!(of(content), None, "{content}");
+        }
     }
 }

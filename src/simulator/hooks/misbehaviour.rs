@@ -30,6 +30,11 @@ pub struct Misbehaviour {
     pub without_trace_headers: bool,
     /// The history keeps requests and answers, but not the events.
     pub history_without_events: bool,
+    /// The history has a sentence in the server's language in place of the resource, as a captured Server of 2021 has of one
+    /// that was too big.
+    pub history_resources_are_words: bool,
+    /// The history's requests have no body; a recorded one of 2023 has.
+    pub history_requests_without_body: bool,
     /// How many days the history goes back; 7 by Microsoft's documentation of 2025, 14 before, and REST's own limit is not
     /// known.
     pub history_days: Option<u16>,
