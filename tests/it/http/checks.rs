@@ -291,14 +291,14 @@ async fn one_token_for_several_organizations_is_said_before_it_ends() {
     add("One", URL, "pat-secret").await;
     add("Same organization", "https://dev.azure.com/Fabrikam", "pat-secret").await;
     add("A Server", "https://azure.example/tfs/Coll", "pat-secret").await;
-    add("Another token", "https://dev.azure.com/contoso", "of its own").await;
+    add("Another token", "https://dev.azure.com/contoso", "of-its-own").await;
     assert_eq!(said().await, Vec::<Value>::new());
     let other = add("Two", "https://dev.azure.com/adventure", "pat-secret").await;
     let all = said().await;
     let detail = all[0]["detail"].as_str().unwrap();
     assert!(all.len() == 1 && ["One", "Two", "1 December 2026"].iter().all(|word| detail.contains(word)), "{all:?}");
     let path = format!("/v1/connections/{other}");
-    let change = gateway.ask("PATCH", &path).header("if-match", "*").json(&json!({ "token": "its own" }));
+    let change = gateway.ask("PATCH", &path).header("if-match", "*").json(&json!({ "token": "its-own" }));
     assert_eq!(change.send().await.status, 200);
     assert_eq!(said().await, Vec::<Value>::new(), "it goes with its cause");
 }
