@@ -26,6 +26,7 @@ mod line;
 mod links;
 mod links_calls;
 mod model;
+mod notification_shapes;
 mod page;
 mod records;
 mod records_calls;
