@@ -228,10 +228,10 @@ impl Model {
             ["event_type", "azure_project"].iter().all(|name| row[*name] == other[*name])
         };
         let bare = |row: &serde_json::Value| row["filters"].as_object().unwrap().is_empty();
-        let served = |row: &serde_json::Value| {
+        let is_covered = |row: &serde_json::Value| {
             !bare(row) && rows.iter().any(|other| bare(other) && serves(other) && is_of(row, other))
         };
-        let is_wanted = |row: &&serde_json::Value| serves(row) && !served(row);
+        let is_wanted = |row: &&serde_json::Value| serves(row) && !is_covered(row);
         let wanted: BTreeSet<&str> = rows.iter().filter(is_wanted).map(|row| row["key"].as_str().unwrap()).collect();
         self.off.retain(|id, hook| there.contains_key(id) || wanted.contains(key_of(hook)));
         for (id, hook) in &self.off {
