@@ -85,8 +85,8 @@ pub(super) async fn apply(
     unknown: &BTreeSet<SubscriptionKey>,
     ledger: &mut Ledger<'_>,
 ) -> Applied {
-    // What is only taken to be there takes nobody's place.
-    let unmade = plan.deferred.iter().chain(unknown).cloned().collect();
+    // What is only taken to be there takes nobody's place, and what is not made neither.
+    let unmade = plan.deferred.iter().chain(&plan.dimmed).chain(unknown).cloned().collect();
     let mut applied = Applied { unmade, ..Applied::default() };
     for step in &plan.steps {
         let outcome = match applied.obstacle(hands, step, wanted) {

@@ -91,6 +91,8 @@ pub(super) struct Plan {
     pub ours_on: BTreeSet<Host>,
     /// What would be made but is too much for one run.
     pub deferred: Vec<SubscriptionKey>,
+    /// What is not made because we would not see it.
+    pub dimmed: Vec<SubscriptionKey>,
     /// What would be made but is too much for one connection.
     pub too_many: usize,
 }
@@ -114,7 +116,7 @@ pub(super) fn plan(situation: &Situation<'_>) -> Plan {
                 }
                 plan.found.insert(key.clone(), found);
             }
-            None if situation.is_dim => {}
+            None if situation.is_dim => plan.dimmed.push(key.clone()),
             None if there >= situation.subscriptions_max => plan.too_many += 1,
             None => {
                 there += 1;

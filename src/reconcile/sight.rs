@@ -80,7 +80,7 @@ enum Said {
 /// Looks for what is not listed. What is there or hidden is added to `listed`, so that whoever counts, counts it.
 pub(super) async fn look(asking: &Asking<'_>, listed: &mut BTreeMap<Host, Vec<Found>>) -> Sight {
     let mut sight = Sight { sees: seen(listed), ..Sight::default() };
-    let shown = shown(asking, listed);
+    let (shown, ids) = (shown(asking, listed), ids(listed));
     let (mut asked, mut gone, mut left) = (0, false, 0);
     for (key, record) in asking.records {
         let (host, place) = (record.spec.host(), place(record));
@@ -93,6 +93,10 @@ pub(super) async fn look(asking: &Asking<'_>, listed: &mut BTreeMap<Host, Vec<Fo
             }
             continue;
         };
+        // It is listed, and no longer ours: a person made it theirs. That hides nothing.
+        if ids.contains(&azure.id.to_ascii_lowercase()) {
+            continue;
+        }
         if asked == ASKED_MAX && sight.sees.get(&place) != Some(&false) {
             left += 1;
             sight.unknown.insert(key.clone());
@@ -201,6 +205,11 @@ fn seen(listed: &BTreeMap<Host, Vec<Found>>) -> BTreeMap<Place, bool> {
         Some(((Host::of(&found.publisher), project), true))
     };
     all.filter_map(place).collect()
+}
+
+/// The ids that are listed, whosever they are.
+fn ids(listed: &BTreeMap<Host, Vec<Found>>) -> BTreeSet<String> {
+    listed.values().flatten().map(|found| found.id.to_ascii_lowercase()).collect()
 }
 
 /// The keys of ours that are listed, under whatever id.

@@ -264,6 +264,22 @@ async fn a_server_that_does_not_know_a_publisher_keeps_nobody_from_the_others() 
 }
 
 #[tokio::test]
+async fn a_hook_that_a_person_made_theirs_is_listed_and_hides_nothing() {
+    let pair = Pair::start().await;
+    pair.bind_repository("repo-0").await;
+    pair.run().await;
+    pair.advance(Duration::from_hours(1));
+    let theirs = pair.hook("git.push");
+    pair.edit(&theirs.id, |hook| {
+        drop(hook.consumer_inputs.insert("basicAuthUsername".to_owned(), "hookwell.manual.1".to_owned()));
+    });
+    pair.bind_repository("repo-1").await;
+    let report = pair.run().await;
+    assert!(report.troubles.is_empty(), "{report:?}");
+    assert_eq!(pair.hooks().len(), 11 + 11 + 1, "one in its place, those of another binding, and theirs");
+}
+
+#[tokio::test]
 async fn a_catalogue_that_fails_keeps_only_its_own_events() {
     let pair = Pair::start().await;
     pair.azure.world().always.insert("event_types of tfs", Failure::Unavailable { detail: None });
