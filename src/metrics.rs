@@ -127,6 +127,8 @@ pub struct Metrics {
     pub repairs: Family<Repair, Counter>,
     /// Notifications that no hook delivered, by the way in which they came back.
     pub recovered: Family<Way, Counter>,
+    /// Notifications that the history says were filtered.
+    pub history_filtered: Counter,
     /// Sweeps that were begun, by kind of record.
     pub sweeps: Family<Swept, Counter>,
     /// Looks at records or history that ended before their end.
@@ -194,6 +196,10 @@ impl Default for Metrics {
             metric!("subscriptions_repaired", "Subscriptions that were made anew, by reason");
         let recovered: Family<Way, Counter> =
             metric!("notifications_recovered", "Notifications that no hook delivered, by how they came back");
+        let history_filtered: Counter = metric!(
+            "history_filtered",
+            "Notifications that Azure DevOps' history says were filtered; they are not taken for lost ones"
+        );
         let sweeps: Family<Swept, Counter> =
             metric!("recovery_sweeps", "Comparisons with Azure's own records, by kind of record");
         let recovery_failures: Family<Swept, Counter> =
@@ -240,6 +246,7 @@ impl Default for Metrics {
             strangers,
             repairs,
             recovered,
+            history_filtered,
             sweeps,
             recovery_failures,
             recovery_calls,

@@ -3,12 +3,16 @@
 use super::{
     App, Directory,
     collections::Foreign,
+    global_tokens::global_tokens,
     notifications::{Filter, State, page},
     subscriptions,
 };
 use crate::{
+    deployments,
     dispatch::{self, Doing},
-    domain::{BindingId, ConnectionId, Health, HealthState, SinkId, SinkState, Slug, SubscriptionState, Why},
+    domain::{
+        Binding, BindingId, ConnectionId, Health, HealthState, Role, SinkId, SinkState, Slug, SubscriptionState, Why,
+    },
     ledger, metrics,
     reconcile::{Trouble, TroubleKind},
     store::{Consumer, Damage, Error, Log, Position, Status},
@@ -16,6 +20,7 @@ use crate::{
 use jiff::Timestamp;
 use std::{
     collections::{BTreeMap, BTreeSet},
+    sync::Arc,
     time::Duration,
 };
 
@@ -100,6 +105,9 @@ const CONNECTIONS_SHOWN_MAX: usize = 50;
 /// Most things that are said about bindings; a gateway with more has one cause for all.
 const BINDINGS_SHOWN_MAX: usize = 30;
 
+/// So long nobody is told that the states of a new issue provider are not known yet.
+const STATES_SOON: Duration = Duration::from_mins(10);
+
 /// Most stretches of damage that are named: a broken disk has one cause for all.
 const DAMAGE_SHOWN_MAX: usize = 20;
 
@@ -108,12 +116,13 @@ const ATTENTION_MAX: usize = 100;
 /// How long it is worth saying that subscriptions were healed: what made them fail may come back.
 const HEALED_NOTABLE: Duration = Duration::from_hours(24);
 const HEALING: [Why; 3] = [Why::OnProbation, Why::DisabledBySystem, Why::DisabledByInactiveIdentity];
-const NOTABLE_STATES: [SubscriptionState; 5] = [
+const NOTABLE_STATES: [SubscriptionState; 6] = [
     SubscriptionState::OnProbation,
     SubscriptionState::DisabledByUser,
     SubscriptionState::DisabledBySystem,
     SubscriptionState::DisabledByInactiveIdentity,
     SubscriptionState::Failing,
+    SubscriptionState::NotShown,
 ];
 
 /// Something for the operator to look at. It goes away by itself with its cause.
@@ -158,6 +167,14 @@ pub enum Attention {
     },
     /// A binding was not compared with Azure's records lately: last up to then, or never.
     Late(BindingId, Slug, Option<Timestamp>),
+    /// The states of the process of an issue provider's project are not known: the usual names are taken.
+    StatesUnknown(BindingId, Slug),
+    /// What a binding names is not there, or is not shown to us.
+    Unresolved(BindingId, Slug, String),
+    /// One token opens several organizations: these connections.
+    GlobalToken(Vec<(ConnectionId, String)>),
+    /// A rule of a binding can match nothing as things are.
+    Doubtful(BindingId, Slug, String),
     /// A connection does not work.
     Connection {
         /// Which.
@@ -233,6 +250,34 @@ fn incomplete(app: &App) -> Vec<Attention> {
     all
 }
 
+/// Bindings whose rules can match nothing.
+fn doubtful(app: &App) -> Vec<Attention> {
+    let directory = app.directory();
+    let known = deployments::doubts::known(app).into_iter();
+    let of = |(id, detail): (BindingId, String)| {
+        let project = directory.bindings.get(&id)?.record.project.clone();
+        Some(Attention::Doubtful(id, project, detail))
+    };
+    known.filter_map(of).take(BINDINGS_SHOWN_MAX).collect()
+}
+
+/// Issue providers whose states are guessed.
+fn guessing(app: &App) -> Vec<Attention> {
+    let directory = app.directory();
+    if app.settings.completed_states.is_some() {
+        return Vec::new();
+    }
+    let guesses = |binding: &&Arc<Binding>| {
+        let meaning = directory.meanings.get(&binding.id).map(|kept| &kept.record);
+        let is_new = app.clock.now().duration_since(binding.created_at).unsigned_abs() < STATES_SOON;
+        let is_known = meaning.is_some_and(|meaning| !meaning.process.is_empty());
+        binding.selection.role() == Role::IssueProvider && !is_known && !is_new
+    };
+    let all = directory.bindings.values().map(|kept| &kept.record);
+    let guessing = all.filter(guesses).take(BINDINGS_SHOWN_MAX);
+    guessing.map(|binding| Attention::StatesUnknown(binding.id, binding.project.clone())).collect()
+}
+
 /// Everything that wants attention now.
 pub async fn attention(app: &App) -> Result<Vec<Attention>, Error> {
     let mut all = Vec::new();
@@ -261,21 +306,30 @@ pub async fn attention(app: &App) -> Result<Vec<Attention>, Error> {
         all.push(Attention::Backlog(backlog));
     }
     all.extend(ailing(&app.directory()));
+    all.extend(global_tokens(app).into_iter().take(CONNECTIONS_SHOWN_MAX).map(Attention::GlobalToken));
     let foreign = app.collections.said(&app.directory(), app.clock.now());
     all.extend(foreign.into_iter().take(CONNECTIONS_SHOWN_MAX).map(|(id, foreign)| Attention::Collection(id, foreign)));
     sinks_attention(app, &mut all).await?;
     all.extend(incomplete(app));
+    all.extend(doubtful(app));
+    all.extend(guessing(app));
     subscriptions_attention(app, &mut all);
     Ok(all)
 }
 
-/// Said once per connection and kind: /v1/subscriptions says the rest.
+/// Said once per connection and kind, and of each binding: /v1/subscriptions says the rest.
 fn subscriptions_attention(app: &App, all: &mut Vec<Attention>) {
     let (directory, now) = (app.directory(), app.clock.now());
+    let mut unresolved = 0;
     for id in directory.connections.keys() {
         let mut kinds = BTreeSet::new();
         for trouble in app.upkeep.of(*id).last().troubles {
-            if trouble.kind != TroubleKind::NoReleases && kinds.insert(trouble.kind) {
+            if let Some(binding) = trouble.binding {
+                if let Some(kept) = directory.bindings.get(&binding).filter(|_| unresolved < BINDINGS_SHOWN_MAX) {
+                    unresolved += 1;
+                    all.push(Attention::Unresolved(binding, kept.record.project.clone(), trouble.detail));
+                }
+            } else if trouble.kind != TroubleKind::NoReleases && kinds.insert(trouble.kind) {
                 all.push(Attention::Subscriptions(*id, trouble));
             }
         }

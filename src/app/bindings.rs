@@ -35,24 +35,12 @@ pub struct NewBinding {
     pub issues: Issues,
 }
 
-/// Makes a binding. `also` gives a change for the same commit, made from the record.
-pub async fn create(
-    app: &App,
-    project: Slug,
-    new: NewBinding,
-    also: impl FnOnce(&Binding) -> Vec<Change>,
-) -> Result<Kept<Binding>, Refusal> {
-    let _changing = app.changing.lock().await;
-    let (directory, now) = (app.directory(), app.clock.now());
-    if !directory.projects.contains_key(&project) {
-        return Err(Refusal::NotFound("project"));
-    }
-    if directory.bindings.len() >= BINDINGS_MAX {
-        return Err(Refusal::Full { what: "bindings", max: BINDINGS_MAX });
-    }
+/// A binding as it would be made.
+pub fn proposed(app: &App, project: Slug, new: NewBinding) -> Binding {
+    let now = app.clock.now();
     let NewBinding { name, connection, selection, code_deployment, partial, deploys, direct_pushes, issues } = new;
     let (id, created_at, updated_at) = (BindingId::random(), now, now);
-    let record = Binding {
+    Binding {
         id,
         project,
         connection,
@@ -65,7 +53,23 @@ pub async fn create(
         issues,
         created_at,
         updated_at,
-    };
+    }
+}
+
+/// Makes a binding. `also` gives a change for the same commit, made from the record.
+pub async fn create(
+    app: &App,
+    record: Binding,
+    also: impl FnOnce(&Binding) -> Vec<Change>,
+) -> Result<Kept<Binding>, Refusal> {
+    let _changing = app.changing.lock().await;
+    let directory = app.directory();
+    if !directory.projects.contains_key(&record.project) {
+        return Err(Refusal::NotFound("project"));
+    }
+    if directory.bindings.len() >= BINDINGS_MAX {
+        return Err(Refusal::Full { what: "bindings", max: BINDINGS_MAX });
+    }
     check(&directory, &record)?;
     let mut changes = vec![put(kind::BINDING, &record.id, Expected::Absent, &record)];
     changes.extend(backfill::control::first(app, &record));

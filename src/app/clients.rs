@@ -5,6 +5,7 @@ use crate::{
     azure::client::{Access, AzureDevOps, Credential, Dial, Failure, Priority, Unreachable},
     domain::{Connection, ConnectionId, Sealed},
 };
+use sha2::{Digest as _, Sha256};
 use std::{
     collections::HashMap,
     future::Future,
@@ -60,6 +61,30 @@ impl App {
     /// A client that belongs to no kept connection: to try settings before they are kept.
     pub fn azure_unkept(&self, connection: &Connection) -> Result<Client, Failure> {
         self.clients.dial.dial(&self.access(connection)?)
+    }
+
+    /// A digest of the token that a connection has, for comparison with others'.
+    pub(super) fn token_digest(&self, connection: &Connection) -> Option<[u8; 32]> {
+        match self.access(connection).ok()?.credential? {
+            Credential::Pat(token) => Some(Sha256::digest(token.as_bytes()).into()),
+            Credential::ServicePrincipal { .. } => None,
+        }
+    }
+
+    /// Whether a connection shows Azure DevOps who asks.
+    pub fn has_credential(&self, id: ConnectionId) -> bool {
+        self.directory().connections.get(&id).is_some_and(|kept| {
+            let Connection { token, service_principal, headers, .. } = &*kept.record;
+            token.is_some() || service_principal.is_some() || !headers.is_empty()
+        })
+    }
+
+    /// Whether waiting makes nothing better of a failure: the connection has no credential, and what it asks for wants one, or
+    /// is out of its reach.
+    pub fn is_hopeless(&self, id: ConnectionId, failure: &Failure) -> bool {
+        let is_for_good =
+            matches!(failure, Failure::Unauthorized { .. } | Failure::Settings(_) | Failure::Unreachable { .. });
+        is_for_good && !self.has_credential(id)
     }
 
     /// The answer of Azure DevOps, unless that takes longer than this on the gateway's clock. The question is dropped then:

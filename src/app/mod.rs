@@ -13,6 +13,7 @@ mod directory;
 pub mod discovery;
 pub mod events;
 pub mod first_token;
+mod global_tokens;
 pub mod idempotency;
 pub mod notifications;
 pub mod numbers;
@@ -131,6 +132,8 @@ pub struct App {
     pub reconcile: Notify,
     /// What that worker knows of each connection.
     pub upkeep: Upkeep,
+    /// What servers do not say of our rights on hooks.
+    pub rights: checks::Rights,
     /// Where recovery is asked for things.
     pub recover: Desk,
     /// When notifications last arrived.
@@ -198,6 +201,7 @@ impl App {
             hook_strangers: Strangers::default(),
             reconcile: Notify::new(),
             upkeep: Upkeep::default(),
+            rights: checks::Rights::default(),
             recover: Desk::default(),
             arrivals: Arrivals::default(),
             collections: collections::Collections::default(),

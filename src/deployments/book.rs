@@ -1,6 +1,6 @@
 //! What was deployed where: read from the log of deployments at start, kept in memory, and always what the log says.
 
-use super::{code::Remembered, series::Series};
+use super::{code::Remembered, doubts::Doubts, series::Series};
 use crate::{
     domain::{BindingId, ConnectionId, Slug, Telling, split},
     store::{Error, Log, PageLimit, Position, Store},
@@ -31,6 +31,8 @@ pub struct Book {
     silent: Mutex<BTreeMap<ConnectionId, Timestamp>>,
     /// What was asked of the repositories.
     pub(super) code: Remembered,
+    /// What bindings name and is not there.
+    pub(super) doubts: Doubts,
     /// Wakes the worker: something waits that it does not know of.
     pub(super) changed: tokio::sync::Notify,
 }

@@ -1,18 +1,11 @@
 //! What Azure DevOps knows of a deployment: asked once, and kept with it.
 
-use super::{
-    code::Code,
-    paths::Scope,
-    rules::{Candidate, Origin},
-};
+use super::{code::Code, paths::Scope};
 use crate::{
     app::App,
-    azure::{
-        client::{AzureDevOps, CommitRecord, Failure, PullRequestDetail, Version, WorkItemRecord},
-        resource::build::Build as Resource,
-    },
+    azure::client::{AzureDevOps, CommitRecord, Failure, PullRequestDetail, WorkItemRecord},
     domain::{
-        BranchRule, Deployment,
+        Deployment, Issues,
         mentions::{Texts, mentioned},
     },
     relations,
@@ -35,6 +28,8 @@ pub(super) const WORK_ITEMS_MAX: usize = 400;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct PullRequest {
     pub(super) detail: PullRequestDetail,
+    /// Its commits, where they are others than those that it was merged as; the newest first.
+    pub(super) commits: Vec<CommitRecord>,
     /// When somebody other than its author first said something to it.
     pub(super) first_review: Option<Timestamp>,
     /// Numbers of its work items.
@@ -83,46 +78,9 @@ pub(super) struct Found {
 
 impl Found {
     /// Nothing, because nobody could be asked for too long.
-    pub(super) fn nothing(why: &Failure) -> Self {
-        Self { missing: vec![why.to_string()], ..Self::default() }
+    pub(super) fn nothing(why: String) -> Self {
+        Self { missing: vec![why], ..Self::default() }
     }
-}
-
-/// The candidate with its revision; nothing when it turns out to be none: another repository or branch, or nothing that is
-/// in the repository.
-pub(super) async fn revision(azure: &dyn AzureDevOps, candidate: &Candidate) -> Result<Option<Deployment>, Failure> {
-    let mut deployment = candidate.deployment.clone();
-    match &candidate.origin {
-        Origin::Commit => {}
-        Origin::Build { project, number } => {
-            let record = azure.build(project, *number).await?;
-            let build: Resource<'_> = serde_json::from_str(record.json.get()).unwrap_or_default();
-            let elsewhere = |name: &str| !name.eq_ignore_ascii_case(&deployment.repository);
-            let Some(commit) = build.source_version.as_str() else { return Ok(None) };
-            let (id, name) = (build.repository.id.as_str(), build.repository.name.as_str());
-            if [id, name].into_iter().flatten().all(elsewhere) {
-                return Ok(None);
-            }
-            let branch = build.source_branch.as_str().and_then(|name| name.strip_prefix("refs/heads/"));
-            // What has no branch is no run of a certain one.
-            let is_taken = branch.map_or(candidate.branch == BranchRule::Any, |branch| candidate.branch.allows(branch));
-            if !is_taken {
-                return Ok(None);
-            }
-            deployment.revision = commit.to_ascii_lowercase();
-            deployment.branch = branch.map(str::to_owned);
-        }
-        Origin::Tag => {
-            // An annotated tag points to its annotation, which is no commit: then the tag's name says what it marks.
-            let (project, repository) = (&deployment.azure_project, &deployment.repository);
-            if azure.commit(project, repository, &deployment.revision).await?.is_none() {
-                let tag = Version::Tag(deployment.cause.tag.clone().unwrap_or_default());
-                let Some(commit) = azure.resolve(project, repository, &tag).await? else { return Ok(None) };
-                deployment.revision = commit;
-            }
-        }
-    }
-    Ok(Some(deployment))
 }
 
 /// Whether the revision touches anything that counts: by the push that brought it, else by the commit itself, which of a
@@ -136,14 +94,34 @@ pub(super) async fn is_in_scope(code: &Code<'_>, base: Option<&str>, scope: &Sco
     Ok(paths.cut || paths.paths.iter().any(|path| scope.counts(path)))
 }
 
-/// What came with a deployment that follows `previous`; strictly, work items are mentioned only by title and branch. What Azure does not give is noted and left out; only what can be
-/// asked for again later is a failure.
+/// How what came with a deployment is looked at.
+pub(super) struct Manner {
+    /// Strictly, work items are mentioned only by title and branch.
+    pub(super) is_strict: bool,
+    /// Those whose reviews are none.
+    pub(super) bots: Vec<String>,
+}
+
+impl Manner {
+    /// As its binding and the project's issue provider have it.
+    pub(super) fn of(app: &App, deployment: &Deployment, issues: Option<&Issues>) -> Self {
+        let directory = app.directory();
+        let deploys = directory.bindings.get(&deployment.binding).and_then(|kept| kept.record.deploys.as_ref());
+        Self {
+            is_strict: issues.is_some_and(|issues| issues.strict_mentions),
+            bots: deploys.map(|deploys| deploys.ignored.reviewers.clone()).unwrap_or_default(),
+        }
+    }
+}
+
+/// What came with a deployment that follows `previous`. What Azure does not give is noted and left out; only what can be asked
+/// for again later is a failure.
 pub(super) async fn found(
     azure: &dyn AzureDevOps,
     code: &Code<'_>,
     deployment: &Deployment,
     previous: Option<&str>,
-    is_strict: bool,
+    manner: &Manner,
 ) -> Result<Found, Failure> {
     let mut found = Found::default();
     if previous == Some(&deployment.revision) {
@@ -160,8 +138,8 @@ pub(super) async fn found(
         found.files_count = paths.paths.len();
         found.files = paths.paths.iter().take(FILES_MAX).cloned().collect();
     }
-    pull_requests(azure, deployment, is_strict, &mut found).await?;
-    work_items(azure, is_strict, &mut found).await?;
+    pull_requests(azure, deployment, manner, &mut found).await?;
+    work_items(azure, manner.is_strict, &mut found).await?;
     Ok(found)
 }
 
@@ -194,14 +172,23 @@ pub(super) async fn builds(app: &App, deployment: &Deployment) -> Result<(Vec<Bu
 fn ended_before(run: &relations::Run, by_then: &[&relations::Happening]) -> Option<String> {
     let is_stage =
         |own: &&relations::Happening| own.subject.contains("/stages/") && own.subject.matches('/').count() == 4;
-    let is_end = |own: &&relations::Happening| own.kind.starts_with("dev.cdevents.taskrun.finished.");
+    // A stage that was skipped is over, and nothing was wrong with it.
+    let is_skipped = |own: &relations::Happening| own.kind.starts_with("dev.cdeventsx.azuredevops-stage.skipped.");
+    let is_end =
+        |own: &&relations::Happening| is_skipped(own) || own.kind.starts_with("dev.cdevents.taskrun.finished.");
     if !run.happenings.iter().any(|own| own.kind.starts_with("dev.cdevents.pipelinerun.finished.")) {
         return None;
     }
     let all: BTreeSet<&str> = run.happenings.iter().filter(is_stage).map(|own| own.subject.as_str()).collect();
     let ends = by_then.iter().copied().filter(is_stage).filter(is_end);
-    let over: BTreeMap<&str, &str> =
-        ends.map(|own| (own.subject.as_str(), own.outcome.as_deref().unwrap_or_default())).collect();
+    let over: BTreeMap<&str, &str> = ends
+        .map(|own| {
+            (
+                own.subject.as_str(),
+                own.outcome.as_deref().unwrap_or_else(|| if is_skipped(own) { "success" } else { "" }),
+            )
+        })
+        .collect();
     let worst = over.values().find(|outcome| **outcome != "success").copied().unwrap_or("success");
     (!all.is_empty() && all.iter().all(|stage| over.contains_key(stage))).then(|| worst.to_owned())
 }
@@ -217,7 +204,7 @@ fn state(kind: &str) -> Option<(u8, &'static str)> {
 async fn pull_requests(
     azure: &dyn AzureDevOps,
     deployment: &Deployment,
-    is_strict: bool,
+    manner: &Manner,
     found: &mut Found,
 ) -> Result<(), Failure> {
     let (project, repository) = (&deployment.azure_project, &deployment.repository);
@@ -234,22 +221,32 @@ async fn pull_requests(
         by_number.pop_first();
     }
     for (number, detail) in by_number {
-        let first_review = azure.first_review(project, repository, number, detail.author.as_deref()).await;
+        let author = detail.author.as_deref();
+        let first_review = azure.first_review(project, repository, number, author, &manner.bots).await;
         let first_review = noted(found, "first review", first_review)?.flatten();
         let work_items = azure.pull_request_work_items(project, repository, number).await;
         let mut work_items = noted(found, "work items", work_items)?.unwrap_or_default();
+        // Squashed or rebased it was merged as other commits than were worked on.
+        let is_there = |source: &String| shas.iter().any(|sha| sha.eq_ignore_ascii_case(source));
+        let commits = if detail.source_commit.as_ref().is_some_and(is_there) {
+            Vec::new()
+        } else {
+            let commits = azure.pull_request_commits(project, repository, number).await;
+            noted(found, "commits of pull requests", commits)?.unwrap_or_default()
+        };
+        let messages: Vec<&str> = commits.iter().map(|commit| commit.comment.as_str()).collect();
         work_items.extend(mentioned(
             &Texts {
                 title: &detail.title,
                 description: detail.description.as_deref().unwrap_or_default(),
                 branch: detail.source.as_deref().unwrap_or_default(),
-                messages: &[],
+                messages: &messages,
             },
-            is_strict,
+            manner.is_strict,
         ));
         work_items.sort_unstable();
         work_items.dedup();
-        found.pull_requests.push(PullRequest { detail, first_review, work_items });
+        found.pull_requests.push(PullRequest { detail, commits, first_review, work_items });
     }
     Ok(())
 }

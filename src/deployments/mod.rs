@@ -15,12 +15,16 @@
 
 pub mod again;
 mod book;
+mod builds;
 mod code;
+pub mod doubts;
 mod found;
 mod paths;
 pub mod query;
+mod ran;
 pub mod register;
 mod retell;
+mod revision;
 mod rules;
 mod seen;
 mod series;

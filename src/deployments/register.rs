@@ -184,6 +184,15 @@ fn already(app: &App, deployment: &Deployment, again: bool) -> Option<Uuid> {
     }
     let of = (deployment.project.clone(), deployment.binding, deployment.environment.clone());
     let series = memory.at(&of)?;
+    // The id is made of what the binding names, and before that is resolved it is another one: the fact is the same.
+    let is_same = |telling: &&Telling| {
+        let own = &telling.deployment;
+        let what = |own: &Deployment| (own.at, own.revision.clone(), own.cause.kind.clone());
+        what(own) == what(deployment)
+    };
+    if let Some(same) = series.all().iter().find(is_same) {
+        return Some(same.deployment.id);
+    }
     let before = series.find(series.place(deployment).previous?)?;
     (!again && before.deployment.revision == deployment.revision).then_some(before.deployment.id)
 }

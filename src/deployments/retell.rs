@@ -3,12 +3,12 @@
 
 use super::{
     code::Code,
-    found::{Found, builds, found},
+    found::{Found, Manner, builds, found},
     started::work_started,
     tell::{Beside, told},
 };
 use crate::{
-    app::App,
+    app::{ANSWER_TIMEOUT, App},
     azure::client::{AzureDevOps, Failure},
     domain::{ConnectionId, Deployment, NotificationId, Telling},
     event::Event,
@@ -58,11 +58,11 @@ pub(super) async fn tell(
     let of = (deployment.project.clone(), deployment.binding, deployment.environment.clone());
     let place = app.deployments.memory().at(&of).map(|series| series.place(deployment)).unwrap_or_default();
     let provider = app.directory().issue_provider(&deployment.project).map(|kept| kept.record.clone());
-    let is_strict = provider.as_ref().is_some_and(|provider| provider.issues.strict_mentions);
+    let manner = Manner::of(app, deployment, provider.as_ref().map(|provider| &provider.issues));
     // Whoever was given up once is not waited for again in this telling.
     let mut hopeless = BTreeSet::new();
-    let mut gives_up = |on: ConnectionId| {
-        if patience == Patience::Ends && !is_patient(app, on) {
+    let mut gives_up = |on: ConnectionId, failure: &Failure| {
+        if patience == Patience::Ends && (app.is_hopeless(on, failure) || !is_patient(app, on)) {
             hopeless.insert(on);
         }
         hopeless.contains(&on)
@@ -75,8 +75,13 @@ pub(super) async fn tell(
         let previous = place.previous.and_then(|id| Some(series.find(id)?.deployment.revision.clone()));
         let code = Code::new(azure, &app.deployments.code, &deployment);
         let own = deployment.connection;
-        let mut found = match found(azure, &code, &deployment, previous.as_deref(), is_strict).await {
-            Err(failure) if gives_up(own) => Found::nothing(&failure),
+        let finding = found(azure, &code, &deployment, previous.as_deref(), &manner);
+        let finding = if app.has_credential(own) { finding.await } else { app.in_time(ANSWER_TIMEOUT, finding).await };
+        let mut found = match finding {
+            Err(failure) if app.is_hopeless(own, &failure) && gives_up(own, &failure) => Found::nothing(format!(
+                "commits, files, pull requests and work items: the connection has no credential to ask with ({failure})"
+            )),
+            Err(failure) if gives_up(own, &failure) => Found::nothing(failure.to_string()),
             Err(failure) => return Err(Silent::on(own)(failure)),
             Ok(found) => {
                 app.deployments.answers(own);
@@ -86,7 +91,7 @@ pub(super) async fn tell(
         if let Some(provider) = &provider {
             match work_started(app, provider, &deployment, &mut found).await {
                 // Whoever registers something by hand does not wait for somebody else's connection.
-                Err(failure) if patience == Patience::IsTheirs || gives_up(provider.connection) => {
+                Err(failure) if patience == Patience::IsTheirs || gives_up(provider.connection, &failure) => {
                     found.missing.push(format!("work_started: {failure}"));
                 }
                 Err(failure) => return Err(Silent::on(provider.connection)(failure)),

@@ -2,13 +2,14 @@
 //! is left open here; the id is not, so that the same fact is the same deployment whenever and however often it is told.
 
 use super::{
+    builds::Awaited,
     paths,
-    seen::{Repository, Seen, Which},
+    ran::{Ran, Wish},
+    seen::{Repository, Seen},
 };
 use crate::{
     domain::{
-        AzureRef, Binding, BranchRule, BuildRule, Cause, Deployment, Deploys, Ignored, Part, Person, Reach, Selection,
-        Slug, Tracking,
+        AzureRef, Binding, BranchRule, Cause, Deployment, Deploys, Ignored, Person, Reach, Selection, Slug, Tracking,
     },
     event::Event,
     translate::fact_id,
@@ -27,12 +28,14 @@ const TAGS: &str = "refs/tags/";
 pub(super) enum Origin {
     /// It is known.
     Commit,
-    /// What this build built; the event did not say.
-    Build {
-        /// The project of the build.
-        project: String,
-        /// Its number.
-        number: i64,
+    /// What this run deployed: what it was made of, or what the run was that started it.
+    Run {
+        /// As far as the event says.
+        ran: Box<Ran>,
+        /// What of it.
+        wish: Wish,
+        /// If this is so.
+        awaited: Option<Awaited>,
     },
     /// What the tag marks: its object can be an annotation.
     Tag,
@@ -46,27 +49,21 @@ pub(super) struct Candidate {
     pub(super) origin: Origin,
     /// What the ref pointed to before the push: what it changed is what lies between.
     pub(super) base: Option<String>,
-    /// Runs of other branches do not count; the branch may be known only once the build was asked for.
-    pub(super) branch: BranchRule,
 }
 
 /// What an event makes of a binding: the same binding may be given by names and by ids, and counts once.
 pub(super) fn candidates(event: &Event, bindings: &[Arc<Binding>]) -> Vec<Candidate> {
-    let relevant: Vec<(&Binding, &Deploys)> =
-        bindings.iter().filter_map(|own| Some((&**own, own.deploys.as_ref()?))).collect();
+    // By ids it says more than by names, and comes later: what ids exclude no name brings back.
+    let mut relevant: Vec<(&Binding, &Deploys)> = Vec::new();
+    for (binding, deploys) in bindings.iter().filter_map(|own| Some((&**own, own.deploys.as_ref()?))) {
+        relevant.retain(|(other, _)| other.id != binding.id);
+        relevant.push((binding, deploys));
+    }
     if relevant.is_empty() {
         return Vec::new();
     }
     let Some(seen) = Seen::read(event) else { return Vec::new() };
-    let mut found: Vec<Candidate> = Vec::new();
-    for (binding, deploys) in relevant {
-        for candidate in of_binding(event, &seen, binding, deploys) {
-            // By ids it says more than by names, and comes later.
-            found.retain(|other| other.deployment.id != candidate.deployment.id);
-            found.push(candidate);
-        }
-    }
-    found
+    relevant.into_iter().flat_map(|(binding, deploys)| of_binding(event, &seen, binding, deploys)).collect()
 }
 
 fn of_binding(event: &Event, seen: &Seen, binding: &Binding, deploys: &Deploys) -> Vec<Candidate> {
@@ -82,71 +79,26 @@ fn of_binding(event: &Event, seen: &Seen, binding: &Binding, deploys: &Deploys) 
         Tracking::Push if is(&["dev.cdevents.branch.created.", "dev.cdeventsx.azuredevops-branch.updated."]) => {
             here.pushes()
         }
-        Tracking::Tag if is(&["dev.cdeventsx.azuredevops-tag.created."]) => here.tags(),
+        // A tag that is moved marks another commit as released.
+        Tracking::Tag if is(&["dev.cdeventsx.azuredevops-tag.created.", "dev.cdeventsx.azuredevops-tag.updated."]) => {
+            here.tags()
+        }
         _ => Vec::new(),
     }
 }
 
 /// An event beside one binding.
-struct Here<'a> {
+pub(super) struct Here<'a> {
     event: &'a Event,
-    seen: &'a Seen,
+    pub(super) seen: &'a Seen,
     binding: &'a Binding,
-    deploys: &'a Deploys,
+    pub(super) deploys: &'a Deploys,
     azure_project: &'a AzureRef,
-    repository: &'a AzureRef,
-    followed: &'a BranchRule,
+    pub(super) repository: &'a AzureRef,
+    pub(super) followed: &'a BranchRule,
 }
 
 impl Here<'_> {
-    fn builds(&self) -> Vec<Candidate> {
-        let finished = self.seen.finished();
-        let succeeded = self.seen.content().outcome.as_deref() == Some("success");
-        // A pipeline of the rule that builds another repository deploys that one.
-        let elsewhere = finished.repository.is_some_and(|id| !self.repository.names(id));
-        let author = self.seen.azure().requested_for.clone().map(Person::from);
-        if !succeeded || elsewhere || self.ignores(author.as_ref(), &[], None) {
-            return Vec::new();
-        }
-        let branch = finished.branch.and_then(|name| name.strip_prefix(HEADS));
-        let origin = match (finished.commit.zip(finished.repository), finished.build) {
-            (Some(_), _) => Origin::Commit,
-            (None, Some((project, number))) => Origin::Build { project: project.to_owned(), number },
-            (None, None) => return Vec::new(),
-        };
-        let is_of = |rule: &&BuildRule| finished.pipeline.iter().flatten().any(|name| rule.pipeline.names(name));
-        let has_run = |rule: &&BuildRule| match (&rule.part, &finished.part) {
-            (Part::Run, Which::Run) => true,
-            (Part::Stage(wanted), Which::Stage(names)) | (Part::Job(wanted), Which::Job(names)) => {
-                names.iter().any(|name| is_named(wanted, name))
-            }
-            _ => false,
-        };
-        let part = match &finished.part {
-            Which::Run => None,
-            Which::Stage(names) | Which::Job(names) => names.iter().find(|name| !name.is_empty()).cloned(),
-        };
-        let cause = || Cause {
-            build: finished.build.map(|(_, number)| number),
-            build_number: finished.number.map(str::to_owned),
-            pipeline: finished.pipeline[1].or(finished.pipeline[0]).map(str::to_owned),
-            part: part.clone(),
-            ..self.cause("build", author.clone())
-        };
-        let of_reach = |reach: &Reach| {
-            let rule = reach.builds.iter().filter(is_of).find(has_run)?;
-            let rule = if rule.match_branch { reach.branch.clone() } else { BranchRule::Any };
-            // What is not said yet is asked for, and looked at then.
-            if branch.is_some_and(|branch| !rule.allows(branch)) {
-                return None;
-            }
-            let commit = finished.commit.filter(|_| origin == Origin::Commit);
-            let deployment = self.deployment(reach, commit, branch, cause())?;
-            Some(Candidate { deployment, origin: origin.clone(), base: None, branch: rule })
-        };
-        self.deploys.reaches.iter().filter_map(of_reach).collect()
-    }
-
     fn pull_requests(&self) -> Vec<Candidate> {
         let azure = self.seen.azure();
         let author = azure.created_by.clone().map(Person::from);
@@ -186,7 +138,7 @@ impl Here<'_> {
         let of_reach = |reach: &Reach| {
             let cause = Cause { tag: Some(tag.to_owned()), ..self.cause("tag", author.clone()) };
             let deployment = self.deployment(reach, moved.new_object_id.as_deref(), None, cause)?;
-            Some(Candidate { deployment, origin: Origin::Tag, base: None, branch: BranchRule::Any })
+            Some(Candidate { deployment, origin: Origin::Tag, base: None })
         };
         self.deploys.reaches.iter().filter(wants).filter_map(of_reach).collect()
     }
@@ -196,17 +148,17 @@ impl Here<'_> {
         let of_reach = |reach: &Reach| {
             let deployment = self.deployment(reach, Some(revision), Some(branch), cause())?;
             let base = base.map(str::to_owned);
-            Some(Candidate { deployment, origin: Origin::Commit, base, branch: BranchRule::Any })
+            Some(Candidate { deployment, origin: Origin::Commit, base })
         };
         self.deploys.reaches.iter().filter(reached).filter_map(of_reach).collect()
     }
 
-    fn cause(&self, kind: &str, by: Option<Person>) -> Cause {
+    pub(super) fn cause(&self, kind: &str, by: Option<Person>) -> Cause {
         Cause { event: Some(self.event.id), kind: kind.to_owned(), by, ..Cause::default() }
     }
 
     /// Nothing without a moment: there is no place for it among others.
-    fn deployment(
+    pub(super) fn deployment(
         &self,
         reach: &Reach,
         revision: Option<&str>,
@@ -251,7 +203,7 @@ impl Here<'_> {
                 && (is(self.azure_project, &project.id) || is(self.azure_project, &project.name)))
     }
 
-    fn ignores(&self, author: Option<&Person>, labels: &[String], title: Option<&str>) -> bool {
+    pub(super) fn ignores(&self, author: Option<&Person>, labels: &[String], title: Option<&str>) -> bool {
         let Ignored { authors, labels: ignored, titles, .. } = &self.deploys.ignored;
         let is = |name: &str, known: &str| name.to_lowercase() == known.to_lowercase();
         let names = |person: &&Person| {
@@ -272,14 +224,6 @@ pub(super) fn subject(binding: &Binding) -> String {
 /// The id of what was registered by hand: the same call again is the same deployment.
 pub(super) fn by_hand(source: &str, binding: &Binding, environment: &Slug, revision: &str, at: Timestamp) -> Uuid {
     fact_id(KIND, source, &subject(binding), &format!("{environment}:manual:{revision}:{at}"))
-}
-
-fn is_named(wanted: &str, name: &str) -> bool {
-    let (wanted, name) = (wanted.to_lowercase(), name.to_lowercase());
-    match wanted.strip_suffix('*') {
-        Some(beginning) => !name.is_empty() && name.starts_with(beginning),
-        None => name == wanted,
-    }
 }
 
 #[cfg(test)]

@@ -1,19 +1,28 @@
 //! The events that can make a revision a deployed one, as our own translation wrote them. Other types are not read.
 
-use crate::{domain::Person, event::Event};
+mod release;
+
+use self::release::{Artifact, Release};
+use super::ran::{Ran, Source};
+use crate::{
+    azure::client::RunPipeline,
+    domain::{AzureRef, Person},
+    event::Event,
+};
 use jiff::Timestamp;
 use serde::Deserialize;
 use uuid::Uuid;
 
 /// Whether an event of this type can make a deployment.
 pub(super) fn can_deploy(kind: &str) -> bool {
-    const KINDS: [&str; 6] = [
+    const KINDS: [&str; 7] = [
         "dev.cdevents.pipelinerun.finished.",
         "dev.cdevents.taskrun.finished.",
         "dev.cdevents.change.merged.",
         "dev.cdevents.branch.created.",
         "dev.cdeventsx.azuredevops-branch.updated.",
         "dev.cdeventsx.azuredevops-tag.created.",
+        "dev.cdeventsx.azuredevops-tag.updated.",
     ];
     KINDS.iter().any(|known| kind.starts_with(known))
 }
@@ -122,7 +131,34 @@ pub(super) struct Azure {
     job: Option<Named>,
     release_definition: Named,
     environment: Option<Named>,
-    release: Run,
+    release: Release,
+    reason: Option<String>,
+    resources: Resources,
+}
+
+/// What a run ran on besides its own repository.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Resources {
+    repositories: Vec<CheckedOut>,
+    pipelines: Vec<Taken>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct CheckedOut {
+    id: Option<String>,
+    #[serde(rename = "ref")]
+    reference: Option<String>,
+    version: Option<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Taken {
+    id: Option<String>,
+    project: Option<String>,
+    version: Option<String>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -167,6 +203,8 @@ pub(super) struct Named {
     id: serde_json::Value,
     pub(super) name: Option<String>,
     pub(super) display_name: Option<String>,
+    identifier: Option<String>,
+    attempt: Option<i64>,
 }
 
 impl Named {
@@ -177,27 +215,41 @@ impl Named {
 
 /// A finished run, or a part of one.
 pub(super) struct Finished<'a> {
-    /// The project and number of the build.
-    pub(super) build: Option<(&'a str, i64)>,
     /// What people call it.
     pub(super) number: Option<&'a str>,
     /// Id and name of the pipeline.
     pub(super) pipeline: [Option<&'a str>; 2],
     /// Which part it is.
-    pub(super) part: Which,
-    /// The full name of the ref.
-    pub(super) branch: Option<&'a str>,
-    /// What was built.
-    pub(super) commit: Option<&'a str>,
-    /// The id of its repository.
-    pub(super) repository: Option<&'a str>,
+    pub(super) part: Which<'a>,
 }
 
-/// Which part of a run it is, by its names; what has none has empty ones.
-pub(super) enum Which {
+/// Which part of a run it is.
+pub(super) enum Which<'a> {
     Run,
-    Stage([String; 2]),
-    Job([String; 2]),
+    Stage(Part<'a>),
+    Job(Part<'a>),
+}
+
+/// A stage or a job, or the environment of a classic release.
+pub(super) struct Part<'a> {
+    /// Its id in the run.
+    pub(super) id: Option<&'a str>,
+    /// Its name, and the one for people; empty where there is none.
+    pub(super) names: [&'a str; 2],
+    /// Where it stands in the pipeline's text.
+    pub(super) identifier: Option<&'a str>,
+    pub(super) attempt: Option<i64>,
+}
+
+impl<'a> Part<'a> {
+    fn of(named: &'a Named) -> Self {
+        Self {
+            id: named.id(),
+            names: [&named.name, &named.display_name].map(|name| name.as_deref().unwrap_or_default()),
+            identifier: named.identifier.as_deref(),
+            attempt: named.attempt,
+        }
+    }
 }
 
 impl Seen {
@@ -233,34 +285,101 @@ impl Seen {
     /// What ran.
     pub(super) fn finished(&self) -> Finished<'_> {
         let azure = self.azure();
-        let both = |part: &'_ Named| [part.name.clone(), part.display_name.clone()].map(Option::unwrap_or_default);
         let part = match (&azure.stage, &azure.job, &azure.environment) {
-            (Some(stage), ..) => Which::Stage(both(stage)),
-            (_, Some(job), _) => Which::Job(both(job)),
-            (_, _, Some(environment)) => Which::Stage(both(environment)),
+            (Some(stage), ..) => Which::Stage(Part::of(stage)),
+            (_, Some(job), _) => Which::Job(Part::of(job)),
+            (_, _, Some(environment)) => Which::Stage(Part::of(environment)),
             _ => Which::Run,
         };
-        let pipelines = [&azure.definition, &azure.pipeline, &azure.release_definition];
-        let pipeline = pipelines.into_iter().find(|named| named.name.is_some() || named.id().is_some());
+        let pipeline = self.pipeline();
         let is_release = azure.environment.is_some();
-        let own = azure.build_id.or(azure.run.id).zip(self.project());
         Finished {
-            build: own.map(|(id, project)| (project, id)).or_else(|| self.deployed_build()),
             number: azure.build_number.as_deref().or(azure.run.name.as_deref()).or(azure.release.name.as_deref()),
             // Release and build pipelines are counted apart: one number means two.
             pipeline: pipeline.map_or([None; 2], |named| [named.id().filter(|_| !is_release), named.name.as_deref()]),
             part,
-            branch: azure.source_branch.as_deref(),
-            commit: azure.source_version.as_deref(),
-            repository: azure.repository.id.as_deref().or(azure.repository_id.as_deref()),
         }
     }
 
-    /// Project and number of the first build that a release deploys.
-    fn deployed_build(&self) -> Option<(&str, i64)> {
-        let link = self.data.context.links.iter().find(|link| link.kind == "RUN")?;
-        let (before, number) = link.target.domain_id.rsplit_once(':')?;
-        let (_, project) = before.strip_suffix(":execution")?.rsplit_once(':')?;
-        Some((project, number.parse().ok()?))
+    fn pipeline(&self) -> Option<&Named> {
+        let azure = self.azure();
+        let pipelines = [&azure.definition, &azure.pipeline, &azure.release_definition];
+        pipelines.into_iter().find(|named| named.name.is_some() || named.id().is_some())
+    }
+
+    /// The run that it tells of; of a classic release the one whose artifact is deployed as this repository.
+    pub(super) fn ran(&self, repository: &AzureRef) -> Option<Ran> {
+        let azure = self.azure();
+        if azure.environment.is_some() {
+            return self.deployed(repository);
+        }
+        let named = |id: &Option<String>, name: &Option<String>| [id.clone(), name.clone()];
+        let own = Source {
+            repository: named(
+                azure.repository.id.as_ref().map_or(&azure.repository_id, |_| &azure.repository.id),
+                &azure.repository.name,
+            ),
+            reference: azure.source_branch.clone(),
+            commit: azure.source_version.clone(),
+        };
+        let others = azure.resources.repositories.iter().map(|own| Source {
+            repository: named(&own.id, &None),
+            reference: own.reference.clone(),
+            commit: own.version.clone(),
+        });
+        let taken = azure.resources.pipelines.iter().filter_map(|own| {
+            let version = own.version.clone()?;
+            Some(RunPipeline { id: own.id.clone(), project: own.project.clone(), version })
+        });
+        Some(Ran {
+            project: self.project().unwrap_or_default().to_owned(),
+            number: azure.build_id.or(azure.run.id),
+            pipeline: self.pipeline().and_then(Named::id).map(str::to_owned),
+            reason: azure.reason.clone(),
+            own,
+            others: others.collect(),
+            trigger: self.executions("TRIGGER").next().map(|(project, number)| (Some(project.to_owned()), number)),
+            taken: taken.collect(),
+        })
+    }
+
+    /// The artifact that is of this repository, else the primary one, else the first: one of those that are code.
+    fn deployed(&self, repository: &AzureRef) -> Option<Ran> {
+        let artifacts = &self.azure().release.artifacts;
+        let is = |artifact: &Artifact, kind: &str| artifact.kind.eq_ignore_ascii_case(kind);
+        let mut linked = self.executions("RUN");
+        let of = |artifact: &Artifact| {
+            // In the order of the artifacts there is a link for each build.
+            let link = if is(artifact, "Build") { linked.next() } else { None };
+            let told = artifact.version_id.as_deref().filter(|_| is(artifact, "Build"));
+            let build = told.and_then(|id| id.parse().ok()).zip(artifact.project_id.clone());
+            let build = build.or(link.map(|(project, number)| (number, project.to_owned())));
+            let commit = if is(artifact, "Git") { &artifact.version_id } else { &artifact.source_version };
+            let own = Source {
+                repository: [artifact.repository_id.clone(), artifact.repository.clone()],
+                reference: artifact.branch.clone(),
+                commit: commit.clone(),
+            };
+            let (number, project) = build.unzip();
+            let ran = Ran { project: project.unwrap_or_default(), number, own, ..Ran::default() };
+            let is_code = number.is_some() || is(artifact, "Git");
+            (!is_code, !ran.own.is_of(repository), !artifact.is_primary, ran)
+        };
+        let of: Vec<(bool, bool, bool, Ran)> = artifacts.iter().map(of).collect();
+        let best =
+            of.into_iter().filter(|(no_code, ..)| !no_code).min_by_key(|(_, other, second, _)| (*other, *second));
+        best.map(|(.., ran)| ran).or_else(|| {
+            let (project, number) = self.executions("RUN").next()?;
+            Some(Ran { project: project.to_owned(), number: Some(number), ..Ran::default() })
+        })
+    }
+
+    /// Projects and numbers of the builds that links of this kind name.
+    fn executions(&self, kind: &'static str) -> impl Iterator<Item = (&str, i64)> {
+        self.data.context.links.iter().filter(move |link| link.kind == kind).filter_map(|link| {
+            let (before, number) = link.target.domain_id.rsplit_once(':')?;
+            let (_, project) = before.strip_suffix(":execution")?.rsplit_once(':')?;
+            Some((project, number.parse().ok()?))
+        })
     }
 }

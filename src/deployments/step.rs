@@ -7,13 +7,14 @@
 
 use super::{
     code::Code,
-    found::{is_in_scope, revision},
+    found::is_in_scope,
     paths::Scope,
     retell::{Patience, Silent, tell},
+    revision::{Asked, revision},
     rules::{Candidate, Origin, candidates},
 };
 use crate::{
-    app::App,
+    app::{ANSWER_TIMEOUT, App},
     azure::client::{AzureDevOps, Failure, Priority},
     domain::{ConnectionId, Deployment, NotificationId, Telling, join},
     event::Event,
@@ -234,8 +235,9 @@ async fn one(
             continue;
         }
         let Some(azure) = lines.to(app, item.connection)? else { continue };
-        let revised = match revision(&*azure, candidate).await {
-            Err(failure) if failure.is_of_the_thing() => {
+        let asked = Asked { app, connection: item.connection, azure: &*azure };
+        let revised = match revision(&asked, candidate).await {
+            Err(failure) if failure.is_of_the_thing() || app.is_hopeless(item.connection, &failure) => {
                 tracing::warn!(deployment = %deployment.id, %failure, "nobody knows what was deployed");
                 None
             }
@@ -248,10 +250,16 @@ async fn one(
         // The code can be seen through another connection than its builds.
         let Some(azure) = lines.to(app, deployment.connection)? else { continue };
         let code = Code::new(&*azure, &app.deployments.code, &deployment);
-        match is_in_scope(&code, candidate.base.as_deref(), &scope(app, &deployment)).await {
+        let of = deployment.connection;
+        let scope = scope(app, &deployment);
+        let looking = is_in_scope(&code, candidate.base.as_deref(), &scope);
+        let looked = if app.has_credential(of) { looking.await } else { app.in_time(ANSWER_TIMEOUT, looking).await };
+        match looked {
             Ok(false) => continue,
             // Better told than missed.
-            Err(failure) if !failure.is_of_the_thing() => return Err(Silent::on(deployment.connection)(failure)),
+            Err(failure) if !failure.is_of_the_thing() && !app.is_hopeless(of, &failure) => {
+                return Err(Silent::on(of)(failure));
+            }
             Ok(true) | Err(_) => {}
         }
         tell(app, &*azure, &deployment, item.notification, Patience::Ends, made).await?;

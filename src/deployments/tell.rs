@@ -276,9 +276,10 @@ struct LeadTime {
 impl LeadTime {
     fn of(found: &Found) -> Self {
         let pulls = || found.pull_requests.iter();
+        let worked = || found.commits.iter().chain(pulls().flat_map(|pull| &pull.commits));
         Self {
             work_started: found.work_started,
-            first_commit: found.commits.iter().filter_map(|commit| commit.authored).min(),
+            first_commit: worked().filter_map(|commit| commit.authored).min(),
             first_pull_request: pulls().filter_map(|pull| pull.detail.created).min(),
             first_review: pulls().filter_map(|pull| pull.first_review).min(),
             last_merge: pulls().filter_map(|pull| pull.detail.closed).max(),

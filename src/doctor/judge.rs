@@ -201,7 +201,7 @@ pub(super) fn round_trip(connection: &Connection, url: &Url, went: &RoundTrip) -
         RoundTrip::Arrived { unreadable: Some(reason), .. } => words::events_unreadable(reason),
         RoundTrip::Arrived { translated: false, .. } => words::untranslated(),
         RoundTrip::Lost(Fate::Delivered) => words::delivered_elsewhere(url),
-        RoundTrip::Lost(Fate::Unsaid) => words::lost(url),
+        RoundTrip::Lost(Fate::Unsaid) => words::lost(url, connection),
         RoundTrip::Lost(Fate::Failed(said)) => words::not_delivered(url, said, heard(said), connection),
         RoundTrip::NotSent(Failure::Forbidden { .. }) if connection.hooks == HookMode::Manual => {
             return Step::warning(name, words::press_test());

@@ -139,7 +139,11 @@ fn draft(app: &App, connection: &Connection, public_url: &Url, key: &str, spec: 
         event_type: spec.event_type.clone(),
         resource_version: spec.resource_version.clone(),
         publisher_inputs: hook::publisher_inputs(spec),
-        consumer_inputs: hook::consumer_inputs(url, format!("{USER_NAME_PREFIX}.{key}.{generation}")),
+        consumer_inputs: hook::consumer_inputs(
+            url,
+            format!("{USER_NAME_PREFIX}.{key}.{generation}"),
+            connection.accept_untrusted_certs,
+        ),
         password: Zeroizing::new(app.hook_key.hook_password(connection.id, key, generation)),
     }
 }

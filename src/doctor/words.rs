@@ -1,6 +1,8 @@
 //! What people are told: why a step failed, and the one thing to do about it. Words only; no decision is made here.
 
-use super::heard::Heard;
+mod delivery;
+
+pub(super) use self::delivery::{delivered_elsewhere, lost, not_delivered};
 use crate::{
     app::checks::advice::{Advice, how_to_grant},
     azure::client::Failure,
@@ -99,7 +101,8 @@ pub(super) fn untrusted(host: &str, why: &str, services: bool) -> Advice {
         Advice::new(
             cause,
             "If the round trip fails for it, import the authority's certificate on the Azure DevOps Server (Trusted Root \
-             Certification Authorities); in a hook that is made by hand, acceptUntrustedCerts does too.",
+             Certification Authorities), or set accept_untrusted_certs of the connection to true; in a hook that is made by \
+             hand, tick Accept untrusted SSL certificates.",
         )
     }
 }
@@ -300,60 +303,6 @@ pub(super) fn events_unreadable(reason: &str) -> Advice {
 
 pub(super) fn untranslated() -> Advice {
     Advice::new("a test notification arrived and is kept, but the translation does not get to it", RESTART)
-}
-
-pub(super) fn delivered_elsewhere(url: &Url) -> Advice {
-    Advice::new(
-        format!("Azure DevOps says that it delivered a test notification to {url}, but it did not arrive here"),
-        "Find who answers there instead: another server behind that name for Azure DevOps, or a proxy that answers without \
-         passing it on.",
-    )
-}
-
-pub(super) fn lost(url: &Url) -> Advice {
-    Advice::new(
-        format!("a test notification to {url} did not arrive, and Azure DevOps does not say yet what became of it"),
-        "Ask again in a few minutes. If it stays so, a firewall between Azure DevOps and the gateway drops what it sends.",
-    )
-}
-
-pub(super) fn not_delivered(url: &Url, said: &str, heard: Heard, connection: &Connection) -> Advice {
-    let cause = format!("Azure DevOps could not deliver a test notification to {url}: {said}");
-    let remedy = match heard {
-        Heard::Status(401) if connection.signature.is_some() => {
-            "Let the hooks go through the relay that signs them (its URL as --public-url), or take the connection's signature \
-             secret away: unsigned ones are answered 401."
-        }
-        Heard::Status(401) => {
-            "Have what stands before the gateway pass the header Authorization on unchanged for /hooks/, and ask for no sign-in \
-             of its own there."
-        }
-        Heard::Status(403) => {
-            "Let Azure DevOps through the firewall or sign-in of what stands before the gateway for /hooks/."
-        }
-        Heard::Status(300..=399) => NO_REDIRECT,
-        Heard::Status(404) => {
-            "Have what answers at the public URL pass /hooks/ on to the gateway with its path unchanged."
-        }
-        Heard::Status(502..=504) => {
-            "Point what stands before the gateway to where the gateway listens, and see by /readyz that it is ready."
-        }
-        Heard::Tls => {
-            "Give the public URL a certificate that Azure DevOps trusts, for this name, not expired, with its intermediate \
-             certificates."
-        }
-        Heard::Name => "Make an entry for the public URL's name in the DNS that Azure DevOps asks.",
-        Heard::Silence => {
-            "See that what stands before the gateway answers within seconds, and that no firewall drops packets."
-        }
-        Heard::Connect => {
-            "Open the way from Azure DevOps to the gateway: what listens at the public URL, the firewall, the port."
-        }
-        Heard::Status(_) | Heard::Other => {
-            "Look in the log of what stands before the gateway for what was answered to Azure DevOps there."
-        }
-    };
-    Advice::new(cause, remedy)
 }
 
 pub(super) fn press_test() -> Advice {

@@ -110,6 +110,9 @@ pub struct Connection {
     /// Who makes the hooks.
     #[serde(default)]
     pub hooks: HookMode,
+    /// Whether Azure DevOps is to deliver to a certificate that it does not trust; `None` leaves each hook as it is.
+    #[serde(default)]
+    pub accept_untrusted_certs: Option<bool>,
     /// How we hear of what happens.
     #[serde(default)]
     pub delivery: Delivery,

@@ -49,7 +49,7 @@ pub enum AzureScope {
     WorkItems,
     /// Release (Read).
     Release,
-    /// The permissions View, Edit and Delete Subscriptions; no scope of a token that one could tick.
+    /// The permissions View and Edit Subscriptions; no scope of a token that one could tick.
     ServiceHooks,
 }
 

@@ -46,5 +46,5 @@ pub use self::{
         Why, short_hex,
     },
     token::{Scope, Token},
-    tracking::{BuildRule, Deploys, Ignored, IncidentRule, Issues, Part, Reach, Tracking},
+    tracking::{BuildRule, Deploys, Ignored, IncidentRule, Issues, Part, Reach, Revision, Tracking},
 };

@@ -126,6 +126,8 @@ pub enum SubscriptionState {
     DisabledByInactiveIdentity,
     /// It could not be made or mended.
     Failing,
+    /// We made it, and Azure does not show it to us, so nothing is known of how it is.
+    NotShown,
     /// The server does not know this event type.
     NotOffered,
     /// No binding wants it any more, and it could not be removed yet.
@@ -138,7 +140,7 @@ pub enum SubscriptionState {
 
 impl SubscriptionState {
     /// All of them.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Active,
         Self::Pending,
         Self::OnProbation,
@@ -146,6 +148,7 @@ impl SubscriptionState {
         Self::DisabledBySystem,
         Self::DisabledByInactiveIdentity,
         Self::Failing,
+        Self::NotShown,
         Self::NotOffered,
         Self::Unwanted,
         Self::ManualExpected,
@@ -162,6 +165,7 @@ impl SubscriptionState {
             Self::DisabledBySystem => "disabled_by_system",
             Self::DisabledByInactiveIdentity => "disabled_by_inactive_identity",
             Self::Failing => "failing",
+            Self::NotShown => "not_shown",
             Self::NotOffered => "not_offered",
             Self::Unwanted => "unwanted",
             Self::ManualExpected => "manual_expected",
@@ -297,6 +301,9 @@ pub struct Subscription {
     pub bindings: BTreeSet<BindingId>,
     /// What is known of it at Azure; `None` before it is there.
     pub azure: Option<AtAzure>,
+    /// How often in a row it was asked for and the answer not heard, so that it may have been made.
+    #[serde(default)]
+    pub unheard: u32,
     /// How it is.
     pub state: SubscriptionState,
     /// More words on the state, such as why it is not offered.

@@ -13,7 +13,7 @@ pub enum Tracking {
     PullRequest,
     /// A push.
     Push,
-    /// A tag that is made.
+    /// A tag that is made or moved.
     Tag,
     /// Nothing but a call of the API.
     Manual,
@@ -27,8 +27,31 @@ pub enum Part {
     Run,
     /// The stage of this name; of a classic release its environment. With `*` at the end: any that begins so.
     Stage(String),
-    /// The job of this name, or with `*` at the end any that begins so.
+    /// The job of this name: in the pipeline's text, for people, or its identifier. With `*` at the end: any that begins so.
     Job(String),
+    /// The stages in which a job deploys to the Azure DevOps environment of this name, or with `*` at the end to any that
+    /// begins so.
+    AzureEnvironment(String),
+}
+
+/// Of what a run was made of, what it deploys.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Revision {
+    /// What the run that started it, or whose artifacts it takes, was built of; of a run that stands alone, its own.
+    #[default]
+    Automatic,
+    /// What it checked out itself.
+    Own,
+    /// What the run that started it, or whose artifacts it takes, was built of, and nothing else.
+    TriggeringBuild,
+}
+
+impl Revision {
+    /// Whether it is the one that rules have without saying so.
+    pub fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// A part of a pipeline whose success is a deployment.
@@ -38,8 +61,17 @@ pub struct BuildRule {
     pub pipeline: AzureRef,
     /// Which part of it.
     pub part: Part,
-    /// Only runs of the environment's branch.
+    /// Only runs within the environment's branch, and not only within the binding's.
     pub match_branch: bool,
+    /// What it deploys of what it was made of.
+    #[serde(default, skip_serializing_if = "Revision::is_default")]
+    pub revision: Revision,
+    /// Runs of these tags, too, whatever the branches: a glob over their short names. `None` is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tags: Option<String>,
+    /// Runs that validate pull requests, too, whatever the branches.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub pull_requests: bool,
 }
 
 /// An environment that a code deployment reaches, and how.
@@ -67,6 +99,9 @@ pub struct Ignored {
     /// Pull requests that were drafts to the end.
     #[serde(default)]
     pub drafts: bool,
+    /// Account names or display names of those whose comments and votes are no review: bots. It makes no deployment less.
+    #[serde(default)]
+    pub reviewers: Vec<String>,
 }
 
 /// As a part of a code deployment's binding.

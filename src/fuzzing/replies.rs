@@ -178,7 +178,7 @@ async fn make(azure: &dyn AzureDevOps, call: usize) -> Result<(), Failure> {
     let (project, repository, sha) = ("p", "r", "8680684ab33e5ad2a4032dd1205e5dad6ddf8da9");
     let query =
         HistoryQuery { subscriptions: vec!["s".into()], within, result: None, results_max: 100, with_details: true };
-    match call % 34 {
+    match call % 41 {
         0 => azure.connection_data().await.map(drop),
         1 => azure.projects(page()).await.map(drop),
         2 => azure.project(project).await.map(drop),
@@ -211,8 +211,14 @@ async fn make(azure: &dyn AzureDevOps, call: usize) -> Result<(), Failure> {
         29 => azure.commits_between(project, repository, Some(sha), sha).await.map(drop),
         30 => azure.diff_paths(project, repository, sha, sha).await.map(drop),
         31 => azure.pull_requests_of(project, repository, &[sha.to_owned()]).await.map(drop),
-        32 => azure.first_review(project, repository, 1, Some("someone")).await.map(drop),
+        32 => azure.first_review(project, repository, 1, Some("someone"), &[]).await.map(drop),
         33 => azure.work_item_links(project, &RevisionsFrom::Time(Timestamp::UNIX_EPOCH)).await.map(drop),
+        34 => azure.pull_request_commits(project, repository, 1).await.map(drop),
+        35 => azure.run_resources(project, "1", 1).await.map(drop),
+        36 => azure.build_called(project, "1", "20260101.1").await.map(drop),
+        37 => azure.newest_build(project, "1").await.map(drop),
+        38 => azure.environments(project, "production").await.map(drop),
+        39 => azure.deployed_to(project, 1, 1).await.map(drop),
         _ => azure.work_items(&[1, 2]).await.map(drop),
     }
 }

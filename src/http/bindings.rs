@@ -1,6 +1,7 @@
 //! Bindings.
 
 pub mod deploys;
+pub(super) mod doubts;
 mod duties;
 pub mod issues;
 mod partial;
@@ -135,12 +136,13 @@ pub async fn list(slug: Segment, call: Result<Call, Problem>) -> Result<Response
 /// one build provider of its own.
 #[utoipa::path(post, path = "/v1/projects/{slug}/bindings", tag = "bindings", operation_id = "create_binding",
     params(("slug" = String, Path, description = "The project's slug.", min_length = 1, max_length = 63, pattern = "^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"),
+        ("strict" = Option<bool>, Query, description = "Refuse it where what it names is not there, or a rule can match nothing, instead of saying so in `warnings`."),
         ("Idempotency-Key" = Option<String>, Header, description = "Makes repeating it safe for 24 hours.", pattern = "^([!#-~]{1,255}|\"[!#-~]{1,255}\")$")),
     request_body = NewBindingBody,
     responses((status = 201, description = "Made.", body = BindingView)))]
 pub async fn create(slug: Segment, call: Result<Call, Problem>) -> Result<Response, Problem> {
     let mut call = call?;
-    call.query(&[])?;
+    let strict = doubts::strict(&call)?;
     let slug: Slug = slug.names("project")?;
     projects::find(&call.app().directory(), &slug)?;
     let body = call.json().await?;
@@ -148,9 +150,13 @@ pub async fn create(slug: Segment, call: Result<Call, Problem>) -> Result<Respon
         Creation::Again(reply) => return Ok(reply),
         Creation::New(making) => making,
     };
-    let show = |record: &Binding| making.made(format!("/v1/bindings/{}", record.id), &BindingView::from(record));
     let new = read_new(&body, &call.app().directory())?;
-    let kept = bindings::create(call.app(), slug, new, show).await?;
+    let record = bindings::proposed(call.app(), slug, new);
+    let doubts = doubts::of(call.app(), &record, strict).await?;
+    let show =
+        |record: &Binding| making.made(format!("/v1/bindings/{}", record.id), &BindingView::from(record).with(&doubts));
+    let kept = bindings::create(call.app(), record, show).await?;
+    doubts.note(call.app(), &kept);
     Ok(making.reply(Some(kept.version.into())))
 }
 
@@ -171,19 +177,25 @@ pub async fn show(id: Segment, call: Result<Call, Problem>) -> Result<Response, 
 /// Members that are left out stay as they are (RFC 7396). Giving one of `branch` and `branch_prefix` takes the other away.
 #[utoipa::path(patch, path = "/v1/bindings/{id}", tag = "bindings", operation_id = "change_binding",
     params(("id" = Uuid, Path, description = "The binding's id."),
+        ("strict" = Option<bool>, Query, description = "Refuse it where what it names is not there, or a rule can match nothing, instead of saying so in `warnings`."),
         ("If-Match" = String, Header, example = "*", description = "The ETag that reading it gave, or `*`.", min_length = 1, max_length = 1000)),
     request_body(content((BindingChangeBody = "application/json"), (BindingChangeBody = "application/merge-patch+json"))),
     responses((status = 200, description = "As it is now.", body = BindingView),
         (status = 409, description = "It contradicts another binding of the project.")))]
 pub async fn edit(id: Segment, call: Result<Call, Problem>) -> Result<Response, Problem> {
     let mut call = call?;
-    call.query(&[])?;
+    let strict = doubts::strict(&call)?;
     let id: BindingId = id.names("binding")?;
     let there = bindings::find(&call.app().directory(), id)?;
     if_match_required(&call)?.check(there.version)?;
-    let changed = read_change(&call.json().await?, Binding::clone(&there.record), &call.app().directory())?;
-    let kept = bindings::edit(call.app(), id, there.version, changed).await?;
-    Ok(tagged(kept.version, json(&BindingView::from(&*kept.record))))
+    let body = call.json().await?;
+    let directory = call.app().directory();
+    let read = || read_change(&body, Binding::clone(&there.record), &directory);
+    let proposed = bindings::changed(&directory, Binding::clone(&there.record), read()?)?;
+    let doubts = doubts::of(call.app(), &proposed, strict).await?;
+    let kept = bindings::edit(call.app(), id, there.version, read()?).await?;
+    doubts.note(call.app(), &kept);
+    Ok(tagged(kept.version, json(&BindingView::from(&*kept.record).with(&doubts))))
 }
 
 /// Remove a binding.

@@ -58,7 +58,7 @@ pub enum DoctorStepName {
     ScopeWorkItems,
     /// Release (Read).
     ScopeRelease,
-    /// View, Edit and Delete Subscriptions of the service hooks.
+    /// View and Edit Subscriptions of the service hooks.
     ScopeServiceHooks,
     /// The subscriptions that the bindings want are there and deliver.
     Subscriptions,

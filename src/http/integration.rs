@@ -46,6 +46,14 @@ pub enum AttentionKind {
     EventsMissing,
     /// A binding was not compared with Azure's records for two hours.
     CompletenessUnknown,
+    /// Nobody knows which states of work items mean "done": the usual English names are taken.
+    StatesUnknown,
+    /// What a binding names is not there, or is not shown to us.
+    BindingNamesNothing,
+    /// One token opens several organizations, which ends on 1 December 2026.
+    TokenForAllOrganizations,
+    /// A rule of a code deployment names a pipeline, stage, job or environment that is not there, or can match nothing else.
+    RuleMatchesNothing,
     /// Somebody has to do something about a connection.
     ConnectionNeedsAttention,
     /// A connection's Azure DevOps cannot be spoken with now.
@@ -224,6 +232,60 @@ impl From<Attention> for AttentionView {
                 ),
                 Some(&format!("/v1/completeness?binding={binding}")),
             ),
+            Attention::StatesUnknown(binding, project) => Self {
+                remedy: Some(
+                    "Let the connection read work items (scope Work items (Read)), or say with --completed-states which states \
+                     mean done."
+                        .to_owned(),
+                ),
+                ..plain(
+                    AttentionKind::StatesUnknown,
+                    format!(
+                        "project {project}, binding {binding}: which states of its work items mean done could not be looked up, \
+                         so the usual English names are taken; what was told by them stays told"
+                    ),
+                    Some(&format!("/v1/bindings/{binding}")),
+                )
+            },
+            Attention::Unresolved(binding, project, detail) => Self {
+                remedy: Some(
+                    "Correct the binding with PATCH or remove it; or let the connection's identity see what it names."
+                        .to_owned(),
+                ),
+                ..plain(
+                    AttentionKind::BindingNamesNothing,
+                    format!("project {project}, binding {binding}: {detail}"),
+                    Some(&format!("/v1/bindings/{binding}")),
+                )
+            },
+            Attention::GlobalToken(connections) => {
+                let names: Vec<&str> = connections.iter().map(|(_, name)| name.as_str()).collect();
+                let link = connections.first().map(|(id, _)| format!("/v1/connections/{id}"));
+                Self {
+                    remedy: Some(
+                        "Make a token for each organization alone and send it with PATCH to each connection, or give them a \
+                         service principal."
+                            .to_owned(),
+                    ),
+                    ..plain(
+                        AttentionKind::TokenForAllOrganizations,
+                        format!(
+                            "the connections {} have one token, so it is one for all accessible organizations; such tokens do \
+                             not work from 1 December 2026 on",
+                            names.join(", ")
+                        ),
+                        link.as_deref(),
+                    )
+                }
+            }
+            Attention::Doubtful(binding, project, detail) => Self {
+                remedy: Some("Correct the rule with PATCH, if it is not meant for what comes yet.".to_owned()),
+                ..plain(
+                    AttentionKind::RuleMatchesNothing,
+                    format!("project {project}, binding {binding}: {detail}"),
+                    Some(&format!("/v1/bindings/{binding}")),
+                )
+            },
             Attention::Connection { id, name, health } => Self {
                 kind: match health.state {
                     HealthState::Unreachable => AttentionKind::ConnectionUnreachable,

@@ -39,6 +39,8 @@ mirror! {
         DisabledByInactiveIdentity,
         /// It could not be made or mended.
         Failing,
+        /// It was made, and Azure DevOps does not show it to the connection's identity.
+        NotShown,
         /// This server does not know the event type.
         NotOffered,
         /// No binding wants it any more, and it could not be removed yet.
@@ -115,6 +117,8 @@ mirror! {
         Failing,
         /// There are more subscriptions than there may be.
         TooMany,
+        /// What was made is not shown to the connection's identity, so nothing more is made.
+        NotShown,
         /// Events of classic releases are not available; they are optional.
         NoReleases,
         /// The work takes longer than somebody waits.

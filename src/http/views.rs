@@ -1,7 +1,8 @@
 //! Resources as the API shows them. Records say what is kept; views say what may be seen: no secret has a member here.
 
 use super::{
-    bindings::{deploys::DeploysView, issues::IncidentRuleView},
+    bindings::{deploys::DeploysView, doubts::Doubts, issues::IncidentRuleView},
+    problem::FieldError,
     reconcile_views::HookAtAzureView,
 };
 use crate::{
@@ -196,6 +197,18 @@ pub struct BindingView {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(max_items = 50)]
     pub carried_fields: Option<Vec<String>>,
+    /// Of one that was made or changed just now: what it names and is not there, and rules that can match nothing.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(max_items = 20)]
+    pub warnings: Vec<FieldError>,
+}
+
+impl BindingView {
+    /// With what is in doubt about it.
+    #[must_use]
+    pub(super) fn with(self, doubts: &Doubts) -> Self {
+        Self { warnings: doubts.errors(), ..self }
+    }
 }
 
 impl From<&Binding> for BindingView {
@@ -230,6 +243,7 @@ impl From<&Binding> for BindingView {
             strict_mentions: None,
             lead_time_states: None,
             carried_fields: None,
+            warnings: Vec::new(),
         };
         match &record.selection {
             Selection::CodeDeployment { repository, branch, .. } => {

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     app::{App, Kept},
-    azure::client::{AzureDevOps, Failure, Host, Subscription as Found, SubscriptionStatus},
+    azure::client::{AzureDevOps, Failure, Host, Subscription as Found, SubscriptionStatus, Unreachable},
     domain::{Action, AtAzure, Connection, Deed, Mishap, Spec, Subscription, SubscriptionKey, SubscriptionState, Why},
     metrics,
     recover::Request,
@@ -82,9 +82,12 @@ pub(super) async fn apply(
     hands: &Hands<'_>,
     plan: &Plan,
     wanted: &BTreeMap<SubscriptionKey, Spec>,
+    unknown: &BTreeSet<SubscriptionKey>,
     ledger: &mut Ledger<'_>,
 ) -> Applied {
-    let mut applied = Applied { unmade: plan.deferred.iter().cloned().collect(), ..Applied::default() };
+    // What is only taken to be there takes nobody's place, and what is not made neither.
+    let unmade = plan.deferred.iter().chain(&plan.dimmed).chain(unknown).cloned().collect();
+    let mut applied = Applied { unmade, ..Applied::default() };
     for step in &plan.steps {
         let outcome = match applied.obstacle(hands, step, wanted) {
             Some(obstacle) => {
@@ -163,7 +166,8 @@ async fn make(
     applied: &mut Applied,
 ) -> Result<Found, Failure> {
     let connection = &hands.kept.record;
-    let draft = hook::draft(&hands.app.hook_key, hands.gateway, connection, &step.key, spec);
+    let before = if let What::Replace(old) = &step.what { Some(old) } else { None };
+    let draft = hook::draft(&hands.app.hook_key, hands.gateway, connection, &step.key, spec, before);
     let found = hands.azure.create_subscription(&draft).await?;
     if !note(hands, step, &found, deed, Some(spec), ledger).await {
         // The connection was removed while we asked: what was made for it goes with it.
@@ -209,7 +213,7 @@ async fn note(
         azure.created_at = Some(now);
         record.spec = spec.clone();
     }
-    record.state = state(found.status);
+    (record.state, record.unheard) = (state(found.status), 0);
     record.azure = Some(azure);
     record.last_action = Some(Action { at: now, what, why: step.why });
     match ledger.write(vec![record], &[]).await {
@@ -219,6 +223,20 @@ async fn note(
             tracing::warn!(connection = %connection.id, %error, "what was done at Azure DevOps is not written down yet");
             true
         }
+    }
+}
+
+/// Whether what was asked for may have happened all the same.
+fn is_unheard(failure: &Failure) -> bool {
+    match failure {
+        Failure::Unreachable { at, .. } => *at == Unreachable::Silent,
+        Failure::Unavailable { .. } | Failure::Unexpected { .. } => true,
+        Failure::Settings(_)
+        | Failure::Unauthorized { .. }
+        | Failure::Forbidden { .. }
+        | Failure::NotFound { .. }
+        | Failure::Refused { .. }
+        | Failure::Throttled { .. } => false,
     }
 }
 
@@ -312,6 +330,9 @@ impl Applied {
         }
         self.failed.insert(step.key.clone());
         if let Some(mut record) = ledger.records().get(&step.key).cloned() {
+            if is_unheard(failure) && matches!(step.what, What::Create | What::Replace(_)) {
+                record.unheard = record.unheard.saturating_add(1);
+            }
             record.last_error = Some(Mishap { at: hands.app.clock.now(), detail: failure.to_string() });
             if matches!(step.what, What::Create) {
                 record.state = SubscriptionState::Failing;

@@ -68,7 +68,7 @@ const FILTERS: [(&str, &str); 5] = [
 pub fn by_hand(record: &Subscription, connection: &Connection, gateway: &str) -> ByHand {
     let Subscription { spec, names, .. } = record;
     let (url, user_name) = (hook::url(gateway, connection.id, spec.reason), hook_user_name(connection));
-    let mut consumer = hook::consumer_inputs(url.clone(), user_name.clone());
+    let mut consumer = hook::consumer_inputs(url.clone(), user_name.clone(), connection.accept_untrusted_certs);
     consumer.insert("basicAuthPassword".to_owned(), PASSWORD_PLACEHOLDER.to_owned());
     let body = json!({
         "publisherId": spec.publisher,

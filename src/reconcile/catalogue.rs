@@ -19,31 +19,44 @@ pub(super) struct Catalogue {
 }
 
 impl Catalogue {
-    /// Asks for it.
+    /// Asks for it. A publisher that gives no catalogue does not keep the others from theirs: how a server answers for one
+    /// that it does not have is not recorded anywhere, so each of 400, 404 and 500 may be it.
     ///
     /// # Errors
-    /// What keeps us from asking at all; that releases are not available is none.
+    /// What keeps us from asking at all: nobody answers, or none of the publishers of the main host does.
     pub(super) async fn read(azure: &dyn AzureDevOps) -> Result<Self, Failure> {
-        let mut catalogue = Self::default();
+        let (mut catalogue, mut first) = (Self::default(), None);
         for publisher in PUBLISHERS {
-            match azure.event_types(publisher).await {
+            let failure = match azure.event_types(publisher).await {
                 // An empty catalogue of the main publisher would mean that Azure DevOps has no events at all.
                 Ok(types) if types.is_empty() && publisher == "tfs" => {
                     let detail = "the publisher tfs offers no event types".to_owned();
-                    return Err(Failure::Unexpected { detail, activity_id: None });
+                    Failure::Unexpected { detail, activity_id: None }
                 }
-                Ok(types) => drop(catalogue.publishers.insert(publisher.to_owned(), offered(types))),
-                Err(Failure::NotFound { .. }) if publisher == "pipelines" => {
+                Ok(types) => {
+                    catalogue.publishers.insert(publisher.to_owned(), offered(types));
+                    continue;
+                }
+                Err(Failure::NotFound { .. } | Failure::Refused { .. }) if publisher == "pipelines" => {
                     catalogue.publishers.insert(publisher.to_owned(), Offered::new());
+                    continue;
                 }
-                Err(failure @ Failure::Throttled { .. }) => return Err(failure),
-                Err(failure) if publisher == "rm" => {
-                    catalogue.silent.insert(publisher.to_owned(), failure.to_string());
-                }
-                Err(failure) => return Err(failure),
+                Err(failure) => failure,
+            };
+            let is_its_own = failure.is_of_the_thing() || matches!(failure, Failure::Unavailable { .. });
+            // The host of releases wants a scope of its own, and may be beyond a firewall.
+            let is_apart = publisher == "rm" && !matches!(failure, Failure::Throttled { .. });
+            if !is_its_own && !is_apart {
+                return Err(failure);
             }
+            catalogue.silent.insert(publisher.to_owned(), failure.to_string());
+            first.get_or_insert(failure);
         }
-        Ok(catalogue)
+        let answers = |name: &str| catalogue.publishers.get(name).is_some_and(|offered| !offered.is_empty());
+        match first {
+            Some(failure) if !answers("tfs") && !answers("pipelines") => Err(failure),
+            _ => Ok(catalogue),
+        }
     }
 
     /// Whether every publisher offers something. Otherwise it is asked for again in every run: a publisher that seems to be

@@ -6,7 +6,7 @@ use crate::{
         CollectionUrl,
         client::{Host, Subscription as Found, SubscriptionDraft, SubscriptionStatus},
     },
-    domain::{Connection, ConnectionId, Spec, SubscriptionKey, UpdateReason, Why, short_hex},
+    domain::{Connection, ConnectionId, Spec, Subscription, SubscriptionKey, UpdateReason, Why, short_hex},
     intake::{MANUAL_SUBSCRIPTION_KEY, USER_NAME_PREFIX},
     secrets::DerivingKey,
 };
@@ -54,6 +54,9 @@ const FILTERS: [&str; 31] = [
 /// Consumer inputs that say how much is delivered; empty means all.
 const AMOUNTS: [&str; 3] = ["resourceDetailsToSend", "messagesToSend", "detailedMessagesToSend"];
 const ALL: &str = "all";
+/// Whether a certificate is taken that Azure DevOps does not trust. Source: azure-devops-docs, "Service hook consumers",
+/// Web Hooks.
+const UNTRUSTED: &str = "acceptUntrustedCerts";
 /// What says in a hook's URL which change of a pull request it tells of.
 pub(super) const REASON_PARAMETER: &str = "reason";
 
@@ -85,28 +88,38 @@ pub fn publisher_inputs(spec: &Spec) -> BTreeMap<String, String> {
 }
 
 /// The consumer's inputs, without the password.
-pub fn consumer_inputs(url: String, user_name: String) -> BTreeMap<String, String> {
+pub fn consumer_inputs(url: String, user_name: String, accept_untrusted: Option<bool>) -> BTreeMap<String, String> {
     let amounts = AMOUNTS.map(|name| (name.to_owned(), ALL.to_owned()));
     let own = [("url".to_owned(), url), ("basicAuthUsername".to_owned(), user_name)];
-    own.into_iter().chain(amounts).collect()
+    let accept = accept_untrusted.map(|accept| (UNTRUSTED.to_owned(), accept.to_string()));
+    own.into_iter().chain(amounts).chain(accept).collect()
 }
 
-/// What Azure is asked to make.
+/// Whether a hook takes a certificate that is not trusted.
+fn accepts_untrusted(found: &Found) -> bool {
+    found.consumer_inputs.get(UNTRUSTED).is_some_and(|accepts| accepts.eq_ignore_ascii_case("true"))
+}
+
+/// What Azure is asked to make; `before` is the one whose place it takes. What a person ticked there stays ticked, unless
+/// the connection says otherwise.
 pub(super) fn draft(
     hook_key: &DerivingKey,
     gateway: &Url,
     connection: &Connection,
     key: &SubscriptionKey,
     spec: &Spec,
+    before: Option<&Found>,
 ) -> SubscriptionDraft {
     let generation = connection.hook.current;
     let url = url(gateway.as_str(), connection.id, spec.reason);
+    let ticked = before.is_some_and(accepts_untrusted).then_some(true);
+    let accept = connection.accept_untrusted_certs.or(ticked);
     SubscriptionDraft {
         publisher: spec.publisher.clone(),
         event_type: spec.event_type.clone(),
         resource_version: spec.resource_version.clone(),
         publisher_inputs: publisher_inputs(spec),
-        consumer_inputs: consumer_inputs(url, user_name(key, generation)),
+        consumer_inputs: consumer_inputs(url, user_name(key, generation), accept),
         password: Zeroizing::new(hook_key.hook_password(connection.id, key.as_str(), generation)),
     }
 }
@@ -117,7 +130,8 @@ pub(super) fn asked(gateway: &Url, connection: &Connection, spec: &Spec) -> Stri
     let inputs = publisher_inputs(spec);
     let inputs = inputs.iter().flat_map(|(name, value)| [name.as_str(), value.as_str()]);
     let mut digest = Sha256::new();
-    for part in [url.as_str(), &spec.resource_version].into_iter().chain(inputs) {
+    let accept = connection.accept_untrusted_certs.map(|accept| if accept { "trusting" } else { "distrusting" });
+    for part in [url.as_str(), &spec.resource_version].into_iter().chain(inputs).chain(accept) {
         digest.update(part.as_bytes());
         digest.update([0x1f]);
     }
@@ -159,6 +173,32 @@ pub(super) fn whose(found: &Found, connection: ConnectionId, recorded: &BTreeMap
     }
 }
 
+/// A hook as we made it, for one that is not shown to us; `None` where none was made.
+pub(super) fn as_made(record: &Subscription, connection: &Connection, gateway: &Url) -> Option<Found> {
+    let (azure, spec) = (record.azure.as_ref()?, &record.spec);
+    let url = url(gateway.as_str(), connection.id, spec.reason);
+    Some(Found {
+        id: azure.id.clone(),
+        publisher: spec.publisher.clone(),
+        event_type: spec.event_type.clone(),
+        resource_version: Some(spec.resource_version.clone()),
+        status: SubscriptionStatus::Unknown,
+        publisher_inputs: publisher_inputs(spec),
+        consumer_inputs: consumer_inputs(
+            url,
+            user_name(&record.key, connection.hook.current),
+            connection.accept_untrusted_certs,
+        ),
+        created_by: azure.made_as,
+        created_date: None,
+        modified_by: None,
+        modified_date: None,
+        unknown_status: None,
+        last_success: azure.last_success.clone(),
+        probation_retries: None,
+    })
+}
+
 /// Everything in which a hook of ours is not as it should be, but for its status and owner.
 pub(super) fn differences(
     found: &Found,
@@ -187,7 +227,8 @@ pub(super) fn differences(
         !publisher(name).eq_ignore_ascii_case(ours)
     });
     let less = AMOUNTS.iter().any(|name| !matches!(consumer(name).to_ascii_lowercase().as_str(), "" | ALL));
-    if filtered || less || found.event_type != spec.event_type || found.publisher != spec.publisher {
+    let trusts = connection.accept_untrusted_certs.is_some_and(|accept| accept != accepts_untrusted(found));
+    if filtered || less || trusts || found.event_type != spec.event_type || found.publisher != spec.publisher {
         all.insert(Why::Inputs);
     }
     // A server that does not say which version it took is believed.

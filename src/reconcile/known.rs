@@ -57,7 +57,7 @@ impl Known {
         let resolution = match &remembered.resolution {
             Some((of, at, resolution)) if *of == print && recent(*at, RESOLUTION_KEPT) => resolution.clone(),
             _ => {
-                let resolution = resolve(azure, directory.bindings_of(kept.record.id)).await?;
+                let resolution = resolve(azure, directory.bindings_of(kept.record.id), directory).await?;
                 // What is not all known is looked up again next time.
                 let whole = resolution.uncertain.is_empty();
                 remembered.resolution = whole.then(|| (print, now, resolution.clone()));
@@ -87,7 +87,14 @@ impl Known {
         let unresolved = self.resolution.unresolved.iter().map(|(binding, why)| {
             Trouble::of(*binding, format!("{why}; what it has at Azure DevOps is left as it is"))
         });
-        let silent = self.catalogue.silent.values().take(1).filter(|_| self.wants_releases()).map(|why| {
+        let silent = self.catalogue.silent.iter().filter(|(publisher, _)| self.wants_of(publisher)).map(|(publisher, why)| {
+            if publisher != "rm" {
+                let detail = format!(
+                    "the publisher {publisher} does not say which events it offers ({why}); what is there of them is left as \
+                     it is, and it is asked again by itself"
+                );
+                return Trouble::new(TroubleKind::Failing, detail);
+            }
             let detail = format!(
                 "events of classic releases are not available ({why}); they need the scope Release (Read) and are optional"
             );
@@ -96,8 +103,8 @@ impl Known {
         unresolved.chain(silent).collect()
     }
 
-    fn wants_releases(&self) -> bool {
-        self.desired.not_offered.values().any(|(wanted, _)| wanted.spec.host() == Host::Release)
+    fn wants_of(&self, publisher: &str) -> bool {
+        self.desired.not_offered.values().any(|(wanted, _)| wanted.spec.publisher == publisher)
     }
 
     /// What the Azure project is called.

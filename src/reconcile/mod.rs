@@ -21,6 +21,7 @@ mod resolve;
 mod retire;
 mod run;
 mod settle;
+mod sight;
 mod trouble;
 mod upkeep;
 pub mod worker;

@@ -38,6 +38,10 @@ pub(super) struct Situation<'a> {
     pub wanted: &'a BTreeMap<SubscriptionKey, Wanted>,
     /// What is neither made nor removed, because it is not known whether it is wanted.
     pub uncertain: &'a BTreeSet<SubscriptionKey>,
+    /// What is left as it is, because nothing is known of how it is now.
+    pub unknown: &'a BTreeSet<SubscriptionKey>,
+    /// Whether nothing more is made, because we would not see it.
+    pub is_dim: bool,
     /// Whether a hook of ours that no record speaks of may be one of those.
     pub unknown_uncertain: bool,
     /// What we remember.
@@ -87,6 +91,8 @@ pub(super) struct Plan {
     pub ours_on: BTreeSet<Host>,
     /// What would be made but is too much for one run.
     pub deferred: Vec<SubscriptionKey>,
+    /// What is not made because we would not see it.
+    pub dimmed: Vec<SubscriptionKey>,
     /// What would be made but is too much for one connection.
     pub too_many: usize,
 }
@@ -105,9 +111,12 @@ pub(super) fn plan(situation: &Situation<'_>) -> Plan {
         let mut candidates = candidates.into_iter();
         match candidates.next() {
             Some(found) => {
-                plan.steps.extend(mend(situation, key, wanted, &found));
+                if !situation.unknown.contains(key) {
+                    plan.steps.extend(mend(situation, key, wanted, &found));
+                }
                 plan.found.insert(key.clone(), found);
             }
+            None if situation.is_dim => plan.dimmed.push(key.clone()),
             None if there >= situation.subscriptions_max => plan.too_many += 1,
             None => {
                 there += 1;

@@ -119,14 +119,14 @@ impl Clearing<'_> {
         let hosts: BTreeSet<Host> = records.iter().map(|record| record.spec.host()).chain([Host::Main]).collect();
         for host in hosts {
             let listing = within(self.app, LISTING_TIMEOUT, self.azure.subscriptions(host)).await;
-            let targets = match listing {
+            let targets: Vec<Hook> = match listing {
                 Some(Ok(all)) => {
                     let there = self.ours(host, &all);
-                    // What is not listed any more was deleted by somebody else.
-                    let gone =
+                    // What is not listed may have been deleted by somebody else, or we may not see it; what is gone is as
+                    // good as deleted.
+                    let unseen =
                         self.known(host).filter(|hook| !there.iter().any(|t| t.id.eq_ignore_ascii_case(&hook.id)));
-                    self.note(|cleared| cleared.deleted.extend(gone.cloned()));
-                    there
+                    unseen.cloned().chain(there.iter().cloned()).collect()
                 }
                 listing => {
                     let why = match listing {

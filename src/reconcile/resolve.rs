@@ -2,6 +2,7 @@
 
 use super::desired::{Pipeline, Selected};
 use crate::{
+    app::Directory,
     azure::client::{AzureDevOps, Failure, GitRepository, Page, PageRequest, WorkItemType},
     domain::{AzureRef, Binding, BindingId, ItemType, PROCESS_BYTES_MAX, Selection},
 };
@@ -34,12 +35,17 @@ pub(super) struct Resolution {
     pub names: BTreeMap<(&'static str, String), String>,
 }
 
-/// Resolves bindings, each thing asked for once.
+/// Resolves bindings, each thing asked for once. A project that is not found by its name, and was once, is asked for by its
+/// id: renamed and deleted are two things.
 ///
 /// # Errors
 /// What concerns all of them: a wrong credential, a server that cannot be reached, throttling. That one thing is not
 /// there or may not be seen is said of its binding.
-pub(super) async fn resolve(azure: &dyn AzureDevOps, bindings: &[Arc<Binding>]) -> Result<Resolution, Failure> {
+pub(super) async fn resolve(
+    azure: &dyn AzureDevOps,
+    bindings: &[Arc<Binding>],
+    directory: &Directory,
+) -> Result<Resolution, Failure> {
     let mut names = Names {
         azure,
         projects: HashMap::new(),
@@ -56,7 +62,10 @@ pub(super) async fn resolve(azure: &dyn AzureDevOps, bindings: &[Arc<Binding>]) 
                 resolution.unresolved.extend(missing.map(|why| (binding.id, why)));
                 resolution.uncertain.extend(releases_unknown.then_some(binding.id));
             }
-            Err(why) => drop(resolution.unresolved.insert(binding.id, why)),
+            Err(why) => {
+                let now = names.now(&binding.selection, directory.meaning(binding)).await?;
+                resolution.unresolved.insert(binding.id, now.unwrap_or(why));
+            }
         }
     }
     resolution.uncertain.extend(resolution.unresolved.keys());
@@ -132,6 +141,26 @@ impl Names<'_> {
             self.projects.insert(key.clone(), found.map(|project| (project.id, project.name)));
         }
         Ok(self.projects[&key].clone().map(|(id, _)| id))
+    }
+
+    /// What became of a project that a binding names and that was there before; nothing where it is there.
+    async fn now(&mut self, of: &Selection, meant: Option<&Selection>) -> Result<Option<String>, Failure> {
+        let AzureRef(named) = of.azure_project();
+        let is_missing = matches!(self.projects.get(&named.to_lowercase()), Some(Err(_)));
+        let Some(AzureRef(id)) = meant.map(Selection::azure_project).filter(|id| is_missing && id.0 != *named) else {
+            return Ok(None);
+        };
+        Ok(Some(match own(self.azure.project(id).await, named)? {
+            Ok(project) => format!(
+                "project {named} is called {} now: give the binding that name as azure_project, or the id {id}, which survives \
+                 renames",
+                project.name
+            ),
+            Err(_) => format!(
+                "project {named} (its id was {id}) does not exist any more, or is not shown to us any more: change the binding \
+                 or remove it"
+            ),
+        }))
     }
 
     /// Looked up, or left out: without it the usual names of states are taken.

@@ -51,5 +51,5 @@ fn ours(old: &Found) -> Ours {
     let url = Url::parse(input("url")).ok();
     let reason = url.as_ref().and_then(|url| url.query_pairs().find(|(name, _)| name == hook::REASON_PARAMETER));
     let reason = reason.and_then(|(_, word)| UpdateReason::from_word(&word));
-    Ours { key, reason, host: Host::of(&old.publisher) }
+    Ours { key, reason, host: Host::of(&old.publisher), delivers: false }
 }

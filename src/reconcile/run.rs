@@ -5,15 +5,17 @@ use super::{
     known::Known,
     ledger::Ledger,
     meaning::meanings,
-    plan::{Situation, plan},
+    plan::{Plan, Situation, plan},
     report::{Report, steps},
     settle::{announced, arrived, not_offered, record, settle},
+    sight::{self, Asking},
     trouble::{Trouble, TroubleKind},
     upkeep::Remembered,
 };
 use crate::{
     app::{App, Kept, bindings, subscriptions::SUBSCRIPTIONS_MAX},
     azure::client::{AzureDevOps, Failure, Host, Priority},
+    deployments,
     domain::{Connection, ConnectionId, Delivery, HookMode, Spec, Subscription, SubscriptionKey, SubscriptionState},
 };
 use std::collections::{BTreeMap, BTreeSet};
@@ -46,6 +48,8 @@ pub async fn reconcile(app: &App, id: ConnectionId, mode: Mode) -> Option<Report
     let report = of_connection(app, &kept, mode, &mut remembered).await;
     if mode != Mode::Look {
         watched.ended(app.clock.now(), report.troubles.clone());
+        drop(remembered);
+        deployments::doubts::look(app, id).await;
     }
     Some(report)
 }
@@ -146,12 +150,7 @@ async fn managed(
         Ok(identity) => Some(identity),
         Err(failure) => return failed("subscriptions cannot be made before it is known who we are", &failure),
     };
-    let (listed, failures) = known.list(azure, ledger.records(), ours_on).await;
-    let mut report = Report { failed: !failures.is_empty(), ..Report::default() };
-    report.wait = failures.iter().find_map(|f| if let Failure::Throttled { wait } = f { Some(*wait) } else { None });
-    troubles.extend(
-        failures.iter().map(|f| Trouble::from_failure("the subscriptions could not be listed, so none is touched", f)),
-    );
+    let (mut listed, mut failures) = known.list(azure, ledger.records(), ours_on).await;
     if mode != Mode::Look
         && let Err(error) = ledger.write(announced(known, ledger), &[]).await
     {
@@ -159,10 +158,19 @@ async fn managed(
             TroubleKind::Failing,
             format!("nothing is made before it can be written down: {error}"),
         ));
-        return Report { troubles, failed: true, ..report };
+        return Report { troubles, failed: true, ..Report::default() };
     }
     let uncertain = known.uncertain(ledger.records());
     let records = ledger.records().clone();
+    let asking = Asking { app, connection: &kept.record, azure, gateway, records: &records, uncertain: &uncertain };
+    let sight = sight::look(&asking, &mut listed).await;
+    failures.extend(sight.failures.iter().cloned());
+    let mut report = Report { failed: !failures.is_empty(), ..Report::default() };
+    report.wait = failures.iter().find_map(|f| if let Failure::Throttled { wait } = f { Some(*wait) } else { None });
+    troubles.extend(
+        failures.iter().map(|f| Trouble::from_failure("the subscriptions could not be listed, so none is touched", f)),
+    );
+    troubles.extend(sight.trouble(&asking));
     let planned = plan(&Situation {
         connection: &kept.record,
         gateway,
@@ -170,14 +178,17 @@ async fn managed(
         now: app.clock.now(),
         wanted: &known.desired.wanted,
         uncertain: &uncertain,
+        unknown: &sight.unknown,
+        is_dim: sight.is_dim(),
         unknown_uncertain: !known.resolution.uncertain.is_empty(),
         records: &records,
         listed: &listed,
         subscriptions_max: SUBSCRIPTIONS_MAX,
     });
+    troubles.extend(strange(&planned));
     ours_on.retain(|host| !listed.contains_key(host));
     ours_on.extend(&planned.ours_on);
-    report.deferred = planned.deferred.len();
+    report.deferred = planned.deferred.len() + sight.left;
     if planned.too_many > 0 {
         let detail =
             format!("{} subscriptions are not made: a connection has at most {SUBSCRIPTIONS_MAX}", planned.too_many);
@@ -189,13 +200,27 @@ async fn managed(
     let hands = Hands { app, kept, azure, gateway, identity };
     let specs: BTreeMap<SubscriptionKey, Spec> =
         known.desired.wanted.iter().map(|(key, wanted)| (key.clone(), wanted.spec.clone())).collect();
-    let mut applied = apply::apply(&hands, &planned, &specs, ledger).await;
+    let mut applied = apply::apply(&hands, &planned, &specs, &sight.unknown, ledger).await;
     troubles.append(&mut applied.troubles);
-    if let Err(error) = settle(known, &listed, &planned, &applied, &uncertain, ledger).await {
+    if let Err(error) = settle(known, &listed, (&planned, &applied), &uncertain, &sight, ledger).await {
         tracing::warn!(connection = %kept.record.id, %error, "the state of subscriptions is not written down yet");
         report.failed = true;
     }
     report.failed |= !applied.failed.is_empty();
     report.wait = report.wait.max(applied.wait);
     Report { steps: steps(&planned, applied.outcomes, &known.desired), troubles, ..report }
+}
+
+/// What is told of hooks whose status is no word that we know. A subscription that Azure DevOps throttles or jails for its
+/// volume (`jailedByNotificationsVolume` of notifications' subscriptions, vsts-rest-api-specs) may be called so here too.
+fn strange(planned: &Plan) -> Option<Trouble> {
+    let words: BTreeSet<&str> = planned.found.values().filter_map(|found| found.unknown_status.as_deref()).collect();
+    let count = planned.found.values().filter(|found| found.unknown_status.is_some()).count();
+    let words = Vec::from_iter(words).join(", ");
+    let detail = format!(
+        "Azure DevOps says of {count} subscriptions that they are {words}, which is no word that we know; if it delivers too \
+         little, Azure's records are asked for what is missing. GET /v1/subscriptions says which they are, and the project's \
+         settings, Service hooks, what Azure DevOps says of them"
+    );
+    (count > 0).then(|| Trouble::new(TroubleKind::Failing, detail))
 }

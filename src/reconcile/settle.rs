@@ -6,10 +6,11 @@ use super::{
     known::Known,
     ledger::Ledger,
     plan::Plan,
+    sight::Sight,
 };
 use crate::{
     app::{App, change::Refusal, subscriptions::last_arrival},
-    azure::client::{Host, Subscription as Found},
+    azure::client::{Host, Subscription as Found, SubscriptionStatus},
     domain::{Subscription, SubscriptionKey, SubscriptionState},
 };
 use std::collections::{BTreeMap, BTreeSet};
@@ -28,6 +29,7 @@ pub(super) fn record(known: &Known, ledger: &Ledger<'_>, key: &SubscriptionKey, 
         names: known.names(&wanted.spec),
         bindings,
         azure: before.and_then(|before| before.azure.clone()),
+        unheard: before.map_or(0, |before| before.unheard),
         state: before.map_or(SubscriptionState::Pending, |before| before.state),
         detail: None,
         last_action: before.and_then(|before| before.last_action.clone()),
@@ -71,9 +73,9 @@ pub(super) fn arrived(app: &App, mut record: Subscription) -> Subscription {
 pub(super) async fn settle(
     known: &Known,
     listed: &BTreeMap<Host, Vec<Found>>,
-    plan: &Plan,
-    applied: &Applied,
+    (plan, applied): (&Plan, &Applied),
     uncertain: &BTreeSet<SubscriptionKey>,
+    sight: &Sight,
     ledger: &mut Ledger<'_>,
 ) -> Result<(), Refusal> {
     let (mut written, mut gone) = (Vec::new(), Vec::new());
@@ -82,6 +84,10 @@ pub(super) async fn settle(
         let seen = listed.contains_key(&record.spec.host());
         if known.desired.wanted.contains_key(key) && seen {
             state_of(&mut record, applied.found.get(key).or_else(|| plan.found.get(key)), applied);
+            let is_told = plan.found.get(key).is_some_and(|found| found.status != SubscriptionStatus::Unknown);
+            if sight.hidden.contains(key) && !is_told {
+                record.state = SubscriptionState::NotShown;
+            }
         } else if !known.wants(key) && !uncertain.contains(key) {
             if seen && !applied.kept_undesired.contains(key) {
                 gone.push(key.clone());
@@ -103,11 +109,24 @@ fn state_of(record: &mut Subscription, found: Option<&Found>, applied: &Applied)
         record.state = if failing { SubscriptionState::Failing } else { SubscriptionState::Pending };
         return;
     };
+    record.unheard = 0;
     record.state = match apply::state(found.status) {
         SubscriptionState::Active if failed && applied.unmade.contains(&record.key) => SubscriptionState::Failing,
         state => state,
     };
+    record.detail = said(found);
     if let Some(azure) = record.azure.as_mut().filter(|azure| azure.id == found.id) {
         azure.last_success = found.last_success.clone().or(azure.last_success.take());
     }
+}
+
+/// What the state alone does not say. Who switched a hook off is who changed it last, as far as it says itself; only the
+/// audit log would be sure.
+fn said(found: &Found) -> Option<String> {
+    if let Some(word) = &found.unknown_status {
+        return Some(format!("Azure DevOps says that it is {word}"));
+    }
+    let by = found.modified_by.as_ref().filter(|_| found.status == SubscriptionStatus::DisabledByUser)?;
+    let on = found.modified_date.as_ref().map(|date| format!(" on {date}")).unwrap_or_default();
+    Some(format!("changed last by {by}{on}"))
 }

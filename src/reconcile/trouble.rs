@@ -23,6 +23,8 @@ pub enum TroubleKind {
     Failing,
     /// There are more subscriptions than there may be.
     TooMany,
+    /// What was made is not shown to us, so nothing more is made.
+    NotShown,
     /// Events of classic releases are not available; they are optional.
     NoReleases,
     /// The work takes longer than somebody waits.

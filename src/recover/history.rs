@@ -1,6 +1,11 @@
 //! The history of notifications: what our subscriptions were to deliver and did not, in the very words that they would have
 //! delivered, votes and approvals included.
 //!
+//! A resource can be a sentence there (a captured Server of 2021: "because of its size …", in the server's language): then the
+//! body of the request says what was sent, and where that is not whole, Azure's records have to do. What `filtered` means
+//! nobody has recorded; by its description the delivery job filtered it, so by its subscription it was for nobody. It is
+//! counted, and taken for nothing that was lost.
+//!
 //! It is kept for about seven days and asked by creation. A query gives at most so many, and which of them is the server's
 //! choice: so a window that gives as many is split until its parts are complete. A round number counts as "as many" too,
 //! since a server may give fewer than it is asked for.
@@ -16,12 +21,12 @@ use crate::{
         client::{AzureDevOps, Failure, History, HistoryQuery, Host, NotificationRecord, Window},
         envelope,
     },
-    domain::{Connection, Recovered, UpdateReason},
+    domain::{Connection, Recovered, Subscription, SubscriptionState, UpdateReason},
     intake::{self, Found, Outcome},
 };
 use futures_util::FutureExt as _;
 use jiff::Timestamp;
-use serde_json::Value;
+use serde_json::{Map, Value, value::RawValue};
 use std::{collections::BTreeMap, time::Duration};
 
 /// How far back the history goes: seven days, by Microsoft's documentation of 2025.
@@ -34,7 +39,7 @@ const SUBSCRIPTIONS_AT_ONCE: usize = 500;
 const SLICE_MIN: Duration = Duration::from_secs(1);
 /// Appends that are under way at once.
 const AT_ONCE_MAX: usize = 256;
-/// What is not delivered: it failed, nobody knows yet, or its subscription did not deliver any more.
+/// What is not delivered: it failed, nobody knows yet, or it was filtered.
 const RESULTS: [&str; 3] = ["failed", "pending", "filtered"];
 
 /// What a look at the history found.
@@ -44,6 +49,8 @@ pub struct Looked {
     pub recovered: u64,
     /// Notifications that were here all the same: their answer was lost, or they came back before.
     pub here: u64,
+    /// Notifications that Azure DevOps says it filtered.
+    pub filtered: u64,
     /// When the oldest of those happened that the history does not give back: Azure's records have to do from then on.
     pub unsaid_since: Option<Timestamp>,
     /// Calls that were made for it.
@@ -59,6 +66,19 @@ pub(crate) struct Ours {
     pub reason: Option<UpdateReason>,
     /// Where it is.
     pub host: Host,
+    /// Whether it is known to deliver. What is filtered of one that does not may have been for us.
+    pub delivers: bool,
+}
+
+impl Ours {
+    pub(crate) fn of(record: &Subscription) -> Self {
+        Self {
+            key: record.key.to_string(),
+            reason: record.spec.reason,
+            host: record.spec.host(),
+            delivers: record.state == SubscriptionState::Active,
+        }
+    }
 }
 
 /// Looks at the history of all our subscriptions within a window. A notification that is under way is left alone while it
@@ -77,8 +97,7 @@ pub async fn look(
     let ours: BTreeMap<String, Ours> = records
         .filter_map(|record| {
             let id = record.azure.as_ref()?.id.to_lowercase();
-            let (key, reason, host) = (record.key.to_string(), record.spec.reason, record.spec.host());
-            Some((id, Ours { key, reason, host }))
+            Some((id, Ours::of(record)))
         })
         .collect();
     let mut looked = Looked::default();
@@ -225,11 +244,18 @@ impl Look<'_> {
 
     /// Appends what did not arrive, oldest first.
     async fn take(&mut self, mut found: Vec<NotificationRecord>) -> Result<(), Stopped> {
+        for own in found.extract_if(.., |own| own.result.eq_ignore_ascii_case("filtered")) {
+            self.looked.filtered += 1;
+            self.app.metrics.history_filtered.inc();
+            if self.ours.get(&own.subscription.to_lowercase()).is_none_or(|ours| !ours.delivers) {
+                self.unsaid(own.created);
+            }
+        }
         found.sort_by(|a, b| (a.created, &a.subscription, a.id).cmp(&(b.created, &b.subscription, b.id)));
         let under_way = self.app.clock.now() - self.grace;
         let undelivered = |own: &NotificationRecord| {
             let is = |word: &str| own.result.eq_ignore_ascii_case(word);
-            is("failed") || is("filtered") || (is("pending") && own.created <= under_way)
+            is("failed") || (is("pending") && own.created <= under_way)
         };
         let mut appends = Vec::new();
         for record in found.into_iter().filter(undelivered) {
@@ -277,12 +303,16 @@ enum Told {
     Event(Found),
 }
 
-/// The envelope with what the history leaves out of it.
+/// The envelope with what the history leaves out of it; nothing where it has no resource but a word about it.
 pub(super) fn body(record: &NotificationRecord) -> Option<Vec<u8>> {
-    let mut event: Value = serde_json::from_str(record.event.as_ref()?.get()).ok()?;
-    let members = event.as_object_mut()?;
-    members.insert("subscriptionId".to_owned(), record.subscription.clone().into());
-    members.insert("notificationId".to_owned(), record.id.into());
+    let whole = |raw: &RawValue| {
+        let event: Map<String, Value> = serde_json::from_str(raw.get()).ok()?;
+        event.get("resource").is_some_and(Value::is_object).then_some(event)
+    };
+    let told = [&record.event, &record.sent];
+    let mut event = told.into_iter().flatten().find_map(|raw| whole(raw))?;
+    event.insert("subscriptionId".to_owned(), record.subscription.clone().into());
+    event.insert("notificationId".to_owned(), record.id.into());
     Some(serde_json::to_vec(&event).expect("a JSON value is always written"))
 }
 

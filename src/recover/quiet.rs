@@ -97,7 +97,18 @@ async fn ask(app: &App, whose: &Whose, number: i64) -> Result<(), Stopped> {
         Err(Failure::NotFound { .. }) => return Ok(()),
         Err(failure) => return Err(failure.into()),
     };
-    let Some(body) = history::body(&record).filter(|body| !history::is_sample(body)) else { return Ok(()) };
+    if record.result.eq_ignore_ascii_case("filtered") {
+        app.metrics.history_filtered.inc();
+        return Ok(());
+    }
+    let Some(body) = history::body(&record) else {
+        // That there was something is known, and what it was only Azure's records can tell.
+        app.recover.ask(*connection, Request { since: Some(record.created), closely: true });
+        return Ok(());
+    };
+    if history::is_sample(&body) {
+        return Ok(());
+    }
     let found = Found {
         connection: *connection,
         way: Recovered::History,

@@ -192,6 +192,10 @@ fn log(connection: ConnectionId, report: &Report) {
     for trouble in &report.troubles {
         tracing::warn!(%connection, "{trouble}");
     }
+    let filtered = report.history.filtered;
+    if filtered > 0 {
+        tracing::info!(%connection, filtered, "the history says of notifications that they were filtered; they are left alone");
+    }
     let (history, counts) = (report.history.recovered, report.tally.total);
     let calls = report.history.calls + report.tally.calls;
     if history > 0 || counts.rest > 0 {

@@ -31,6 +31,11 @@ impl Simulator {
         self.change(|world| world.create_project(name, None))
     }
 
+    /// Gives a project another name.
+    pub fn rename_project(&self, id: Uuid, name: &str) -> Done<()> {
+        self.change(|world| world.rename_project(id, name))
+    }
+
     /// A new, empty repository.
     pub fn create_repository(&self, project: Uuid, name: &str) -> Uuid {
         self.change(|world| world.create_repository(project, name))

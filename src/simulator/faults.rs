@@ -15,12 +15,16 @@ pub struct Faults {
     pub credentials_dead: bool,
     /// How a token without the scope is refused.
     pub scope_refusal: ScopeRefusal,
+    /// The call about permissions wants a token with full access: no scope is documented for it.
+    pub permissions_need_full_access: bool,
     /// Every answer takes this much longer, in real time whatever the clock: it is the network that is slow.
     pub delay_milliseconds: u64,
     /// What happens to an identity that uses too much; off, nothing is limited.
     pub rate_limit: Option<RateLimit>,
     /// The listing of all subscriptions takes this much longer, in real time.
     pub subscription_listing_delay_milliseconds: u64,
+    /// Where the page of a question for commits is read from.
+    pub commits_paged_by: CommitsPagedBy,
     /// Requests that fail; the first rule that strikes wins.
     pub rules: Vec<Rule>,
     /// Stretches of time that nothing is remembered of.
@@ -40,6 +44,20 @@ pub enum Refusal {
     Redirect,
     /// 401.
     Unauthorized,
+}
+
+/// Where the page of `commitsbatch` is read from: the specification has it in the query, and the body's criteria have members
+/// for it as well. Nobody has recorded which the service reads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CommitsPagedBy {
+    /// The query, else the body.
+    #[default]
+    Either,
+    /// The query alone.
+    Query,
+    /// The body alone.
+    Body,
 }
 
 /// How a token without the scope is refused.

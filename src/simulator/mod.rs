@@ -17,23 +17,24 @@ mod organization;
 mod payload;
 mod people;
 mod rest;
+mod runs;
 mod site;
 mod staff;
 mod world;
 
 pub use self::{
-    faults::{Failing, Faults, RateLimit, Refusal, Rule, ScopeRefusal, Throttle, When},
+    faults::{CommitsPagedBy, Failing, Faults, RateLimit, Refusal, Rule, ScopeRefusal, Throttle, When},
     forget::{Entity, Forget},
     hooks::{
         Draft, Hooks, Inputs, Misbehaviour, Notification, NotificationResult, NotificationStatus, Odds, OnProbation,
-        Oversized, Silence, Totals,
+        Oversized, Silence, Totals, UnknownPublisher, Unviewed,
     },
     ledger::Recorded,
     options::{Edition, Options, ServerVersion},
     organization::{Delivery, Organization},
     people::{Scope, TokenState, tokens},
     rest::{ADMIN_ROUTES, tower_service},
-    world::{Edit, Fill, Impossible, MergeStrategy, RefChange},
+    world::{Edit, Fill, Impossible, MergeStrategy, RefChange, StartedBy},
 };
 
 /// Whether a query for work items can be read.

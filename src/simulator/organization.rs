@@ -317,7 +317,13 @@ impl Organization {
     }
 
     fn around(&self) -> Around<'_> {
-        Around { definition: &self.definition, project: &self.project, repository: &self.repository }
+        Around {
+            definition: &self.definition,
+            project: &self.project,
+            repository: &self.repository,
+            pull_request: None,
+            world: None,
+        }
     }
 
     fn person(&self, at: usize) -> Uuid {
@@ -337,6 +343,9 @@ impl Organization {
             commit: self.head.clone(),
             comment: COMMENT.to_owned(),
             reason: "individualCI",
+            trigger: None,
+            taken: Vec::new(),
+            others: Vec::new(),
             by: self.who(),
             queued: self.now - SignedDuration::from_mins(6),
             started: Some(self.now - SignedDuration::from_mins(5)),

@@ -43,8 +43,10 @@ impl Person {
         self.is_active && (whole | own) & bits == bits
     }
 
+    /// By its kind: build services are service identities.
     pub(crate) fn descriptor(&self) -> String {
-        format!("aad.{}", self.id.simple())
+        let kind = if self.account.starts_with("Build\\") { "svc" } else { "aad" };
+        format!("{kind}.{}", self.id.simple())
     }
 
     /// As an `IdentityRef`.

@@ -249,6 +249,7 @@ impl Running<'_> {
             .text("repositoryId", said.repository.id)
             .text("sourceBranch", said.reference)
             .text("sourceVersion", said.commit)
+            .object("resources", said.resources.members())
             .object("requestedFor", said.requested_for.map(super::frame::person).unwrap_or_default())
             .text("apiUrl", Some(self.frame.address(&self.subject)))
     }

@@ -257,6 +257,10 @@ pub(super) fn extras<'b>(frame: &Frame<'_>, event: &'b ReleaseEvent<'_>) -> Memb
             .text("version", name("version"))
             .text("branch", name("branch"))
             .text("sourceVersion", id("sourceVersion"))
+            .text("versionId", id("version"))
+            .text("projectId", id("project"))
+            // Source: the pages on release variables: the "definition" of an artifact is its build pipeline, or its repository.
+            .text("repositoryId", id(if artifact.kind.is("Git") { "definition" } else { "repository" }))
             .flag("isPrimary", artifact.is_primary.0)
     });
     let definition = [

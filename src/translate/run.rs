@@ -5,6 +5,9 @@
 //! its build number, `pipeline.id` its definition, `createdDate` its queue time (captured runs of 2025: created 17:39:26,
 //! begun 17:39:35), `finishedDate` its finish time. A run has no word for "partially succeeded": it says succeeded.
 
+mod resources;
+
+use self::resources::Resources;
 use super::{
     binding::branch,
     frame::{Frame, first_uri, moment, person},
@@ -52,6 +55,7 @@ pub(super) struct Said<'a> {
     /// Project and number of the build that started it.
     pub(super) trigger: Option<(Option<&'a str>, i64)>,
     pub(super) tags: Vec<&'a str>,
+    pub(super) resources: Resources<'a>,
 }
 
 /// The repository that was checked out.
@@ -153,11 +157,9 @@ impl<'a> Said<'a> {
             queued: moment(build.queue_time.as_str()),
             started: moment(build.start_time.as_str()),
             finished: moment(build.finish_time.as_str()),
-            trigger: build.triggered_by_build.id.positive().map(|number| {
-                let project = build.triggered_by_build.project.id.as_str();
-                (project, number)
-            }),
+            trigger: build.trigger(),
             tags: build.tags.iter().filter_map(Text::as_str).collect(),
+            ..Self::default()
         }
     }
 
@@ -190,6 +192,7 @@ impl<'a> Said<'a> {
             requested_for: Some(&change.requested_for).filter(|own| own.handle().is_some()),
             queued: moment(run.created_date.as_str()),
             finished: moment(run.finished_date.as_str()),
+            resources: Resources::of(change, repository.id),
             ..Self::default()
         };
         // Where the record of the build is at hand, it says the rest.
@@ -216,6 +219,7 @@ impl<'a> Said<'a> {
             finished: self.finished.or(other.finished),
             trigger: self.trigger.or(other.trigger),
             tags: self.tags,
+            resources: if self.resources.is_empty() { other.resources } else { self.resources },
         }
     }
 
@@ -312,6 +316,7 @@ impl<'a> Said<'a> {
             .time("startTime", self.started)
             .time("finishTime", self.finished)
             .texts("tags", self.tags.iter().copied())
+            .object("resources", self.resources.members())
             .text("apiUrl", Some(frame.address(&self.subject())))
     }
 }

@@ -54,6 +54,52 @@ macro_rules! without_records {
         }
 
         #[async_trait::async_trait]
+        impl hookwell::azure::client::Runs for $name {
+            async fn run_resources(
+                &self,
+                _project: &str,
+                _pipeline: &str,
+                _run: i64,
+            ) -> Result<hookwell::azure::client::RunResources, hookwell::azure::client::Failure> {
+                Err(hookwell::azure::client::Failure::NotFound { detail: None })
+            }
+
+            async fn build_called(
+                &self,
+                _project: &str,
+                _pipeline: &str,
+                _number: &str,
+            ) -> Result<Option<i64>, hookwell::azure::client::Failure> {
+                Err(hookwell::azure::client::Failure::NotFound { detail: None })
+            }
+
+            async fn newest_build(
+                &self,
+                _project: &str,
+                _pipeline: &str,
+            ) -> Result<Option<hookwell::azure::client::BuildRecord>, hookwell::azure::client::Failure> {
+                Err(hookwell::azure::client::Failure::NotFound { detail: None })
+            }
+
+            async fn environments(
+                &self,
+                _project: &str,
+                _name: &str,
+            ) -> Result<Vec<hookwell::azure::client::Environment>, hookwell::azure::client::Failure> {
+                Err(hookwell::azure::client::Failure::NotFound { detail: None })
+            }
+
+            async fn deployed_to(
+                &self,
+                _project: &str,
+                _environment: i64,
+                _build: i64,
+            ) -> Result<Vec<hookwell::azure::client::EnvironmentDeployment>, hookwell::azure::client::Failure> {
+                Err(hookwell::azure::client::Failure::NotFound { detail: None })
+            }
+        }
+
+        #[async_trait::async_trait]
         impl hookwell::azure::client::Links for $name {
             async fn pull_requests_of(
                 &self,
@@ -73,7 +119,17 @@ macro_rules! without_records {
                 _repository: &str,
                 _number: i64,
                 _author: Option<&str>,
+                _bots: &[String],
             ) -> Result<Option<jiff::Timestamp>, hookwell::azure::client::Failure> {
+                Err(hookwell::azure::client::Failure::NotFound { detail: None })
+            }
+
+            async fn pull_request_commits(
+                &self,
+                _project: &str,
+                _repository: &str,
+                _number: i64,
+            ) -> Result<Vec<hookwell::azure::client::CommitRecord>, hookwell::azure::client::Failure> {
                 Err(hookwell::azure::client::Failure::NotFound { detail: None })
             }
 

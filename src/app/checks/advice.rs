@@ -11,6 +11,13 @@ pub const TEXT_CHARS_MAX: usize = 1_500;
 const SCOPES: &str = "Code (Read), Build (Read), Work items (Read), Project and team (Read), and Release (Read) for \
                       classic releases";
 
+/// What is said of an organization that nobody used.
+///
+/// Source: a recorded 503 ("This Azure DevOps organization has been deactivated due to inactivity").
+const DEACTIVATED: &str = "has been deactivated";
+/// What is said of a token that is too old.
+const EXPIRED: &str = "has expired";
+
 /// Why, and what to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Advice {
@@ -80,7 +87,9 @@ pub fn on(failure: &Failure, connection: &Connection) -> Advice {
         ),
         Failure::Unavailable { detail } => Advice::new(
             format!("Azure DevOps is there but cannot answer now{}", said(detail.as_deref())),
-            if is_services(connection) {
+            if detail.as_deref().is_some_and(|text| text.contains(DEACTIVATED)) {
+                "Its owner has to sign in to it in a browser and activate it again; it is asked again by itself."
+            } else if is_services(connection) {
                 "Nothing: it is asked again by itself. https://status.dev.azure.com says whether it is Azure's trouble; \
                  an organization that was stopped has to be started by its owner."
             } else {
@@ -142,10 +151,23 @@ fn unauthorized(connection: &Connection, detail: Option<&str>, patch: &str) -> A
             format!("Send a token with {patch}. {in_front}"),
         );
     }
+    // An expired one cannot be extended since sprint 271; those for all organizations end (sprint 270), and new organizations
+    // restrict who makes any (sprint 257): the release notes of Azure DevOps say so.
+    let why = if detail.contains(EXPIRED) {
+        "it has expired, and cannot be extended any more"
+    } else {
+        "it is wrong, has expired or was revoked"
+    };
+    let ends = if is_services(connection) {
+        " Choose this organization alone for it: tokens for all accessible organizations do not work from 1 December 2026 on. \
+         Where the organization lets nobody make tokens (new ones do not), ask an administrator or give a service principal."
+    } else {
+        ""
+    };
     Advice::new(
-        format!("Azure DevOps does not accept the token: it is wrong, has expired or was revoked{detail}"),
+        format!("Azure DevOps does not accept the token: {why}{detail}"),
         format!(
-            "Make a new one at {url}/_usersSettings/tokens with the scopes {SCOPES}, and send it as token with {patch}. \
+            "Make a new one at {url}/_usersSettings/tokens with the scopes {SCOPES}, and send it as token with {patch}.{ends} \
              {in_front}"
         ),
     )
@@ -205,6 +227,16 @@ pub fn is_services(connection: &Connection) -> bool {
     connection.url.as_str().starts_with("https://dev.azure.com/")
 }
 
+/// How the hooks that we made are shown to us, whom to ask for it, and what to do where there are none any more.
+pub fn how_to_see(connection: &Connection) -> String {
+    bounded(format!(
+        "ask {} to allow the identity View Subscriptions of the service hooks (security namespace ServiceHooks, token \
+         PublisherSecurity/{{project id}}, bit 1; a Project Administrator has it). What the hooks deliver is taken all the \
+         same. If somebody deleted them, remove the bindings and make them again",
+        administrator(connection)
+    ))
+}
+
 /// Whom to ask. The owner of an organization of their own is one of them.
 pub(super) fn administrator(connection: &Connection) -> String {
     format!(
@@ -225,7 +257,7 @@ pub fn name(scope: AzureScope) -> &'static str {
         AzureScope::Build => "Build (Read)",
         AzureScope::WorkItems => "Work items (Read)",
         AzureScope::Release => "Release (Read)",
-        AzureScope::ServiceHooks => "Service hooks (View, Edit and Delete Subscriptions)",
+        AzureScope::ServiceHooks => "Service hooks (View and Edit Subscriptions)",
     }
 }
 
@@ -261,7 +293,7 @@ pub fn how_to_grant(scope: AzureScope, connection: &Connection) -> String {
         AzureScope::Release => ("Release: Read", "Releases, the three dots, Security, View releases"),
         AzureScope::ServiceHooks => {
             return bounded(format!(
-                "Ask {} to allow the identity View, Edit and Delete Subscriptions of the service hooks, most simply by making \
+                "Ask {} to allow the identity View and Edit Subscriptions of the service hooks, most simply by making \
                  it a Project Administrator (Project settings, Permissions); or set hooks to manual with \
                  PATCH /v1/connections/{} and have somebody make them by hand.",
                 administrator(connection),

@@ -157,8 +157,8 @@ fn granted(scope: AzureScope, probe: &Probe) -> (Grant, Option<String>) {
                 _ if scope == AzureScope::ServiceHooks => Grant::Unknown,
                 // A token without the scope: some areas of Azure say 401, some 403. That it is valid is known by now.
                 Failure::Unauthorized { .. } | Failure::Forbidden { .. } => Grant::Missing,
-                // Where classic releases are switched off there is nothing to find.
-                Failure::NotFound { .. } if scope != AzureScope::Release => Grant::Missing,
+                // A project that is not there, or where what is asked for is switched off, grants and refuses no scope: the
+                // binding that names it is told, and nobody is sent to tick anything.
                 _ => Grant::Unknown,
             };
             (grant, Some(format!("{}{failure}", at(project))))

@@ -5,12 +5,14 @@
 pub mod advice;
 mod judge;
 mod probe;
+mod rights;
 mod schedule;
 pub mod watch;
 
 pub use self::{
     judge::{judge, refused_credential},
     probe::{Entry, Findings, Probe},
+    rights::{Rights, may},
     schedule::{Plan, Seen, wait},
 };
 
@@ -48,6 +50,9 @@ pub async fn check(app: &App, id: ConnectionId, priority: Priority) -> Result<Kn
     let directory = app.directory();
     let Known { connection, health } = find_known(&directory, id)?;
     let bindings = directory.bindings_of(id);
+    if priority == Priority::Interactive {
+        app.rights.forget(id);
+    }
     let findings = probe::findings(app, app.azure(&connection, priority), &connection.record, bindings).await;
     let before = health.map(|kept| kept.record);
     let found = if let (Entry::Failed(Failure::Throttled { .. }), Some(before)) = (&findings.entry, &before)

@@ -3,6 +3,7 @@
 //! Azure has no call that tells what a token may do, so each scope is tried. A token's scopes are the same everywhere,
 //! permissions differ by project: where bindings name projects it is tried on those, else on the first that is listed.
 
+use super::may;
 use crate::{
     app::App,
     azure::client::{ApiVersion, AzureDevOps, ConnectionData, Failure, PageRequest, Permission, TeamProject},
@@ -123,7 +124,7 @@ async fn probes(
         tried(app, on(AzureScope::Build, Role::BuildProvider)),
         tried(app, on(AzureScope::WorkItems, Role::IssueProvider)),
         tried(app, on(AzureScope::Release, Role::BuildProvider)),
-        tried(app, hooks(client, connection, targets(None))),
+        tried(app, hooks(app, client, connection, targets(None))),
     );
     vec![
         (AzureScope::ProjectAndTeam, project_and_team),
@@ -168,7 +169,8 @@ fn targets(projects: &[TeamProject], bindings: &[Arc<Binding>], role: Option<Rol
     targets
 }
 
-/// Tries a scope on each project until one fails.
+/// Tries a scope on each project until one fails. That a project is not there says nothing of the scope: it is said of the
+/// binding that names it, and the others are tried.
 async fn each(client: &Client, scope: AzureScope, targets: Vec<Target>, listing_failed: bool) -> Probe {
     // Code can be tried on the whole collection. In a large organization that reply has megabytes, so it is done only
     // when there is no other way.
@@ -181,12 +183,17 @@ async fn each(client: &Client, scope: AzureScope, targets: Vec<Target>, listing_
     if targets.is_empty() {
         return Probe::Untried("there is no project that it could be tried on");
     }
+    let (mut gone, mut passed) = (None, false);
     for Target { name, .. } in targets {
-        if let Err(failure) = ask(client, scope, &name).await {
-            return Probe::Failed { project: Some(name), failure };
+        match ask(client, scope, &name).await {
+            Ok(()) => passed = true,
+            Err(failure @ Failure::NotFound { .. }) => {
+                gone.get_or_insert(Probe::Failed { project: Some(name), failure });
+            }
+            Err(failure) => return Probe::Failed { project: Some(name), failure },
         }
     }
-    Probe::Passed
+    gone.filter(|_| !passed).unwrap_or(Probe::Passed)
 }
 
 /// The cheapest call that needs the scope.
@@ -202,32 +209,37 @@ async fn ask(client: &Client, scope: AzureScope, project: &str) -> Result<(), Fa
 }
 
 /// The subscriptions themselves are not listed: that reply is the largest that Azure has.
-async fn hooks(client: &Client, connection: &Connection, targets: Vec<Target>) -> Probe {
-    const RIGHTS: [(Permission, &str); 3] = [
-        (Permission::ViewSubscriptions, "View Subscriptions"),
-        (Permission::EditSubscriptions, "Edit Subscription"),
-        (Permission::DeleteSubscriptions, "Delete Subscriptions"),
-    ];
+async fn hooks(app: &App, client: &Client, connection: &Connection, targets: Vec<Target>) -> Probe {
+    const RIGHTS: [(Permission, &str); 2] =
+        [(Permission::ViewSubscriptions, "View Subscriptions"), (Permission::EditSubscriptions, "Edit Subscription")];
     if connection.hooks == HookMode::Manual || connection.delivery == Delivery::Poll {
         return Probe::NotNeeded;
     }
     let mut places: Vec<(Option<String>, Option<Uuid>)> = Vec::new();
+    let mut gone = None;
     for target in targets {
         let id = match target.id {
             Some(id) => id,
             None => match client.project(&target.name).await {
                 Ok(project) => project.id,
+                Err(failure @ Failure::NotFound { .. }) => {
+                    gone.get_or_insert(Probe::Failed { project: Some(target.name), failure });
+                    continue;
+                }
                 Err(failure) => return Probe::Failed { project: Some(target.name), failure },
             },
         };
         places.push((Some(target.name), Some(id)));
     }
     if places.is_empty() {
+        if let Some(gone) = gone {
+            return gone;
+        }
         places.push((None, None));
     }
     for (project, id) in places {
         for (right, permission) in RIGHTS {
-            match client.may(right, id).await {
+            match may(app, connection, &**client, right, id).await {
                 Ok(true) => {}
                 Ok(false) => return Probe::Denied { permission, project },
                 Err(failure) => return Probe::Failed { project, failure },

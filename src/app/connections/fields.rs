@@ -47,6 +47,8 @@ pub struct NewConnection {
     pub proxy: Option<Secret>,
     /// Who makes the hooks.
     pub hooks: HookMode,
+    /// Whether hooks accept untrusted certificates.
+    pub accept_untrusted_certs: Option<bool>,
     /// How we hear of what happens.
     pub delivery: Delivery,
     /// The collection's GUID.
@@ -76,6 +78,8 @@ pub struct ConnectionChange {
     pub proxy: Option<Option<Secret>>,
     /// Who makes the hooks.
     pub hooks: Option<HookMode>,
+    /// Whether hooks accept untrusted certificates.
+    pub accept_untrusted_certs: Option<Option<bool>>,
     /// How we hear of what happens.
     pub delivery: Option<Delivery>,
     /// The collection's GUID.
@@ -118,6 +122,7 @@ impl ConnectionChange {
         record.url = self.url.unwrap_or(record.url);
         record.ca_bundle = self.ca_bundle.unwrap_or(record.ca_bundle);
         record.hooks = self.hooks.unwrap_or(record.hooks);
+        record.accept_untrusted_certs = self.accept_untrusted_certs.unwrap_or(record.accept_untrusted_certs);
         record.delivery = self.delivery.unwrap_or(record.delivery);
         record.collection_id = self.collection_id.unwrap_or(record.collection_id);
         if let Some(token) = self.token {
@@ -163,6 +168,7 @@ impl NewConnection {
             ca_bundle: self.ca_bundle,
             proxy: self.proxy.map(|proxy| seal(app, id, "proxy", &proxy)),
             hooks: self.hooks,
+            accept_untrusted_certs: self.accept_untrusted_certs,
             delivery: self.delivery,
             collection_id: self.collection_id,
             hook: HookGeneration { current: 1, previous_until: None },

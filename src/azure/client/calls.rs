@@ -121,7 +121,6 @@ impl AzureDevOps for Client {
         let bit = match permission {
             Permission::ViewSubscriptions => "1",
             Permission::EditSubscriptions => "2",
-            Permission::DeleteSubscriptions => "4",
         };
         let token = match project {
             Some(project) => format!("PublisherSecurity/{project}"),
@@ -146,6 +145,16 @@ impl AzureDevOps for Client {
             .big();
         let listed = wire::complete_list::<Subscribed<'_>>(&self.ask(&call).await?, call.name)?;
         Ok(listed.into_iter().flatten().collect())
+    }
+
+    async fn subscription(&self, host: Host, id: &str) -> Result<Option<Subscription>, Failure> {
+        let root = self.root(host).await?;
+        let call = api("the subscription", &root, None, &["hooks", "subscriptions", id])?;
+        match self.ask(&call).await {
+            Ok(reply) => wire::one::<Subscribed<'_>>(&reply, call.name),
+            Err(Failure::NotFound { .. }) => Ok(None),
+            Err(failure) => Err(failure),
+        }
     }
 
     async fn create_subscription(&self, draft: &SubscriptionDraft) -> Result<Subscription, Failure> {

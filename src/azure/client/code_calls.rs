@@ -163,9 +163,14 @@ impl Code for Client {
                 Some(base) => json!({"itemVersion": version(base), "compareVersion": version(target)}),
                 None => json!({"itemVersion": version(target)}),
             };
-            criteria["$top"] = SURELY_GIVEN.into();
-            criteria["$skip"] = commits.len().into();
+            // The specification has the page in the query, and what is asked by has members for it as well; which of the two
+            // the service reads nobody has recorded. Source: `Commits - Get Commits Batch` and `GitQueryCommitsCriteria` of
+            // Git 7.1.
+            let (top, skip) = (SURELY_GIVEN, commits.len());
+            criteria["$top"] = top.into();
+            criteria["$skip"] = skip.into();
             let call = posted(self.git("commits", (project, repository), &["commitsbatch"])?, &criteria);
+            let call = call.with("$top", &top.to_string()).with("$skip", &skip.to_string());
             let reply = self.ask(&call).await?;
             let page = wire::list::<Commit<'_>>(&reply, call.name)?;
             if page.first().is_some_and(|first| commits.contains(first)) {

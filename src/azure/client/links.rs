@@ -1,6 +1,6 @@
 //! Which things belong together: pull requests of commits, work items of pull requests, work items of each other.
 
-use super::{Failure, RevisionsFrom};
+use super::{CommitRecord, Failure, RevisionsFrom};
 use async_trait::async_trait;
 use jiff::Timestamp;
 use std::collections::BTreeMap;
@@ -24,6 +24,8 @@ pub struct PullRequestDetail {
     pub source: Option<String>,
     /// Full name of the ref that it goes to.
     pub target: Option<String>,
+    /// The head of what it brings.
+    pub source_commit: Option<String>,
     /// The commit that its merge made, or the last attempt at it.
     pub merge_commit: Option<String>,
     /// When it was made.
@@ -103,14 +105,24 @@ pub trait Links: Send + Sync {
     ) -> Result<BTreeMap<String, Vec<PullRequestDetail>>, Failure>;
 
     /// When somebody other than its author first voted on a pull request or wrote a comment; the author as
-    /// [`PullRequestDetail::author`] has it. Scope Code (Read).
+    /// [`PullRequestDetail::author`] has it. Services are nobody, nor are these bots, by account or name. Scope Code (Read).
     async fn first_review(
         &self,
         project: &str,
         repository: &str,
         number: i64,
         author: Option<&str>,
+        bots: &[String],
     ) -> Result<Option<Timestamp>, Failure>;
+
+    /// The commits that a pull request brings or brought, the newest first: also where they were squashed, and after its
+    /// branch is gone. Messages can be cut. Scope Code (Read).
+    async fn pull_request_commits(
+        &self,
+        project: &str,
+        repository: &str,
+        number: i64,
+    ) -> Result<Vec<CommitRecord>, Failure>;
 
     /// Numbers of the work items that are linked with a pull request, as Azure lists them. Scope Code (Read).
     async fn pull_request_work_items(&self, project: &str, repository: &str, number: i64) -> Result<Vec<i64>, Failure>;

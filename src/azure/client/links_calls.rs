@@ -1,9 +1,12 @@
 //! Every call for what belongs together. What is read is read as the hooks' payloads are: the shapes are the same.
 
 use super::{
-    Failure, LinkRecord, LinkRecords, Links, PullRequestDetail, Reviewer, RevisionsFrom, WorkItemRecord,
+    CommitRecord, Failure, LinkRecord, LinkRecords, Links, PageRequest, PullRequestDetail, Reviewer, RevisionsFrom,
+    WorkItemRecord,
+    call::Reply,
     calls::{api, posted},
-    engine::Client,
+    code_calls::Commit,
+    engine::{Client, Paging},
     records_shapes::{Batch, date, needed, raw, text},
     wire::{self, Model, Record},
 };
@@ -25,6 +28,8 @@ use std::collections::BTreeMap;
 const COMMITS_ASKED_MAX: usize = 100;
 /// Work items of one question: Azure's limit.
 const WORK_ITEMS_ASKED_MAX: usize = 200;
+/// Most commits of a pull request that are looked at, the newest.
+const PULL_REQUEST_COMMITS_MAX: u32 = 500;
 /// The kinds of question: what merged a commit, and what a commit is the merge of.
 const KINDS: [&str; 2] = ["commit", "lastMergeCommit"];
 
@@ -49,6 +54,7 @@ impl<'a> Model<'a> for PullRequest<'a> {
             author: handle(&self.created_by),
             source: text(&self.source_ref_name),
             target: text(&self.target_ref_name),
+            source_commit: text(&self.last_merge_source_commit.commit_id),
             merge_commit: text(&self.last_merge_commit.commit_id),
             created: date(&self.creation_date),
             closed: date(&self.closed_date),
@@ -73,16 +79,38 @@ raw!(Thread<'a> {
 
 impl<'a> Model<'a> for Thread<'a> {
     /// Who reviewed by it, and when; a comment's author twice, if need be.
-    type Into = Vec<(Option<String>, Timestamp)>;
+    type Into = Vec<(Reviewed, Timestamp)>;
 
     fn model(self) -> Result<Self::Into, &'static str> {
         let is_vote = self.properties.member("CodeReviewThreadType").is_some_and(|kind| kind.value.is("VoteUpdate"));
         let reviews = self.comments.iter().filter_map(|comment| {
             let is_said = comment.comment_type.is("text") && self.is_deleted.0 != Some(true);
             let at = date(&comment.published_date).or_else(|| date(&self.published_date))?;
-            (is_said || is_vote).then(|| (handle(&comment.author), at))
+            (is_said || is_vote).then(|| (Reviewed::by(&comment.author), at))
         });
         Ok(reviews.collect())
+    }
+}
+
+/// Who said something to a pull request.
+pub(super) struct Reviewed {
+    handle: Option<String>,
+    name: Option<String>,
+    is_service: bool,
+}
+
+impl Reviewed {
+    fn by(author: &Identity<'_>) -> Self {
+        Self { handle: handle(author), name: author.name().map(str::to_owned), is_service: author.is_service() }
+    }
+
+    /// Whether it is a person, other than the author and none of these.
+    fn counts(&self, author: Option<&str>, bots: &[String]) -> bool {
+        let is = |own: &Option<String>, other: &str| {
+            own.as_ref().is_some_and(|own| own.to_lowercase() == other.to_lowercase())
+        };
+        let is_bot = bots.iter().any(|bot| is(&self.handle, bot) || is(&self.name, bot));
+        self.handle.is_some() && self.handle.as_deref() != author && !self.is_service && !is_bot
     }
 }
 
@@ -198,12 +226,27 @@ impl Links for Client {
         repository: &str,
         number: i64,
         author: Option<&str>,
+        bots: &[String],
     ) -> Result<Option<Timestamp>, Failure> {
         let path = ["pullRequests", &number.to_string(), "threads"];
         let call = self.git("threads", (project, repository), &path)?;
         let threads = wire::list::<Thread<'_>>(&self.ask(&call).await?, call.name)?;
-        let by_others = threads.into_iter().flatten().filter(|(by, _)| by.is_some() && by.as_deref() != author);
+        let by_others = threads.into_iter().flatten().filter(|(by, _)| by.counts(author, bots));
         Ok(by_others.map(|(_, at)| at).min())
+    }
+
+    async fn pull_request_commits(
+        &self,
+        project: &str,
+        repository: &str,
+        number: i64,
+    ) -> Result<Vec<CommitRecord>, Failure> {
+        // Source: `Pull Request Commits - Get Pull Request Commits` of Git 7.1, with `$top` and a continuation token.
+        let path = ["pullRequests", &number.to_string(), "commits"];
+        let call = self.git("commits of a pull request", (project, repository), &path)?;
+        let page = PageRequest { items_max: PULL_REQUEST_COMMITS_MAX, from: None };
+        let read = |reply: &Reply| Ok(wire::list::<Commit<'_>>(reply, "commits of a pull request")?.into());
+        Ok(self.parts(call, page, Paging::TokenOrSkip, read).await?.items)
     }
 
     async fn pull_request_work_items(&self, project: &str, repository: &str, number: i64) -> Result<Vec<i64>, Failure> {

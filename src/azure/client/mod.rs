@@ -26,11 +26,14 @@ mod line;
 mod links;
 mod links_calls;
 mod model;
+mod notification_shapes;
 mod page;
 mod records;
 mod records_calls;
 mod records_shapes;
 mod redaction;
+mod runs;
+mod runs_calls;
 mod settings;
 mod shapes;
 mod speech;
@@ -59,6 +62,7 @@ pub use self::{
         PullRequestDate, PullRequestRecord, PushRecord, Records, RefUpdate, ReleaseRecord, RevisionRecord, Revisions,
         RevisionsFrom, TimelineRecord, UpdateRecord, Window,
     },
+    runs::{Environment, EnvironmentDeployment, RunPipeline, RunRepository, RunResources, Runs},
     tls::use_ring,
     unreachable::{place as why_unreachable, tls_error},
 };
@@ -114,7 +118,7 @@ pub trait Dial: Send + Sync {
 ///
 /// Projects and repositories are named by GUID or name, as Azure takes both; names may have spaces and any script.
 #[async_trait]
-pub trait AzureDevOps: Records + Code + Links {
+pub trait AzureDevOps: Records + Code + Links + Runs {
     /// The same, with its calls made at another priority. A new client is [`Priority::Interactive`].
     fn at(&self, priority: Priority) -> Arc<dyn AzureDevOps>;
 
@@ -167,6 +171,9 @@ pub trait AzureDevOps: Records + Code + Links {
 
     /// All webhook subscriptions on a host: complete, or a failure. One call, never paged at Azure.
     async fn subscriptions(&self, host: Host) -> Result<Vec<Subscription>, Failure>;
+
+    /// One subscription; `None` where it is not there or not shown: Azure does not tell the two apart.
+    async fn subscription(&self, host: Host, id: &str) -> Result<Option<Subscription>, Failure>;
 
     /// Makes a subscription on its publisher's host. Azure makes another one each time it is asked, so it is not retried
     /// where the first attempt may have arrived.

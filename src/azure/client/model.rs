@@ -145,15 +145,14 @@ impl Host {
     }
 }
 
-/// A right in the security namespace `ServiceHooks`.
+/// A right in the security namespace `ServiceHooks`. Its third bit, `DeleteSubscriptions` (4), is not used any more: to
+/// delete takes `EditSubscriptions`. Source: azure-devops-docs, "Security namespaces and permissions".
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Permission {
     /// View Subscriptions (bit 1).
     ViewSubscriptions,
     /// Edit Subscription (bit 2).
     EditSubscriptions,
-    /// Delete Subscriptions (bit 4).
-    DeleteSubscriptions,
 }
 
 /// An event type of a publisher's catalogue.
@@ -204,6 +203,12 @@ pub struct Subscription {
     pub created_by: Option<Uuid>,
     /// When, as Azure wrote it.
     pub created_date: Option<String>,
+    /// Who changed it last, as people call them: of one that is switched off, most likely who did it.
+    pub modified_by: Option<String>,
+    /// When, as Azure wrote it.
+    pub modified_date: Option<String>,
+    /// Azure's own word for its status, where it is none that we know.
+    pub unknown_status: Option<String>,
     /// When it last delivered, where the server says.
     pub last_success: Option<String>,
     /// How often it was tried while on probation.

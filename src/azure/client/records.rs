@@ -278,6 +278,8 @@ pub struct NotificationRecord {
     pub error: Option<String>,
     /// `details.event`: the envelope, but for `subscriptionId` and `notificationId`; absent where not asked for or kept.
     pub event: Option<Box<RawValue>>,
+    /// The body of the last request, with everything that was sent; absent where it is not asked for, not kept, or cut.
+    pub sent: Option<Box<RawValue>>,
 }
 
 /// A stretch of the history.

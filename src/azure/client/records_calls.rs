@@ -10,6 +10,7 @@ use super::{
     call::{Call, Reply},
     calls::{api, posted},
     engine::{Client, Paging, Part},
+    notification_shapes::Notified,
     records_shapes as shapes, wire,
 };
 use async_trait::async_trait;
@@ -322,7 +323,7 @@ impl Records for Client {
         }
         let reply = self.ask(&posted(call.clone(), &body)).await?;
         let found: shapes::Found<'_> = wire::object(&reply, call.name)?;
-        let mut found = wire::records_in::<shapes::Notified<'_>>(found.results, &reply, call.name, "results")?;
+        let mut found = wire::records_in::<Notified<'_>>(found.results, &reply, call.name, "results")?;
         let is_cut = found.len() >= query.results_max as usize;
         found.retain(|one| {
             query.within.holds(one.created)
@@ -337,7 +338,7 @@ impl Records for Client {
         let root = self.root(host).await?;
         let path = ["hooks", "subscriptions", subscription, "notifications", &number.to_string()];
         let call = api("the notification", &root, None, &path)?;
-        wire::one_record::<shapes::Notified<'_>>(&self.ask(&call).await?, call.name)
+        wire::one_record::<Notified<'_>>(&self.ask(&call).await?, call.name)
     }
 
     async fn send_test(&self, draft: &SubscriptionDraft) -> Result<i64, Failure> {
@@ -345,14 +346,14 @@ impl Records for Client {
         let call = api("the test notification", &root, None, &["hooks", "testnotifications"])?;
         let call = Call { method: Method::POST, body: Some(test_body(draft)), repeatable: false, ..call };
         let call = call.hiding(&draft.password);
-        let made = wire::one_record::<shapes::Notified<'_>>(&self.ask(&call).await?, call.name)?;
+        let made = wire::one_record::<Notified<'_>>(&self.ask(&call).await?, call.name)?;
         Ok(made.id)
     }
 
     async fn test(&self, host: Host, number: i64) -> Result<NotificationRecord, Failure> {
         let root = self.root(host).await?;
         let call = api("the test notification", &root, None, &["hooks", "testnotifications", &number.to_string()])?;
-        wire::one_record::<shapes::Notified<'_>>(&self.ask(&call).await?, call.name)
+        wire::one_record::<Notified<'_>>(&self.ask(&call).await?, call.name)
     }
 }
 

@@ -3,8 +3,8 @@
 #![expect(clippy::struct_field_names, reason = "members are named as Azure names them")]
 
 use super::{
-    BuildRecord, CommentRecord, DeploymentRecord, Failure, Iteration, NotificationRecord, PullRequestRecord,
-    PushRecord, RefUpdate, ReleaseRecord, RevisionRecord, TimelineRecord, UpdateRecord,
+    BuildRecord, CommentRecord, DeploymentRecord, Failure, Iteration, PullRequestRecord, PushRecord, RefUpdate,
+    ReleaseRecord, RevisionRecord, TimelineRecord, UpdateRecord,
     call::Reply,
     wire::{Model, Record},
 };
@@ -26,7 +26,7 @@ pub(super) fn needed(value: &Text<'_>, member: &'static str) -> Result<String, &
     text(value).ok_or(member)
 }
 
-fn number(value: Int, member: &'static str) -> Result<i64, &'static str> {
+pub(super) fn number(value: Int, member: &'static str) -> Result<i64, &'static str> {
     value.positive().ok_or(member)
 }
 
@@ -35,7 +35,7 @@ pub(super) fn date(text: &Text<'_>) -> Option<Timestamp> {
     time::timestamp(text.as_str()?)
 }
 
-fn dated(text: &Text<'_>, member: &'static str) -> Result<Timestamp, &'static str> {
+pub(super) fn dated(text: &Text<'_>, member: &'static str) -> Result<Timestamp, &'static str> {
     date(text).ok_or(member)
 }
 
@@ -89,8 +89,9 @@ impl<'a> Record<'a> for Push<'a> {
     type Into = PushRecord;
 
     fn record(self, json: &'a RawValue) -> Result<PushRecord, &'static str> {
-        // They are asked for; a push that moved no ref is one that we do not understand.
-        let moved = self.ref_updates.filter(|moved| !moved.is_empty()).ok_or("refUpdates")?;
+        // They are asked for. An empty list happened (an advisory of argo-cd): such a push tells nothing, and keeps nobody
+        // from the others.
+        let moved = self.ref_updates.ok_or("refUpdates")?;
         let ref_updates = moved.iter().map(|moved| moved.update());
         Ok(PushRecord {
             id: number(self.push_id, "pushId")?,
@@ -362,38 +363,3 @@ impl<'a> Record<'a> for Update {
 }
 
 raw!(Found<'a> { #[serde(borrow)] results: Option<&'a RawValue>, });
-
-raw!(Details<'a> {
-    #[serde(borrow)] event: Option<&'a RawValue>,
-    #[serde(borrow)] error_message: Text<'a>,
-    #[serde(borrow)] error_detail: Text<'a>,
-});
-
-raw!(Notified<'a> {
-    id: Int,
-    #[serde(borrow)] subscription_id: Text<'a>,
-    #[serde(borrow)] event_id: Text<'a>,
-    #[serde(borrow)] status: Text<'a>,
-    #[serde(borrow)] result: Text<'a>,
-    #[serde(borrow)] created_date: Text<'a>,
-    #[serde(borrow)] details: Object<Details<'a>>,
-});
-
-impl<'a> Record<'a> for Notified<'a> {
-    type Into = NotificationRecord;
-
-    fn record(self, _: &'a RawValue) -> Result<NotificationRecord, &'static str> {
-        let event = self.details.event.filter(|event| event.get().starts_with('{'));
-        Ok(NotificationRecord {
-            id: number(self.id, "id")?,
-            subscription: needed(&self.subscription_id, "subscriptionId")?,
-            event_id: text(&self.event_id),
-            // The first words of their enumerations, which old servers do not write.
-            status: text(&self.status).unwrap_or_else(|| "queued".to_owned()),
-            result: text(&self.result).unwrap_or_else(|| "pending".to_owned()),
-            created: dated(&self.created_date, "createdDate")?,
-            error: text(&self.details.error_message).or_else(|| text(&self.details.error_detail)),
-            event: event.map(RawValue::to_owned),
-        })
-    }
-}

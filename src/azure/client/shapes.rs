@@ -230,6 +230,8 @@ pub(super) fn connection_data(reply: &Reply, base: &Url) -> Result<ConnectionDat
     Ok(data)
 }
 
+raw!(Named<'a> { display_name: Text<'a>, unique_name: Text<'a>, });
+
 #[derive(Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub(super) struct Subscribed<'a> {
@@ -254,6 +256,10 @@ pub(super) struct Subscribed<'a> {
     #[serde(borrow)]
     created_date: Text<'a>,
     #[serde(borrow)]
+    modified_by: Object<Named<'a>>,
+    #[serde(borrow)]
+    modified_date: Text<'a>,
+    #[serde(borrow)]
     last_successful_attempt_date: Text<'a>,
     probation_retries: Int,
 }
@@ -270,16 +276,20 @@ impl<'a> Model<'a> for Subscribed<'a> {
             let pair = |(key, value): &(Text<'_>, Text<'_>)| Some((text(key)?, text(value).unwrap_or_default()));
             pairs.0.iter().filter_map(pair).collect()
         };
+        let status = status(&self.status);
         Ok(Some(Subscription {
             id: needed(&self.id, "id")?,
             publisher: needed(&self.publisher_id, "publisherId")?,
             event_type: needed(&self.event_type, "eventType")?,
             resource_version: text(&self.resource_version),
-            status: status(&self.status),
+            status,
             publisher_inputs: inputs(&self.publisher_inputs),
             consumer_inputs: inputs(&self.consumer_inputs),
             created_by: guid(&self.created_by.id),
             created_date: text(&self.created_date),
+            modified_by: text(&self.modified_by.display_name).or_else(|| text(&self.modified_by.unique_name)),
+            modified_date: text(&self.modified_date),
+            unknown_status: text(&self.status).filter(|_| status == SubscriptionStatus::Unknown),
             last_success: text(&self.last_successful_attempt_date),
             probation_retries: self.probation_retries.0.and_then(|count| u32::try_from(count).ok()),
         }))

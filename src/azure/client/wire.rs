@@ -114,13 +114,31 @@ pub(super) fn list<'a, M: Model<'a>>(reply: &'a Reply, name: &str) -> Result<Vec
     models::<M>(raw, reply, name)
 }
 
-/// A list of objects that must be all there are.
+/// A list of objects that must be all there are. One that cannot be read is left out; a list that has no other is none.
 pub(super) fn complete_list<'a, M: Model<'a>>(reply: &'a Reply, name: &str) -> Result<Vec<M::Into>, Failure> {
-    let (raw, count) = values(reply, name)?;
-    if let Some(count) = count.filter(|count| *count != raw.len()) {
-        return Err(reply.unexpected(name, &format!("value has {} elements, and count is {count}", raw.len())));
+    let (raw, count) = values::<Object<M>>(reply, name)?;
+    let all = raw.len();
+    if let Some(count) = count.filter(|count| *count != all) {
+        return Err(reply.unexpected(name, &format!("value has {all} elements, and count is {count}")));
     }
-    models::<M>(raw, reply, name)
+    let (mut models, mut odd) = (Vec::with_capacity(all), None);
+    for raw in raw {
+        match raw.0.model() {
+            Ok(model) => models.push(model),
+            Err(member) => odd = Some(member),
+        }
+    }
+    let left_out = all - models.len();
+    match odd {
+        Some(member) if models.is_empty() => {
+            Err(reply.unexpected(name, &format!("{member} is missing in each of value")))
+        }
+        Some(member) => {
+            tracing::warn!(name, left_out, member, "what Azure DevOps lists cannot all be read");
+            Ok(models)
+        }
+        None => Ok(models),
+    }
 }
 
 fn models<'a, M: Model<'a>>(raw: Vec<Object<M>>, reply: &Reply, name: &str) -> Result<Vec<M::Into>, Failure> {
@@ -171,17 +189,16 @@ mod tests {
             (r#"{"count":3,"value":null}"#, "projects: value is not a list"),
             (r#"{"count":0,"value":{}}"#, "projects: value is not a list"),
             (r#"{"count":2,"value":[]}"#, "projects: value has 0 elements, and count is 2"),
-            (
-                r#"{"value":[{"id":"6ce954b1-ce1f-45d1-b94d-e6bf2464ba2c","name":"a"},{}]}"#,
-                "projects: value[1].id is missing",
-            ),
-            (r#"{"value":[7]}"#, "projects: value[0].id is missing"),
+            (r#"{"value":[7]}"#, "projects: id is missing in each of value"),
         ] {
             assert_eq!(wrong(body), detail);
         }
         for body in [r#"{"count":0,"value":null}"#, r#"{"value":[]}"#, "\u{feff}{\"value\":[]}"] {
             assert_eq!(complete_list::<Project<'_>>(&reply(body), "projects"), Ok(Vec::new()), "{body}");
         }
+        let odd = r#"{"value":[{"id":"6ce954b1-ce1f-45d1-b94d-e6bf2464ba2c","name":"a"},{}]}"#;
+        assert_eq!(complete_list::<Project<'_>>(&reply(odd), "projects").map(|all| all.len()), Ok(1));
+        assert!(list::<Project<'_>>(&reply(odd), "projects").is_err());
     }
 
     #[test]

@@ -54,6 +54,22 @@ pub struct Build<'a> {
     pub links: Object<Links<'a>>,
 }
 
+impl Build<'_> {
+    /// Project and number of the build that started it.
+    ///
+    /// Source: `triggeredByBuild` of Build 7.2; `triggerInfo` of a run that a pipeline resource started has its `projectId` and
+    /// `pipelineId`, which is the number of the run and not of its pipeline.
+    pub fn trigger(&self) -> Option<(Option<&str>, i64)> {
+        let own = &self.triggered_by_build;
+        let info = |name: &str| self.trigger_info.member(name).and_then(Text::as_str);
+        let by_info = || info("pipelineId")?.parse().ok().filter(|number| *number > 0);
+        match own.id.positive() {
+            Some(number) => Some((own.project.id.as_str(), number)),
+            None => Some((info("projectId"), by_info()?)),
+        }
+    }
+}
+
 /// The repository of a build; not always one of Azure's.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase", bound(deserialize = "'de: 'a"))]

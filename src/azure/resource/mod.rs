@@ -74,6 +74,8 @@ pub struct IdentityRef<'a> {
     pub unique_name: Text<'a>,
     /// `Name <mail>`, which `revisedBy` of an update has at 1.0 in place of an account.
     pub name: Text<'a>,
+    /// What kind of identity it is, a dot, and which.
+    pub descriptor: Text<'a>,
 }
 
 /// A person or service: an object, `Name <mail>` or just a name, by resource version.
@@ -96,6 +98,22 @@ impl Identity<'_> {
         let unique = self.object.unique_name.as_str().map(|text| split(text).map_or(text, |(_, account)| account));
         let combined = || [&self.object.name, &self.text].into_iter().find_map(|form| split(form.as_str()?));
         unique.or_else(|| combined().map(|(_, account)| account))
+    }
+
+    /// Whether it is a service and no person: a build service or agent pool, or an application.
+    ///
+    /// Source: subject types of graph descriptors (Graph 7.1: `svc` is a service identity, and terraform's provider has
+    /// `aadsp` for service principals). The account of a service identity is its domain and a GUID: recorded identities of
+    /// build services have `Build\`, and a recorded graph user of an agent pool has the domain `AgentPool`.
+    pub fn is_service(&self) -> bool {
+        let begins = |text: Option<&str>, word: &str| {
+            text.and_then(|text| text.get(..word.len())).is_some_and(|beginning| beginning.eq_ignore_ascii_case(word))
+        };
+        let descriptor = self.object.descriptor.as_str();
+        let of_kind = ["svc.", "aadsp."];
+        let account = ["Build\\", "AgentPool\\"];
+        of_kind.iter().any(|kind| begins(descriptor, kind))
+            || account.iter().any(|kind| begins(self.account(), kind) || begins(self.object.unique_name.as_str(), kind))
     }
 
     /// The account if it has one, else the name: one word for one person at every resource version.

@@ -64,11 +64,37 @@ pub struct Run<'a> {
 }
 
 /// What a run runs on.
+///
+/// Source: `RunResources` of Pipelines 7.2, with the pages on repository and pipeline resources.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, bound(deserialize = "'de: 'a"))]
 pub struct Resources<'a> {
     /// By alias; `self` is the pipeline's own.
     pub repositories: Pairs<'a, Object<RepositoryResource<'a>>>,
+    /// Other pipelines whose artifacts it takes, by alias.
+    pub pipelines: Pairs<'a, Object<PipelineResource<'a>>>,
+}
+
+/// A run of another pipeline whose artifacts a run takes.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, bound(deserialize = "'de: 'a"))]
+pub struct PipelineResource<'a> {
+    /// Which pipeline.
+    pub pipeline: Object<PipelineRef<'a>>,
+    /// The number that people call the run by.
+    pub version: Text<'a>,
+}
+
+/// A pipeline as runs refer to it.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, bound(deserialize = "'de: 'a"))]
+pub struct PipelineRef<'a> {
+    /// Its number.
+    pub id: Text<'a>,
+    /// Its name.
+    pub name: Text<'a>,
+    /// REST address, with its project in it.
+    pub url: Text<'a>,
 }
 
 /// A repository that a run runs on.

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     deployments::is_glob,
-    domain::{AzureRef, BranchRule, BuildRule, Deploys, Ignored, Part, Reach, Tracking},
+    domain::{AzureRef, BranchRule, BuildRule, Deploys, Ignored, Part, Reach, Revision, Tracking},
 };
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -27,6 +27,8 @@ const TRACKINGS: [(&str, Tracking); 5] = [
     ("tag", Tracking::Tag),
     ("manual", Tracking::Manual),
 ];
+const REVISIONS: [(&str, Revision); 3] =
+    [("automatic", Revision::Automatic), ("own", Revision::Own), ("triggering_build", Revision::TriggeringBuild)];
 
 /// Letters that a glob of no special form is made of; the reader takes every glob.
 const GLOB: Text = Text::new((1, 400), r"^[A-Za-z0-9 ._/*?-]+$", is_glob, "a glob such as services/cart/** or v*");
@@ -39,8 +41,12 @@ pub(super) fn schema() -> Value {
         &json!({
             "pipeline": text(&AZURE_REF, "The pipeline or classic release pipeline, by id or name; also one that does not exist yet."),
             "stage": NAME.nullable("The stage that deploys, or the environment of a release; `*` at its end: any that begins so. Without stage and job: the whole run."),
-            "job": NAME.nullable("The job that deploys, by the name that people see: hooks tell no other. `*` at its end: any that begins so."),
-            "match_branch": { "type": "boolean", "default": false, "description": "Only runs of this environment's branch." },
+            "job": NAME.nullable("The job that deploys: by its name in the YAML file, the one that people see, or its identifier (stage.job). `*` at its end: any that begins so."),
+            "azure_environment": NAME.nullable("The Azure DevOps environment that a deployment job deploys to: the stages that have such a job deploy. `*` at its end: any that begins so."),
+            "match_branch": { "type": "boolean", "default": false, "description": "Only runs within this environment's branch; those outside the binding's never deploy." },
+            "revision": { "type": ["string", "null"], "enum": ["automatic", "own", "triggering_build", null], "description": "Of what the run was made of, what it deploys. `automatic`, as without it: what the run that started it, or whose artifacts it takes (resources.pipelines), was built of; of a run that stands alone, what it checked out. `own`: what it checked out. `triggering_build`: what the other run was built of, and nothing without one." },
+            "tags": GLOB.nullable("Runs of these tags deploy, too, whatever their branch; left out, runs of tags do not."),
+            "pull_requests": { "type": "boolean", "default": false, "description": "Runs that validate pull requests deploy, too: what they deploy is a test merge, which stays nowhere." },
         }),
     );
     let mut reach = closed(
@@ -61,6 +67,7 @@ pub(super) fn schema() -> Value {
             "labels": list(&text(&NAME, "A label."), LISTED_MAX, "Labels of pull requests."),
             "titles": list(&text(&GLOB, "A glob."), LISTED_MAX, "Titles of pull requests."),
             "drafts": { "type": "boolean", "default": false, "description": "Pull requests that were drafts to the end." },
+            "reviewers": list(&text(&NAME, "An account or a name."), LISTED_MAX, "Bots: what they say to a pull request is no review, as nothing is that service identities say. They ignore no deployment."),
         }),
     );
     let mut schema = closed(
@@ -120,6 +127,7 @@ pub(super) fn read(members: &mut Members) -> Option<Deploys> {
         labels: listed(ignore, "labels", &NAME),
         titles: listed(ignore, "titles", &GLOB),
         drafts: flag(ignore, "drafts"),
+        reviewers: listed(ignore, "reviewers", &NAME),
     });
     let delay = members.read("delay_minutes", |value| {
         let fits = value.as_u64().filter(|minutes| *minutes <= DELAY_MINUTES_MAX);
@@ -161,18 +169,27 @@ fn reach(members: &mut Members, tracking: Option<Tracking>) -> Option<Reach> {
 fn build_rule(members: &mut Members) -> Option<BuildRule> {
     let given = members.text("pipeline", &AZURE_REF);
     let pipeline = members.required("pipeline", given).map(AzureRef);
-    let (stage, job) = (members.text("stage", &NAME).flatten(), members.text("job", &NAME).flatten());
-    let match_branch = flag(members, "match_branch");
-    let part = match (stage, job) {
-        (Some(_), Some(_)) => {
-            members.wrong("job", "cannot be given together with stage");
-            return None;
-        }
-        (Some(stage), None) => Part::Stage(stage),
-        (None, Some(job)) => Part::Job(job),
-        (None, None) => Part::Run,
+    let parts = ["stage", "job", "azure_environment"].map(|name| (name, members.text(name, &NAME).flatten()));
+    let mut given = parts.into_iter().filter_map(|(name, value)| Some((name, value?)));
+    let (part, second) = (given.next(), given.next());
+    if let (Some((first, _)), Some((second, _))) = (&part, second) {
+        members.wrong(second, format!("cannot be given together with {first}"));
+    }
+    let part = match part {
+        Some(("stage", name)) => Part::Stage(name),
+        Some(("job", name)) => Part::Job(name),
+        Some((_, name)) => Part::AzureEnvironment(name),
+        None => Part::Run,
     };
-    Some(BuildRule { pipeline: pipeline?, part, match_branch })
+    let match_branch = flag(members, "match_branch");
+    let revision = members.read("revision", |value| {
+        let known = REVISIONS.into_iter().find(|(word, _)| value == *word).map(|(_, revision)| revision);
+        known.ok_or_else(|| format!("must be one of {}", REVISIONS.map(|(word, _)| word).join(", ")))
+    });
+    let revision = revision.flatten().unwrap_or_default();
+    let tags = members.text("tags", &GLOB).flatten();
+    let pull_requests = flag(members, "pull_requests");
+    Some(BuildRule { pipeline: pipeline?, part, match_branch, revision, tags, pull_requests })
 }
 
 fn flag(members: &mut Members, name: &'static str) -> bool {
@@ -244,8 +261,23 @@ pub struct BuildRuleView {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(max_length = 100)]
     pub job: Option<String>,
-    /// Only runs of the environment's branch.
+    /// The Azure DevOps environment to which a job of a stage that deploys deploys.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(max_length = 100)]
+    pub azure_environment: Option<String>,
+    /// Only runs within the environment's branch.
     pub match_branch: bool,
+    /// Of what the run was made of, what it deploys: `own` or `triggering_build`; without it, what fits.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(max_length = 20, example = "triggering_build")]
+    pub revision: Option<&'static str>,
+    /// Runs of these tags deploy, too.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(max_length = 400)]
+    pub tags: Option<String>,
+    /// Runs that validate pull requests deploy, too.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub pull_requests: bool,
 }
 
 /// What does not become a deployment.
@@ -262,6 +294,10 @@ pub struct IgnoredView {
     pub titles: Vec<String>,
     /// Pull requests that were drafts to the end.
     pub drafts: bool,
+    /// Bots, whose reviews do not count.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(max_items = 50)]
+    pub reviewers: Vec<String>,
 }
 
 impl From<&Deploys> for DeploysView {
@@ -277,6 +313,7 @@ impl From<&Deploys> for DeploysView {
                 labels: deploys.ignored.labels.clone(),
                 titles: deploys.ignored.titles.clone(),
                 drafts: deploys.ignored.drafts,
+                reviewers: deploys.ignored.reviewers.clone(),
             },
             delay_minutes: deploys.delay_minutes,
         }
@@ -291,12 +328,24 @@ impl From<&Reach> for ReachView {
             BranchRule::Prefix(prefix) => (None, Some(prefix.clone())),
         };
         let build = |rule: &BuildRule| {
-            let (stage, job) = match &rule.part {
-                Part::Run => (None, None),
-                Part::Stage(name) => (Some(name.clone()), None),
-                Part::Job(name) => (None, Some(name.clone())),
-            };
-            BuildRuleView { pipeline: rule.pipeline.0.clone(), stage, job, match_branch: rule.match_branch }
+            let (mut stage, mut job, mut azure_environment) = (None, None, None);
+            match &rule.part {
+                Part::Run => {}
+                Part::Stage(name) => stage = Some(name.clone()),
+                Part::Job(name) => job = Some(name.clone()),
+                Part::AzureEnvironment(name) => azure_environment = Some(name.clone()),
+            }
+            let word = REVISIONS.into_iter().find(|(_, revision)| *revision == rule.revision);
+            BuildRuleView {
+                pipeline: rule.pipeline.0.clone(),
+                stage,
+                job,
+                azure_environment,
+                match_branch: rule.match_branch,
+                revision: word.filter(|_| !rule.revision.is_default()).map(|(word, _)| word),
+                tags: rule.tags.clone(),
+                pull_requests: rule.pull_requests,
+            }
         };
         Self {
             environment: reach.environment.to_string(),

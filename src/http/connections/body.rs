@@ -94,6 +94,12 @@ fn common(schema: &mut Value) {
          shown.",
     );
     properties["hooks"] = hooks_schema();
+    properties["accept_untrusted_certs"] = value!({
+        "type": ["boolean", "null"],
+        "description": "Whether service hooks that Hookwell makes accept a certificate that Azure DevOps does not trust (its \
+                        *Accept untrusted SSL certificates*), for a Server that does not know the authority of the gateway's. \
+                        null leaves each as it is: what a person ticks by hand stays ticked.",
+    });
     properties["delivery"] = delivery_schema();
     schema["not"] = value!({
         "properties": { "token": { "type": "string" }, "service_principal": { "type": "object" } },
@@ -137,6 +143,7 @@ struct Common {
     ca_bundle: Given<String>,
     proxy: Given<Secret>,
     hooks: Given<HookMode>,
+    accept_untrusted_certs: Given<bool>,
     delivery: Given<Delivery>,
 }
 
@@ -162,6 +169,9 @@ impl Common {
                 Some("managed") => Ok(HookMode::Managed),
                 Some("manual") => Ok(HookMode::Manual),
                 _ => Err("must be managed or manual".to_owned()),
+            }),
+            accept_untrusted_certs: members.read("accept_untrusted_certs", |accept| {
+                accept.as_bool().ok_or_else(|| "must be true, false or null".to_owned())
             }),
             delivery: members.read("delivery", |delivery| match delivery.as_str() {
                 Some("hooks") => Ok(Delivery::Hooks),
@@ -197,6 +207,7 @@ pub(super) fn read_new(body: &[u8]) -> Result<NewConnection, Problem> {
         ca_bundle: common.ca_bundle.flatten(),
         proxy: common.proxy.flatten(),
         hooks: hooks.unwrap_or_default(),
+        accept_untrusted_certs: common.accept_untrusted_certs.flatten(),
         delivery: delivery.unwrap_or_default(),
         collection_id,
         signature_secret,
@@ -227,6 +238,7 @@ pub(super) fn read_change(body: &[u8]) -> Result<ConnectionChange, Problem> {
         ca_bundle: common.ca_bundle,
         proxy: common.proxy,
         hooks,
+        accept_untrusted_certs: common.accept_untrusted_certs,
         delivery,
         collection_id,
         signature_secret: signature_secret.map(|secret| secret.map(Secret::from)),

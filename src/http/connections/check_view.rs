@@ -44,7 +44,7 @@ pub enum AzureScopeView {
     WorkItems,
     /// Release (Read).
     Release,
-    /// View, Edit and Delete Subscriptions of the service hooks: a permission, not a scope of a token.
+    /// View and Edit Subscriptions of the service hooks: a permission, not a scope of a token.
     ServiceHooks,
 }
 

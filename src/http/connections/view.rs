@@ -124,6 +124,8 @@ pub struct ConnectionView {
     pub proxy_host: Option<String>,
     /// Who makes the service hooks.
     pub hooks: HooksView,
+    /// Whether service hooks accept a certificate that Azure DevOps does not trust; null leaves each as it is.
+    pub accept_untrusted_certs: Option<bool>,
     /// How events come: by hooks within seconds, or asked for every minute.
     pub delivery: DeliveryModeView,
     /// The collection's GUID; a notification of another collection is quarantined.
@@ -168,6 +170,7 @@ impl ConnectionView {
                 HookMode::Managed => HooksView::Managed,
                 HookMode::Manual => HooksView::Manual,
             },
+            accept_untrusted_certs: record.accept_untrusted_certs,
             delivery: match record.delivery {
                 Delivery::Hooks => DeliveryModeView::Hooks,
                 Delivery::Poll => DeliveryModeView::Poll,

@@ -180,7 +180,16 @@ impl Shared {
         if let Value::Object(members) = &mut event {
             members.remove("subscriptionId");
             members.remove("notificationId");
+            if self.switches().history_resources_are_words {
+                members.insert("resource".to_owned(), "La ressource est trop grande pour l'historique".into());
+            }
         }
         event
+    }
+
+    /// The body of a notification's request, if it was sent and is shown.
+    pub(super) fn shown_body(&self, notification: &Notification) -> Option<String> {
+        let event = notification.event.as_ref().filter(|_| !self.switches().history_requests_without_body)?;
+        serde_json::to_string_pretty(event).ok()
     }
 }

@@ -1,11 +1,15 @@
 //! The catalogue as REST shows it: publishers with their event types, and the one consumer that is simulated.
 #![expect(clippy::unnecessary_wraps, reason = "every handler has the type of its row")]
 
-use super::catalogue::{self, EventType, Input, PUBLISHERS, Takes};
+use super::{
+    catalogue::{self, EventType, Input, PUBLISHERS, Takes},
+    misbehaviour::UnknownPublisher,
+};
 use crate::simulator::{
     Simulator,
     rest::{Answer, Call, Outcome, Refusal},
 };
+use http::StatusCode;
 use serde_json::{Value, json};
 
 fn hooks(call: &Call) -> String {
@@ -87,9 +91,15 @@ fn known<'a>(
 }
 
 pub(super) fn asked_for(simulator: &Simulator, call: &Call) -> Outcome<(&'static str, &'static str, &'static str)> {
-    let asked = call.parameter("publisher");
-    known(simulator, call).find(|(id, _, _)| id.eq_ignore_ascii_case(asked)).ok_or_else(|| {
-        Refusal::not_found("PublisherNotFoundException", &format!("The publisher \"{asked}\" does not exist."))
+    let (asked, unknown) = (call.parameter("publisher"), simulator.hooks.0.switches().unknown_publisher);
+    let counts = |id: &str| unknown == UnknownPublisher::Empty || types_of(simulator, call, id).next().is_some();
+    known(simulator, call).find(|(id, _, _)| id.eq_ignore_ascii_case(asked) && counts(id)).ok_or_else(|| {
+        let status = match unknown {
+            UnknownPublisher::Empty | UnknownPublisher::NotFound => StatusCode::NOT_FOUND,
+            UnknownPublisher::BadRequest => StatusCode::BAD_REQUEST,
+            UnknownPublisher::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+        };
+        Refusal::new(status, "PublisherNotFoundException", &format!("The publisher \"{asked}\" does not exist."))
     })
 }
 

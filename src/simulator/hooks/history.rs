@@ -148,8 +148,8 @@ impl Notification {
         (self.modified, self.completed, self.next_retry) = (now, Some(now), None);
     }
 
-    /// As a REST reply shows it; `event` where details are asked for.
-    pub(super) fn json(&self, version: ApiVersion, event: Option<Value>) -> Value {
+    /// As a REST reply shows it; event and body where details are asked for.
+    pub(super) fn json(&self, version: ApiVersion, details: Option<(Value, Option<String>)>) -> Value {
         let is_newest = version >= V7_2;
         let waits_again = self.status == NotificationStatus::Queued && self.attempts > 0;
         let mut shown = json!({
@@ -162,14 +162,17 @@ impl Notification {
             "createdDate": date(self.created),
             "modifiedDate": date(self.modified),
         });
-        if let Some(event) = event {
-            shown["details"] = self.details(event, is_newest);
+        if let Some((event, body)) = details {
+            shown["details"] = self.details(event, body, is_newest);
         }
         shown
     }
 
-    fn details(&self, event: Value, is_newest: bool) -> Value {
+    fn details(&self, event: Value, body: Option<String>, is_newest: bool) -> Value {
         let draft = &self.draft;
+        // Source: a recorded `details.request` of 2023.
+        let content =
+            body.filter(|_| !self.request.is_empty()).map(|body| format!("Content:\n{body}\n")).unwrap_or_default();
         present(json!({
             "eventType": draft.event_type,
             "publisherId": draft.publisher,
@@ -178,7 +181,7 @@ impl Notification {
             "publisherInputs": draft.publisher_inputs,
             "consumerInputs": masked(&draft.consumer_inputs),
             "event": event,
-            "request": (self.attempts > 0).then_some(&self.request),
+            "request": (self.attempts > 0).then(|| format!("{}{content}", self.request)),
             "response": (!self.response.is_empty()).then_some(&self.response),
             "errorMessage": self.error,
             "errorDetail": self.error,

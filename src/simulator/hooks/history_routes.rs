@@ -31,8 +31,8 @@ use uuid::Uuid;
 const LISTED: usize = 100;
 
 fn shown(simulator: &Simulator, call: &Call, own: &Notification, with_details: bool) -> Value {
-    let event = with_details.then(|| simulator.hooks.0.shown_event(own));
-    own.json(call.version, event)
+    let details = with_details.then(|| (simulator.hooks.0.shown_event(own), simulator.hooks.0.shown_body(own)));
+    own.json(call.version, details)
 }
 
 /// Copies, so that no two locks are held at a time when they are rendered.

@@ -30,6 +30,11 @@ pub struct Misbehaviour {
     pub without_trace_headers: bool,
     /// The history keeps requests and answers, but not the events.
     pub history_without_events: bool,
+    /// The history has a sentence in the server's language in place of the resource, as a captured Server of 2021 has of one
+    /// that was too big.
+    pub history_resources_are_words: bool,
+    /// The history's requests have no body; a recorded one of 2023 has.
+    pub history_requests_without_body: bool,
     /// How many days the history goes back; 7 by Microsoft's documentation of 2025, 14 before, and REST's own limit is not
     /// known.
     pub history_days: Option<u16>,
@@ -47,6 +52,19 @@ pub struct Misbehaviour {
     pub push_commits_max: Option<usize>,
     /// That the merge of a pull request is tried, which pushes `refs/pull/…/merge`, is told as a push too.
     pub pull_refs_fire_push: bool,
+    /// That a draft is made or published passes no `notificationType`; that of the status here, and nobody has recorded it.
+    pub drafts_pass_no_filter: bool,
+    /// What a subscription's own address says to who lacks View Subscriptions; the list is empty for them in any case.
+    pub unviewed: Unviewed,
+    /// How much later a new subscription is listed; whether the real ones are listed at once is not known, at once here.
+    pub listed_late_seconds: Option<u32>,
+    /// How much later its own address knows a new subscription.
+    pub known_late_seconds: Option<u32>,
+    /// To delete takes Delete Subscriptions, as the permission's name says. Microsoft's reference of today says that it is no
+    /// longer used and that Edit Subscriptions deletes; what Servers of before want is not known.
+    pub delete_needs_its_own_right: bool,
+    /// What the catalogue of a publisher answers of which the server has no event; nobody has recorded one.
+    pub unknown_publisher: UnknownPublisher,
     /// Subscriptions with Basic credentials over plain http are refused, as the real one does. Off, because a walkthrough
     /// on one machine has no certificate.
     pub basic_needs_https: bool,
@@ -85,6 +103,34 @@ pub enum Oversized {
     Fails,
     /// It is sent all the same.
     IsSent,
+}
+
+/// What a subscription's own address says to who may not view it. Only that the list is empty is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Unviewed {
+    /// 403, and the permission.
+    #[default]
+    Refused,
+    /// 404, as if it were not there.
+    Absent,
+    /// Their own are shown to who made them; others are refused.
+    Own,
+}
+
+/// What the catalogue of a publisher answers of which the server has no event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum UnknownPublisher {
+    /// 200, and no event types; 404 where there is no publisher of this name at all.
+    #[default]
+    Empty,
+    /// 404.
+    NotFound,
+    /// 400.
+    BadRequest,
+    /// 500.
+    Internal,
 }
 
 /// What silence counts as.

@@ -29,7 +29,7 @@ pub(super) use self::table::ROUTES;
 pub use self::{
     draft::{Draft, Inputs},
     history::{Notification, NotificationResult, NotificationStatus},
-    misbehaviour::{Misbehaviour, Odds, OnProbation, Oversized, Silence},
+    misbehaviour::{Misbehaviour, Odds, OnProbation, Oversized, Silence, UnknownPublisher, Unviewed},
     state::Totals,
 };
 

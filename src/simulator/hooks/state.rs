@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     azure::client::SubscriptionStatus,
-    simulator::{occurrence::Occurrence, site::Site},
+    simulator::{occurrence::Occurrence, site::Site, world::DRAFT_CHANGED},
 };
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
@@ -82,11 +82,14 @@ impl State {
     /// Puts down who is to be told of it.
     pub(super) fn occurred(
         &mut self,
-        occurrence: Occurrence,
+        mut occurrence: Occurrence,
         switches: &Misbehaviour,
         now: Timestamp,
         dice: impl Fn() -> f64,
     ) {
+        if occurrence.facts.remove(DRAFT_CHANGED).is_some() && switches.drafts_pass_no_filter {
+            occurrence.facts.remove("notificationType");
+        }
         let occurrence = Arc::new(occurrence);
         self.latest.insert(occurrence.event_type, Arc::clone(&occurrence));
         let latency = SignedDuration::from_millis(i64::try_from(switches.latency_milliseconds).unwrap_or(i64::MAX));

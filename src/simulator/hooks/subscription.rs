@@ -137,6 +137,9 @@ impl Subscription {
             consumer_inputs: masked(&self.draft.consumer_inputs),
             created_by: Some(self.created_by),
             created_date: Some(date(self.created)),
+            modified_by: None,
+            modified_date: Some(date(self.modified)),
+            unknown_status: None,
             last_success: self.last_success.map(date),
             probation_retries: self.probation.and_then(|probation| u32::try_from(probation.probes).ok()),
         }

@@ -3,6 +3,7 @@
 use super::{
     Draft,
     draft::Sent,
+    misbehaviour::Unviewed,
     query::Query,
     subscription::{Subscription, date, status_word},
 };
@@ -72,12 +73,26 @@ pub(super) fn asked_for(simulator: &Simulator, call: &Call) -> Outcome<Subscript
     require_scope(simulator, call)?;
     let text = call.parameter("subscription");
     let found = text.parse().ok().and_then(|id: Uuid| simulator.hooks.0.state().subscriptions.get(&id).cloned());
-    let found = found.filter(|own| is_shown(simulator, call, own)).ok_or_else(|| {
-        let message = format!("The service hooks subscription {text} could not be found.");
-        Refusal::not_found("SubscriptionNotFoundException", &message)
-    })?;
-    require(call, found.draft.project(), hook_rights::VIEW)?;
-    Ok(found)
+    let absent = || absent(text);
+    let found = found.filter(|own| is_shown(simulator, call, own)).ok_or_else(absent)?;
+    let viewed = require(call, found.draft.project(), hook_rights::VIEW);
+    match (viewed, simulator.hooks.0.switches().unviewed) {
+        (Ok(()), _) => Ok(found),
+        (Err(_), Unviewed::Own) if found.created_by == call.caller.person.id => Ok(found),
+        (Err(_), Unviewed::Absent) => Err(absent()),
+        (Err(refusal), _) => Err(refusal),
+    }
+}
+
+fn absent(id: &str) -> Refusal {
+    let message = format!("The service hooks subscription {id} could not be found.");
+    Refusal::not_found("SubscriptionNotFoundException", &message)
+}
+
+/// Whether it was made so lately that not everything knows of it.
+fn is_new(simulator: &Simulator, own: &Subscription, late_seconds: Option<u32>) -> bool {
+    let late = SignedDuration::from_secs(late_seconds.unwrap_or_default().into());
+    simulator.instance.now().duration_since(own.created) < late
 }
 
 /// In the cloud each host shows its own publishers' subscriptions only.
@@ -92,10 +107,11 @@ fn shown(simulator: &Simulator, call: &Call, own: &Subscription) -> Value {
 
 /// Those that the caller may see and a filter lets through. They are copied so that no two locks are held at a time.
 fn visible(simulator: &Simulator, call: &Call, filter: impl Fn(&Draft) -> bool) -> Vec<Subscription> {
+    let late = simulator.hooks.0.switches().listed_late_seconds;
     let state = simulator.hooks.0.state();
     let may = |own: &&Subscription| call.caller.person.may(own.draft.project(), hook_rights::VIEW);
     let all = state.subscriptions.values().filter(|own| is_shown(simulator, call, own) && filter(&own.draft));
-    all.filter(may).cloned().collect()
+    all.filter(may).filter(|own| !is_new(simulator, own, late)).cloned().collect()
 }
 
 pub(super) fn list(simulator: &Simulator, call: &Call) -> Outcome {
@@ -111,7 +127,11 @@ pub(super) fn list(simulator: &Simulator, call: &Call) -> Outcome {
 }
 
 pub(super) fn one(simulator: &Simulator, call: &Call) -> Outcome {
-    Ok(Answer::json(shown(simulator, call, &asked_for(simulator, call)?)))
+    let own = asked_for(simulator, call)?;
+    if is_new(simulator, &own, simulator.hooks.0.switches().known_late_seconds) {
+        return Err(absent(call.parameter("subscription")));
+    }
+    Ok(Answer::json(shown(simulator, call, &own)))
 }
 
 pub(super) fn create(simulator: &Simulator, call: &Call) -> Outcome {
@@ -177,7 +197,8 @@ pub(super) fn replace(simulator: &Simulator, call: &Call) -> Outcome {
 
 pub(super) fn delete(simulator: &Simulator, call: &Call) -> Outcome {
     let own = asked_for(simulator, call)?;
-    require(call, own.draft.project(), hook_rights::DELETE)?;
+    let of_its_own = simulator.hooks.0.switches().delete_needs_its_own_right;
+    require(call, own.draft.project(), if of_its_own { hook_rights::DELETE } else { hook_rights::EDIT })?;
     simulator.hooks.delete(own.id);
     Ok(Answer::empty(StatusCode::NO_CONTENT))
 }

@@ -1,7 +1,9 @@
 //! Builds.
 
 use super::{View, git, present, project_ref};
-use crate::simulator::world::{Build, BuildDefinition, Project, Repository, Stage, World};
+use crate::simulator::world::{
+    Build, BuildDefinition, Project, PullRequest, Repository, RunOf, Stage, StartedBy, Trigger, World,
+};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -10,13 +12,25 @@ pub(crate) struct Around<'a> {
     pub(crate) definition: &'a BuildDefinition,
     pub(crate) project: &'a Project,
     pub(crate) repository: &'a Repository,
+    /// The one that it tries.
+    pub(crate) pull_request: Option<&'a PullRequest>,
+    /// Where other repositories and pipelines are.
+    pub(crate) world: Option<&'a World>,
 }
 
 /// A build, and what belongs to it; `None` where its repository is gone.
 pub(crate) fn around<'a>(world: &'a World, build: &Build) -> Option<Around<'a>> {
     let definition = world.definitions.get(&build.definition)?;
     let repository = world.repository_of(definition.repository)?;
-    Some(Around { definition, project: world.project_of(definition.project), repository })
+    let tried = build.branch.strip_prefix("refs/pull/").and_then(|rest| rest.split('/').next()?.parse().ok());
+    let pull_request = tried.and_then(|number: u32| world.pull_requests.get(&number));
+    Some(Around {
+        definition,
+        project: world.project_of(definition.project),
+        repository,
+        pull_request,
+        world: Some(world),
+    })
 }
 
 /// The build of this number, as REST and as the hook's version 2.0.
@@ -42,15 +56,39 @@ fn urls(view: View<'_>, own: &Build, project: &Project) -> (String, String) {
 }
 
 pub(crate) fn build(view: View<'_>, own: &Build, around: &Around<'_>) -> Value {
-    let Around { definition, project, repository } = *around;
+    let Around { definition, project, repository, .. } = *around;
     let (url, web) = urls(view, own, project);
     let trigger = match own.reason {
         "individualCI" => json!({
             "ci.sourceBranch": own.branch, "ci.sourceSha": own.commit, "ci.message": own.comment,
             "ci.triggerRepository": repository.id,
         }),
+        // Source: `triggerInfo` of recorded validation builds.
+        "pullRequest" => match around.pull_request {
+            Some(pull) => json!({
+                "pr.number": pull.number.to_string(), "pr.sourceBranch": pull.source, "pr.sourceSha": pull.source_commit,
+                "pr.isFork": "False", "pr.title": pull.title, "pr.triggerRepository": repository.id,
+            }),
+            None => json!({}),
+        },
+        // Source: builds that pipeline resources started, printed in public reports.
+        "resourceTrigger" => match &own.trigger {
+            Some(Trigger { run, .. }) => json!({
+                "artifactType": "Pipeline", "alias": "app", "source": run.definition.1, "version": run.name,
+                "definitionId": run.definition.0.to_string(), "projectId": run.project,
+                "pipelineTriggerType": "PipelineCompletion", "pipelineId": run.number.to_string(),
+            }),
+            None => json!({}),
+        },
         _ => json!({}),
     };
+    let started_by = own.trigger.as_ref().filter(|trigger| trigger.how != StartedBy::ResourceInfo).map(|trigger| {
+        let RunOf { number, name, definition, project } = &trigger.run;
+        json!({
+            "id": number, "buildNumber": name, "definition": {"id": definition.0, "name": definition.1},
+            "project": {"id": project},
+        })
+    });
     present(json!({
         "_links": {
             "self": {"href": url}, "web": {"href": web},
@@ -87,7 +125,7 @@ pub(crate) fn build(view: View<'_>, own: &Build, around: &Around<'_>) -> Value {
             "url": git::web_url(view, repository, project), "clean": null, "checkoutSubmodules": false,
         },
         "retainedByRelease": false,
-        "triggeredByBuild": null,
+        "triggeredByBuild": started_by,
         "appendCommitMessageToRunName": true,
     }))
 }
@@ -156,8 +194,11 @@ pub(crate) fn timeline(view: View<'_>, own: &Build, project: &Project) -> Value 
         let phase = Uuid::new_v5(&stage.id, b"phase");
         records.push(record((own, stage), order, (stage.id, None), "Stage", &stage.name));
         records.push(record((own, stage), order, (phase, Some(stage.id)), "Phase", &stage.name));
-        records
-            .extend(stage.jobs.iter().map(|job| record((own, stage), order, (job.id, Some(phase)), "Job", &job.name)));
+        records.extend(stage.jobs.iter().map(|job| {
+            let mut told = record((own, stage), order, (job.id, Some(phase)), "Job", &job.name);
+            told["identifier"] = identifier(&stage.name, &job.name).into();
+            told
+        }));
         for approval in own.approvals.iter().filter(|approval| approval.stage == stage.name) {
             let checkpoint = Uuid::new_v5(&approval.id, b"checkpoint");
             let asked = [
@@ -202,6 +243,14 @@ pub(crate) fn earlier(view: View<'_>, own: &Build, project: &Project, timeline: 
 /// The timeline of an earlier attempt of a stage.
 fn attempt(of: &Build, stage: &str, attempt: u32) -> Uuid {
     Uuid::new_v5(&Uuid::nil(), format!("{}/{stage}/{attempt}", of.number).as_bytes())
+}
+
+/// Where a job stands in the pipeline's text, whose names have no letters but these.
+///
+/// Source: recorded timelines (`stage.job.instance`).
+fn identifier(stage: &str, job: &str) -> String {
+    let plain = |name: &str| name.replace(|letter: char| !letter.is_ascii_alphanumeric(), "_");
+    format!("{}.{}.__default", plain(stage), plain(job).to_ascii_lowercase())
 }
 
 /// One record, as its stage is; earlier attempts are referred to and not told.

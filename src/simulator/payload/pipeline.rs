@@ -107,13 +107,27 @@ pub(crate) fn run(view: View<'_>, own: &Build, around: &Around<'_>) -> Value {
         "createdDate": own.queued.to_string(),
         "finishedDate": own.finished.map(|at| at.to_string()),
         "url": url,
-        "resources": {"repositories": {"self": {
-            "repository": {"id": around.repository.id, "type": "azureReposGit"},
-            "refName": own.branch, "version": own.commit,
-        }}},
+        "resources": resources(view, own, around),
         "id": own.number,
         "name": own.name(),
     }))
+}
+
+/// What it runs on. Source: `RunResources` of Pipelines 7.2.
+fn resources(view: View<'_>, own: &Build, around: &Around<'_>) -> Value {
+    let repository = |id: Uuid, name: &str, commit: &str| json!({"repository": {"id": id, "type": "azureReposGit"}, "refName": name, "version": commit});
+    let mut repositories = json!({"self": repository(around.repository.id, &own.branch, &own.commit)});
+    for other in &own.others {
+        repositories[&other.alias] = repository(other.repository, &other.reference, &other.commit);
+    }
+    let mut resources = json!({"repositories": repositories});
+    for (alias, run) in &own.taken {
+        let (id, name) = &run.definition;
+        let url = format!("{}/{}/_apis/pipelines/{id}?revision=3", view.base(), run.project);
+        let pipeline = json!({"url": url, "id": id, "revision": 3, "name": name, "folder": "\\"});
+        resources["pipelines"][alias] = json!({"pipeline": pipeline, "version": run.name});
+    }
+    resources
 }
 
 /// A pipeline as REST has it.
@@ -129,7 +143,7 @@ fn pipeline_url(view: View<'_>, around: &Around<'_>) -> String {
 /// What all events of a run have.
 fn head(view: View<'_>, own: &Build, around: &Around<'_>) -> Value {
     let repository = around.repository;
-    json!({
+    let mut told = json!({
         "pipeline": pipeline(view, around),
         "runId": own.number,
         "runUrl": format!("{}/{}/_build/results?buildId={}", view.base(), around.project.id, own.number),
@@ -139,7 +153,20 @@ fn head(view: View<'_>, own: &Build, around: &Around<'_>) -> Value {
             "change": {"author": person(view, own.by), "message": own.comment, "version": own.commit},
             "url": super::git::web_url(view, repository, around.project),
         }],
-    })
+    });
+    for other in &own.others {
+        let found = around.world.and_then(|world| Some((world, world.repository_of(other.repository)?)));
+        let Some((world, repository)) = found else { continue };
+        let project = world.project_of(repository.project);
+        let message = repository.commits.get(&other.commit).map(|commit| commit.comment.clone());
+        let checkout = json!({
+            "alias": other.alias, "id": repository.id, "type": "Git",
+            "change": {"author": person(view, own.by), "message": message, "version": other.commit},
+            "url": super::git::web_url(view, repository, project),
+        });
+        told["repositories"].as_array_mut().expect("it is a list").push(checkout);
+    }
+    told
 }
 
 fn person(view: View<'_>, id: Uuid) -> Value {

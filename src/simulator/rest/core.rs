@@ -120,7 +120,10 @@ fn project(simulator: &Simulator, call: &Call) -> Outcome {
 }
 
 /// Whether the caller holds the bits for each token, as `PublisherSecurity[/{project}]`.
-fn permissions(_: &Simulator, call: &Call) -> Outcome {
+fn permissions(simulator: &Simulator, call: &Call) -> Outcome {
+    if simulator.instance.faults().permissions_need_full_access && call.caller.scopes.is_some() {
+        return Ok(super::gate::refuse_scope(&simulator.instance, &call.caller));
+    }
     let bits: u32 = call.parameter_as("bits")?;
     if !call.parameter("namespace").eq_ignore_ascii_case(SERVICE_HOOKS) {
         let message = format!("VS403281: The security namespace {} does not exist.", call.parameter("namespace"));

@@ -7,7 +7,7 @@ use super::{
     locations::{CHANGES, COMMITS, COMMITS_BATCH, DIFFS, PUSHES, REFS, REPOSITORIES},
 };
 use crate::simulator::{
-    Simulator, payload,
+    CommitsPagedBy, Simulator, payload,
     payload::View,
     world::{Commit, GitRef, Project, Repository, World},
 };
@@ -178,7 +178,17 @@ fn batch(simulator: &Simulator, call: &Call) -> Outcome {
             && to.is_none_or(|to| commit.at <= to)
             && author.as_ref().is_none_or(|author| person().contains(author))
     });
-    let page = shown.skip(criteria.skip.unwrap_or_default()).take(criteria.top.unwrap_or(PAGE));
+    let paged_by = simulator.instance.faults().commits_paged_by;
+    let said = |name: &str, own: Option<usize>| -> Outcome<Option<usize>> {
+        let asked: Option<usize> = call.query_as(name)?;
+        Ok(match paged_by {
+            CommitsPagedBy::Either => asked.or(own),
+            CommitsPagedBy::Query => asked,
+            CommitsPagedBy::Body => own,
+        })
+    };
+    let (skip, top) = (said("$skip", criteria.skip)?, said("$top", criteria.top)?);
+    let page = shown.skip(skip.unwrap_or_default()).take(top.unwrap_or(PAGE));
     Ok(Answer::list(page.map(|commit| payload::git::commit(view, commit, own, project)).collect()))
 }
 

@@ -27,7 +27,13 @@ const fn row(path: &'static str, location: &'static super::Location, handler: su
 
 fn around<'a>(world: &'a World, definition: &'a BuildDefinition) -> Option<Around<'a>> {
     let repository = world.repository_of(definition.repository)?;
-    Some(Around { definition, project: world.project_of(definition.project), repository })
+    Some(Around {
+        definition,
+        project: world.project_of(definition.project),
+        repository,
+        pull_request: None,
+        world: Some(world),
+    })
 }
 
 fn pipelines(simulator: &Simulator, call: &Call) -> Outcome {

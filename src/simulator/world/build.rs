@@ -1,6 +1,9 @@
 //! Pipelines, and what they run: a build is a run of the same number.
 
-use super::{Facts, Impossible, World, next};
+use super::{
+    Facts, Impossible, World, next,
+    started::{CheckedOut, RunOf, Trigger},
+};
 use crate::{
     domain::Stream,
     simulator::{
@@ -45,8 +48,14 @@ pub(crate) struct Build {
     pub(crate) commit: String,
     /// The commit's message.
     pub(crate) comment: String,
-    /// `manual`, `individualCI`, `pullRequest`, `schedule`.
+    /// `manual`, `individualCI`, `pullRequest`, `schedule`, `buildCompletion`, `resourceTrigger`.
     pub(crate) reason: &'static str,
+    /// The run that started it.
+    pub(crate) trigger: Option<Trigger>,
+    /// Runs whose artifacts it takes, with their aliases.
+    pub(crate) taken: Vec<(String, RunOf)>,
+    /// What it checks out besides its own repository.
+    pub(crate) others: Vec<CheckedOut>,
     pub(crate) by: Uuid,
     pub(crate) queued: Timestamp,
     pub(crate) started: Option<Timestamp>,
@@ -202,11 +211,11 @@ impl World {
         Ok(id)
     }
 
-    fn build_mut(&mut self, number: u32) -> Result<&mut Build, Impossible> {
+    pub(super) fn build_mut(&mut self, number: u32) -> Result<&mut Build, Impossible> {
         self.builds.get_mut(&number).ok_or_else(|| Impossible::Absent(format!("build {number}")))
     }
 
-    /// A build of a branch as it is now; its number. Nothing is told of it before it starts.
+    /// A build of a branch as it is now, or of a ref by its full name; its number. Nothing is told of it before it starts.
     pub(crate) fn queue_build(
         &mut self,
         definition: u32,
@@ -216,10 +225,8 @@ impl World {
     ) -> Result<u32, Impossible> {
         let absent = || Impossible::Absent(format!("pipeline {definition}"));
         let own = self.definitions.get(&definition).cloned().ok_or_else(absent)?;
-        let name = format!("refs/heads/{branch}");
+        let (name, commit) = self.source_of(own.repository, branch)?;
         let repository = self.repository_mut(own.repository)?;
-        let commit = repository.tip(&name).map(str::to_owned);
-        let commit = commit.ok_or_else(|| Impossible::Absent(format!("branch {branch}")))?;
         let comment = repository.commits.get(&commit).map(|commit| commit.comment.clone()).unwrap_or_default();
         let number = next(&self.builds, 100);
         let stages = own.stages.iter().map(|name| self.stage(name)).collect();
@@ -230,6 +237,9 @@ impl World {
             commit,
             comment,
             reason,
+            trigger: None,
+            taken: Vec::new(),
+            others: Vec::new(),
             by,
             queued: self.now,
             started: None,

@@ -8,18 +8,20 @@ mod merge;
 mod populate;
 mod pull_request;
 mod release;
+mod started;
 mod work_item;
 mod work_item_link;
 
+pub(crate) use self::started::{RunOf, Trigger};
 pub(crate) use self::{
     build::{Approval, Build, BuildDate, BuildDefinition, Stage},
     git::{Commit, GitRef, NO_OBJECT, Push, RefUpdate, Repository},
-    pull_request::{Comment, PullRequest, Reviewer, Vote},
+    pull_request::{Comment, DRAFT_CHANGED, PullRequest, Reviewer, Vote},
     release::{Deployment, Release, ReleaseDefinition, ReleaseEnvironment},
     work_item::{Field, Revision, WorkItem, WorkItemKind, changed_fields, kind_named, kinds},
     work_item_link::LinkUpdate,
 };
-pub use self::{fill::Fill, git::RefChange, merge::MergeStrategy, work_item::Edit};
+pub use self::{fill::Fill, git::RefChange, merge::MergeStrategy, started::StartedBy, work_item::Edit};
 
 use super::{
     forget::{Entity, Of},
@@ -195,6 +197,15 @@ impl World {
             revision: u32::try_from(self.projects.len()).unwrap_or_default() + 10,
         });
         id
+    }
+
+    /// Nothing is found by the name before it any more.
+    pub(crate) fn rename_project(&mut self, id: Uuid, name: &str) -> Result<(), Impossible> {
+        let now = self.now;
+        let found = self.projects.iter_mut().find(|project| project.id == id);
+        let project = found.ok_or_else(|| Impossible::Absent(format!("project {id}")))?;
+        (project.name, project.changed, project.revision) = (name.to_owned(), now, project.revision + 1);
+        Ok(())
     }
 
     /// The person of this account; where there is none of the name whoever acts, or else is first.

@@ -19,6 +19,8 @@ use uuid::Uuid;
 /// The event types by what happened.
 const CREATED: &str = "git.pullrequest.created";
 pub(super) const UPDATED: &str = "git.pullrequest.updated";
+/// No filter of Azure's: what says that a draft was made or published.
+pub(crate) const DRAFT_CHANGED: &str = "draftChanged";
 pub(super) const MERGED: &str = "git.pullrequest.merged";
 const COMMENTED: &str = "ms.vss-code.git-pullrequest-comment-event";
 
@@ -252,7 +254,8 @@ impl World {
         }
         own.is_draft = is_draft;
         let what = if is_draft { "made a draft" } else { "published" };
-        self.pull_request_event(UPDATED, number, what, &[("notificationType", "StatusUpdateNotification")]);
+        let facts = [("notificationType", "StatusUpdateNotification"), (DRAFT_CHANGED, "true")];
+        self.pull_request_event(UPDATED, number, what, &facts);
         Ok(())
     }
 

@@ -12,7 +12,7 @@ use hookwell::{
         client::{Access, AzureDevOps, COMMITS_MAX, Commits, Credential, Failure, Version},
     },
     clock::{Clock, ManualClock},
-    simulator::{Options, RefChange, tokens},
+    simulator::{CommitsPagedBy, Options, RefChange, tokens},
 };
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -137,9 +137,12 @@ async fn commits_over_several_pages_are_all_there() {
         made.push(repo.commit("main", &format!("Step {n}"), &["/a"]).await);
     }
     made.reverse();
-    let found = repo.between(Some(&base), &made[0]).await;
-    assert_eq!(ids(&found), made);
-    assert!(!found.cut);
+    for paged_by in [CommitsPagedBy::Either, CommitsPagedBy::Query, CommitsPagedBy::Body] {
+        repo.azure.simulator.fail(|faults| faults.commits_paged_by = paged_by);
+        let found = repo.between(Some(&base), &made[0]).await;
+        assert_eq!(ids(&found), made, "{paged_by:?}");
+        assert!(!found.cut);
+    }
 }
 
 #[tokio::test]

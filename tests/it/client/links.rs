@@ -50,17 +50,30 @@ async fn the_first_review_is_the_first_word_or_vote_of_somebody_else() {
     repo.commit("topic", "First", &["/b"]).await;
     let number = simulator.create_pull_request(repo.repository, "topic", "main", "Roast longer").unwrap();
     // Whoever calls knows the author from the pull request, as it was found.
-    let review = || repo.client.first_review(PROJECT, SHOP, i64::from(number), Some(ANA));
+    let review = || repo.client.first_review(PROJECT, SHOP, i64::from(number), Some(ANA), &[]);
     assert_eq!(review().await, Ok(None));
     simulator.vote(number, ANA, 10).unwrap();
     assert_eq!(review().await, Ok(None), "an author's own vote is no review");
+    let service = "Build\\9a1f0c3d-5e6f-4071-8293-a4b5c6d7e8f9";
+    for (name, account) in [("Fabrikam Build Service", service), ("Reviewing Robot", "robot@fabrikam.example")] {
+        simulator.hire(name, account, false);
+        simulator.vote(number, account, 5).unwrap();
+    }
+    let without = |bots: &[&str]| bots.iter().map(|bot| (*bot).to_owned()).collect::<Vec<String>>();
+    for bots in [without(&["robot@FABRIKAM.example"]), without(&["reviewing robot"])] {
+        let review = repo.client.first_review(PROJECT, SHOP, i64::from(number), Some(ANA), &bots).await;
+        assert_eq!(review, Ok(None), "neither a service nor a bot reviews");
+    }
+    assert_eq!(review().await, Ok(Some(repo.now())), "who is not known to be a bot is somebody");
     repo.clock.advance(Duration::from_hours(1));
     let at = repo.now();
     simulator.vote(number, MEI, -5).unwrap();
     repo.clock.advance(Duration::from_hours(1));
     simulator.vote(number, MEI, 10).unwrap();
-    assert_eq!(review().await, Ok(Some(at)));
-    let nowhere = repo.client.first_review(PROJECT, SHOP, 4_711, None).await;
+    let bots = without(&["Reviewing Robot"]);
+    let review = repo.client.first_review(PROJECT, SHOP, i64::from(number), Some(ANA), &bots).await;
+    assert_eq!(review, Ok(Some(at)));
+    let nowhere = repo.client.first_review(PROJECT, SHOP, 4_711, None, &[]).await;
     assert!(matches!(nowhere, Err(Failure::NotFound { .. })), "{nowhere:?}");
 }
 

@@ -80,11 +80,23 @@ async fn rights_are_asked_by_bit_and_token() {
     let server = answering(json!({ "count": 1, "value": [false] })).await;
     let client = client(&access(&server.origin));
     assert!(!client.may(Permission::EditSubscriptions, Some(PROJECT)).await.unwrap());
-    assert!(!client.may(Permission::DeleteSubscriptions, None).await.unwrap());
+    assert!(!client.may(Permission::ViewSubscriptions, None).await.unwrap());
     let asked = server.asked();
     assert!(asked[1].path.ends_with("/permissions/cb594ebe-87dd-4fc9-ac2c-6a10a4c92046/2"), "{}", asked[1].path);
     assert_eq!(asked[1].parameter("tokens"), format!("PublisherSecurity/{PROJECT}"));
-    assert!(asked[2].path.ends_with("/4") && asked[2].parameter("tokens") == "PublisherSecurity");
+    assert!(asked[2].path.ends_with("/1") && asked[2].parameter("tokens") == "PublisherSecurity");
+}
+
+#[tokio::test]
+async fn one_odd_subscription_does_not_hide_the_others() {
+    let hook = json!({ "id": "8dea9aba", "publisherId": "tfs", "eventType": "git.push", "consumerId": "webHooks" });
+    let odd = json!({ "id": "9dea9aba", "consumerId": "webHooks" });
+    let server = answering(json!({ "count": 2, "value": [hook, odd] })).await;
+    let listed = client(&access(&server.origin)).subscriptions(Host::Main).await.unwrap();
+    assert_eq!(listed.iter().map(|hook| hook.id.as_str()).collect::<Vec<_>>(), ["8dea9aba"]);
+    let server = answering(json!({ "count": 1, "value": [odd] })).await;
+    let none = client(&access(&server.origin)).subscriptions(Host::Main).await.unwrap_err();
+    assert!(none.to_string().contains("publisherId is missing"), "{none}");
 }
 
 #[tokio::test]

@@ -67,7 +67,6 @@ async fn a_record_without_what_is_needed_is_a_failure_that_names_it() {
         ("pushId", Value::Null, "pushes: value[1].pushId is missing"),
         ("date", json!("0001-01-01T00:00:00"), "pushes: value[1].date is missing"),
         ("refUpdates", Value::Null, "pushes: value[1].refUpdates is missing"),
-        ("refUpdates", json!([]), "pushes: value[1].refUpdates is missing"),
         ("refUpdates", json!([{ "name": "x" }]), "pushes: value[1].refUpdates[].oldObjectId is missing"),
     ] {
         let mut second = push(1);
@@ -77,6 +76,16 @@ async fn a_record_without_what_is_needed_is_a_failure_that_names_it() {
         let failure = client(&access(&server.origin)).pushes("p", "r", None, day(), first(9)).await.unwrap_err();
         assert!(matches!(&failure, Failure::Unexpected { detail, .. } if detail == expected), "{failure:?}");
     }
+}
+
+#[tokio::test]
+async fn a_push_that_moved_nothing_keeps_nobody_from_the_others() {
+    let mut odd = push(1);
+    odd["refUpdates"] = json!([]);
+    let answer = json!({ "count": 2, "value": [push(2), odd] });
+    let server = Scripted::start(move |_| said(&answer)).await;
+    let pushes = client(&access(&server.origin)).pushes("p", "r", None, day(), first(9)).await.unwrap().items;
+    assert_eq!(pushes.iter().map(|own| own.ref_updates.len()).collect::<Vec<_>>(), [1, 0]);
 }
 
 #[tokio::test]

@@ -61,6 +61,7 @@ async fn a_new_connection_says_who_we_are_and_what_we_may() {
 }
 
 #[tokio::test]
+#[expect(clippy::too_many_lines, reason = "a table of failures")]
 async fn every_failure_is_told_with_the_one_thing_to_do() {
     let azure = Arc::new(Scripted::default());
     let gateway = gateway(&azure).await;
@@ -75,8 +76,16 @@ async fn every_failure_is_told_with_the_one_thing_to_do() {
         (
             Failure::Unauthorized { detail: Some("The Personal Access Token used has expired.".to_owned()) },
             "needs_attention",
-            "Azure DevOps does not accept the token: it is wrong, has expired or was revoked: The Personal Access Token used has expired.",
-            "Make a new one at https://dev.azure.com/fabrikam/_usersSettings/tokens with the scopes Code (Read), Build (Read), Work items (Read), Project and team (Read), and Release (Read) for classic releases, and send it as token with PATCH /v1/connections/ID.",
+            "Azure DevOps does not accept the token: it has expired, and cannot be extended any more: The Personal Access Token used has expired.",
+            "Make a new one at https://dev.azure.com/fabrikam/_usersSettings/tokens with the scopes Code (Read), Build (Read), Work items (Read), Project and team (Read), and Release (Read) for classic releases, and send it as token with PATCH /v1/connections/ID. Choose this organization alone for it: tokens for all accessible organizations do not work from 1 December 2026 on. Where the organization lets nobody make tokens (new ones do not), ask an administrator or give a service principal.",
+        ),
+        (
+            Failure::Unavailable {
+                detail: Some("This Azure DevOps organization has been deactivated due to inactivity.".to_owned()),
+            },
+            "unreachable",
+            "Azure DevOps is there but cannot answer now: This Azure DevOps organization has been deactivated due to inactivity.",
+            "Its owner has to sign in to it in a browser and activate it again; it is asked again by itself.",
         ),
         (
             Failure::Forbidden { permission: None, detail: Some("TF400813".to_owned()) },
@@ -255,15 +264,43 @@ async fn a_scope_counts_only_where_something_needs_it() {
     assert!(remedy.contains("ask a Project Administrator"), "{remedy}");
     assert!(azure.calls().contains(&"pipelines Fiber".to_owned()), "tried where it is needed");
 
-    // A project that a binding names and nobody finds.
-    azure.with(|script| script.failing = [("work_item_types", Failure::NotFound { detail: None })].into());
-    bind("issue_provider", "Gone").await;
-    let checked = check().await;
-    assert_eq!(checked.json()["status"], "needs_attention");
-    assert!(told(&checked.json()).1.contains("Work items (Read) (in project Gone: "), "{checked:?}");
-
     azure.with(|script| script.failing.clear());
     assert_eq!(check().await.json()["status"], "enabled", "clears when it passes");
+
+    // A project that a binding names and nobody finds is no scope that is missing.
+    azure.with(|script| script.failing = [("work_item_types", Failure::NotFound { detail: None })].into());
+    bind("issue_provider", "Gone").await;
+    let checked = check().await.json();
+    assert_eq!((&checked["status"], &checked["check"]["remedy"]), (&json!("enabled"), &Value::Null), "{checked}");
+    assert_eq!(scope(&checked, "work_items"), ("unknown".to_owned(), true));
+}
+
+#[tokio::test]
+async fn one_token_for_several_organizations_is_said_before_it_ends() {
+    let gateway = gateway(&Arc::new(Scripted::default())).await;
+    let add = async |name: &str, url: &str, token: &str| {
+        let made = gateway.post("/v1/connections", json!({ "name": name, "url": url, "token": token })).await;
+        assert_eq!(made.status, 201, "{made:?}");
+        id(&made)
+    };
+    let said = async || {
+        let all = gateway.get("/v1/integration").await.json();
+        let of = |own: &&Value| own["kind"] == "token_for_all_organizations";
+        all["attention"].as_array().unwrap().iter().filter(of).cloned().collect::<Vec<_>>()
+    };
+    add("One", URL, "pat-secret").await;
+    add("Same organization", "https://dev.azure.com/Fabrikam", "pat-secret").await;
+    add("A Server", "https://azure.example/tfs/Coll", "pat-secret").await;
+    add("Another token", "https://dev.azure.com/contoso", "of-its-own").await;
+    assert_eq!(said().await, Vec::<Value>::new());
+    let other = add("Two", "https://dev.azure.com/adventure", "pat-secret").await;
+    let all = said().await;
+    let detail = all[0]["detail"].as_str().unwrap();
+    assert!(all.len() == 1 && ["One", "Two", "1 December 2026"].iter().all(|word| detail.contains(word)), "{all:?}");
+    let path = format!("/v1/connections/{other}");
+    let change = gateway.ask("PATCH", &path).header("if-match", "*").json(&json!({ "token": "its-own" }));
+    assert_eq!(change.send().await.status, 200);
+    assert_eq!(said().await, Vec::<Value>::new(), "it goes with its cause");
 }
 
 #[tokio::test]

@@ -213,6 +213,11 @@ impl AzureDevOps for Client {
         Ok(Vec::new())
     }
 
+    async fn subscription(&self, _: Host, _: &str) -> Result<Option<Subscription>, Failure> {
+        self.0.called("subscription", "").await?;
+        Ok(None)
+    }
+
     async fn create_subscription(&self, _: &SubscriptionDraft) -> Result<Subscription, Failure> {
         Err(Failure::Unavailable { detail: Some("this double makes none".to_owned()) })
     }

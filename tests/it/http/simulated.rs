@@ -5,14 +5,15 @@ use crate::{
     harness::{Gateway, Reply},
 };
 use hookwell::{
-    azure::client::Dialer,
+    app::checks,
+    azure::client::{Dialer, Priority},
     clock::SystemClock,
     config::Settings,
-    simulator::{Options, Refusal, ScopeRefusal, ServerVersion, TokenState, tokens},
+    simulator::{Options, Refusal, Scope, ScopeRefusal, ServerVersion, TokenState, tokens},
     store::MemoryStore,
 };
 use serde_json::{Value, json};
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 async fn gateway() -> Gateway {
     let store = Arc::new(MemoryStore::new());
@@ -183,4 +184,35 @@ async fn what_a_binding_needs_is_discovered() {
     assert!(kind["states"].as_array().unwrap().iter().any(|state| state["category"] == "Completed"), "{kind}");
     let reply = gateway.get(&format!("{path}/pipelines?azure_project=Nowhere")).await;
     assert_eq!((reply.status.as_u16(), reply.problem().as_str()), (404, "azure-not-found"));
+}
+
+/// The scopes that README names do not cover the call about permissions, by Microsoft's specifications.
+#[tokio::test]
+async fn a_server_that_does_not_say_what_we_may_is_not_asked_each_time() {
+    const SCOPES: [Scope; 5] = [Scope::Code, Scope::Build, Scope::Work, Scope::Project, Scope::Release];
+    let (gateway, azure) = (gateway().await, azure(Options::services("fabrikam")).await);
+    azure.simulator.fail(|faults| faults.permissions_need_full_access = true);
+    for token in ["one", "another"] {
+        azure.simulator.issue_token(token, "ana@fabrikam.example", Some(&SCOPES));
+    }
+    let asked = || azure.simulator.calls().iter().filter(|call| call.target.contains("/permissions/")).count();
+    let made = connect(&gateway, &azure, "one").await;
+    assert_eq!((word(&made.json(), "/status").as_str(), asked()), ("enabled", 1), "one refusal answers for all rights");
+    assert_eq!(with_result(&made.json(), "unknown"), ["service_hooks"]);
+    let (path, id) = (made.header("location").to_owned(), made.json()["id"].as_str().unwrap().parse().unwrap());
+    let check = || async { checks::check(&gateway.app, id, Priority::Repair).await.unwrap().health.unwrap().record };
+    let first = check().await;
+    for _ in 0..5 {
+        gateway.advance(Duration::from_mins(10));
+        assert!(check().await.agrees_with(&first), "{first:?}");
+    }
+    assert_eq!(asked(), 1);
+    // Whoever asks is answered anew, and so is who has another token.
+    gateway.ask("POST", &format!("{path}/check")).send().await;
+    assert_eq!(asked(), 2);
+    let change = gateway.ask("PATCH", &path).header("if-match", "*").json(&json!({ "token": "another" })).send().await;
+    assert_eq!((change.status.as_u16(), asked()), (200, 3));
+    gateway.advance(Duration::from_hours(25));
+    check().await;
+    assert_eq!(asked(), 4, "a day later it may be otherwise");
 }

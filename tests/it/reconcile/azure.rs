@@ -62,7 +62,11 @@ pub(crate) fn forbidden() -> Failure {
 
 /// As many as are alive, all of the same world.
 #[derive(Clone)]
-pub(crate) struct FakeAzure(Arc<Mutex<World>>);
+pub(crate) struct FakeAzure {
+    world: Arc<Mutex<World>>,
+    /// Somebody who makes a binding asks: that is answered nothing, and is no part of what is tested here.
+    is_interactive: bool,
+}
 
 impl FakeAzure {
     pub(crate) fn new() -> Self {
@@ -115,7 +119,7 @@ impl FakeAzure {
                 ],
             ),
         ];
-        Self(Arc::new(Mutex::new(World {
+        let world = Arc::new(Mutex::new(World {
             hooks: BTreeMap::new(),
             passwords: BTreeMap::new(),
             identity: Uuid::from_u128(1),
@@ -129,15 +133,19 @@ impl FakeAzure {
             hangs: BTreeSet::new(),
             witness: None,
             made: 0,
-        })))
+        }));
+        Self { world, is_interactive: false }
     }
 
     pub(crate) fn world(&self) -> MutexGuard<'_, World> {
-        self.0.lock().unwrap()
+        self.world.lock().unwrap()
     }
 
     /// Counts a call; `Ok(false)` when it happens and nobody hears of it.
     fn call(&self, name: &'static str) -> Result<(MutexGuard<'_, World>, bool), Failure> {
+        if self.is_interactive {
+            return Err(Failure::Forbidden { permission: None, detail: None });
+        }
         let mut world = self.world();
         *world.calls.entry(name).or_default() += 1;
         if let Some(failure) = world.always.get(name) {
@@ -186,6 +194,9 @@ impl World {
             consumer_inputs,
             created_by: Some(self.identity),
             created_date: Some(format!("2026-11-22T10:{:02}:{:02}Z", self.made / 60 % 60, self.made % 60)),
+            modified_by: None,
+            modified_date: None,
+            unknown_status: None,
             last_success: None,
             probation_retries: None,
         };
@@ -210,8 +221,8 @@ crate::without_records::without_records!(FakeAzure);
 #[async_trait]
 impl AzureDevOps for FakeAzure {
     fn at(&self, priority: Priority) -> Arc<dyn AzureDevOps> {
-        assert_eq!(priority, Priority::Repair, "what repairs goes first");
-        Arc::new(self.clone())
+        assert_ne!(priority, Priority::Bulk, "what repairs goes first");
+        Arc::new(Self { is_interactive: priority == Priority::Interactive, ..self.clone() })
     }
 
     fn spent(&self) -> Spent {
@@ -287,6 +298,10 @@ impl AzureDevOps for FakeAzure {
 
     async fn event_types(&self, publisher: &str) -> Result<Vec<EventType>, Failure> {
         let world = self.read("event_types")?;
+        let failure = world.always.get(format!("event_types of {publisher}").as_str());
+        if let Some(failure) = failure {
+            return Err(failure.clone());
+        }
         if publisher == "rm" && !world.releases {
             return Err(forbidden());
         }
@@ -299,6 +314,11 @@ impl AzureDevOps for FakeAzure {
         self.hang(name).await;
         let world = self.read(name)?;
         Ok(world.hooks.values().filter(|hook| Host::of(&hook.publisher) == host).cloned().collect())
+    }
+
+    async fn subscription(&self, host: Host, id: &str) -> Result<Option<Subscription>, Failure> {
+        let world = self.read("one")?;
+        Ok(world.hooks.get(id).filter(|hook| Host::of(&hook.publisher) == host).cloned())
     }
 
     async fn create_subscription(&self, draft: &SubscriptionDraft) -> Result<Subscription, Failure> {

@@ -4,10 +4,13 @@ mod by_hand;
 mod huge;
 mod life;
 mod model;
+mod named;
 mod order;
 mod removal;
 mod replaced;
 mod simulated;
+mod trust;
+mod unseen;
 mod witness;
 
 use self::azure::{FakeAzure, PROJECT_NAME};

@@ -222,8 +222,17 @@ impl Model {
         let serves = |row: &serde_json::Value| {
             row["bindings"].as_array().unwrap().iter().any(|id| bound.contains(id.as_str().unwrap()))
         };
-        let wanted: BTreeSet<&str> =
-            rows.iter().filter(|row| serves(row)).map(|row| row["key"].as_str().unwrap()).collect();
+        // What another one serves that is not filtered is wanted no more, though its row stays while its deletion is not
+        // known to have happened.
+        let is_of = |row: &serde_json::Value, other: &serde_json::Value| {
+            ["event_type", "azure_project"].iter().all(|name| row[*name] == other[*name])
+        };
+        let bare = |row: &serde_json::Value| row["filters"].as_object().unwrap().is_empty();
+        let is_covered = |row: &serde_json::Value| {
+            !bare(row) && rows.iter().any(|other| bare(other) && serves(other) && is_of(row, other))
+        };
+        let is_wanted = |row: &&serde_json::Value| serves(row) && !is_covered(row);
+        let wanted: BTreeSet<&str> = rows.iter().filter(is_wanted).map(|row| row["key"].as_str().unwrap()).collect();
         self.off.retain(|id, hook| there.contains_key(id) || wanted.contains(key_of(hook)));
         for (id, hook) in &self.off {
             assert_eq!(there.get(id), Some(hook), "what a person switched off was touched");

@@ -1,7 +1,7 @@
 //! Each way in which hooks lose what happened ends with every fact once.
 
 use super::{bound, equal::everything_happens, lines, swept};
-use crate::real::Real;
+use crate::real::{Real, SHOP};
 use hookwell::{
     config::Settings,
     domain::Recovered,
@@ -153,6 +153,47 @@ async fn a_history_without_events_leaves_it_to_the_records() {
     let ended = day(stick, async |_| {}).await;
     assert_eq!(ended.ways.keys().collect::<Vec<_>>(), [&"rest"]);
     assert!(ended.report.history.unsaid_since.is_some());
+}
+
+#[tokio::test]
+async fn where_the_history_has_words_for_a_resource_the_request_says_it_or_the_records_have_to() {
+    for (without_body, without_events) in [(false, false), (false, true), (true, false)] {
+        let close = async |real: &Real| {
+            real.simulator().fail(|faults| {
+                faults.hooks.history_resources_are_words = true;
+                faults.hooks.history_without_events = without_events;
+                faults.hooks.history_requests_without_body = without_body;
+            });
+            real.close_door().await;
+        };
+        let ended = day(close, async |real| real.open_door().await).await;
+        assert_eq!(ended.ways.contains_key("history"), !without_body, "{without_events}: {:?}", ended.ways);
+        assert!(!ended.has("event.received"), "an empty shell is no event: {without_body} {without_events}");
+    }
+}
+
+#[tokio::test]
+async fn what_azure_calls_filtered_is_counted_and_is_nobodys_loss() {
+    let real = unfilled().await;
+    bound(&real).await;
+    let (app, id) = (&real.gateway.app, real.connection);
+    let simulator = real.simulator();
+    let repository = simulator.repository(simulator.project(SHOP).unwrap(), "web shop").unwrap();
+    simulator.fail(|faults| faults.hooks.latency_milliseconds = 60_000);
+    simulator.push_commit(repository, "main", "Filtered", &["/a"]).unwrap();
+    let push = real.ours().into_iter().find(|hook| hook.event_type == "git.push").unwrap();
+    simulator.hooks().disable_by_user(push.id.parse().unwrap());
+    real.pass(Duration::from_mins(10)).await;
+    let look = async || recover(app, id, Request { since: None, closely: false }).await.unwrap().history;
+    let found = look().await;
+    assert_eq!((found.filtered, found.recovered, found.unsaid_since), (1, 0, None));
+    assert!(real.notifications().await.iter().all(|own| own.recovered != Some(Recovered::History)));
+    // Of one that is known to be off it may have been ours: Azure's records are asked.
+    real.run().await;
+    let found = look().await;
+    assert!(found.filtered == 1 && found.recovered == 0 && found.unsaid_since.is_some(), "{found:?}");
+    let metrics = real.gateway.get("/metrics").await;
+    assert!(String::from_utf8_lossy(&metrics.body).contains("hookwell_history_filtered_total 2"));
 }
 
 #[tokio::test]

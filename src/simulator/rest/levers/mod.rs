@@ -50,6 +50,10 @@ pub(super) struct Wish {
     token: Option<String>,
     scopes: Option<Vec<Scope>>,
     expires: Option<Timestamp>,
+    pull_request: Option<u32>,
+    tag: Option<String>,
+    started_by: Option<u32>,
+    takes: Option<u32>,
 }
 
 /// Pulls one.

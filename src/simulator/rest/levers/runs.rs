@@ -2,7 +2,7 @@
 
 use super::{Wish, done, needed, no_lever, number, one_of};
 use crate::simulator::{
-    Impossible, Simulator,
+    Impossible, Simulator, StartedBy,
     people::JUERGEN,
     rest::{Answer, Outcome},
 };
@@ -16,8 +16,14 @@ pub(super) fn pull(simulator: &Simulator, lever: &str, rest: &[&str], wish: &Wis
     match (lever, rest) {
         ("build", []) => build(simulator, wish),
         ("build", ["queue"]) => {
-            let branch = wish.branch.as_deref().unwrap_or("main");
-            let queued = simulator.queue_build(pipeline(simulator, wish)?, branch)?;
+            let queued = queued(simulator, wish)?;
+            if let Some(from) = wish.takes {
+                simulator.takes(queued, from)?;
+            }
+            if wish.repository.is_some() {
+                let branch = wish.source.as_deref().unwrap_or("main");
+                simulator.checks_out(queued, super::repository(simulator, wish)?, branch)?;
+            }
             Ok(Answer::json(json!({"number": queued})))
         }
         ("build", [n, "start"]) => done(number(n)?, simulator.start_build(number(n)?)),
@@ -54,6 +60,21 @@ pub(super) fn pull(simulator: &Simulator, lever: &str, rest: &[&str], wish: &Wis
         ("release", [n, "abandon"]) => done(number(n)?, simulator.abandon_release(number(n)?)),
         _ => Err(no_lever(lever)),
     }
+}
+
+/// A build: of a pull request, of a tag, started by another one, or of a branch.
+fn queued(simulator: &Simulator, wish: &Wish) -> Outcome<u32> {
+    let (pipeline, branch) = (pipeline(simulator, wish)?, wish.branch.as_deref().unwrap_or("main"));
+    let queued = match wish {
+        Wish { pull_request: Some(number), .. } => simulator.queue_validation(pipeline, *number),
+        Wish { tag: Some(tag), .. } => simulator.queue_tag_build(pipeline, tag),
+        Wish { started_by: Some(number), .. } => {
+            simulator.queue_started(pipeline, branch, *number, StartedBy::Resource)
+        }
+        Wish { takes: Some(_), .. } => simulator.queue_by_hand(pipeline, branch),
+        _ => simulator.queue_build(pipeline, branch),
+    };
+    Ok(queued?)
 }
 
 fn environment(wish: &Wish) -> &str {
