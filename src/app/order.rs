@@ -9,7 +9,10 @@ use crate::{
     domain::NotificationId,
     event::Event,
     store::{Error, Log, PageLimit, Position, Store},
-    translate::order::{self, Move},
+    translate::{
+        order::{self, Move},
+        push::Push,
+    },
 };
 use jiff::Timestamp;
 use std::{
@@ -21,7 +24,9 @@ use uuid::Uuid;
 
 /// Refs whose last place is remembered.
 const REFS_MAX: usize = 50_000;
-/// Waivers that are remembered.
+/// Acts of pull requests that are remembered.
+const ACTS_MAX: usize = 50_000;
+/// Waivers that are remembered, and answers.
 const WAIVED_MAX: usize = 50_000;
 /// Notifications that are known to wait; more wait too, but begin their waiting anew with every look.
 const HELD_MAX: usize = 50_000;
@@ -49,12 +54,28 @@ pub struct Order(Mutex<Memory>);
 pub struct Memory {
     heads: Recent<Uuid, Head>,
     waived: Recent<Uuid, ()>,
+    /// Pushes that wait until Azure was asked, and what it said of them.
+    pushes: HashMap<NotificationId, (Uuid, Push)>,
+    verdicts: Recent<Uuid, Verdict>,
+    /// As which facts acts of pull requests were told lately.
+    acts: Recent<Uuid, Uuid>,
     /// The places that refs were brought to lately.
     met: Recent<Uuid, ()>,
     held: HashMap<NotificationId, Held>,
     /// What is told by what waits, with how many tell it.
     untold: HashMap<Uuid, u32>,
     is_read: bool,
+}
+
+/// What Azure's record says of a push of a known head.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// It is a push of its own, with this id.
+    Own(Uuid),
+    /// No record is its own: the notification of an earlier push has its head.
+    Late,
+    /// Azure does not have the record.
+    Unknown,
 }
 
 #[derive(Debug)]
@@ -142,6 +163,38 @@ impl Memory {
         }
     }
 
+    /// A push waits until Azure was asked; `request` names its pull request, and the push has the id that the question has.
+    pub fn ask(&mut self, notification: NotificationId, request: Uuid, push: Push) {
+        if self.pushes.len() < HELD_MAX {
+            self.pushes.insert(notification, (request, push));
+        }
+    }
+
+    /// The pushes to a pull request that wait so.
+    pub fn asking(&self, request: Uuid) -> Vec<Push> {
+        self.pushes.values().filter(|(own, _)| *own == request).map(|(_, push)| push.clone()).collect()
+    }
+
+    /// Azure was asked.
+    pub fn decide(&mut self, question: Uuid, verdict: Verdict) {
+        self.verdicts.insert(question, verdict, WAIVED_MAX);
+    }
+
+    /// What Azure said.
+    pub fn verdict(&mut self, question: Uuid) -> Option<Verdict> {
+        self.verdicts.get(&question, WAIVED_MAX).copied()
+    }
+
+    /// An act was told as this fact.
+    pub fn told(&mut self, act: Uuid, fact: Uuid) {
+        self.acts.insert(act, fact, ACTS_MAX);
+    }
+
+    /// As which fact an act was told lately.
+    pub fn telling(&mut self, act: Uuid) -> Option<Uuid> {
+        self.acts.get(&act, ACTS_MAX).copied()
+    }
+
     /// Whether something that waits tells this.
     pub fn is_held(&self, told: Uuid) -> bool {
         self.untold.contains_key(&told)
@@ -175,6 +228,7 @@ impl Memory {
 
     /// It waits no more.
     pub fn release(&mut self, notification: NotificationId) {
+        self.pushes.remove(&notification);
         for id in self.held.remove(&notification).map(|held| held.tells).unwrap_or_default() {
             if let Some(count) = self.untold.get_mut(&id) {
                 *count -= 1;

@@ -22,6 +22,7 @@ use super::{
 use crate::{
     domain::{ConnectionId, Disposition, Notification, NotificationId},
     event::Event,
+    relations,
     store::{Appended, Entry, Error, Log, PageLimit, Position},
     translate::{
         order::otherwise_told,
@@ -184,6 +185,8 @@ async fn one(app: &App, notification: &Notification, is_settled: bool, dry_run: 
         Err(why) => return Ok(nothing(why)),
     };
     let today: Vec<Uuid> = events.iter().map(|event| event.id).collect();
+    // What is read on under the lock keeps the translation waiting.
+    while events.iter().any(|event| request::seen(event).is_some()) && !relations::catch_up(app).await? {}
     let _alone = app.telling.lock().await;
     let mut told = Vec::new();
     for event in events {

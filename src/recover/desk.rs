@@ -18,8 +18,9 @@ const ASKED_MAX: usize = 200_000;
 pub(super) enum Asked {
     /// The timeline of a build that ended then.
     Timeline(i64, Option<Timestamp>),
-    /// The pushes to a pull request whose head is this.
-    Iterations(i64, String),
+    /// The pushes to a pull request whose head is this, and what changes where that head comes again: when its branch was pushed
+    /// to last, or of a fork, whose pushes no listing has, the try of its merge.
+    Iterations(i64, String, Option<Timestamp>, Option<String>),
     /// The updates of a work item whose links were changed last then.
     Links(i64, Option<Timestamp>),
 }

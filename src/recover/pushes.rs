@@ -14,6 +14,7 @@ use crate::{
 };
 use jiff::Timestamp;
 use std::collections::HashMap;
+use uuid::Uuid;
 
 /// A composed push.
 pub(super) struct Read {
@@ -35,6 +36,8 @@ pub(super) struct Numbered {
     pub(super) composed: Composed,
     /// Whether the log tells it.
     pub(super) is_told: bool,
+    /// The question of the hook that waits and tells it.
+    pub(super) asked: Option<Uuid>,
 }
 
 /// Numbers the pushes to one pull request: `records` are all of its since `from`.
@@ -53,23 +56,35 @@ pub(super) async fn numbered(app: &App, mut records: Vec<Read>, from: Timestamp)
     for own in &records {
         if !visits.contains_key(&own.push.head) {
             let told = requests.visits(&own.act).await?;
-            visits.insert(own.push.head.clone(), told.len());
+            visits.insert(own.push.head.clone(), told.iter().map(|visit| visit.number).max().unwrap_or_default());
             let told = told.iter().filter_map(|visit| Push::of(&visit.seen));
             known.extend(told.filter(|own| !known.iter().any(|known| known.id == own.id)).collect::<Vec<_>>());
         }
     }
+    let waiting: Vec<Push> = match records.first() {
+        Some(own) => app.order.memory().asking(own.act.request()),
+        None => Vec::new(),
+    };
     let pushes: Vec<Push> = records.iter().map(|own| own.push.clone()).collect();
+    let mut twins = push::told(&pushes, &known, from);
+    // What is told counts before what waits: the record of a hook that was rendered late can be its own.
+    let (left, rest): (Vec<usize>, Vec<Push>) =
+        pushes.into_iter().enumerate().filter(|(at, _)| twins[*at].is_none()).unzip();
+    for (at, twin) in left.into_iter().zip(push::told(&rest, &waiting, from)) {
+        twins[at] = twin;
+    }
     let mut numbered = Vec::new();
-    for (own, twin) in records.into_iter().zip(push::told(&pushes, &known, from)) {
-        if let Some(id) = twin {
-            numbered.push(Numbered { composed: own.composed.told_by(id), is_told: true });
+    for (own, twin) in records.into_iter().zip(twins) {
+        let asked = twin.filter(|id| waiting.iter().any(|own| own.id == *id));
+        if let Some(id) = twin.filter(|_| asked.is_none()) {
+            numbered.push(Numbered { composed: own.composed.told_by(id), is_told: true, asked });
             continue;
         }
         let told = visits.entry(own.push.head.clone()).or_default();
-        *told += 1;
-        let next = u32::try_from(*told).ok().filter(|next| *next <= VISITS_MAX);
-        if let Some((next, id)) = next.and_then(|next| Some((next, visited(&own.act, next)?))) {
-            numbered.push(Numbered { composed: own.composed.visit(next).told_by(id), is_told: false });
+        *told = told.saturating_add(1);
+        let next = *told;
+        if let Some(id) = visited(&own.act, next).filter(|_| next <= VISITS_MAX) {
+            numbered.push(Numbered { composed: own.composed.visit(next).told_by(id), is_told: false, asked });
         }
     }
     Ok(numbered)

@@ -227,6 +227,15 @@ pub fn otherwise_told(event: &Event) -> Vec<Uuid> {
     ids.into_iter().filter(|id| *id != event.id).collect()
 }
 
+/// Of a deletion or restoration: the id under which the revision before would have told it, and that of the event that, if it is
+/// there, was in between. `None` of all else.
+pub fn turned_before(event: &Event) -> Option<(Uuid, Uuid)> {
+    let kind = event.header.kind.as_str();
+    let kept = serde_json::from_slice::<Kept<'_>>(&event.json).ok().filter(|_| Kind::of(kind) == Some(Kind::Turned))?;
+    let rev = kept.data.custom_data.azuredevops.rev?;
+    Some((kept.item().turned_beside(kind, rev)[0], kept.item().undone(kind, rev)))
+}
+
 /// Whether it tells that a work item was deleted or restored.
 pub fn is_turned(event: &Event) -> bool {
     Kind::of(&event.header.kind) == Some(Kind::Turned)

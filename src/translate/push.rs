@@ -43,14 +43,30 @@ impl Push {
 
     /// From an event that was read.
     pub fn of(own: &Seen) -> Option<Self> {
-        let (head, time) = (own.pushed()?.to_owned(), own.time?);
-        let occasion = own.occasion().map(str::to_owned);
-        Some(Self { id: own.fact(), head, time, occasion, iteration: own.iteration() })
+        own.pushed().and_then(|_| Self::supposed(own))
+    }
+
+    /// An act that may be a push: its head is the one that it was rendered with.
+    pub fn supposed(own: &Seen) -> Option<Self> {
+        let (head, time) = (own.head()?.to_owned(), own.time?);
+        Some(Self {
+            id: own.fact(),
+            head,
+            time,
+            occasion: own.occasion().map(str::to_owned),
+            iteration: own.iteration(),
+        })
     }
 
     /// Whether only a record told it.
     pub fn is_composed(&self) -> bool {
-        self.occasion.is_none()
+        self.occasion.is_none() && self.iteration.is_some()
+    }
+
+    /// The same under another id.
+    #[must_use]
+    pub fn under(self, id: Uuid) -> Self {
+        Self { id, ..self }
     }
 
     /// Whether this is that one, told again; `others` are the pushes that are known.
@@ -60,7 +76,8 @@ impl Push {
             return one == other;
         }
         match (self.iteration, other.iteration) {
-            (None, None) => self.occasion == other.occasion,
+            // An envelope can have no id.
+            (None, None) => (&self.head, self.time) == (&other.head, other.time),
             (Some(one), Some(other)) => one == other,
             _ => self.is_twin(other, others, None),
         }
@@ -99,7 +116,8 @@ fn own_head(one: &Push, other: &Push) -> bool {
 /// and all that there are since `from`.
 ///
 /// A hook that nothing else explains, of the head of a later record, was rendered late: it was made for an earlier push and
-/// has the head of that later one. So it tells the later one, and the record of the earlier is left without.
+/// has the head of that later one. So it tells the later one, and the record of the earlier is left without. Of one that was
+/// made soon after `from`, the push can be before that.
 pub fn told(records: &[Push], told: &[Push], from: Timestamp) -> Vec<Option<Uuid>> {
     let mut left: Vec<&Push> = told.iter().collect();
     let mut found: Vec<Option<Uuid>> = vec![None; records.len()];
@@ -114,9 +132,9 @@ pub fn told(records: &[Push], told: &[Push], from: Timestamp) -> Vec<Option<Uuid
         found[at] = numbered.or_else(twin).or_else(recorded).map(|place| left.remove(place).id);
     }
     for at in (0..records.len()).rev().filter(|at| found[*at].is_none()).collect::<Vec<_>>() {
-        let own = &records[at];
+        let (own, first) = (&records[at], later(from, TOLD_LATE));
         let is_late =
-            |other: &Push| own_head(own, other) && other.iteration.is_none() && (from..own.time).contains(&other.time);
+            |other: &Push| own_head(own, other) && other.iteration.is_none() && (first..own.time).contains(&other.time);
         let latest = left.iter().enumerate().filter(|(_, other)| is_late(other)).max_by_key(|(_, other)| other.time);
         found[at] = latest.map(|(place, _)| place).map(|place| left.remove(place).id);
     }

@@ -43,6 +43,21 @@ pub struct Standing {
     pub votes: Option<BTreeMap<String, i64>>,
 }
 
+impl Standing {
+    /// With the members of an earlier one that it lacks.
+    #[must_use]
+    pub fn or(self, earlier: Self) -> Self {
+        Self {
+            title: self.title.or(earlier.title),
+            is_draft: self.is_draft.or(earlier.is_draft),
+            target: self.target.or(earlier.target),
+            status: self.status.or(earlier.status),
+            head: self.head.or(earlier.head),
+            votes: self.votes.or(earlier.votes),
+        }
+    }
+}
+
 /// An event of a pull request, as far as acts are compared.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Seen {
@@ -183,6 +198,16 @@ impl Seen {
     /// Azure's id of the event, of an update.
     pub fn occasion(&self) -> Option<&str> {
         self.occasion.as_deref()
+    }
+
+    /// Names the act: by Azure's id of its event.
+    pub fn act(&self) -> Option<Uuid> {
+        Some(self.update(&format!("act:{}", self.occasion()?)))
+    }
+
+    /// Names its pull request.
+    pub fn request(&self) -> Uuid {
+        self.update("request")
     }
 
     /// The first event of its fact: itself, where it does not tell that once more.

@@ -143,6 +143,7 @@ pub async fn step(app: &Arc<App>) -> Result<Settled, Error> {
     app.metrics.dead.inc_by(translated.iter().filter(|result| result.is_err()).count() as u64);
     app.metrics.order_waits_exceeded.inc_by(sorted.in_vain);
     let moves = moves.into_iter().zip(&appended).filter(|(_, appended)| is_new(appended));
+    sorted.passing.retain(|at| !put_off.contains(&ids[*at]));
     remember(app, &ids, &translated, &sorted, breaks, moves.filter_map(|(moved, _)| moved));
     let mut memory = app.order.memory();
     for id in put_off {

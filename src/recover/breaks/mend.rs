@@ -1,7 +1,7 @@
 //! What was composed for a break is held against the log, and what is missing of it is appended.
 
 use crate::{
-    app::{App, Directory, breaks::Break, notifications, otherwise::otherwise},
+    app::{App, Directory, breaks::Break, notifications, order::Verdict, otherwise::otherwise},
     domain::{Binding, Connection, Gap, NotificationId, Recovered, Role, Stream},
     event::Event,
     intake::{self, Found, Outcome},
@@ -194,10 +194,10 @@ impl<'a> Mender<'a> {
         };
         let records = composed.into_iter().filter_map(read).collect();
         let numbered = pushes::numbered(self.app, records, Timestamp::MIN).await;
-        for Numbered { composed, is_told } in numbered.map_err(|error| Stopped::Store(error.to_string()))? {
+        for Numbered { composed, is_told, asked } in numbered.map_err(|error| Stopped::Store(error.to_string()))? {
             let Some(id) = composed.event.filter(|_| !is_told) else { continue };
-            if self.app.order.memory().is_held(id) {
-                self.app.order.waive([id]);
+            if let Some(question) = asked {
+                self.app.order.memory().decide(question, Verdict::Own(id));
                 continue;
             }
             // What comes after the event that waits is its own hook's to deliver, or a sweep's to find.
@@ -208,6 +208,11 @@ impl<'a> Mender<'a> {
                 self.append(&told).await?;
             }
         }
+        let mut memory = self.app.order.memory();
+        if mended != Mended::Appended && memory.verdict(self.found.need).is_none() {
+            memory.decide(self.found.need, Verdict::Late);
+        }
+        drop(memory);
         Ok(mended)
     }
 

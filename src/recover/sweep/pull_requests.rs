@@ -14,7 +14,7 @@ use crate::{
     },
 };
 use jiff::Timestamp;
-use serde::Deserialize;
+use serde::{Deserialize, de::IgnoredAny};
 use std::collections::HashMap;
 use uuid::Uuid;
 
@@ -38,6 +38,8 @@ struct Asking<'a> {
 struct Branches {
     source_ref_name: String,
     last_merge_source_commit: Commit,
+    last_merge_commit: Commit,
+    fork_source: Option<IgnoredAny>,
 }
 
 #[derive(Default, Deserialize)]
@@ -182,7 +184,9 @@ impl Asking<'_> {
         let supposed: Vec<Composed> = scale.numbered(supposed.collect(), self.window.from).await?;
         let weighed = scale.weigh(supposed.clone()).await?;
         let missing = weighed.iter().any(super::scale::Weighed::is_missing);
-        let asked = Asked::Iterations(own.id, head);
+        let last = moved.iter().filter(while_open).map(|(at, _)| *at).max();
+        let merge = branches.fork_source.map(|_| branches.last_merge_commit.commit_id);
+        let asked = Asked::Iterations(own.id, head, last, merge);
         let unasked = missing && !scale.app.recover.was_asked(scale.connection(), &asked);
         if !unasked && !scale.is_new(&asked) {
             let here = weighed.into_iter().filter(|weighed| !weighed.is_missing()).map(|weighed| weighed.composed);

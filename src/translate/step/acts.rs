@@ -8,14 +8,14 @@
 //! A push of a head that is told already is either another push, after the branch was set back, or the notification of an
 //! earlier push that Azure rendered late. The payload does not say which. So where Azure can be asked, its record of the
 //! pushes decides, and what waits for that is left out when no record is its own: a sweep would find it. Where Azure cannot
-//! be asked, it is told, since nobody else would.
+//! be asked for a day, or does not have the record, it is told, since nobody else would.
 
 use super::{
     requests::Requests,
     translator::{Translated, Translator},
 };
 use crate::{
-    app::{App, breaks::Break},
+    app::{App, breaks::Break, order::Verdict},
     event::Event,
     store::Error,
     translate::{
@@ -26,15 +26,16 @@ use crate::{
     },
 };
 use std::time::Duration;
+use uuid::Uuid;
 
 /// How long an update that does not know what was changed waits for one that does: both are delivered at once.
 const WAIT: Duration = Duration::from_secs(3);
 /// Looks after which it passes, whatever the memory of its waiting became.
 const ATTEMPTS_MAX: u32 = 3;
 /// How long what must be compared waits until the log was read on after a start: some minutes for ten million events.
-const READING_WAIT_MAX: Duration = Duration::from_mins(10);
+pub(super) const READING_WAIT_MAX: Duration = Duration::from_mins(10);
 
-/// How long a push of a known head waits until Azure was asked for the pushes; then a sweep has to find it.
+/// How long a push of a known head waits until Azure was asked for the pushes.
 const ASKING_WAIT_MAX: Duration = Duration::from_hours(24);
 /// The same in looks, for a gateway that is restarted all the time: as many as fit into that.
 const ASKING_ATTEMPTS_MAX: u32 = 3_000;
@@ -126,14 +127,13 @@ impl<'a> Acts<'a> {
         Ok(())
     }
 
-    /// Whether a push waits on until Azure was asked.
-    fn asks_on(&self, own: &Translated, attempt: u32) -> bool {
-        !self.app.settings.order_wait.is_zero() && own.waited < ASKING_WAIT_MAX && attempt <= ASKING_ATTEMPTS_MAX
-    }
-
     /// Puts a push under the id of the time that its head came for; `false` where it waits until that is known.
     async fn number(&mut self, own: &mut Translated, attempt: u32) -> Result<bool, Error> {
-        let pushed = acts(&own.events).into_iter().find_map(|act| Some((Push::of(&act)?, act)));
+        let told = acts(&own.events);
+        if let Some(act) = told.iter().find(|act| act.is_vague()) {
+            return self.recorded(own, act).await;
+        }
+        let pushed = told.into_iter().find_map(|act| Some((Push::of(&act)?, act)));
         let Some((push, act)) = pushed else { return Ok(true) };
         let visits = self.requests.visits(&act).await?;
         // A record is composed with the number that it has.
@@ -143,27 +143,47 @@ impl<'a> Acts<'a> {
         }
         let others = self.requests.pushes(&act).await?;
         let mut told = visits.iter().filter_map(|visit| Push::of(&visit.seen).map(|push| (visit.id, push)));
-        let same = told.find(|(_, told)| push.is(told, &others)).map(|(id, _)| id);
-        let next = u32::try_from(visits.len() + 1).ok().filter(|next| *next <= VISITS_MAX);
-        let next = next.and_then(|next| visited(&act, next));
-        let Some(next) = same.or(next) else {
+        if let Some((same, _)) = told.find(|(_, told)| push.is(told, &others)) {
+            own.put(act.id, same);
+            return Ok(true);
+        }
+        let last = visits.iter().map(|visit| visit.number).max().unwrap_or_default();
+        let Some(next) = visited(&act, last.saturating_add(1)).filter(|_| last < VISITS_MAX) else {
             own.leave_out(act.id);
             return Ok(true);
         };
-        if same.is_some() || push.is_composed() || !own.asks {
+        let Some(question) = act.act().filter(|_| own.asks && !push.is_composed()) else {
             own.put(act.id, next);
             return Ok(true);
+        };
+        let verdict = self.app.order.memory().verdict(question);
+        let is_free = |id: &Uuid| !visits.iter().any(|visit| visit.id == *id);
+        match verdict {
+            Some(Verdict::Own(id)) if is_free(&id) => own.put(act.id, id),
+            Some(Verdict::Late) => own.leave_out(act.id),
+            None | Some(Verdict::Own(_)) if own.waited < ASKING_WAIT_MAX && attempt <= ASKING_ATTEMPTS_MAX => {
+                own.candidate.tells.extend([question, waiting(&act)]);
+                self.app.order.memory().ask(own.candidate.notification, act.request(), push.under(question));
+                self.breaks.extend(asked(own, &act, question));
+                self.held.push(act);
+                return Ok(false);
+            }
+            // Nobody else would tell it.
+            _ => own.put(act.id, next),
         }
-        let need = act.update(&format!("push:{}", act.occasion().unwrap_or_default()));
-        let is_waived = |id| self.app.order.memory().is_waived(id);
-        if is_waived(next) {
-            own.put(act.id, next);
-        } else if self.asks_on(own, attempt) && !is_waived(need) {
-            own.candidate.tells.push(next);
-            self.breaks.extend(asked(own, &act, need));
-            return Ok(false);
-        } else {
-            own.leave_out(act.id);
+        Ok(true)
+    }
+}
+
+impl Acts<'_> {
+    /// Puts an update of which nothing is known, by comparing neither, under the id of the push that a record told, where that
+    /// was just before it and its head is the same: of a push, its hook says no more.
+    async fn recorded(&mut self, own: &mut Translated, act: &Seen) -> Result<bool, Error> {
+        let Some(push) = Push::supposed(act) else { return Ok(true) };
+        let visits = self.requests.visits(act).await?;
+        let mut told = visits.iter().filter_map(|visit| Some((visit.id, Push::of(&visit.seen)?)));
+        if let Some((id, _)) = told.find(|(_, told)| told.is_composed() && push.is(told, &[])) {
+            own.put(act.id, id);
         }
         Ok(true)
     }
@@ -187,12 +207,12 @@ fn is_patient(own: &Translated, attempt: u32) -> bool {
 }
 
 /// Names what waits of a request.
-fn waiting(act: &Seen) -> uuid::Uuid {
+fn waiting(act: &Seen) -> Uuid {
     act.update("waits")
 }
 
 /// What Azure is asked for: the pushes to the request.
-fn asked(own: &Translated, act: &Seen, need: uuid::Uuid) -> Option<Break> {
+fn asked(own: &Translated, act: &Seen, need: Uuid) -> Option<Break> {
     let mut segments = act.subject.split('/').skip(2);
     let (repository, number) = (segments.next()?.to_owned(), segments.nth(1)?.parse().ok()?);
     let header = own.events.iter().find(|event| event.id == act.id).map(|event| &event.header)?;

@@ -5,7 +5,7 @@
 //! request that is found still later (its hook was lost) is one more merged change, with the same `mergeCommit`, since an event
 //! cannot be taken back. `directPush` says which of the two was a guess.
 
-use super::translator::Translated;
+use super::{acts::READING_WAIT_MAX, translator::Translated};
 use crate::{
     app::App,
     event::{Event, kept::Kept},
@@ -32,6 +32,9 @@ pub(super) enum Fate {
 
 /// Decides it; `fresh` is what is about to be appended.
 pub(super) async fn look(app: &App, own: &Translated, attempt: u32, fresh: &[Event]) -> Result<Fate, Error> {
+    if !relations::is_near(app) && own.waited < READING_WAIT_MAX {
+        return Ok(Fate::Waits);
+    }
     let ids: Vec<Uuid> = own.direct.iter().map(|event| event.id).collect();
     let kept = app.store.contains(Log::Events, &ids).await?;
     let mut left = Vec::new();

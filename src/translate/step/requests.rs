@@ -55,7 +55,11 @@ impl<'a> Requests<'a> {
 
     /// This is about to be appended.
     pub(super) fn append(&mut self, event: &Event, revision: u32) {
-        self.fresh.extend(seen(event).map(|own| (own, revision)));
+        let Some(own) = seen(event) else { return };
+        if let Some(act) = own.act() {
+            self.app.order.memory().told(act, own.fact());
+        }
+        self.fresh.push((own, revision));
     }
 
     /// The last telling of an act, with the number of its revision: whichever notification told it, and as whatever it was
@@ -84,10 +88,10 @@ impl<'a> Requests<'a> {
             }
         }
         // Another rendering of it had another head, and was taken for a push of that.
-        if !act.is_vague() {
-            return Ok(None);
+        let mut told = act.act().and_then(|own| self.app.order.memory().telling(own));
+        if told.is_none() && act.is_vague() {
+            told = self.of(act).await?.iter().find(|own| own.is_same_act(act)).map(Seen::fact);
         }
-        let told = self.of(act).await?.iter().find(|own| own.is_same_act(act)).map(Seen::fact);
         let Some(fact) = told else { return Ok(None) };
         let found = latest(self.app, fact).await?;
         Ok(found.and_then(|(number, event, _)| Some((seen(&event)?, number))))
@@ -98,20 +102,33 @@ impl<'a> Requests<'a> {
     /// # Errors
     /// The store's.
     pub(crate) async fn visits(&mut self, act: &Seen) -> Result<Vec<Visit>, Error> {
-        let mut visits = Vec::new();
+        let mut visits: Vec<Visit> = Vec::new();
         self.ask(std::iter::once(act)).await?;
-        for number in 1..=VISITS_MAX {
-            let Some(id) = visited(act, number) else { break };
-            if let Some((seen, revision)) = self.fresh.iter().rev().find(|(own, _)| own.fact() == id) {
-                visits.push(Visit { id, seen: seen.clone(), revision: *revision });
-                continue;
-            }
-            if number == 1 && !self.kept.contains(&id) {
+        for first in (1..=VISITS_MAX).step_by(PROBED as usize) {
+            let last = first.saturating_add(PROBED - 1).min(VISITS_MAX);
+            let ids: Vec<(u32, Uuid)> =
+                (first..=last).filter_map(|number| Some((number, visited(act, number)?))).collect();
+            let fresh = |id: Uuid| self.fresh.iter().rev().find(move |(own, _)| own.fact() == id);
+            // Most heads come once, and whether they did was asked for the whole batch.
+            if first == 1 && !ids.first().is_some_and(|(_, id)| self.kept.contains(id) || fresh(*id).is_some()) {
                 break;
             }
-            let Some((revision, event, _)) = latest(self.app, id).await? else { break };
-            let Some(seen) = seen(&event) else { break };
-            visits.push(Visit { id, seen, revision });
+            let asked: Vec<Uuid> = ids.iter().map(|(_, id)| *id).collect();
+            let (kept, before) = (self.app.store.contains(Log::Events, &asked).await?, visits.len());
+            for ((number, id), is_kept) in ids.into_iter().zip(kept) {
+                if let Some((seen, revision)) = fresh(id).cloned() {
+                    visits.push(Visit { number, id, seen, revision });
+                } else if is_kept
+                    && let Some((revision, event, _)) = latest(self.app, id).await?
+                    && let Some(seen) = seen(&event)
+                {
+                    visits.push(Visit { number, id, seen, revision });
+                }
+            }
+            // One can be told before the one before it, which is composed and on its way.
+            if visits.len() == before {
+                break;
+            }
         }
         Ok(visits)
     }
@@ -135,7 +152,11 @@ impl<'a> Requests<'a> {
         let known = self.read.get(&key(act)).into_iter().flatten();
         let all = known.chain(self.fresh.iter().map(|(own, _)| own).filter(|own| own.is_of(act)));
         let earlier = all.filter(|own| own.id != act.id && own.is_before(act) && own.standing.is_some());
-        Ok(earlier.max_by_key(|own| own.time).and_then(|own| own.standing.clone()))
+        let mut earlier: Vec<&Seen> = earlier.collect();
+        earlier.sort_by_key(|own| std::cmp::Reverse(own.time));
+        // A record says less of how it stood then than the hook before it.
+        let standings = earlier.into_iter().filter_map(|own| own.standing.clone());
+        Ok(standings.reduce(Standing::or))
     }
 
     /// Whether the log is read on so far that a request can be looked up without reading all of it.
@@ -159,8 +180,13 @@ impl<'a> Requests<'a> {
     }
 }
 
+/// Times that a head came that are looked for at once.
+const PROBED: u32 = 8;
+
 /// One time that a head came.
 pub(crate) struct Visit {
+    /// Which, from 1.
+    pub(crate) number: u32,
     /// The first event of it.
     pub(crate) id: Uuid,
     /// Its last telling.

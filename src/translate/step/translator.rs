@@ -139,7 +139,8 @@ impl<'a> Translator<'a> {
             self.listen(&notification);
         }
         let is_ours = translated.events.iter().any(|event| !event.header.projects.is_empty());
-        translated.asks = is_ours && hold::is_ordered(&kept.record);
+        let may_wait = !self.app.settings.order_wait.is_zero();
+        translated.asks = is_ours && may_wait && hold::is_ordered(&kept.record);
         if hold::is_ordered(&kept.record) && !self.app.settings.order_wait.is_zero() {
             let candidate = &mut translated.candidate;
             if self.builds_are_told(notification.connection) {

@@ -7,7 +7,7 @@ use crate::{
     event::Event,
     store::{Error, Log},
     translate::{
-        order::{changes_fields, is_turned, otherwise_told},
+        order::{changes_fields, is_turned, otherwise_told, turned_before},
         revision_id,
         union::{near, union},
     },
@@ -83,6 +83,11 @@ fn others(event: &Event) -> Vec<Uuid> {
 
 /// Whether what is told under the id `other` is this fact. A comment or a link of a revision is told beside what that changed.
 async fn is_same(app: &App, event: &Event, other: Uuid, standing: &HashMap<Uuid, Standing>) -> Result<bool, Error> {
+    if let Some((_, between)) = turned_before(event).filter(|(before, _)| *before == other) {
+        return Ok(
+            !standing.contains_key(&between) && !app.store.contains(Log::Events, &[between]).await?.contains(&true)
+        );
+    }
     if near(event) == Some(other) || is_turned(event) {
         return Ok(true);
     }

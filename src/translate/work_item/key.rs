@@ -19,7 +19,10 @@
 //! and 11 of the sample), so its fields were only cut. One whose only fields count links is no revision.
 
 use super::{super::identity::fact, changes::is_telling};
-use crate::azure::resource::work_item::{WorkItem, WorkItemUpdate};
+use crate::{
+    azure::resource::work_item::{WorkItem, WorkItemUpdate},
+    domain::without_version,
+};
 use uuid::Uuid;
 
 const CREATED: &str = "dev.cdevents.ticket.created.0.0.0";
@@ -148,6 +151,12 @@ impl Ids<'_> {
     /// the revision that did it is not recorded anywhere.
     pub(in crate::translate) fn turned_beside(self, kind: &str, rev: i64) -> [Uuid; 2] {
         [rev.saturating_sub(1), rev.saturating_add(1)].map(|rev| self.of(kind, Key::Revision(rev)))
+    }
+
+    /// Of a deletion that this revision made, the restoration; and the other way round.
+    pub(in crate::translate) fn undone(self, kind: &str, rev: i64) -> Uuid {
+        let other = TURNED.into_iter().find(|own| without_version(own) != without_version(kind));
+        self.of(other.unwrap_or(TURNED[0]), Key::Revision(rev))
     }
 
     /// Which of an item's facts an update or a comment of this id tells.

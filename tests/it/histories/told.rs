@@ -156,12 +156,9 @@ impl Listener<'_> {
         self.gateway.advance(left.try_into().unwrap_or_default());
     }
 
-    /// Translates what is due, and asks Azure for what waits.
+    /// Translates what is due.
     pub(super) async fn translate(&self) {
         events(&self.gateway).await;
-        while breaks::step(&self.gateway.app).await > 0 {
-            events(&self.gateway).await;
-        }
     }
 
     /// By its hook.

@@ -12,9 +12,11 @@ mod names;
 mod order;
 mod places;
 mod properties;
+mod pushed;
 mod releases;
 mod reported;
 mod runs;
+mod set_back;
 mod twice;
 mod work_items;
 

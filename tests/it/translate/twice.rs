@@ -1,21 +1,13 @@
 //! An act that is told again, otherwise, late, or together with what is told of others, is told once; and none is lost for it.
 
-use super::acts::{PROJECT, PUSH, REPOSITORY, REVIEWERS, STATUS, There, VOTE, azure, envelope, sha, updated};
-use crate::{
-    real::{Real, SHOP, bind},
-    recover::{losses::unfilled, swept},
-};
-use hookwell::{
-    event::Event,
-    recover::{Depth, Mending},
-    simulator::{Odds, RefChange},
+use super::{
+    acts::{PROJECT, PUSH, REPOSITORY, REVIEWERS, STATUS, There, VOTE, azure, envelope, sha, updated},
+    pushed::{MINUTE, facts},
 };
 use serde_json::{Value, json};
-use std::{collections::BTreeMap, time::Duration};
-use uuid::Uuid;
+use std::time::Duration;
 
 const ALL: &str = "2020-11-01T00:00:00Z";
-const MINUTE: Duration = Duration::from_mins(1);
 
 async fn created(there: &mut There) {
     let mut body = updated(1, 0, &json!({}));
@@ -32,13 +24,6 @@ async fn replayed(there: &There) -> Value {
 
 fn mei(vote: i64) -> Value {
     json!({ "reviewers": [{ "id": "m", "displayName": "Mei", "vote": vote }] })
-}
-
-/// The facts, each as it was told last, by the id of its first telling.
-fn facts(events: &[Value]) -> BTreeMap<String, &Value> {
-    let fact = |event: &Value| event["data"]["customData"]["hookwell"]["fact"].as_str().map(str::to_owned);
-    let own = |event: &Value| event["id"].as_str().unwrap().to_owned();
-    events.iter().map(|event| (fact(event).unwrap_or_else(|| own(event)), event)).collect()
 }
 
 #[tokio::test]
@@ -226,122 +211,103 @@ async fn a_deletion_whose_bodies_name_either_revision_is_one_event() {
     }
 }
 
-/// A pull request from `feature/9`, whose pushes this gateway is told of.
-struct Pushed {
-    real: Real,
-    web: Uuid,
-    number: u32,
-    before: Vec<Event>,
-    from: jiff::Timestamp,
-}
-
-impl Pushed {
-    async fn begin() -> Self {
-        let real = unfilled().await;
-        let binding = json!({ "role": "code_deployment", "repository": "web shop", "branch": null });
-        bind(&real.gateway, real.connection, "web", SHOP, binding).await;
-        real.settle().await;
-        let from = real.gateway.app.clock.now();
-        let simulator = real.simulator().clone();
-        let web = simulator.repository(simulator.project(SHOP).unwrap(), "web shop").unwrap();
-        simulator.push_commit(web, "feature/9", "Nine", &["/a"]).unwrap();
-        real.pass(MINUTE).await;
-        let number = simulator.create_pull_request(web, "feature/9", "main", "Ninth").unwrap();
-        real.pass(MINUTE).await;
-        let before = real.events().await;
-        Self { real, web, number, before, from }
-    }
-
-    fn lose(&self, share: f64) {
-        self.real.simulator().fail(|faults| faults.hooks.lose = Odds::probability(share));
-    }
-
-    /// Pushes a commit.
-    async fn push(&self) {
-        self.real.simulator().push_commit(self.web, "feature/9", "More", &["/a"]).unwrap();
-        self.real.pass(MINUTE).await;
-    }
-
-    /// Sets the branch back to where it was before.
-    async fn back(&self) {
-        let change = RefChange::Back { branch: "feature/9".to_owned() };
-        self.real.simulator().push(self.web, "", &[change]).unwrap();
-        self.real.pass(MINUTE).await;
-    }
-
-    async fn sweep(&self) {
-        self.real.pass(MINUTE * 10).await;
-        swept(&self.real.gateway, self.real.connection, self.from, Depth::Everything, Mending::Mend).await;
-    }
-
-    /// The heads that were pushed to the request, in the order of their times: a letter each.
-    async fn heads(&self) -> String {
-        let all: Vec<Value> = self.real.events().await[self.before.len()..].iter().map(super::json).collect();
-        let mut pushes: Vec<_> =
-            facts(&all).into_values().filter(|event| azure(event, "updateReason") == "push").collect();
-        pushes.sort_by_key(|event| event["time"].as_str().unwrap().to_owned());
-        let heads: Vec<&str> = pushes.iter().map(|event| azure(event, "sourceCommit").as_str().unwrap()).collect();
-        let first = |head: &&str| heads.iter().position(|own| own == head).unwrap();
-        heads.iter().map(|head| char::from(b'a' + u8::try_from(first(head)).unwrap())).collect()
-    }
+fn at(head: char) -> Value {
+    json!({ "lastMergeSourceCommit": { "commitId": sha(head) } })
 }
 
 #[tokio::test]
-async fn a_push_that_was_lost_comes_back_though_its_head_came_again() {
-    let pushed = Pushed::begin().await;
-    pushed.lose(1.0);
-    pushed.push().await;
-    pushed.push().await;
-    pushed.lose(0.0);
-    pushed.back().await;
-    assert_eq!(pushed.heads().await, "a");
-    for _ in 0..2 {
-        pushed.sweep().await;
-        assert_eq!(pushed.heads().await, "aba");
-    }
-}
-
-#[tokio::test]
-async fn a_branch_that_is_set_back_again_and_again_is_told_each_time() {
-    let pushed = Pushed::begin().await;
-    pushed.push().await;
-    pushed.push().await;
-    pushed.back().await;
-    pushed.back().await;
-    pushed.back().await;
-    assert_eq!(pushed.heads().await, "ababa");
-    pushed.sweep().await;
-    assert_eq!(pushed.heads().await, "ababa");
-}
-
-#[tokio::test]
-async fn a_notification_that_is_rendered_late_tells_no_push_again() {
-    let pushed = Pushed::begin().await;
-    let push = || pushed.real.simulator().push_commit(pushed.web, "feature/9", "More", &["/a"]).unwrap();
-    // Nothing is delivered before both were made, so both notifications have the second head.
-    push();
-    pushed.real.gateway.advance(MINUTE * 20);
-    push();
-    pushed.real.pass(MINUTE).await;
-    for _ in 0..2 {
-        pushed.real.events().await;
-        pushed.sweep().await;
-        let heads = pushed.heads().await;
-        assert!(["ab", "ba"].contains(&heads.as_str()), "{heads}");
-    }
-}
-
-#[tokio::test]
-async fn a_pull_request_of_more_events_than_are_remembered_has_no_push_twice() {
-    let pushed = Pushed::begin().await;
-    pushed.push().await;
-    for n in 0..210 {
-        pushed.real.simulator().comment_pull_request(pushed.number, &format!("{n}")).unwrap();
-        if n % 30 == 0 {
-            pushed.real.pass(Duration::from_secs(10)).await;
+async fn a_filtered_telling_of_one_push_that_has_another_head_is_no_other_push() {
+    for (what, first, second) in [
+        ("both filtered", Some(PUSH), Some(PUSH)),
+        ("a guess, then a filtered one", None, Some(PUSH)),
+        ("a filtered one, then a guess", Some(PUSH), None),
+    ] {
+        let mut there = There::start().await;
+        created(&mut there).await;
+        for (head, reason) in [('b', first), ('c', second)] {
+            there.deliver(&updated(7, 10, &at(head)), reason).await;
+            there.settle().await;
         }
+        let all = there.events().await;
+        assert_eq!(facts(&all).len(), 2, "{what}: {:?}", reasons(&all));
     }
-    pushed.sweep().await;
-    assert_eq!(pushed.heads().await, "a");
-    assert!(pushed.real.events().await.len() > 210);
+}
+
+#[tokio::test]
+async fn a_filtered_vote_that_has_another_head_than_the_guess_of_a_push_corrects_that() {
+    for reason in [VOTE, REVIEWERS, STATUS] {
+        let mut there = There::start().await;
+        created(&mut there).await;
+        there.deliver(&updated(7, 10, &at('b')), None).await;
+        there.settle().await;
+        there.deliver(&updated(7, 10, &at('c')), Some(reason)).await;
+        let all = there.events().await;
+        assert_eq!(facts(&all).len(), 2, "{reason}: {:?}", reasons(&all));
+    }
+}
+
+#[tokio::test]
+async fn pushes_without_an_envelope_id_are_told_each_time() {
+    let mut there = There::start().await;
+    created(&mut there).await;
+    for (head, second) in [('b', 10), ('c', 20), ('b', 30)] {
+        let mut body = updated(7, second, &at(head));
+        body.as_object_mut().unwrap().remove("id");
+        there.deliver(&body, Some(PUSH)).await;
+        there.settle().await;
+    }
+    let all = there.events().await;
+    assert_eq!(facts(&all).len(), 4, "{:?}", reasons(&all));
+}
+
+#[tokio::test]
+async fn a_direct_push_that_nobody_explains_is_told_after_a_minute() {
+    let mut there = There::start().await;
+    there.gateway.project("web").await;
+    let binding = json!({ "role": "code_deployment", "connection": there.connection, "azure_project": "Fabrikam",
+        "repository": "storefront", "branch": "main", "direct_pushes": true });
+    assert_eq!(there.gateway.post("/v1/projects/web/bindings", binding).await.status, 201);
+    let pushed = json!({
+        "pushId": 4, "date": "2026-11-22T09:00:00Z", "commits": [{ "commitId": sha('c'), "comment": "Cart" }],
+        "refUpdates": [{ "name": "refs/heads/main", "oldObjectId": sha('a'), "newObjectId": sha('c') }],
+        "repository": { "id": REPOSITORY, "name": "storefront", "project": { "id": PROJECT, "name": "Fabrikam" } },
+    });
+    there.deliver(&envelope("git.push", 90, 0, pushed), None).await;
+    let mut seconds = 0;
+    there.translate().await;
+    while there.gateway.app.order.holding() > 0 {
+        there.gateway.advance(Duration::from_secs(1));
+        seconds += 1;
+        there.translate().await;
+    }
+    let all = there.events().await;
+    assert!(all.iter().any(|event| azure(event, "directPush") == true));
+    assert!(seconds <= 95, "it was told after {seconds} s");
+}
+
+#[tokio::test]
+async fn an_item_that_is_deleted_restored_and_deleted_again_is_told_each_time() {
+    let item = |kind: &str, rev: u32, occasion: u128| {
+        let fields = json!({ "System.TeamProject": "Fabrikam", "System.WorkItemType": "Bug", "System.Title": "x" });
+        let mut body = envelope(
+            kind,
+            occasion,
+            5,
+            json!({ "id": 7, "rev": rev, "fields": fields,
+            "url": format!("https://dev.azure.com/fabrikam/{PROJECT}/_apis/wit/workItems/7") }),
+        );
+        body["resourceVersion"] = "5.1-preview.3".into();
+        body
+    };
+    // Revision 8 deletes, 9 restores, 10 deletes, 11 restores; all bodies of one type have their own revision or the one before.
+    for late in [0b0000_u32, 0b0101, 0b1010, 0b1111] {
+        let mut there = There::start().await;
+        for (at, kind) in ["deleted", "restored", "deleted", "restored"].into_iter().enumerate() {
+            let rev = 8 + u32::try_from(at).unwrap() - ((late >> at) & 1);
+            there.deliver(&item(&format!("workitem.{kind}"), rev, at as u128 + 1), None).await;
+            there.settle().await;
+        }
+        let all = there.events().await;
+        assert_eq!(all.len(), 4, "bodies with the revision before: {late:04b} (the last bit is the first body)");
+    }
 }
