@@ -1,7 +1,6 @@
 //! What Azure's records tell of one entity, up to the event that waits.
 
 use crate::{
-    app::order::Verdict,
     azure::client::{
         AzureDevOps, Failure, Page, PageRequest, PageToken, PushRecord, RevisionRecord, RevisionsFrom, Window,
     },
@@ -72,10 +71,7 @@ pub(super) async fn ask(mender: &Mender<'_>, azure: &dyn AzureDevOps) -> Result<
             Entity::Iterations { repository, number } => {
                 let record = known(azure.pull_request(&project, *number)).await?;
                 let iterations = known(azure.iterations(&project, repository, *number)).await?;
-                let Some((record, iterations)) = record.zip(iterations) else {
-                    app.order.memory().decide(found.need, Verdict::Unknown);
-                    return Ok(Answer::NothingBefore);
-                };
+                let Some((record, iterations)) = record.zip(iterations) else { return Ok(Answer::NothingBefore) };
                 let later = iterations.iter().filter(|iteration| iteration.id > 1);
                 Ok(Answer::Pushes(later.map(|own| compose::pushed(home, &record, own)).collect()))
             }

@@ -17,10 +17,11 @@ use self::{
 };
 use super::sweep::Stopped;
 use crate::{
-    app::{App, Kept, breaks::Break},
+    app::{App, Kept, breaks::Break, order::Verdict},
     azure::client::{Failure, Priority},
     domain::Connection,
     store::Log,
+    translate::order::Entity,
 };
 use std::{sync::Arc, time::Duration};
 
@@ -144,6 +145,12 @@ async fn look(app: &App, found: &Break) -> Result<Looked, Stopped> {
 
 fn waived(app: &App, found: &Break) -> Looked {
     app.order.waive([found.need]);
+    if matches!(found.entity, Entity::Iterations { .. }) {
+        let mut memory = app.order.memory();
+        if memory.verdict(found.need).is_none() {
+            memory.decide(found.need, Verdict::Unknown);
+        }
+    }
     Looked::Waived
 }
 

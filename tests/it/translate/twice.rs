@@ -2,7 +2,7 @@
 
 use super::{
     acts::{PROJECT, PUSH, REPOSITORY, REVIEWERS, STATUS, There, VOTE, azure, envelope, sha, updated},
-    pushed::{MINUTE, facts},
+    pushed::{MINUTE, facts, reasons},
 };
 use serde_json::{Value, json};
 use std::time::Duration;
