@@ -7,6 +7,7 @@ mod choices;
 mod code;
 pub(crate) mod corpus;
 mod goldens;
+mod hostile;
 mod keys;
 mod names;
 mod order;
