@@ -217,9 +217,9 @@ async fn an_unfiltered_hook_of_a_push_back_is_not_replaced_by_the_poorer_record(
     body["id"] = json!(Uuid::from_u128(79));
     body["createdDate"] = (now - MINUTE + Duration::from_secs(2)).to_string().into();
     pushed.by_hand(&body, None).await;
-    let pushes = pushed.pushes().await;
+    let all = pushed.pushes().await;
     assert_eq!(pushed.heads().await, "aba");
-    assert!(azure(&pushes[2], "eventId").is_string(), "the hook's word: {:#?}", pushes[2]);
+    assert!(azure(&all[2], "eventId").is_string(), "the hook's word: {:#?}", all[2]);
 }
 
 #[tokio::test]
