@@ -233,7 +233,13 @@ pub(super) const OTHERWISE: &[Otherwise] = &[
     otherwise(&[Mixed, Slowly], "cdevents.change.reviewed", "/data/customData/azuredevops/actor", BY_COMPARING),
     otherwise(&[Records], "cdevents.change.updated", "/data/customData/azuredevops/message", "a record has no message"),
     otherwise(&[Records], "cdevents.change.updated", "/data/customData/azuredevops/changes", AS_OF_NOW),
-    otherwise(&[Records, Mixed], "cdevents.change.updated", "/data/customData/azuredevops/iterationId", OF_A_PUSH),
+    // Told slowly and in any order, a push can seem lost when Azure is asked for another one, and its record comes first.
+    otherwise(
+        &[Records, Mixed, Slowly],
+        "cdevents.change.updated",
+        "/data/customData/azuredevops/iterationId",
+        OF_A_PUSH,
+    ),
     otherwise(&[Records], "cdevents.change.updated", "/time", OF_A_PUSH),
     otherwise(&[Records], "cdevents.change.updated", "/data/context/timestamp", OF_A_PUSH),
     otherwise(&[Records, Mixed], "cdevents.pipelinerun.started", "/time", OF_A_RUN),
