@@ -67,10 +67,10 @@ pub struct Memory {
     is_read: bool,
 }
 
-/// What Azure's record says of a push of a known head.
+/// The answer of Azure's record about a push of a known head.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
-    /// It is a push of its own, with this id.
+    /// The push is one of its own, with this id.
     Own(Uuid),
     /// No record is its own: the notification of an earlier push has its head.
     Late,
@@ -175,12 +175,17 @@ impl Memory {
         self.pushes.values().filter(|(own, _)| *own == request).map(|(_, push)| push.clone()).collect()
     }
 
+    /// Whether the push of this question waits.
+    pub fn is_asking(&self, question: Uuid) -> bool {
+        self.pushes.values().any(|(_, push)| push.id == question)
+    }
+
     /// Azure was asked.
     pub fn decide(&mut self, question: Uuid, verdict: Verdict) {
         self.verdicts.insert(question, verdict, WAIVED_MAX);
     }
 
-    /// What Azure said.
+    /// The answer of Azure, if it was asked.
     pub fn verdict(&mut self, question: Uuid) -> Option<Verdict> {
         self.verdicts.get(&question, WAIVED_MAX).copied()
     }
@@ -217,7 +222,7 @@ impl Memory {
             return;
         }
         let held = self.held.entry(notification).or_insert_with(|| Held { since: now, tells: Vec::new(), moves });
-        // It can wait for one thing after another, and what it will tell become known meanwhile.
+        // One notification can wait for several things in turn, and learns meanwhile which events it will tell.
         for id in tells {
             if !held.tells.contains(id) {
                 held.tells.push(*id);

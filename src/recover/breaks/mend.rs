@@ -169,7 +169,7 @@ impl<'a> Mender<'a> {
             } else if !is_ours {
                 Mended::NotOurs
             } else if told.composed.at > until && !told.is_it {
-                // What comes after the event that waits is its own hook's to deliver, or a sweep's to find.
+                // A later push is delivered by its own hook, or found by a sweep.
                 continue;
             } else {
                 self.append(&told).await?
@@ -187,7 +187,7 @@ impl<'a> Mender<'a> {
     /// # Errors
     /// The store's.
     pub(super) async fn number(&self, composed: Vec<Composed>) -> Result<Mended, Stopped> {
-        let mut mended = Mended::NotOurs;
+        let (mut mended, mut is_own) = (Mended::NotOurs, false);
         let read = |composed: Composed| {
             let events = self.told(composed.clone()).events;
             pushes::Read::new(composed, &events)
@@ -197,10 +197,11 @@ impl<'a> Mender<'a> {
         for Numbered { composed, is_told, asked } in numbered.map_err(|error| Stopped::Store(error.to_string()))? {
             let Some(id) = composed.event.filter(|_| !is_told) else { continue };
             if let Some(question) = asked {
+                is_own |= question == self.found.need;
                 self.app.order.memory().decide(question, Verdict::Own(id));
                 continue;
             }
-            // What comes after the event that waits is its own hook's to deliver, or a sweep's to find.
+            // A later push is delivered by its own hook, or found by a sweep.
             let told = self.told(composed);
             let is_due = (self.beginning()..=self.found.time.unwrap_or(Timestamp::MAX)).contains(&told.composed.at);
             if is_due && told.events.iter().any(|event| !event.header.projects.is_empty()) {
@@ -208,11 +209,12 @@ impl<'a> Mender<'a> {
                 self.append(&told).await?;
             }
         }
-        let mut memory = self.app.order.memory();
-        if mended != Mended::Appended && memory.verdict(self.found.need).is_none() {
-            memory.decide(self.found.need, Verdict::Late);
+        if mended != Mended::Appended && !is_own {
+            let mut memory = self.app.order.memory();
+            // A push that was not remembered was not held against the records.
+            let verdict = if memory.is_asking(self.found.need) { Verdict::Late } else { Verdict::Unknown };
+            memory.decide(self.found.need, verdict);
         }
-        drop(memory);
         Ok(mended)
     }
 

@@ -1,14 +1,14 @@
 //! Acts of pull requests, which several notifications tell: by a filtered subscription, which knows what was changed, by an
 //! unfiltered one, which does not, by Azure's record of a push, which has another name for it.
 //!
-//! One after the other, in the order in which they happened: each is held against what the log and the batch tell of its act
-//! already. The poorer waits a moment for the richer and is left out once that is told. Where it went alone because the
+//! Acts are told one after the other, in the order in which they happened. Each is held against what the log and the batch tell
+//! of it already. The poorer waits a moment for the richer and is left out once that is told. Where it went alone because the
 //! richer came later still, the richer is its revision. Nothing else waits with it but the end of its request.
 //!
 //! A push of a head that is told already is either another push, after the branch was set back, or the notification of an
 //! earlier push that Azure rendered late. The payload does not say which. So where Azure can be asked, its record of the
-//! pushes decides, and what waits for that is left out when no record is its own: a sweep would find it. Where Azure cannot
-//! be asked for a day, or does not have the record, it is told, since nobody else would.
+//! pushes decides: a hook without a record of its own is left out, because its own push is composed from its record. Where
+//! Azure cannot be asked for a day, or does not have the records, the hook is told, since nobody else would tell its push.
 
 use super::{
     requests::Requests,
@@ -47,7 +47,7 @@ pub(super) struct Acts<'a> {
     all: Vec<Seen>,
     /// Those that wait.
     held: Vec<Seen>,
-    /// What Azure must be asked for.
+    /// Questions for Azure.
     pub(super) breaks: Vec<Break>,
 }
 
@@ -173,9 +173,7 @@ impl<'a> Acts<'a> {
         }
         Ok(true)
     }
-}
 
-impl Acts<'_> {
     /// Puts an update of which nothing is known, by comparing neither, under the id of the push that a record told, where that
     /// was just before it and its head is the same: of a push, its hook says no more.
     async fn recorded(&mut self, own: &mut Translated, act: &Seen) -> Result<bool, Error> {
@@ -189,7 +187,7 @@ impl Acts<'_> {
     }
 }
 
-/// What is told already, told once more: nothing, or its revision where this knows more. The number of that.
+/// Tells an act again that the log has: as a revision where this notification knows more, else not at all. Answers the number of that revision.
 fn repeat(own: &mut Translated, act: &Seen, told: &Seen, number: u32) -> u32 {
     if act.corrects(told) {
         let revision = number.saturating_add(1);
@@ -211,7 +209,7 @@ fn waiting(act: &Seen) -> Uuid {
     act.update("waits")
 }
 
-/// What Azure is asked for: the pushes to the request.
+/// The question for Azure: all pushes to the request.
 fn asked(own: &Translated, act: &Seen, need: Uuid) -> Option<Break> {
     let mut segments = act.subject.split('/').skip(2);
     let (repository, number) = (segments.next()?.to_owned(), segments.nth(1)?.parse().ok()?);

@@ -13,7 +13,7 @@ use crate::{
 use std::collections::{HashMap, HashSet};
 use uuid::Uuid;
 
-/// Looks for who tells what of pull requests.
+/// Finds the events that tell of pull requests.
 pub(crate) struct Requests<'a> {
     app: &'a App,
     /// Whether it waits until the log was read on, however long.
@@ -28,12 +28,12 @@ pub(crate) struct Requests<'a> {
 }
 
 impl<'a> Requests<'a> {
-    /// That looks requests up only where the log was read on.
+    /// Looks requests up only where the log was read on.
     pub(super) fn quick(app: &'a App) -> Self {
         Self { is_patient: false, ..Self::new(app) }
     }
 
-    /// That waits until the log was read on, which takes some minutes after the start of a gateway with a long one.
+    /// Waits until the log was read on, which takes some minutes after the start of a gateway with a long one.
     pub(crate) fn new(app: &'a App) -> Self {
         let (asked, kept) = (HashSet::new(), HashSet::new());
         Self { app, is_patient: true, read: HashMap::new(), fresh: Vec::new(), asked, kept }
@@ -62,8 +62,7 @@ impl<'a> Requests<'a> {
         self.fresh.push((own, revision));
     }
 
-    /// The last telling of an act, with the number of its revision: whichever notification told it, and as whatever it was
-    /// told.
+    /// The last telling of an act, with the number of its revision, whichever notification told it and under whichever id.
     ///
     /// # Errors
     /// The store's.
@@ -189,7 +188,7 @@ pub(crate) struct Visit {
     pub(crate) number: u32,
     /// The first event of it.
     pub(crate) id: Uuid,
-    /// Its last telling.
+    /// The last telling.
     pub(crate) seen: Seen,
     /// The number of that.
     pub(crate) revision: u32,
