@@ -31,7 +31,7 @@ pub struct Book {
     silent: Mutex<BTreeMap<ConnectionId, Timestamp>>,
     /// What was asked of the repositories.
     pub(super) code: Remembered,
-    /// What bindings name and is not there.
+    /// Names in bindings that Azure DevOps does not have.
     pub(super) doubts: Doubts,
     /// Wakes the worker: something waits that it does not know of.
     pub(super) changed: tokio::sync::Notify,

@@ -1,20 +1,11 @@
 //! Runs that succeeded, and their parts, beside the rules of a binding: pure.
 
 use super::{
-    ran::{Known, Wish},
+    ran::{Awaited, Known, Wish},
     rules::{Candidate, Here, Origin},
     seen::{Finished, Part, Which},
 };
 use crate::domain::{BranchRule, BuildRule, Cause, Part as Wanted, Person, Reach};
-
-/// What only Azure DevOps knows of whether a part of a run is the one of a rule.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Awaited {
-    /// Whether the job of this id is called so in the pipeline's text.
-    Job { id: String, wanted: String },
-    /// Whether a job of the stage deployed to an environment of this name.
-    Environment { stage: [String; 2], attempt: Option<i64>, wanted: String },
-}
 
 /// Whether a part of a run is the one of a rule.
 enum Fits {

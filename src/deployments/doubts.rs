@@ -1,4 +1,4 @@
-//! What a binding names that is not there, and rules that can match nothing: asked of Azure DevOps when a binding is made or
+//! Names in a binding that Azure DevOps does not have, and rules that can match nothing: it is asked when a binding is made or
 //! changed, and now and then afterwards. A doubt is a word and no refusal: what is not there yet can come.
 
 use super::{
@@ -40,7 +40,7 @@ const RULES: &str = "/deploys/environments";
 /// At which version of the binding, when, and what.
 type Found = (u64, Timestamp, Vec<Wrong>);
 
-/// What was found last, by binding.
+/// The doubts that were found last, by binding.
 #[derive(Debug, Default)]
 pub(super) struct Doubts(Mutex<BTreeMap<BindingId, Found>>);
 
@@ -60,7 +60,7 @@ pub fn note(app: &App, id: BindingId, version: u64, found: &[Wrong]) {
     all.insert(id, (version, app.clock.now(), found.to_vec()));
 }
 
-/// What is in doubt of the rules of bindings as they are now.
+/// The doubts about the rules of bindings as they are now.
 pub fn known(app: &App) -> Vec<(BindingId, String)> {
     let directory = app.directory();
     let all = app.deployments.doubts.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -99,7 +99,7 @@ fn rules(binding: &Binding) -> Option<&Deploys> {
     binding.deploys.as_ref().filter(|deploys| deploys.tracking == Tracking::Build)
 }
 
-/// What a binding names and is not there.
+/// A name in a binding that Azure DevOps does not have.
 ///
 /// # Errors
 /// Azure DevOps does not answer: then nothing is known.
@@ -146,7 +146,7 @@ pub async fn doubts(app: &App, binding: &Binding, priority: Priority) -> Result<
     Ok(found)
 }
 
-/// What is not said of this one thing is not in doubt.
+/// A reply that does not name this one thing casts no doubt.
 fn of_the_thing<T>(answer: Result<T, Failure>) -> Result<Option<T>, Failure> {
     match answer {
         Ok(answer) => Ok(Some(answer)),

@@ -28,7 +28,7 @@ pub(super) const WORK_ITEMS_MAX: usize = 400;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct PullRequest {
     pub(super) detail: PullRequestDetail,
-    /// Its commits, where they are others than those that it was merged as; the newest first.
+    /// The commits of the request, where they are others than those that it was merged as; the newest first.
     pub(super) commits: Vec<CommitRecord>,
     /// When somebody other than its author first said something to it.
     pub(super) first_review: Option<Timestamp>,
@@ -114,7 +114,7 @@ impl Manner {
     }
 }
 
-/// What came with a deployment that follows `previous`. What Azure does not give is noted and left out; only what can be asked
+/// Finds the changes of a deployment that follows `previous`. Changes that Azure does not give are noted and left out; only what can be asked
 /// for again later is a failure.
 pub(super) async fn found(
     azure: &dyn AzureDevOps,

@@ -1,4 +1,4 @@
-//! What a run was made of, as far as it is told, and which of it a rule takes: pure.
+//! The sources of a run, as far as events name them, and which of them a rule takes: pure.
 
 use super::paths;
 use crate::{
@@ -28,17 +28,17 @@ pub(super) struct Source {
 /// A run of a pipeline.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Ran {
-    /// Its project.
+    /// The project.
     pub(super) project: String,
-    /// Its number; nothing where what deployed was no run.
+    /// The number; nothing where no run deployed.
     pub(super) number: Option<i64>,
     /// The number of its pipeline.
     pub(super) pipeline: Option<String>,
     /// Why it began, where that is told.
     pub(super) reason: Option<String>,
-    /// What its pipeline is of.
+    /// The repository of the pipeline.
     pub(super) own: Source,
-    /// What it checked out besides.
+    /// The repositories that the run checked out besides.
     pub(super) others: Vec<Source>,
     /// Project and number of the run that started it.
     pub(super) trigger: Option<(Option<String>, i64)>,
@@ -55,16 +55,25 @@ pub(super) struct Wish {
     pub(super) tags: Option<String>,
     /// Whether validations of pull requests are taken, too.
     pub(super) pull_requests: bool,
-    /// What is deployed of what the run was made of.
+    /// The source that is deployed.
     pub(super) revision: Revision,
 }
 
-/// What is known of a wish without asking anybody.
+/// A question that only Azure DevOps can answer: whether a part of a run is the one of a rule.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Awaited {
+    /// Whether the job of this id is called so in the pipeline's text.
+    Job { id: String, wanted: String },
+    /// Whether a job of the stage deployed to an environment of this name.
+    Environment { stage: [String; 2], attempt: Option<i64>, wanted: String },
+}
+
+/// The answer to a wish that needs no call.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Known {
-    /// It is not fulfilled.
+    /// The wish is not fulfilled.
     No,
-    /// It is fulfilled, by this.
+    /// The wish is fulfilled, by this source.
     Yes(Source),
     /// Azure DevOps has to be asked; it is this if the run stands alone.
     Perhaps(Option<Source>),
@@ -109,7 +118,7 @@ impl Source {
 }
 
 impl Ran {
-    /// What it checked out of this repository itself.
+    /// The commit of this repository that the run itself checked out.
     pub(super) fn checked_out(&self, repository: &AzureRef) -> Option<&Source> {
         [&self.own].into_iter().chain(&self.others).find(|source| source.is_of(repository))
     }
@@ -132,7 +141,7 @@ impl Wish {
         }
     }
 
-    /// What is known without asking.
+    /// The answer that needs no call.
     pub(super) fn known(&self, ran: &Ran, repository: &AzureRef) -> Known {
         if ran.own.is_validation() && !self.pull_requests {
             return Known::No;

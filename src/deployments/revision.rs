@@ -1,9 +1,9 @@
-//! What a candidate deploys, where only Azure DevOps knows it: which run started which, what a run checked out, which commit
-//! a tag marks. What Azure has forgotten, or cannot be asked for, is looked up in the log, which may have been told.
+//! The sources that a candidate deploys, where only Azure DevOps knows them: which run started which, what a run checked out,
+//! which commit a tag marks. What Azure has forgotten, or cannot be asked for, is looked up in the log, which may have been told.
 
 use super::{
-    builds::{Awaited, is_identified, is_named},
-    ran::{Ran, Source, Wish},
+    builds::{is_identified, is_named},
+    ran::{Awaited, Ran, Source, Wish},
     rules::{Candidate, Origin},
     seen::Seen,
 };
@@ -33,7 +33,7 @@ pub(super) struct Asked<'a> {
     pub(super) azure: &'a dyn AzureDevOps,
 }
 
-/// What became of the question for what other runs were made of.
+/// The outcome of asking for the sources of other runs.
 enum Other {
     Is(Source),
     /// None of them is of the repository.
@@ -43,7 +43,7 @@ enum Other {
 }
 
 impl Asked<'_> {
-    /// What it answers; nothing where it does not say this one thing, or where nobody can ever be asked.
+    /// The answer; nothing where the reply does not name this one thing, or where nobody can ever be asked.
     async fn answer<T>(&self, answering: impl Future<Output = Result<T, Failure>>) -> Result<Option<T>, Failure> {
         let answer = if self.app.has_credential(self.connection) {
             answering.await
@@ -105,7 +105,7 @@ impl Asked<'_> {
         })
     }
 
-    /// What the run was made of, of this repository, that started this one, or whose artifacts this one takes.
+    /// The commit of this repository in the run that started this one, or whose artifacts this one takes.
     fn others<'b>(
         &'b self,
         ran: &'b Ran,
@@ -135,7 +135,7 @@ impl Asked<'_> {
                     became = Other::Unknown;
                     continue;
                 };
-                // What was started by another run is of what that one was made of.
+                // A run that another run started deploys the sources of that one.
                 match self.others(&other, repository, left - 1).await? {
                     Other::Is(source) => return Ok(Other::Is(source)),
                     Other::Unknown => became = Other::Unknown,
@@ -149,7 +149,7 @@ impl Asked<'_> {
         })
     }
 
-    /// What a run checked out of the repository itself.
+    /// The commit of the repository that the run itself checked out.
     async fn checked_out(&self, ran: &Ran, repository: &AzureRef) -> Result<Option<Source>, Failure> {
         let told = ran.checked_out(repository);
         if let Some(source) = told.filter(|source| source.commit.is_some()) {
@@ -168,7 +168,7 @@ impl Asked<'_> {
         }))
     }
 
-    /// What of a run a rule takes; nothing where it takes none of it.
+    /// The source of a run that a rule takes; nothing where it takes none.
     pub(super) async fn wished(
         &self,
         ran: &Ran,
@@ -182,7 +182,7 @@ impl Asked<'_> {
         };
         let source = match others {
             Other::Is(source) => Some(source),
-            // What it checked out itself would be a guess.
+            // The commit that the run itself checked out would be a guess.
             Other::Unknown => {
                 tracing::warn!(
                     run = ran.number,

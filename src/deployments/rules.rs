@@ -2,9 +2,8 @@
 //! is left open here; the id is not, so that the same fact is the same deployment whenever and however often it is told.
 
 use super::{
-    builds::Awaited,
     paths,
-    ran::{Ran, Wish},
+    ran::{Awaited, Ran, Wish},
     seen::{Repository, Seen},
 };
 use crate::{
@@ -28,11 +27,11 @@ const TAGS: &str = "refs/tags/";
 pub(super) enum Origin {
     /// It is known.
     Commit,
-    /// What this run deployed: what it was made of, or what the run was that started it.
+    /// The sources of this run, or those of the run that started it.
     Run {
         /// As far as the event says.
         ran: Box<Ran>,
-        /// What of it.
+        /// The source that the rule wants.
         wish: Wish,
         /// If this is so.
         awaited: Option<Awaited>,

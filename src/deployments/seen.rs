@@ -136,7 +136,7 @@ pub(super) struct Azure {
     resources: Resources,
 }
 
-/// What a run ran on besides its own repository.
+/// The sources of a run besides its own repository.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 struct Resources {
@@ -232,9 +232,9 @@ pub(super) enum Which<'a> {
 
 /// A stage or a job, or the environment of a classic release.
 pub(super) struct Part<'a> {
-    /// Its id in the run.
+    /// The id in the run.
     pub(super) id: Option<&'a str>,
-    /// Its name, and the one for people; empty where there is none.
+    /// The name, and the display name; empty where there is none.
     pub(super) names: [&'a str; 2],
     /// Where it stands in the pipeline's text.
     pub(super) identifier: Option<&'a str>,

@@ -5,6 +5,7 @@
 //! next run removes. Whatever both deliver meanwhile is one fact.
 
 use super::{
+    hands::Hands,
     hook,
     ledger::Ledger,
     plan::{Plan, Step, What, stands_in_for},
@@ -12,9 +13,8 @@ use super::{
     trouble::Trouble,
 };
 use crate::{
-    app::{App, Kept},
-    azure::client::{AzureDevOps, Failure, Host, Subscription as Found, SubscriptionStatus, Unreachable},
-    domain::{Action, AtAzure, Connection, Deed, Mishap, Spec, Subscription, SubscriptionKey, SubscriptionState, Why},
+    azure::client::{Failure, Host, Subscription as Found, SubscriptionStatus, Unreachable},
+    domain::{Action, AtAzure, Deed, Mishap, Spec, Subscription, SubscriptionKey, SubscriptionState, Why},
     metrics,
     recover::Request,
 };
@@ -22,7 +22,6 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     time::Duration,
 };
-use url::Url;
 use uuid::Uuid;
 
 /// After so many calls in a row that found nobody, the rest is left to the next run.
@@ -39,20 +38,6 @@ pub enum Outcome {
     Failed(String),
     /// It was not tried.
     Skipped(String),
-}
-
-/// The hands of one run.
-pub(super) struct Hands<'a> {
-    /// The gateway.
-    pub app: &'a App,
-    /// The connection, as the plan knows it.
-    pub kept: &'a Kept<Connection>,
-    /// Azure DevOps.
-    pub azure: &'a dyn AzureDevOps,
-    /// Where the gateway is reached.
-    pub gateway: &'a Url,
-    /// Who we are at Azure.
-    pub identity: Option<Uuid>,
 }
 
 /// What the steps came to.
@@ -85,7 +70,7 @@ pub(super) async fn apply(
     unknown: &BTreeSet<SubscriptionKey>,
     ledger: &mut Ledger<'_>,
 ) -> Applied {
-    // What is only taken to be there takes nobody's place, and what is not made neither.
+    // A subscription that is only taken to be there replaces none, and one that is not made replaces none.
     let unmade = plan.deferred.iter().chain(&plan.dimmed).chain(unknown).cloned().collect();
     let mut applied = Applied { unmade, ..Applied::default() };
     for step in &plan.steps {

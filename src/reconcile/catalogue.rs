@@ -23,7 +23,7 @@ impl Catalogue {
     /// that it does not have is not recorded anywhere, so each of 400, 404 and 500 may be it.
     ///
     /// # Errors
-    /// What keeps us from asking at all: nobody answers, or none of the publishers of the main host does.
+    /// The failure that keeps us from asking at all: nobody answers, or none of the publishers of the main host does.
     pub(super) async fn read(azure: &dyn AzureDevOps) -> Result<Self, Failure> {
         let (mut catalogue, mut first) = (Self::default(), None);
         for publisher in PUBLISHERS {

@@ -100,7 +100,7 @@ fn accepts_untrusted(found: &Found) -> bool {
     found.consumer_inputs.get(UNTRUSTED).is_some_and(|accepts| accepts.eq_ignore_ascii_case("true"))
 }
 
-/// What Azure is asked to make; `before` is the one whose place it takes. What a person ticked there stays ticked, unless
+/// The subscription to make; `before` is the one whose place it takes. A box that a person ticked there stays ticked, unless
 /// the connection says otherwise.
 pub(super) fn draft(
     hook_key: &DerivingKey,

@@ -10,6 +10,7 @@ mod apply;
 pub mod by_hand;
 mod catalogue;
 mod desired;
+mod hands;
 pub mod hook;
 mod known;
 mod ledger;

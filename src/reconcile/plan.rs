@@ -38,7 +38,7 @@ pub(super) struct Situation<'a> {
     pub wanted: &'a BTreeMap<SubscriptionKey, Wanted>,
     /// What is neither made nor removed, because it is not known whether it is wanted.
     pub uncertain: &'a BTreeSet<SubscriptionKey>,
-    /// What is left as it is, because nothing is known of how it is now.
+    /// Subscriptions that stay as they are, because nobody knows how they are now.
     pub unknown: &'a BTreeSet<SubscriptionKey>,
     /// Whether nothing more is made, because we would not see it.
     pub is_dim: bool,
@@ -91,7 +91,7 @@ pub(super) struct Plan {
     pub ours_on: BTreeSet<Host>,
     /// What would be made but is too much for one run.
     pub deferred: Vec<SubscriptionKey>,
-    /// What is not made because we would not see it.
+    /// Subscriptions that are not made, because we would not see them.
     pub dimmed: Vec<SubscriptionKey>,
     /// What would be made but is too much for one connection.
     pub too_many: usize,

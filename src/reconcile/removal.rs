@@ -122,7 +122,7 @@ impl Clearing<'_> {
             let targets: Vec<Hook> = match listing {
                 Some(Ok(all)) => {
                     let there = self.ours(host, &all);
-                    // What is not listed may have been deleted by somebody else, or we may not see it; what is gone is as
+                    // Somebody else may have deleted a subscription that is not listed, or we may not see it; one that is gone is as
                     // good as deleted.
                     let unseen =
                         self.known(host).filter(|hook| !there.iter().any(|t| t.id.eq_ignore_ascii_case(&hook.id)));

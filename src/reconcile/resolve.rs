@@ -143,7 +143,7 @@ impl Names<'_> {
         Ok(self.projects[&key].clone().map(|(id, _)| id))
     }
 
-    /// What became of a project that a binding names and that was there before; nothing where it is there.
+    /// The fate of a project that a binding names and that was there before; nothing where it is there.
     async fn now(&mut self, of: &Selection, meant: Option<&Selection>) -> Result<Option<String>, Failure> {
         let AzureRef(named) = of.azure_project();
         let is_missing = matches!(self.projects.get(&named.to_lowercase()), Some(Err(_)));

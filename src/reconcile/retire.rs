@@ -1,6 +1,6 @@
 //! Before a subscription is deleted: what it failed to deliver is taken over, because Azure deletes its history with it.
 
-use super::{apply::Hands, hook};
+use super::{hands::Hands, hook};
 use crate::{
     azure::client::{Failure, Host, Subscription as Found, Unreachable},
     domain::UpdateReason,

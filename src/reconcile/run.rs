@@ -1,7 +1,8 @@
 //! One run of one connection.
 
 use super::{
-    apply::{self, Hands},
+    apply,
+    hands::Hands,
     known::Known,
     ledger::Ledger,
     meaning::meanings,
@@ -211,7 +212,7 @@ async fn managed(
     Report { steps: steps(&planned, applied.outcomes, &known.desired), troubles, ..report }
 }
 
-/// What is told of hooks whose status is no word that we know. A subscription that Azure DevOps throttles or jails for its
+/// The trouble of hooks whose status is no word that we know. A subscription that Azure DevOps throttles or jails for its
 /// volume (`jailedByNotificationsVolume` of notifications' subscriptions, vsts-rest-api-specs) may be called so here too.
 fn strange(planned: &Plan) -> Option<Trouble> {
     let words: BTreeSet<&str> = planned.found.values().filter_map(|found| found.unknown_status.as_deref()).collect();

@@ -120,7 +120,7 @@ fn state_of(record: &mut Subscription, found: Option<&Found>, applied: &Applied)
     }
 }
 
-/// What the state alone does not say. Who switched a hook off is who changed it last, as far as it says itself; only the
+/// A remark beside the state. The person who switched a hook off is most likely the one who changed it last, as far as it says itself; only the
 /// audit log would be sure.
 fn said(found: &Found) -> Option<String> {
     if let Some(word) = &found.unknown_status {

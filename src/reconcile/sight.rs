@@ -1,6 +1,6 @@
-//! What we made and no listing has: asked for by its id before anything is called missing.
+//! Subscriptions that we made and that no listing has: each is asked for by its id before it is called missing.
 //!
-//! Who may not view the hooks of a project gets 200 and an empty list, not a refusal (seen by clients of the service, such
+//! A user who may not view the hooks of a project gets 200 and an empty list, not a refusal (seen by clients of the service, such
 //! as mondoo's provider; port-labs/ocean tells of subscriptions without end that came of it), and a new hook may be listed
 //! late. So what is not listed is one of three: it is there, which its id says; it is gone, which is believed only where we
 //! are known to see the project's hooks; or it is hidden from us. What is hidden is taken to be as we made it, and while
@@ -32,7 +32,7 @@ const SETTLING: Duration = Duration::from_mins(1);
 /// How often in a row the making of one may go unheard where we cannot see whether it was made.
 const UNHEARD_MAX: u32 = 3;
 
-/// What is asked with.
+/// The means of asking.
 pub(super) struct Asking<'a> {
     /// The gateway.
     pub app: &'a App,
@@ -42,13 +42,13 @@ pub(super) struct Asking<'a> {
     pub azure: &'a dyn AzureDevOps,
     /// Where the gateway is reached.
     pub gateway: &'a Url,
-    /// What we remember.
+    /// Our own records.
     pub records: &'a BTreeMap<SubscriptionKey, Subscription>,
-    /// What is neither made nor removed.
+    /// Subscriptions that are neither made nor removed.
     pub uncertain: &'a BTreeSet<SubscriptionKey>,
 }
 
-/// What was found.
+/// The result of asking.
 #[derive(Debug, Default)]
 pub(super) struct Sight {
     /// Those of which nothing is known now: they are left as they are.
@@ -59,7 +59,7 @@ pub(super) struct Sight {
     pub unheard: usize,
     /// Those that are not asked for before the next run, where that is worth a run.
     pub left: usize,
-    /// What could not be asked.
+    /// Subscriptions that could not be asked for.
     pub failures: Vec<Failure>,
     /// Whether we see a project's hooks, where that was found out.
     sees: BTreeMap<Place, bool>,
@@ -68,7 +68,7 @@ pub(super) struct Sight {
 /// A project's hooks on a host.
 type Place = (Host, Uuid);
 
-/// What an id said.
+/// The answer to an id.
 enum Said {
     There(Box<Found>),
     Gone,
@@ -93,7 +93,7 @@ pub(super) async fn look(asking: &Asking<'_>, listed: &mut BTreeMap<Host, Vec<Fo
             }
             continue;
         };
-        // It is listed, and no longer ours: a person made it theirs. That hides nothing.
+        // The list has it, and a person made it theirs. That hides nothing.
         if ids.contains(&azure.id.to_ascii_lowercase()) {
             continue;
         }
@@ -137,7 +137,7 @@ pub(super) async fn look(asking: &Asking<'_>, listed: &mut BTreeMap<Host, Vec<Fo
 impl Sight {
     async fn ask(&mut self, asking: &Asking<'_>, record: &Subscription, id: &str) -> Result<Said, Failure> {
         let place = place(record);
-        // What is hidden of a project hides the rest of it.
+        // One hidden subscription of a project says that the others are hidden too.
         if self.sees.get(&place) == Some(&false) {
             return Ok(Said::Hidden);
         }
@@ -173,7 +173,7 @@ impl Sight {
         !self.hidden.is_empty() || self.unheard > 0
     }
 
-    /// What is to be told.
+    /// The troubles to tell.
     pub(super) fn trouble(&self, asking: &Asking<'_>) -> Option<Trouble> {
         let count = self.hidden.len() + self.unheard;
         let projects: BTreeSet<String> =

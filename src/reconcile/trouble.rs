@@ -23,7 +23,7 @@ pub enum TroubleKind {
     Failing,
     /// There are more subscriptions than there may be.
     TooMany,
-    /// What was made is not shown to us, so nothing more is made.
+    /// Azure DevOps does not show us the subscriptions that were made, so nothing more is made.
     NotShown,
     /// Events of classic releases are not available; they are optional.
     NoReleases,

@@ -9,7 +9,7 @@ pub(super) struct Release {
     pub(super) artifacts: Vec<Artifact>,
 }
 
-/// What a classic release deploys. Events of before have neither ids nor the repository: their links say which builds.
+/// An artifact of a classic release. Events of before have neither ids nor the repository: their links say which builds.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub(super) struct Artifact {
