@@ -169,7 +169,7 @@ pub enum Attention {
     Late(BindingId, Slug, Option<Timestamp>),
     /// The states of the process of an issue provider's project are not known: the usual names are taken.
     StatesUnknown(BindingId, Slug),
-    /// What a binding names is not there, or is not shown to us.
+    /// A binding names something that is not there, or that Azure DevOps does not show us.
     Unresolved(BindingId, Slug, String),
     /// One token opens several organizations: these connections.
     GlobalToken(Vec<(ConnectionId, String)>),

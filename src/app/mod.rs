@@ -132,7 +132,7 @@ pub struct App {
     pub reconcile: Notify,
     /// What that worker knows of each connection.
     pub upkeep: Upkeep,
-    /// What servers do not say of our rights on hooks.
+    /// The rights on hooks that servers do not name.
     pub rights: checks::Rights,
     /// Where recovery is asked for things.
     pub recover: Desk,

@@ -185,7 +185,7 @@ async fn one(app: &App, notification: &Notification, is_settled: bool, dry_run: 
         Err(why) => return Ok(nothing(why)),
     };
     let today: Vec<Uuid> = events.iter().map(|event| event.id).collect();
-    // What is read on under the lock keeps the translation waiting.
+    // A read of the log under the lock would keep the translation waiting.
     while events.iter().any(|event| request::seen(event).is_some()) && !relations::catch_up(app).await? {}
     let _alone = app.telling.lock().await;
     let mut told = Vec::new();

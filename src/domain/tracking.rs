@@ -38,12 +38,12 @@ pub enum Part {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Revision {
-    /// What the run that started it, or whose artifacts it takes, was built of; of a run that stands alone, its own.
+    /// The sources of the run that started it, or whose artifacts it takes; of a run that stands alone, its own.
     #[default]
     Automatic,
-    /// What it checked out itself.
+    /// The commit that the run itself checked out.
     Own,
-    /// What the run that started it, or whose artifacts it takes, was built of, and nothing else.
+    /// The sources of the run that started it, or whose artifacts it takes, and nothing else.
     TriggeringBuild,
 }
 
@@ -63,7 +63,7 @@ pub struct BuildRule {
     pub part: Part,
     /// Only runs within the environment's branch, and not only within the binding's.
     pub match_branch: bool,
-    /// What it deploys of what it was made of.
+    /// The source that the rule deploys.
     #[serde(default, skip_serializing_if = "Revision::is_default")]
     pub revision: Revision,
     /// Runs of these tags, too, whatever the branches: a glob over their short names. `None` is none.

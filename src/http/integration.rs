@@ -48,7 +48,7 @@ pub enum AttentionKind {
     CompletenessUnknown,
     /// Nobody knows which states of work items mean "done": the usual English names are taken.
     StatesUnknown,
-    /// What a binding names is not there, or is not shown to us.
+    /// A binding names something that is not there, or that Azure DevOps does not show us.
     BindingNamesNothing,
     /// One token opens several organizations, which ends on 1 December 2026.
     TokenForAllOrganizations,

@@ -32,7 +32,7 @@ use warp::{Reply as _, reply::Response};
 
 /// Streams open at once.
 pub(super) const STREAMS_MAX: usize = 256;
-/// What is read of the log at once; each read is one piece of the stream.
+/// The limits of one read of the log; each read is one piece of the stream.
 const BATCH: Limit = Limit { events_max: 100, bytes_max: 512 << 10 };
 /// When it is looked again whether there is room for the next piece.
 const ROOM_PERIOD: Duration = Duration::from_millis(500);
@@ -157,7 +157,7 @@ impl Follower {
                 self.after = page.reached;
                 continue;
             }
-            // What else its token asked for may not be taken: this one waits for that, and misses nothing.
+            // Other replies of its token may not be taken: this one waits for them, and misses nothing.
             let by = self.caller.map_or(Uuid::nil(), |token| token.0);
             let piece = render(&page);
             // A sign of life is small, and has to be given in time.

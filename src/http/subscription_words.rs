@@ -39,7 +39,7 @@ mirror! {
         DisabledByInactiveIdentity,
         /// It could not be made or mended.
         Failing,
-        /// It was made, and Azure DevOps does not show it to the connection's identity.
+        /// The subscription was made, and Azure DevOps does not show it to the connection's identity.
         NotShown,
         /// This server does not know the event type.
         NotOffered,
@@ -117,7 +117,7 @@ mirror! {
         Failing,
         /// There are more subscriptions than there may be.
         TooMany,
-        /// What was made is not shown to the connection's identity, so nothing more is made.
+        /// Azure DevOps does not show the connection's identity the subscriptions that were made, so nothing more is made.
         NotShown,
         /// Events of classic releases are not available; they are optional.
         NoReleases,

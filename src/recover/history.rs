@@ -39,7 +39,7 @@ const SUBSCRIPTIONS_AT_ONCE: usize = 500;
 const SLICE_MIN: Duration = Duration::from_secs(1);
 /// Appends that are under way at once.
 const AT_ONCE_MAX: usize = 256;
-/// What is not delivered: it failed, nobody knows yet, or it was filtered.
+/// A notification that is not delivered: it failed, nobody knows yet, or it was filtered.
 const RESULTS: [&str; 3] = ["failed", "pending", "filtered"];
 
 /// What a look at the history found.

@@ -67,7 +67,7 @@ pub(super) async fn numbered(app: &App, mut records: Vec<Read>, from: Timestamp)
     };
     let pushes: Vec<Push> = records.iter().map(|own| own.push.clone()).collect();
     let mut twins = push::told(&pushes, &known, from);
-    // What is told counts before what waits: the record of a hook that was rendered late can be its own.
+    // An event counts before a hook that waits: the record can be that of a hook that was rendered late.
     let (left, rest): (Vec<usize>, Vec<Push>) =
         pushes.into_iter().enumerate().filter(|(at, _)| twins[*at].is_none()).unzip();
     for (at, twin) in left.into_iter().zip(push::told(&rest, &waiting, from)) {

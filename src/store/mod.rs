@@ -95,7 +95,7 @@ pub struct Record {
 pub enum Appended {
     /// It is durable now, here.
     New(Position),
-    /// Its key was there before, at this place, and can be read; nothing changed.
+    /// The key was there before, at this place, and can be read; nothing changed.
     Duplicate(Position),
 }
 

@@ -84,7 +84,7 @@ pub async fn step(app: &Arc<App>) -> Result<Settled, Error> {
     let mut translated = translated.await.expect("translating catches its panics");
     let ids: Vec<NotificationId> = claim.records.iter().map(|claimed| NotificationId(claimed.record.key)).collect();
     let attempts: Vec<u32> = claim.records.iter().map(|claimed| claimed.attempt).collect();
-    // What is told, and under which id, depends on what is told already: by nobody else meanwhile.
+    // Which events are told, and under which ids, depends on the log: nobody else may append to a fact meanwhile.
     let _alone = app.telling.lock().await;
     let mut acts = Acts::of(app, &translated).await?;
     let mut sorted = sort(app, &translated).await?;
@@ -172,7 +172,7 @@ pub fn settings(app: &App) -> Settings {
     Settings { completed_states: app.settings.completed_states.clone() }
 }
 
-/// Who may go, and in which order: acts that are compared in the order in which they happened, and the ends of their
+/// The notifications that may go, in order: acts that are compared in the order in which they happened, and the ends of their
 /// requests after them.
 async fn sort(app: &App, translated: &[Result<Translated, String>]) -> Result<Sorted, Error> {
     let mut sorted = in_order(app, translated).await?;

@@ -11,11 +11,11 @@ pub const TEXT_CHARS_MAX: usize = 1_500;
 const SCOPES: &str = "Code (Read), Build (Read), Work items (Read), Project and team (Read), and Release (Read) for \
                       classic releases";
 
-/// What is said of an organization that nobody used.
+/// The advice for an organization that nobody used.
 ///
 /// Source: a recorded 503 ("This Azure DevOps organization has been deactivated due to inactivity").
 const DEACTIVATED: &str = "has been deactivated";
-/// What is said of a token that is too old.
+/// The advice for a token that is too old.
 const EXPIRED: &str = "has expired";
 
 /// Why, and what to do.

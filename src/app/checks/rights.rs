@@ -20,7 +20,7 @@ use uuid::Uuid;
 /// How long a server that does not say is not asked again.
 const REMEMBERED: Duration = Duration::from_hours(24);
 
-/// What was not said, by connection.
+/// The rights that a server does not name, by connection.
 #[derive(Debug, Default)]
 pub struct Rights(Mutex<HashMap<ConnectionId, Unsaid>>);
 

@@ -92,7 +92,7 @@ impl<'a> Model<'a> for Thread<'a> {
     }
 }
 
-/// Who said something to a pull request.
+/// The people who commented on a pull request.
 pub(super) struct Reviewed {
     handle: Option<String>,
     name: Option<String>,

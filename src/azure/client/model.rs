@@ -203,7 +203,7 @@ pub struct Subscription {
     pub created_by: Option<Uuid>,
     /// When, as Azure wrote it.
     pub created_date: Option<String>,
-    /// Who changed it last, as people call them: of one that is switched off, most likely who did it.
+    /// The name of the person who changed it last: of a subscription that is off, most likely the person who switched it off.
     pub modified_by: Option<String>,
     /// When, as Azure wrote it.
     pub modified_date: Option<String>,

@@ -1,12 +1,12 @@
-//! What a run was made of, and where it deployed to.
+//! The sources that a run was made of, and the environments that it deployed to.
 
 use super::{BuildRecord, Failure};
 use async_trait::async_trait;
 
-/// What a run ran on.
+/// The sources of a run.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct RunResources {
-    /// What it checked out, its pipeline's own repository among them.
+    /// The repositories that the run checked out; the pipeline's own is among them.
     pub repositories: Vec<RunRepository>,
     /// Runs of other pipelines whose artifacts it took.
     pub pipelines: Vec<RunPipeline>,
@@ -17,7 +17,7 @@ pub struct RunResources {
 pub struct RunRepository {
     /// `self` is the pipeline's own.
     pub alias: String,
-    /// Its GUID, or its full name elsewhere.
+    /// The GUID; of a repository elsewhere, the full name.
     pub id: Option<String>,
     /// The full name of the ref.
     pub reference: Option<String>,
@@ -32,16 +32,16 @@ pub struct RunPipeline {
     pub id: Option<String>,
     /// The project, where it is told.
     pub project: Option<String>,
-    /// What people call the run.
+    /// The name that people see.
     pub version: String,
 }
 
 /// An environment that deployment jobs deploy to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Environment {
-    /// Its number.
+    /// The number.
     pub id: i64,
-    /// Its name.
+    /// The name.
     pub name: String,
 }
 
@@ -59,7 +59,7 @@ pub struct EnvironmentDeployment {
 /// Calls about runs, a part of [`AzureDevOps`](super::AzureDevOps). Scope Build (Read), but for environments.
 #[async_trait]
 pub trait Runs: Send + Sync {
-    /// What a run of a pipeline ran on.
+    /// The sources of a run of a pipeline.
     async fn run_resources(&self, project: &str, pipeline: &str, run: i64) -> Result<RunResources, Failure>;
 
     /// The number of the build of a pipeline that people call so.
@@ -71,7 +71,7 @@ pub trait Runs: Send + Sync {
     /// The environments of a project whose names have this in them. Scope Environment (Read & manage).
     async fn environments(&self, project: &str, name: &str) -> Result<Vec<Environment>, Failure>;
 
-    /// What jobs of a build deployed to an environment, among its newest deployments. Scope Environment (Read & manage).
+    /// The jobs of a build that deployed to an environment, among the newest deployments. Scope Environment (Read & manage).
     async fn deployed_to(
         &self,
         project: &str,

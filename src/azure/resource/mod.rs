@@ -74,7 +74,7 @@ pub struct IdentityRef<'a> {
     pub unique_name: Text<'a>,
     /// `Name <mail>`, which `revisedBy` of an update has at 1.0 in place of an account.
     pub name: Text<'a>,
-    /// What kind of identity it is, a dot, and which.
+    /// The descriptor: the kind of the identity, a dot, and the id.
     pub descriptor: Text<'a>,
 }
 

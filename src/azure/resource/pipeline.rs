@@ -89,9 +89,9 @@ pub struct PipelineResource<'a> {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, bound(deserialize = "'de: 'a"))]
 pub struct PipelineRef<'a> {
-    /// Its number.
+    /// The number.
     pub id: Text<'a>,
-    /// Its name.
+    /// The name.
     pub name: Text<'a>,
     /// REST address, with its project in it.
     pub url: Text<'a>,
@@ -194,7 +194,7 @@ pub struct ApprovalEvent<'a> {
     pub pipeline: Object<Named<'a>>,
     /// The stage.
     pub stage: Object<Record<'a>>,
-    /// Its name.
+    /// The name.
     pub stage_name: Text<'a>,
     /// The run.
     pub run: Object<ApprovalRun<'a>>,
@@ -276,7 +276,7 @@ pub struct ApprovalRun<'a> {
 pub struct Protected<'a> {
     /// Its id.
     pub id: Text<'a>,
-    /// Its name.
+    /// The name.
     pub name: Text<'a>,
     /// environment, queue, endpoint, …
     #[serde(rename = "type")]

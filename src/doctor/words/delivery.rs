@@ -1,4 +1,4 @@
-//! What became of a test notification at Azure DevOps.
+//! The fate of a test notification at Azure DevOps.
 
 use super::{super::heard::Heard, NO_REDIRECT};
 use crate::{

@@ -1,4 +1,4 @@
-//! What a binding names and is not there, said with the reply that makes or changes it.
+//! Names in a binding that Azure DevOps does not have: the reply that makes or changes the binding lists them.
 
 use super::super::{
     extract::Call,
@@ -11,7 +11,7 @@ use crate::{
     domain::{AzureScope, Binding, HealthState},
 };
 
-/// What was found; nothing where nobody could be asked.
+/// The doubts; nothing where nobody could be asked.
 pub(in super::super) struct Doubts(Option<Vec<Wrong>>);
 
 /// Whether it is refused for its doubts.

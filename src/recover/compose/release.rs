@@ -24,7 +24,7 @@ pub(crate) fn released(home: Home<'_>, record: &ReleaseRecord) -> Composed {
     if record.status.eq_ignore_ascii_case("abandoned") {
         release["status"] = Value::Null;
     }
-    // Its maker changed it first; the last change, and its author, came later.
+    // The maker changed it first; the last change, and its author, came later.
     release["modifiedBy"] = release["createdBy"].clone();
     let resource = json!({"release": release, "project": {"id": home.project}});
     home.compose(CREATED, record.created, format!("release/releases/{}", record.id), resource)

@@ -208,7 +208,7 @@ impl<'a> Scale<'a> {
         let numbered = pushes::numbered(self.app, composed.into_iter().filter_map(read).collect(), from).await;
         let numbered = numbered.map_err(|error| Stopped::Store(error.to_string()))?;
         let is_known = |own: &pushes::Numbered| own.is_told || self.oldest() <= own.composed.at;
-        // What waits for its number is here, and comes in its turn.
+        // A push that waits for its number is here, and comes in its turn.
         let held = |own: pushes::Numbered| match own.asked {
             Some(question) => own.composed.told_by(question),
             None => own.composed,

@@ -54,7 +54,7 @@ pub struct Misbehaviour {
     pub pull_refs_fire_push: bool,
     /// That a draft is made or published passes no `notificationType`; that of the status here, and nobody has recorded it.
     pub drafts_pass_no_filter: bool,
-    /// What a subscription's own address says to who lacks View Subscriptions; the list is empty for them in any case.
+    /// The reply of a subscription's own address to those who lack View Subscriptions; their list is empty in any case.
     pub unviewed: Unviewed,
     /// How much later a new subscription is listed; whether the real ones are listed at once is not known, at once here.
     pub listed_late_seconds: Option<u32>,
@@ -63,7 +63,7 @@ pub struct Misbehaviour {
     /// To delete takes Delete Subscriptions, as the permission's name says. Microsoft's reference of today says that it is no
     /// longer used and that Edit Subscriptions deletes; what Servers of before want is not known.
     pub delete_needs_its_own_right: bool,
-    /// What the catalogue of a publisher answers of which the server has no event; nobody has recorded one.
+    /// The reply of the catalogue for a publisher of which the server has no event; nobody has recorded one.
     pub unknown_publisher: UnknownPublisher,
     /// Subscriptions with Basic credentials over plain http are refused, as the real one does. Off, because a walkthrough
     /// on one machine has no certificate.
@@ -105,7 +105,7 @@ pub enum Oversized {
     IsSent,
 }
 
-/// What a subscription's own address says to who may not view it. Only that the list is empty is known.
+/// The reply of a subscription's own address to those who may not view it. Only that the list is empty is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Unviewed {
@@ -118,7 +118,7 @@ pub enum Unviewed {
     Own,
 }
 
-/// What the catalogue of a publisher answers of which the server has no event.
+/// The reply of the catalogue for a publisher of which the server has no event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum UnknownPublisher {

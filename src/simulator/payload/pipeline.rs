@@ -113,7 +113,7 @@ pub(crate) fn run(view: View<'_>, own: &Build, around: &Around<'_>) -> Value {
     }))
 }
 
-/// What it runs on. Source: `RunResources` of Pipelines 7.2.
+/// The sources of a run. Source: `RunResources` of Pipelines 7.2.
 fn resources(view: View<'_>, own: &Build, around: &Around<'_>) -> Value {
     let repository = |id: Uuid, name: &str, commit: &str| json!({"repository": {"id": id, "type": "azureReposGit"}, "refName": name, "version": commit});
     let mut repositories = json!({"self": repository(around.repository.id, &own.branch, &own.commit)});

@@ -54,7 +54,7 @@ pub(crate) struct Build {
     pub(crate) trigger: Option<Trigger>,
     /// Runs whose artifacts it takes, with their aliases.
     pub(crate) taken: Vec<(String, RunOf)>,
-    /// What it checks out besides its own repository.
+    /// The repositories that a run checks out besides its own.
     pub(crate) others: Vec<CheckedOut>,
     pub(crate) by: Uuid,
     pub(crate) queued: Timestamp,

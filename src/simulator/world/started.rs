@@ -7,7 +7,7 @@ use uuid::Uuid;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct RunOf {
     pub(crate) number: u32,
-    /// What people call it.
+    /// The name that people see.
     pub(crate) name: String,
     /// Number and name of its pipeline.
     pub(crate) definition: (u32, String),

@@ -81,7 +81,7 @@ impl EmbeddedStore {
 }
 
 impl Shared {
-    /// What is wrong in the first `count` bytes of a segment.
+    /// The flaws in the first `count` bytes of a segment.
     fn flaws(&self, segment: &Arc<Segment>, count: u64) -> Result<Vec<Flaw>, Fault> {
         let mut flaws: Vec<Flaw> = Vec::new();
         let mut add = |from: u64, to: u64| match flaws.last_mut() {

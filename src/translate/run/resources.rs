@@ -1,4 +1,4 @@
-//! What a run ran on besides its pipeline's own repository: others that it checked out, and runs whose artifacts it took.
+//! The sources of a run besides its pipeline's own repository: others that it checked out, and runs whose artifacts it took.
 
 use super::kind_of;
 use crate::{

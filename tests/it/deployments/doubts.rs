@@ -1,4 +1,4 @@
-//! What bindings name and is not there, and rules that can match nothing: said when they are made, and afterwards.
+//! Names in bindings that Azure DevOps does not have, and rules that can match nothing: said when they are made, and afterwards.
 
 use super::{bind, deploying, unfilled};
 use crate::real::{Real, SHOP};

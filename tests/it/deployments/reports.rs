@@ -1,4 +1,4 @@
-//! What users of other gateways reported, as deliveries.
+//! Reports of users of other gateways, as deliveries.
 
 use super::{all_told as told, bind, deploying, deployment, kept, unfilled};
 use crate::real::{Real, SHOP};
@@ -306,7 +306,7 @@ async fn a_stage_that_was_skipped_is_over_for_how_a_run_had_ended_by_then() {
     let id = deployment(&told(&real).await[0])["id"].as_str().unwrap().to_owned();
     simulator.retry_stage(run, "Build").unwrap();
     stage("Build", "succeeded");
-    // What was skipped for it is run again with it.
+    // The stages that were skipped for it run again with it.
     simulator.retry_stage(run, "Deploy to production").unwrap();
     stage("Deploy to production", "succeeded");
     simulator.finish_build(run, "succeeded").unwrap();

@@ -144,7 +144,7 @@ async fn a_run_that_another_one_started_deploys_what_that_one_was_built_of() {
             run(&real, deploys, &["Deploy to production"]);
             assert_eq!(lines(&real, 2 * n).await, both(&released), "{how:?}, home {n}, and not main's {main}");
         }
-        // What was started is of no branch of the binding.
+        // The run that was started is of no branch of the binding.
         changed(&real, &binding, json!({ "branch": "main" })).await;
         let built = simulator.queue_build(ci, "release/7").unwrap();
         run(&real, built, CI);

@@ -1,18 +1,18 @@
-//! What a start and a check say of a data directory of which something is gone: nothing acknowledged vanishes silently.
+//! The words of a start and of a check about a data directory of which a part is gone: nothing acknowledged vanishes silently.
 
 use super::{ADMIN_TOKEN, Process, hookwell};
 use crate::store::embedded::copy;
 use hookwell::simulator::Organization;
 use std::{fs, path::Path, process::Output};
 
-/// What a start does.
+/// The outcome of a start.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Start {
-    /// It has everything.
+    /// The gateway has everything.
     Whole,
-    /// It has the connections, and says which records are gone.
+    /// The gateway has the connections, and says which records are gone.
     Names,
-    /// It does not, and says why.
+    /// The gateway does not start, and says why.
     Refuses(&'static str),
 }
 use Start::{Names, Refuses, Whole};

@@ -1,11 +1,11 @@
-//! What bindings name and is not there, or not any more: named at the binding, and no trouble of the connection.
+//! Names in bindings that Azure DevOps does not have, or no longer has: told at the binding, and no trouble of the connection.
 
 use crate::real::{Real, SHOP};
 use hookwell::simulator::{Failing, Rule, When};
 use serde_json::{Value, json};
 use std::time::Duration;
 
-/// What is said of bindings: where to look, and what it is.
+/// The doubts about bindings: where to look, and what they are.
 async fn said(real: &Real) -> Vec<(String, String)> {
     let all = real.gateway.get("/v1/integration").await.json();
     let word = |own: &Value, name: &str| own[name].as_str().unwrap().to_owned();

@@ -222,7 +222,7 @@ impl Model {
         let serves = |row: &serde_json::Value| {
             row["bindings"].as_array().unwrap().iter().any(|id| bound.contains(id.as_str().unwrap()))
         };
-        // What another one serves that is not filtered is wanted no more, though its row stays while its deletion is not
+        // A subscription is wanted no more where an unfiltered one serves its events, though its row stays while its deletion is not
         // known to have happened.
         let is_of = |row: &serde_json::Value, other: &serde_json::Value| {
             ["event_type", "azure_project"].iter().all(|name| row[*name] == other[*name])

@@ -1,4 +1,4 @@
-//! What we made and Azure DevOps does not show us: it is never made again and again.
+//! Subscriptions that we made and that Azure DevOps does not show us: none is made again and again.
 
 use super::{
     Pair,
@@ -17,7 +17,7 @@ use std::{collections::BTreeSet, time::Duration};
 const ACCOUNT: &str = "hooks@fabrikam.example";
 const VIEW: u32 = 1;
 const EDIT: u32 = 2;
-/// What README asks a token for.
+/// The scopes that README asks a token for.
 const SCOPES: [Scope; 5] = [Scope::Code, Scope::Build, Scope::Work, Scope::Project, Scope::Release];
 
 /// Gives the connection a token with the scopes that README names, of somebody with these rights on hooks.
@@ -108,7 +108,7 @@ async fn a_right_that_is_taken_away_later_makes_no_hook_twice_either() {
             real.listed().await.iter().map(|row| row["state"].as_str().unwrap().to_owned()).collect();
         let state = if unviewed == Unviewed::Own { "active" } else { "not_shown" };
         assert_eq!(states, BTreeSet::from([state.to_owned()]));
-        // What the doctor looks at.
+        // The doctor's part.
         let look = real.gateway.ask("POST", "/v1/subscriptions/reconcile?dry_run=true").send().await.json();
         assert_eq!(look["connections"][0]["troubles"][0]["kind"], "not_shown", "{look}");
     }

@@ -16,7 +16,7 @@ use std::{
 };
 
 const LOG: Log = Log::Notifications;
-/// What the times of a stretch may be off: more than the engine allows for what came together.
+/// The error of a stretch's times: more than the engine allows for records that came together.
 const OFF: Duration = Duration::from_secs(90);
 
 fn segments(dir: &Path) -> Vec<PathBuf> {
@@ -34,7 +34,7 @@ fn open(dir: &Path) -> EmbeddedStore {
     EmbeddedStore::open(dir, small_segments()).unwrap()
 }
 
-/// What a page of everything leaves out.
+/// The stretches that a page of everything leaves out.
 async fn left_out(store: &EmbeddedStore) -> Vec<Damage> {
     store.read(LOG, Position(0), ALL).await.unwrap().left_out
 }

@@ -11,7 +11,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// What reading all of it says: flawed places, and records that cannot be read.
+/// The result of reading all of it: flawed places, and records that cannot be read.
 fn verify(dir: &Path) -> (Vec<String>, Vec<String>) {
     let before: Vec<_> = files(dir).into_iter().map(|path| (fs::read(&path).unwrap(), path)).collect();
     let (aside, mut told) = (tempfile::tempdir().unwrap(), Vec::new());

@@ -96,7 +96,7 @@ impl Pushed {
         swept(&self.real.gateway, self.real.connection, self.from, Depth::Everything, Mending::Mend).await;
     }
 
-    /// What the worker does every hour.
+    /// A look as the worker makes it every hour.
     pub(super) async fn look(&self) {
         self.real.pass(MINUTE * 10).await;
         let report = recover(&self.real.gateway.app, self.real.connection, CLOSELY).await.unwrap();

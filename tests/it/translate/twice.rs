@@ -152,9 +152,8 @@ async fn the_end_of_a_pull_request_comes_after_a_vote_that_waits() {
     }
 }
 
-#[tokio::test]
-async fn a_pull_request_explains_its_push_though_the_translation_is_late() {
-    let mut there = There::start().await;
+/// A push to the bound branch, of which the project wants to hear as a merged change.
+async fn pushed_directly(there: &mut There) {
     there.gateway.project("web").await;
     let binding = json!({ "role": "code_deployment", "connection": there.connection, "azure_project": "Fabrikam",
         "repository": "storefront", "branch": "main", "direct_pushes": true });
@@ -165,6 +164,12 @@ async fn a_pull_request_explains_its_push_though_the_translation_is_late() {
         "repository": { "id": REPOSITORY, "name": "storefront", "project": { "id": PROJECT, "name": "Fabrikam" } },
     });
     there.deliver(&envelope("git.push", 90, 0, pushed), None).await;
+}
+
+#[tokio::test]
+async fn a_pull_request_explains_its_push_though_the_translation_is_late() {
+    let mut there = There::start().await;
+    pushed_directly(&mut there).await;
     // More than one batch is before the end of the request.
     for at in 0..130_u32 {
         there.deliver(&envelope("some.other", 1_000 + u128::from(at), 1, json!({ "at": at })), None).await;
@@ -263,16 +268,7 @@ async fn pushes_without_an_envelope_id_are_told_each_time() {
 #[tokio::test]
 async fn a_direct_push_that_nobody_explains_is_told_after_a_minute() {
     let mut there = There::start().await;
-    there.gateway.project("web").await;
-    let binding = json!({ "role": "code_deployment", "connection": there.connection, "azure_project": "Fabrikam",
-        "repository": "storefront", "branch": "main", "direct_pushes": true });
-    assert_eq!(there.gateway.post("/v1/projects/web/bindings", binding).await.status, 201);
-    let pushed = json!({
-        "pushId": 4, "date": "2026-11-22T09:00:00Z", "commits": [{ "commitId": sha('c'), "comment": "Cart" }],
-        "refUpdates": [{ "name": "refs/heads/main", "oldObjectId": sha('a'), "newObjectId": sha('c') }],
-        "repository": { "id": REPOSITORY, "name": "storefront", "project": { "id": PROJECT, "name": "Fabrikam" } },
-    });
-    there.deliver(&envelope("git.push", 90, 0, pushed), None).await;
+    pushed_directly(&mut there).await;
     let mut seconds = 0;
     there.translate().await;
     while there.gateway.app.order.holding() > 0 {
