@@ -8,7 +8,7 @@
 use crate::{
     domain::NotificationId,
     event::Event,
-    store::{Error, Log, PageLimit, Position, Store},
+    store::{Consumer, Error, Log, PageLimit, Position, Store},
     translate::{
         order::{self, Move},
         push::Push,
@@ -16,7 +16,7 @@ use crate::{
 };
 use jiff::Timestamp;
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     hash::Hash,
     sync::{Mutex, MutexGuard, PoisonError},
 };
@@ -32,6 +32,8 @@ const WAIVED_MAX: usize = 50_000;
 const HELD_MAX: usize = 50_000;
 /// How many of the newest events are read at start to learn where the refs are.
 const READ_AT_START: u64 = 50_000;
+/// How many positions of what waits are asked for at once.
+const WAITING_PAGE: usize = 1_000;
 const READ: PageLimit = PageLimit { records_max: 1_000, body_bytes_max: 4 << 20 };
 
 /// Where a ref is, as far as the log tells.
@@ -64,6 +66,8 @@ pub struct Memory {
     held: HashMap<NotificationId, Held>,
     /// What is told by what waits, with how many tell it.
     untold: HashMap<Uuid, u32>,
+    /// What waited when the process began and was not looked at since: nobody knows what it tells.
+    unseen: HashSet<Position>,
     is_read: bool,
 }
 
@@ -114,14 +118,23 @@ impl Order {
         self.memory().held.len()
     }
 
-    /// Learns from the newest events where the refs are; once.
+    /// Learns from the newest events where the refs are, and what waits for its translation; once.
     ///
     /// # Errors
     /// The store's; it is tried again with the next batch.
-    pub async fn read(&self, store: &dyn Store) -> Result<(), Error> {
+    pub async fn read(&self, store: &dyn Store, translation: &Consumer) -> Result<(), Error> {
         if self.memory().is_read {
             return Ok(());
         }
+        let mut waits = HashSet::new();
+        let mut after = Position(0);
+        while waits.len() < HELD_MAX {
+            let page = store.waiting(translation, after, WAITING_PAGE).await?;
+            let Some(last) = page.last() else { break };
+            after = last.position;
+            waits.extend(page.iter().map(|waiting| waiting.position));
+        }
+        self.memory().unseen = waits;
         let mut after = Position(store.tail(Log::Events).borrow().0.saturating_sub(READ_AT_START));
         loop {
             let records = store.read(Log::Events, after, READ).await?;
@@ -145,6 +158,18 @@ impl Order {
 }
 
 impl Memory {
+    /// Whether it is known what waits, but for these.
+    pub fn knows_all_but(&self, positions: &[Position]) -> bool {
+        self.unseen.len() <= positions.len() && self.unseen.iter().all(|own| positions.contains(own))
+    }
+
+    /// These were looked at.
+    pub fn saw(&mut self, positions: &[Position]) {
+        if !self.unseen.is_empty() {
+            self.unseen.retain(|own| !positions.contains(own));
+        }
+    }
+
     /// Where the ref is.
     pub fn head(&mut self, reference: Uuid) -> Option<Head> {
         self.heads.get(&reference, REFS_MAX).copied()
@@ -283,6 +308,9 @@ impl<K: Hash + Eq + Copy, V> Recent<K, V> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::{Consumers as _, Entry, Journal as _, MemoryStore, Settlement};
+    use bytes::Bytes;
+    use std::time::Duration;
 
     fn id(number: u128) -> Uuid {
         Uuid::from_u128(number)
@@ -309,6 +337,30 @@ mod tests {
         assert_eq!(memory.head(id(1)), Some(Head { at: id(3), push: 7, time: None }));
         memory.moved(moved(8, 3, 4));
         assert_eq!(memory.head(id(1)), Some(Head { at: id(4), push: 8, time: None }));
+    }
+
+    #[tokio::test]
+    async fn what_waited_before_a_start_is_not_known_until_it_was_looked_at() {
+        let (store, now) = (MemoryStore::new(), Timestamp::UNIX_EPOCH);
+        let translation = Consumer { name: "translate".to_owned(), log: Log::Notifications };
+        for number in 0..3 {
+            let entry = Entry { key: id(number), time: now, body: Bytes::from_static(b"-") };
+            store.append(Log::Notifications, entry).await.unwrap();
+        }
+        let claim = store.claim(&translation, now, Duration::from_mins(1), READ).await.unwrap();
+        let at = now + Duration::from_secs(30);
+        let retried = [Settlement::Retry { at }, Settlement::Done, Settlement::Retry { at }].to_vec();
+        store.settle(claim, retried, Vec::new()).await.unwrap();
+        let order = Order::default();
+        order.read(&store, &translation).await.unwrap();
+        let mut memory = order.memory();
+        let [first, second] = [Position(1), Position(3)];
+        assert!(!memory.knows_all_but(&[first]));
+        assert!(memory.knows_all_but(&[first, Position(2), second]));
+        memory.saw(&[first]);
+        assert!(memory.knows_all_but(&[second]) && !memory.knows_all_but(&[]));
+        memory.saw(&[second]);
+        assert!(memory.knows_all_but(&[]));
     }
 
     #[test]

@@ -8,7 +8,7 @@
 
 use super::identity::fact;
 use crate::{
-    domain::without_version,
+    domain::{Slug, without_version},
     event::{Event, kept::Kept},
 };
 use jiff::{SignedDuration, Timestamp};
@@ -65,6 +65,8 @@ pub struct Seen {
     pub id: Uuid,
     /// The first event of its fact: another one, where it tells that once more.
     fact: Uuid,
+    /// Whose.
+    pub projects: Vec<Slug>,
     /// Where.
     pub source: String,
     /// `git/repositories/{guid}/pullRequests/{number}`.
@@ -117,6 +119,7 @@ pub fn seen(event: &Event) -> Option<Seen> {
     Some(Seen {
         id: event.id,
         fact: kept.fact.unwrap_or(event.id),
+        projects: event.header.projects.clone(),
         source: kept.source,
         subject: kept.subject,
         time: kept.time.parse().ok(),
@@ -205,6 +208,12 @@ impl Seen {
         Some(self.update(&format!("act:{}", self.occasion()?)))
     }
 
+    /// Names a push by the number of its record; `None` where that is not known.
+    pub fn numbered(&self) -> Option<Uuid> {
+        let number = self.iteration.filter(|number| *number > 0)?;
+        Some(self.update(&format!("iteration:{number}")))
+    }
+
     /// Names its pull request.
     pub fn request(&self) -> Uuid {
         self.update("request")
@@ -223,6 +232,11 @@ impl Seen {
     /// Whether it is of this pull request.
     pub fn is_of(&self, other: &Self) -> bool {
         (&self.source, &self.subject) == (&other.source, &other.subject)
+    }
+
+    /// Whether another telling of the act is for each of its projects too: that of another connection need not be.
+    pub fn is_for_all_of(&self, other: &Self) -> bool {
+        other.projects.iter().all(|project| self.projects.contains(project))
     }
 
     /// Whether both tell one act: both have Azure's id of the event.

@@ -29,7 +29,7 @@ use crate::{
     clock::Clock,
     domain::{Notification, NotificationId},
     event::Event,
-    store::{Appended, Claimed, Consumer, Entry, Error, Log, PageLimit, Settlement},
+    store::{Appended, Claimed, Consumer, Entry, Error, Log, PageLimit, Position, Settlement},
 };
 use std::{collections::HashSet, sync::Arc, time::Duration};
 use uuid::Uuid;
@@ -83,11 +83,12 @@ pub async fn step(app: &Arc<App>) -> Result<Settled, Error> {
     });
     let mut translated = translated.await.expect("translating catches its panics");
     let ids: Vec<NotificationId> = claim.records.iter().map(|claimed| NotificationId(claimed.record.key)).collect();
+    let positions: Vec<Position> = claim.records.iter().map(|claimed| claimed.record.position).collect();
     let attempts: Vec<u32> = claim.records.iter().map(|claimed| claimed.attempt).collect();
     // Which events are told, and under which ids, depends on the log: nobody else may append to a fact meanwhile.
     let _alone = app.telling.lock().await;
     let mut acts = Acts::of(app, &translated).await?;
-    let mut sorted = sort(app, &translated).await?;
+    let mut sorted = sort(app, &translated, &positions).await?;
     let mut breaks = breaks(app, &translated, &sorted);
 
     let count = translated.len();
@@ -146,6 +147,7 @@ pub async fn step(app: &Arc<App>) -> Result<Settled, Error> {
     sorted.passing.retain(|at| !put_off.contains(&ids[*at]));
     remember(app, &ids, &translated, &sorted, breaks, moves.filter_map(|(moved, _)| moved));
     let mut memory = app.order.memory();
+    memory.saw(&positions);
     for id in put_off {
         memory.hold(id, &[], Vec::new(), now);
     }
@@ -174,8 +176,8 @@ pub fn settings(app: &App) -> Settings {
 
 /// The notifications that may go, in order: acts that are compared in the order in which they happened, and the ends of their
 /// requests after them.
-async fn sort(app: &App, translated: &[Result<Translated, String>]) -> Result<Sorted, Error> {
-    let mut sorted = in_order(app, translated).await?;
+async fn sort(app: &App, translated: &[Result<Translated, String>], positions: &[Position]) -> Result<Sorted, Error> {
+    let mut sorted = in_order(app, translated, positions).await?;
     let own = |at: &usize| translated[*at].as_ref().ok();
     let open = |at: &usize| own(at).and_then(Translated::open);
     let mut compared: Vec<usize> = sorted.passing.extract_if(.., |at| open(at).is_some()).collect();
@@ -188,19 +190,25 @@ async fn sort(app: &App, translated: &[Result<Translated, String>]) -> Result<So
 }
 
 /// The same without looking at acts.
-async fn in_order(app: &App, translated: &[Result<Translated, String>]) -> Result<Sorted, Error> {
+async fn in_order(
+    app: &App,
+    translated: &[Result<Translated, String>],
+    positions: &[Position],
+) -> Result<Sorted, Error> {
     let is_ordered = |result: &Result<Translated, String>| {
         result.as_ref().is_ok_and(|translated| !translated.candidate.places.is_empty())
     };
     if !translated.iter().any(is_ordered) {
         return Ok(Sorted { passing: (0..translated.len()).collect(), ..Sorted::default() });
     }
-    app.order.read(&*app.store).await?;
+    app.order.read(&*app.store, &consumer()).await?;
     let candidates: Vec<_> = translated.iter().map(|own| own.as_ref().ok().map(|own| &own.candidate)).collect();
     let asked = hold::asked(&candidates, &mut app.order.memory());
     let kept = if asked.is_empty() { Vec::new() } else { app.store.contains(Log::Events, &asked).await? };
     let kept: HashSet<Uuid> = asked.into_iter().zip(kept).filter_map(|(id, is_kept)| is_kept.then_some(id)).collect();
-    Ok(hold::sort(&candidates, &kept, &mut app.order.memory()))
+    let mut memory = app.order.memory();
+    let knows_held = memory.knows_all_but(positions);
+    Ok(hold::sort(&candidates, &kept, &mut memory, knows_held))
 }
 
 /// What the batch that was settled means for those to come, and what was missing in it.

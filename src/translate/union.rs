@@ -8,6 +8,7 @@
 use super::identity::fact;
 use crate::{
     azure::time,
+    domain::Slug,
     event::{Event, Header},
 };
 use jiff::Timestamp;
@@ -85,13 +86,11 @@ pub fn union(id: Uuid, kept: &Event, told: &Event) -> Option<Event> {
     let kind = &told.header.kind;
     let differ = is_told_in_parts(kind) || BESIDE.iter().any(|own| kind.starts_with(own));
     if !differ && !before.is_composed() && !now.is_composed() {
-        return None;
+        return shared(id, kept, told);
     }
     let whole = before.and(&now);
     let mut header = told.header.clone();
-    header.projects.extend(kept.header.projects.iter().cloned());
-    header.projects.sort_unstable();
-    header.projects.dedup();
+    join(&mut header.projects, &kept.header.projects);
     let knows_more = before.is_unknown != whole.is_unknown || news(&whole.said) != news(&before.said);
     if !knows_more && header.projects == sorted(&kept.header.projects) {
         return None;
@@ -99,6 +98,30 @@ pub fn union(id: Uuid, kept: &Event, told: &Event) -> Option<Event> {
     header.filled.clone_from(&whole.filled);
     let json = serde_json::to_vec(&dressed(whole, id, &header)).ok()?;
     Some(Event { id, header, json: json.into() })
+}
+
+/// What is kept of the fact `id`, for the projects of both: another connection of the same organization can have others. `None`
+/// where all projects of `told` have it.
+pub fn shared(id: Uuid, kept: &Event, told: &Event) -> Option<Event> {
+    let mut header = kept.header.clone();
+    join(&mut header.projects, &told.header.projects);
+    if header.projects == sorted(&kept.header.projects) {
+        return None;
+    }
+    let json = serde_json::to_vec(&dressed(Telling::read(kept)?, id, &header)).ok()?;
+    Some(Event { id, header, json: json.into() })
+}
+
+/// An event for these projects besides its own.
+#[must_use]
+pub fn also_for(event: Event, projects: &[Slug]) -> Event {
+    let mut header = event.header.clone();
+    join(&mut header.projects, projects);
+    let parsed = serde_json::from_slice::<Value>(&event.json).ok().filter(|_| header.projects != event.header.projects);
+    let Some(mut said) = parsed else { return event };
+    name_projects(&mut said, &header);
+    let json = said.to_string().into_bytes().into();
+    Event { json, header, ..event }
 }
 
 /// Puts `told`, told once more, together with what is kept of the fact `id`; `None` where they are the same. Where it is the base of
@@ -142,8 +165,7 @@ impl Telling {
         let outer = said.as_object_mut()?;
         outer.remove("id");
         said.pointer_mut("/data/context")?.as_object_mut()?.remove("id");
-        let own = said.pointer_mut("/data/customData/hookwell")?.as_object_mut()?;
-        own.retain(|name, _| name == "connection");
+        own(&mut said)?.retain(|name, _| name == "connection");
         let azure = said.pointer_mut("/data/customData/azuredevops")?.as_object_mut()?;
         let itself: Vec<Value> = OF_ITSELF.map(|name| azure.remove(name).unwrap_or_default()).to_vec();
         let is_unknown = azure.remove(UNKNOWN).is_some();
@@ -242,9 +264,8 @@ fn dressed(Telling { mut said, itself, is_unknown, .. }: Telling, id: Uuid, head
         let own = OF_ITSELF.into_iter().map(str::to_owned).zip(itself);
         azure.extend(own.filter(|(_, value)| !value.is_null()));
     }
-    let projects = header.projects.iter().map(|slug| Value::from(slug.as_str())).collect();
-    if let Some(own) = said.pointer_mut("/data/customData/hookwell").and_then(Value::as_object_mut) {
-        own.insert("projects".to_owned(), Value::Array(projects));
+    name_projects(&mut said, header);
+    if let Some(own) = own(&mut said) {
         own.extend(header.recovered.map(|way| ("recovered".to_owned(), way.word().into())));
     }
     for outer in ["", "/data/context"] {
@@ -253,6 +274,19 @@ fn dressed(Telling { mut said, itself, is_unknown, .. }: Telling, id: Uuid, head
         }
     }
     said
+}
+
+fn name_projects(said: &mut Value, header: &Header) {
+    let projects = header.projects.iter().map(|slug| Value::from(slug.as_str())).collect();
+    if let Some(own) = own(said) {
+        own.insert("projects".to_owned(), Value::Array(projects));
+    }
+}
+
+fn join(projects: &mut Vec<Slug>, more: &[Slug]) {
+    projects.extend_from_slice(more);
+    projects.sort_unstable();
+    projects.dedup();
 }
 
 /// Members for which an event would be told anew. Only records know a job's name in the timeline; that comes
@@ -278,9 +312,13 @@ fn forget_revisions(event: &mut Value) {
     if let Some(outer) = event.as_object_mut() {
         outer.remove("replaces");
     }
-    if let Some(own) = event.pointer_mut("/data/customData/hookwell").and_then(Value::as_object_mut) {
+    if let Some(own) = own(event) {
         own.retain(|name, _| name != "replaces" && name != "fact");
     }
+}
+
+fn own(event: &mut Value) -> Option<&mut Map<String, Value>> {
+    event.pointer_mut("/data/customData/hookwell")?.as_object_mut()
 }
 
 fn azure(event: &mut Value) -> Option<&mut Map<String, Value>> {

@@ -11,6 +11,7 @@
 //! Azure cannot be asked for a day, or does not have the records, the hook is told, since nobody else would tell its push.
 
 use super::{
+    hold,
     requests::Requests,
     translator::{Translated, Translator},
 };
@@ -37,8 +38,6 @@ pub(super) const READING_WAIT_MAX: Duration = Duration::from_mins(10);
 
 /// How long a push of a known head waits until Azure was asked for the pushes.
 const ASKING_WAIT_MAX: Duration = Duration::from_hours(24);
-/// The same in looks, for a gateway that is restarted all the time: as many as fit into that.
-const ASKING_ATTEMPTS_MAX: u32 = 3_000;
 
 /// The acts of one batch.
 pub(super) struct Acts<'a> {
@@ -101,11 +100,12 @@ impl<'a> Acts<'a> {
     /// Whether another notification of the batch knows the act better: it may have come just as this one had waited enough.
     fn is_told_better(&self, act: &Seen) -> bool {
         let is_better = |other: &Seen| (act.is_vague() && !other.is_vague()) || other.corrects(act);
-        self.all.iter().any(|other| other.is_same_act(act) && is_better(other))
+        self.all.iter().any(|other| other.is_same_act(act) && is_better(other) && other.is_for_all_of(act))
     }
 
     fn must_wait(&self, act: &Seen, own: &Translated, attempt: u32) -> bool {
-        if act.is_open() && own.waited < READING_WAIT_MAX && !self.requests.is_ready() {
+        let is_compared = act.is_open() || act.iteration().is_some();
+        if is_compared && own.waited < READING_WAIT_MAX && !self.requests.is_ready() {
             return true;
         }
         is_patient(own, attempt) && (act.is_vague() || (act.is_open() && self.is_behind(act)))
@@ -135,6 +135,12 @@ impl<'a> Acts<'a> {
         }
         let pushed = told.into_iter().find_map(|act| Some((Push::of(&act)?, act)));
         let Some((push, act)) = pushed else { return Ok(true) };
+        if push.is_composed()
+            && let Some(vague) = self.requests.vague(&act).await?.into_iter().find(|told| push.is(told, &[]))
+        {
+            own.put(act.id, vague.id);
+            return Ok(true);
+        }
         let visits = self.requests.visits(&act).await?;
         // A record is composed with the number that it has.
         let is_free = !visits.iter().any(|visit| visit.id == act.id);
@@ -152,7 +158,8 @@ impl<'a> Acts<'a> {
             own.leave_out(act.id);
             return Ok(true);
         };
-        let Some(question) = act.act().filter(|_| own.asks && !push.is_composed()) else {
+        // What was composed has the number that was free then. A push that took it since can be the same one, rendered late.
+        let Some(question) = act.act().or_else(|| act.numbered()).filter(|_| own.asks) else {
             own.put(act.id, next);
             return Ok(true);
         };
@@ -161,7 +168,9 @@ impl<'a> Acts<'a> {
         match verdict {
             Some(Verdict::Own(id)) if is_free(&id) => own.put(act.id, id),
             Some(Verdict::Late) => own.leave_out(act.id),
-            None | Some(Verdict::Own(_)) if own.waited < ASKING_WAIT_MAX && attempt <= ASKING_ATTEMPTS_MAX => {
+            None | Some(Verdict::Own(_))
+                if own.waited < ASKING_WAIT_MAX && attempt <= hold::attempts_max(ASKING_WAIT_MAX) =>
+            {
                 own.candidate.tells.extend([question, waiting(&act)]);
                 self.app.order.memory().ask(own.candidate.notification, act.request(), push.under(question));
                 self.breaks.extend(asked(own, &act, question));
@@ -191,10 +200,12 @@ impl<'a> Acts<'a> {
 fn repeat(own: &mut Translated, act: &Seen, told: &Seen, number: u32) -> u32 {
     if act.corrects(told) {
         let revision = number.saturating_add(1);
-        own.revise(act.id, revision_id(told.fact(), revision), told.id, told.fact());
+        own.revise(act.id, revision_id(told.fact(), revision), told);
         return revision;
     }
-    if told.fact() != act.id || act.is_open() {
+    if !told.is_for_all_of(act) {
+        own.put(act.id, told.fact());
+    } else if told.fact() != act.id || act.is_open() {
         own.leave_out(act.id);
     }
     0

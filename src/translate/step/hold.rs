@@ -28,8 +28,9 @@ use uuid::Uuid;
 /// The first wait; doubled with each further one.
 const WAIT_MIN: Duration = Duration::from_secs(1);
 const WAIT_MAX: Duration = Duration::from_secs(30);
-/// Looks after which it passes whatever its age: a gateway that is restarted all the time begins to count anew each time.
-pub(super) const ATTEMPTS_MAX: u32 = 100;
+/// Looks beyond those that fit into the longest wait: a gateway that is restarted all the time begins to measure anew each
+/// time, and has counted.
+const ATTEMPTS_MORE: u32 = 100;
 
 /// How long the poorer of two tellings waits for the richer one: Azure sends the state of a run and its build within seconds
 /// of each other, in either order.
@@ -39,7 +40,7 @@ const RICHER_WAIT_MAX: Duration = Duration::from_secs(20);
 
 /// The richer telling that this waits for, and for how long it has.
 pub(super) fn richer(events: &[Event], waited: Duration, attempt: u32) -> Option<Uuid> {
-    let is_worth = waited < RICHER_WAIT_MAX && attempt <= ATTEMPTS_MAX;
+    let is_worth = waited < RICHER_WAIT_MAX && attempt <= attempts_max(RICHER_WAIT_MAX);
     events.iter().filter(|_| is_worth).find_map(union::richer)
 }
 
@@ -54,6 +55,12 @@ pub(super) fn is_ordered(connection: &Connection) -> bool {
     has_credential && connection.hooks == HookMode::Managed
 }
 
+/// Looks after which it passes whatever its age.
+pub(super) fn attempts_max(wait_max: Duration) -> u32 {
+    let fit = wait_max.as_secs() / WAIT_MAX.as_secs();
+    u32::try_from(fit).unwrap_or(u32::MAX).saturating_add(ATTEMPTS_MORE)
+}
+
 /// The places of events that may have to wait; `runs_are_told` is whether anything of the connection tells that a run began.
 pub(super) fn places(events: &[Event], runs_are_told: impl Fn() -> bool) -> Vec<Place> {
     let ours = events.iter().filter(|event| !event.header.projects.is_empty());
@@ -66,7 +73,7 @@ pub(super) fn places(events: &[Event], runs_are_told: impl Fn() -> bool) -> Vec<
 pub(super) enum Patience {
     /// It waits.
     Waits,
-    /// It waits only for what is here and waits itself.
+    /// It waits only for what is here and waits itself: after a start, until it is known what that tells.
     WaitsForHeld,
     /// It waits for nothing.
     Passes,
@@ -74,7 +81,8 @@ pub(super) enum Patience {
 
 /// How patient a notification is that has waited so long, by its attempt and since it first had to.
 pub(super) fn patience(recovered: Option<Recovered>, attempt: u32, waited: Duration, wait_max: Duration) -> Patience {
-    if attempt > ATTEMPTS_MAX || waited >= wait_max.saturating_mul(2) {
+    let longest = wait_max.saturating_mul(2);
+    if attempt > attempts_max(longest) || waited >= longest {
         return Patience::Passes;
     }
     // What is found in Azure's records is found in order: what is not there before it is nowhere.
@@ -93,7 +101,7 @@ pub(super) struct Candidate {
     pub(super) patience: Patience,
     /// The event with which a richer telling of the same fact is in the log, while it is worth waiting for that.
     pub(super) richer: Option<Uuid>,
-    /// Whether it was put off before.
+    /// Whether it was put off before, and what it waits for was looked for.
     pub(super) has_waited: bool,
 }
 
@@ -145,9 +153,15 @@ fn follows(moved: Move, head: Option<Head>) -> bool {
 /// A candidate and its number.
 type Numbered<'a> = (usize, &'a Candidate);
 
-/// Sorts a batch. `kept` has those of the [`asked`] ids that are in the log.
-pub(super) fn sort(candidates: &[Option<&Candidate>], kept: &HashSet<Uuid>, memory: &mut Memory) -> Sorted {
-    let mut batch = Batch { memory, kept, told: HashSet::new(), heads: HashMap::new() };
+/// Sorts a batch. `kept` has those of the [`asked`] ids that are in the log; `knows_held` is whether it is known of all that
+/// waits what it tells.
+pub(super) fn sort(
+    candidates: &[Option<&Candidate>],
+    kept: &HashSet<Uuid>,
+    memory: &mut Memory,
+    knows_held: bool,
+) -> Sorted {
+    let mut batch = Batch { memory, kept, told: HashSet::new(), heads: HashMap::new(), knows_held };
     let numbered = candidates.iter().enumerate().filter_map(|(at, candidate)| Some((at, (*candidate)?)));
     let (mut sorted, mut pending) = (Sorted::default(), numbered.collect::<Vec<Numbered<'_>>>());
     loop {
@@ -180,6 +194,9 @@ pub(super) fn sort(candidates: &[Option<&Candidate>], kept: &HashSet<Uuid>, memo
         sorted.passing.push(at);
     }
     for (at, candidate) in &pending {
+        if candidate.patience == Patience::WaitsForHeld && !knows_held {
+            continue;
+        }
         for (number, place) in candidate.places.iter().enumerate() {
             if !batch.has_before(place) && !batch.waits_here(place, &pending) {
                 sorted.broken.push((*at, number));
@@ -196,6 +213,7 @@ struct Batch<'a> {
     kept: &'a HashSet<Uuid>,
     told: HashSet<Uuid>,
     heads: HashMap<Uuid, Head>,
+    knows_held: bool,
 }
 
 impl Batch<'_> {
@@ -231,7 +249,9 @@ impl Batch<'_> {
     fn gives_up(&self, candidate: &Candidate, pending: &[Numbered<'_>]) -> bool {
         match candidate.patience {
             Patience::Waits => false,
-            Patience::WaitsForHeld => !candidate.places.iter().any(|place| self.waits_for_earlier(place, pending)),
+            Patience::WaitsForHeld => {
+                self.knows_held && !candidate.places.iter().any(|place| self.waits_for_earlier(place, pending))
+            }
             Patience::Passes => true,
         }
     }

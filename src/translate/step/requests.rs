@@ -142,6 +142,17 @@ impl<'a> Requests<'a> {
         Ok(pushes)
     }
 
+    /// What may be pushes to the request of an act: updates that were told without their reason.
+    ///
+    /// # Errors
+    /// The store's.
+    pub(super) async fn vague(&mut self, act: &Seen) -> Result<Vec<Push>, Error> {
+        let supposed = |own: &Seen| Push::supposed(own).filter(|_| own.is_vague());
+        let mut all: Vec<Push> = self.of(act).await?.iter().filter_map(supposed).collect();
+        all.extend(self.fresh.iter().filter(|(own, _)| own.is_of(act)).filter_map(|(own, _)| supposed(own)));
+        Ok(all)
+    }
+
     /// How the request stood before an act.
     ///
     /// # Errors

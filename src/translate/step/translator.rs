@@ -3,13 +3,14 @@
 use super::hold::{self, Candidate, Patience};
 use crate::{
     app::{App, Directory},
-    domain::{ConnectionId, Disposition, Notification, NotificationId, SubscriptionState},
+    domain::{ConnectionId, Disposition, Notification, NotificationId, Recovered, SubscriptionState},
     event::Event,
     store::Claimed,
     translate::{
         Context, Settings, Untranslatable, compared, merged_directly,
         request::{self, Seen, Standing},
         translate,
+        union::also_for,
     },
 };
 use jiff::Timestamp;
@@ -54,9 +55,9 @@ impl Translated {
         self.forget(event);
     }
 
-    /// An event of it is a revision of a fact, and replaces what was told last of that.
-    pub(super) fn revise(&mut self, event: Uuid, id: Uuid, replaces: Uuid, fact: Uuid) {
-        self.change(event, |own| own.replacing(id, replaces, fact));
+    /// An event of it is a revision of a fact, and replaces what was told last of that, for whom that was told too.
+    pub(super) fn revise(&mut self, event: Uuid, id: Uuid, told: &Seen) {
+        self.change(event, |own| also_for(own.replacing(id, told.id, told.fact()), &told.projects));
     }
 
     /// An event of it has another id.
@@ -115,7 +116,7 @@ impl<'a> Translator<'a> {
                 places: Vec::new(),
                 patience,
                 richer: None,
-                has_waited: claimed.attempt > 1,
+                has_waited: claimed.attempt > 1 && notification.recovered != Some(Recovered::Rest),
             },
             acts: Vec::new(),
             end: None,

@@ -9,7 +9,7 @@ use crate::{
     translate::{
         order::{changes_fields, is_turned, otherwise_told, turned_before},
         revision_id,
-        union::{near, union},
+        union::{near, shared, union},
     },
 };
 use std::collections::{HashMap, HashSet};
@@ -63,7 +63,8 @@ pub(super) async fn make(app: &App, events: &mut [Event]) -> Result<(), Error> {
         };
         // A revision that is told in another word, as the settings are now, is told: only a replay tells it anew.
         let is_same_kind = without_version(&before.event.header.kind) == without_version(&events[at].header.kind);
-        let Some(whole) = union(fact, &before.event, &events[at]).filter(|_| is_same_kind) else { continue };
+        let put_together = if is_same_kind { union } else { shared };
+        let Some(whole) = put_together(fact, &before.event, &events[at]) else { continue };
         let whole = match before.kept {
             Some((number, replaced)) => whole.replacing(revision_id(fact, number + 1), replaced, fact),
             None => whole,

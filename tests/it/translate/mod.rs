@@ -17,6 +17,7 @@ mod releases;
 mod reported;
 mod runs;
 mod set_back;
+mod shared;
 mod twice;
 mod work_items;
 

@@ -85,6 +85,11 @@ impl Pushed {
         self.real.pass(MINUTE).await;
     }
 
+    /// The commit that was pushed last.
+    pub(super) fn head(&self) -> String {
+        self.real.simulator().head(self.web, "feature/9").unwrap()
+    }
+
     pub(super) async fn back(&self) {
         let change = RefChange::Back { branch: "feature/9".to_owned() };
         self.real.simulator().push(self.web, "", &[change]).unwrap();

@@ -2,15 +2,16 @@
 //! between.
 
 use super::{
-    acts::azure,
+    acts::{PUSH, azure},
     pushed::{MINUTE, Pushed, facts, reasons},
 };
 use crate::real::Real;
 use hookwell::{
     config::Settings,
     simulator::{Failing, Options, RefChange, Rule, When},
+    store::{Journal as _, Log},
 };
-use serde_json::json;
+use serde_json::{Value, json};
 use std::time::Duration;
 use uuid::Uuid;
 
@@ -141,6 +142,42 @@ async fn a_push_that_a_record_told_is_not_told_again_by_an_unfiltered_hook_that_
 }
 
 #[tokio::test]
+async fn a_push_that_a_hook_told_without_its_reason_is_told_no_second_time_by_the_record_which_knows_it() {
+    let mut pushed = Pushed::begin().await;
+    pushed.push().await;
+    let mut body = pushed.last_push().await;
+    pushed.real.events().await;
+    // Of the request nothing is known any more.
+    pushed.real.gateway.advance(MINUTE);
+    let app = &pushed.real.gateway.app;
+    pushed.real.gateway.store.trim(Log::Events, app.clock.now()).await.unwrap();
+    pushed.before.clear();
+    pushed.lose(1.0);
+    let at = pushed.real.gateway.app.clock.now();
+    pushed.push().await;
+    pushed.lose(0.0);
+    body["id"] = json!(Uuid::from_u128(78));
+    body["resource"]["lastMergeSourceCommit"]["commitId"] = json!(pushed.head());
+    body["createdDate"] = (at + Duration::from_secs(3)).to_string().into();
+    pushed.by_hand(&body, None).await;
+    let updates = async |pushed: &Pushed| {
+        let all = pushed.told().await;
+        let is_update = |event: &&Value| event["type"].as_str().unwrap().contains("change.updated");
+        let last = |event: &Value| (azure(event, "sourceCommit").clone(), azure(event, "updateReason").clone());
+        facts(&all).into_values().filter(is_update).map(last).collect::<Vec<_>>()
+    };
+    assert_eq!(updates(&pushed).await, [(json!(pushed.head()), Value::Null)]);
+    for reason in [None, Some(PUSH)] {
+        if let Some(reason) = reason {
+            pushed.by_hand(&body, Some(reason)).await;
+        }
+        pushed.from = at;
+        pushed.sweep().await;
+        assert_eq!(updates(&pushed).await, [(json!(pushed.head()), json!("push"))], "{reason:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_branch_that_is_set_back_is_told_where_nothing_waits_for_its_order() {
     let settings = Settings { order_wait: Duration::ZERO, backfill: Duration::ZERO, ..Settings::default() };
     let pushed = Pushed::on(Real::with(settings, Options::services("fabrikam")).await).await;
@@ -201,6 +238,29 @@ async fn each_notification_tells_its_own_push_though_an_earlier_one_was_rendered
     let last = pushed.pushes().await.pop().unwrap();
     let time: jiff::Timestamp = last["time"].as_str().unwrap().parse().unwrap();
     assert!(time >= again, "pushed at {again}, told as of {time}");
+}
+
+#[tokio::test]
+async fn a_notification_that_is_rendered_late_and_waits_for_the_translation_tells_no_push_that_a_sweep_composed() {
+    let mut pushed = Pushed::begin().await;
+    pushed.push().await;
+    let mut body = pushed.last_push().await;
+    pushed.lose(1.0);
+    let lost = pushed.real.gateway.app.clock.now();
+    pushed.push().await;
+    pushed.real.gateway.advance(MINUTE * 20);
+    pushed.push().await;
+    pushed.lose(0.0);
+    body["id"] = json!(Uuid::from_u128(77));
+    body["createdDate"] = json!((lost + Duration::from_secs(1)).to_string());
+    body["resource"]["lastMergeSourceCommit"]["commitId"] = json!(pushed.head());
+    pushed.real.events().await;
+    pushed.by_hand(&body, Some(PUSH)).await;
+    for _ in 0..2 {
+        pushed.sweep().await;
+        let heads = pushed.heads().await;
+        assert!(["abc", "acb"].contains(&heads.as_str()), "{heads}");
+    }
 }
 
 #[tokio::test]

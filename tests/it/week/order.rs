@@ -41,8 +41,14 @@ pub(super) fn holds(events: &[Event], seed: u64) {
             && let Some(place) = place(&kind, &mark)
         {
             let said = format!("{kind} {mark}");
-            if let Some((before, what)) = last.get(&subject) {
-                assert!(*before <= place, "seed {seed}: of {subject}, {said} came after {what}");
+            if let Some((before, what)) = last.get(&subject)
+                && *before > place
+            {
+                let own = |event: &&Event| told(event).is_some_and(|(_, own, _)| own == subject);
+                for event in events.iter().filter(own) {
+                    eprintln!("in this order: {:?} {}", event.header, String::from_utf8_lossy(&event.json));
+                }
+                panic!("seed {seed}: of {subject}, {said} came after {what}");
             }
             last.insert(subject, (place, said));
         }

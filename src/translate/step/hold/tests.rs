@@ -65,7 +65,7 @@ fn delivered(arrivals: &[Candidate], batch: usize, memory: &mut Memory) -> Vec<U
         let due: Vec<&Candidate> = waiting.drain(..).chain(fresh.drain(..count)).collect();
         let candidates: Vec<_> = due.iter().map(|own| Some(*own)).collect();
         let kept: HashSet<Uuid> = asked(&candidates, memory).into_iter().filter(|id| log.contains(id)).collect();
-        let sorted = sort(&candidates, &kept, memory);
+        let sorted = sort(&candidates, &kept, memory, true);
         for own in sorted.passing.iter().map(|at| due[*at]) {
             log.extend(own.places.iter().map(|place| place.id));
             own.places.iter().filter_map(|place| place.moved).for_each(|moved| memory.moved(moved));
@@ -109,7 +109,7 @@ proptest! {
 fn only_the_first_link_that_is_missing_is_broken() {
     let all = [revision(1), revision(3), revision(4), revision(6)];
     let all: Vec<_> = all.iter().map(Some).collect();
-    let sorted = sort(&all, &HashSet::new(), &mut Memory::default());
+    let sorted = sort(&all, &HashSet::new(), &mut Memory::default(), true);
     assert_eq!((sorted.passing, sorted.waiting), (vec![0], vec![1, 2, 3]));
     assert_eq!(sorted.broken, [(1, 0), (3, 0)]);
 }
@@ -118,7 +118,7 @@ fn only_the_first_link_that_is_missing_is_broken() {
 fn what_is_waived_is_not_waited_for() {
     let order = crate::app::order::Order::default();
     order.waive([id("before 3")]);
-    let sorted = sort(&[Some(&revision(3))], &HashSet::new(), &mut order.memory());
+    let sorted = sort(&[Some(&revision(3))], &HashSet::new(), &mut order.memory(), true);
     assert_eq!((sorted.passing, sorted.in_vain), (vec![0], 0));
 }
 
@@ -126,7 +126,7 @@ fn what_is_waived_is_not_waited_for() {
 fn the_first_push_that_is_heard_of_waits_until_it_is_known_that_none_came_before_it() {
     let order = crate::app::order::Order::default();
     let arrivals = [push(7), push(9), push(8)];
-    let sorted = sort(&arrivals.each_ref().map(Some), &HashSet::new(), &mut order.memory());
+    let sorted = sort(&arrivals.each_ref().map(Some), &HashSet::new(), &mut order.memory(), true);
     assert_eq!((sorted.passing, sorted.broken), (vec![], vec![(0, 0)]), "only the first of a chain is looked for");
     order.waive([push(7).places[0].need]);
     assert_eq!(delivered(&arrivals, 1, &mut order.memory()), ids(&[push(7), push(8), push(9)]));
@@ -136,13 +136,13 @@ fn the_first_push_that_is_heard_of_waits_until_it_is_known_that_none_came_before
 fn a_push_that_makes_its_ref_waits_for_nothing() {
     let mut made = push(7);
     made.places[0].moved.as_mut().unwrap().makes = true;
-    assert_eq!(sort(&[Some(&made)], &HashSet::new(), &mut Memory::default()).passing, [0]);
+    assert_eq!(sort(&[Some(&made)], &HashSet::new(), &mut Memory::default(), true).passing, [0]);
 }
 
 #[test]
 fn what_the_records_tell_of_a_ref_begins_anywhere() {
     let composed = Candidate { patience: Patience::WaitsForHeld, ..push(7) };
-    let sorted = sort(&[Some(&composed)], &HashSet::new(), &mut Memory::default());
+    let sorted = sort(&[Some(&composed)], &HashSet::new(), &mut Memory::default(), true);
     assert_eq!((sorted.passing, sorted.broken), (vec![0], vec![]));
 }
 
@@ -150,7 +150,7 @@ fn what_the_records_tell_of_a_ref_begins_anywhere() {
 fn a_push_that_comes_late_after_all_waits_for_nothing() {
     let mut memory = Memory::default();
     memory.moved(push(9).places[0].moved.unwrap());
-    let sorted = sort(&[Some(&push(4))], &HashSet::new(), &mut memory);
+    let sorted = sort(&[Some(&push(4))], &HashSet::new(), &mut memory, true);
     assert_eq!(sorted.passing, [0]);
     assert_eq!(memory.head(id("ref")).unwrap().push, 9);
 }
@@ -159,13 +159,23 @@ fn a_push_that_comes_late_after_all_waits_for_nothing() {
 fn what_is_composed_waits_only_for_what_waits_itself() {
     let composed = |own: Candidate| Candidate { patience: Patience::WaitsForHeld, ..own };
     let (early, six, seven) = (revision(5), composed(revision(6)), composed(revision(20)));
-    let sorted = sort(&[Some(&early), Some(&six), Some(&seven)], &HashSet::new(), &mut Memory::default());
+    let sorted = sort(&[Some(&early), Some(&six), Some(&seven)], &HashSet::new(), &mut Memory::default(), true);
     assert_eq!((sorted.passing, sorted.waiting), (vec![2], vec![0, 1]));
     let (early, later) = (push(5), composed(push(8)));
     let mut memory = Memory::default();
     memory.moved(push(1).places[0].moved.unwrap());
-    let sorted = sort(&[Some(&later), Some(&early)], &HashSet::new(), &mut memory);
+    let sorted = sort(&[Some(&later), Some(&early)], &HashSet::new(), &mut memory, true);
     assert_eq!(sorted.waiting, [0, 1], "an earlier push to the ref waits");
+}
+
+#[test]
+fn what_is_composed_waits_after_a_start_until_it_is_known_what_waits() {
+    let composed = Candidate { patience: Patience::WaitsForHeld, ..revision(6) };
+    let all = [Some(&composed)];
+    let sorted = sort(&all, &HashSet::new(), &mut Memory::default(), false);
+    assert_eq!((sorted.passing, sorted.waiting, sorted.broken), (vec![], vec![0], vec![]));
+    let sorted = sort(&all, &HashSet::new(), &mut Memory::default(), true);
+    assert_eq!(sorted.passing, [0]);
 }
 
 #[test]
@@ -176,7 +186,7 @@ fn patience_ends_after_the_wait_and_for_good_after_twice_that() {
     assert_eq!(of(Some(Recovered::Rest), Duration::ZERO), Patience::WaitsForHeld);
     assert_eq!(of(None, ORDER_WAIT), Patience::WaitsForHeld);
     assert_eq!(of(None, ORDER_WAIT * 2), Patience::Passes);
-    assert_eq!(patience(None, ATTEMPTS_MAX + 1, Duration::ZERO, ORDER_WAIT), Patience::Passes);
+    assert_eq!(patience(None, attempts_max(ORDER_WAIT * 2) + 1, Duration::ZERO, ORDER_WAIT), Patience::Passes);
     assert_eq!([1, 2, 3, 5, 6, 50].map(|attempt| wait(attempt).as_secs()), [1, 2, 4, 16, 30, 30]);
 }
 
@@ -198,7 +208,7 @@ fn the_poorer_of_two_tellings_waits_for_the_richer_one_and_then_no_longer() {
     rich.tells.push(id("build"));
     let sorted = |all: &[&Candidate], kept: &[Uuid]| {
         let all: Vec<_> = all.iter().map(|own| Some(*own)).collect();
-        let sorted = sort(&all, &kept.iter().copied().collect(), &mut Memory::default());
+        let sorted = sort(&all, &kept.iter().copied().collect(), &mut Memory::default(), true);
         assert_eq!((&sorted.broken, sorted.in_vain), (&Vec::new(), 0), "nothing is missing");
         (sorted.passing, sorted.waiting)
     };
