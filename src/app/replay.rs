@@ -199,6 +199,12 @@ async fn one(app: &App, notification: &Notification, is_settled: bool, dry_run: 
             }
         }
     }
+    // Nobody tells them anew: whether a push was a direct one was decided once.
+    for event in step::direct(app, notification).unwrap_or_default() {
+        if app.store.contains(Log::Events, &[event.id]).await?.contains(&true) {
+            told.push(Told { id: event.id, kind: event.header.kind, became: Became::Unchanged, replaces: None });
+        }
+    }
     Ok(Replayed { notification: notification.id, events: told, nothing: None })
 }
 

@@ -10,6 +10,7 @@ use crate::{
     sink::Outgoing,
 };
 use jiff::Timestamp;
+use serde::Deserialize;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -18,11 +19,27 @@ pub const KIND: &str = "dev.cdeventsx.hookwell-delivery.died.0.1.0";
 /// Never changes: ids are made in it.
 const NAMESPACE: Uuid = Uuid::from_u128(0x6a3c_95f0_57d2_4b7e_9d0c_1f2e_8a41_77b3);
 
-/// The event, for the log; nothing where the delivery of such an event died.
-pub(super) fn event(sink: SinkId, outgoing: &Outgoing, attempt: u32, said: &str, now: Timestamp) -> Option<Event> {
+/// The members of what died that name its thing.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct About {
+    source: Option<String>,
+    subject: Option<String>,
+}
+
+/// The event, for the log; nothing where the delivery of such an event died. `last` is the number of the last attempt and the
+/// status that answered it, if one did.
+pub(super) fn event(
+    sink: SinkId,
+    outgoing: &Outgoing,
+    last: (u32, Option<u16>),
+    said: &str,
+    now: Timestamp,
+) -> Option<Event> {
     if outgoing.kind == KIND {
         return None;
     }
+    let ((attempt, status), about) = (last, serde_json::from_slice::<About>(&outgoing.json).unwrap_or_default());
     let source = format!("urn:hookwell:sink:{sink}");
     let subject = format!("deliveries/{}", outgoing.id);
     let id = Uuid::new_v5(&NAMESPACE, format!("{sink}\u{1f}{}\u{1f}{attempt}", outgoing.id).as_bytes());
@@ -35,8 +52,9 @@ pub(super) fn event(sink: SinkId, outgoing: &Outgoing, attempt: u32, said: &str,
                 "timestamp": now.to_string(),
             },
             "subject": { "id": subject, "content": {
-                "sink": sink, "event": outgoing.id, "eventType": outgoing.kind, "attempts": super::schedule::step(attempt),
-                "reason": said,
+                "sink": sink, "event": outgoing.id, "eventType": outgoing.kind, "eventSource": about.source,
+                "eventSubject": about.subject, "projects": outgoing.projects,
+                "attempts": super::schedule::step(attempt), "status": status, "reason": said,
             } },
         },
     });

@@ -132,7 +132,7 @@ impl Round<'_> {
         let dead = |said: &str| Ending {
             settlement: Settlement::Dead { reason: said.to_owned() },
             record: Some(record(Left::Dead)),
-            told: died::event(id, outgoing, number, said, now).map(|event| Entry {
+            told: died::event(id, outgoing, (number, made.status), said, now).map(|event| Entry {
                 key: event.id,
                 time: now,
                 body: event.to_stored(),

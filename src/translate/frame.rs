@@ -172,6 +172,11 @@ impl<'a> Frame<'a> {
         identity::chain(&self.source, change)
     }
 
+    /// The change's chain, where it is another project's.
+    pub(super) fn chain_of(&self, project: Uuid, change: &str) -> Uuid {
+        identity::chain(&format!("{}/{project}", self.collection()), change)
+    }
+
     /// The event that tells the fact.
     pub(super) fn event(&self, about: &About<'_>, fact: Fact<'_>) -> Event {
         self.event_of(about.projects(self.context.bindings), fact)

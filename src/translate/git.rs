@@ -24,8 +24,6 @@ use std::{borrow::Cow, collections::BTreeSet};
 
 /// Fewer commits than any cap of a push's list that was reported: a list as short as this is whole.
 const WHOLE_COMMITS_MAX: usize = 20;
-/// How the message of a merge begins that Azure writes when it completes a pull request, unless somebody writes another.
-const MERGED: &str = "Merged PR ";
 
 /// What happened to a ref.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -206,9 +204,7 @@ impl<'b> Pushed<'b> {
         let head = update.new_object_id.as_str().filter(|_| update.turn() != Turn::Deleted)?;
         let about = About { branch: Some(branch(Some(name))?), ..self.about };
         let projects: Vec<Slug> = about.projects_with(self.frame.context.bindings, |binding| binding.direct_pushes);
-        let newest = self.push.commits.iter().find(|commit| commit.commit_id.is(head));
-        let message = newest.and_then(|commit| commit.comment.as_str()).unwrap_or_default();
-        if projects.is_empty() || message.starts_with(MERGED) {
+        if projects.is_empty() {
             return None;
         }
         let subject = format!("{}/commits/{head}", self.home);

@@ -14,7 +14,7 @@ use super::{
 };
 use crate::event::Event;
 use jiff::Timestamp;
-use serde::{Deserialize, de::IgnoredAny};
+use serde::Deserialize;
 use std::borrow::Cow;
 use uuid::Uuid;
 
@@ -170,6 +170,9 @@ const CHANGE_CREATED: &str = "dev.cdevents.change.created.0.0.0";
 const RUN_QUEUED: &str = "dev.cdevents.pipelinerun.queued.0.0.0";
 const RUN_STARTED: &str = "dev.cdevents.pipelinerun.started.0.0.0";
 const TASK_STARTED: &str = "dev.cdevents.taskrun.started.0.0.0";
+
+/// The field that a move to another project changes.
+const MOVED: &str = "System.TeamProject";
 
 /// The kinds that have a place in an order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -341,8 +344,8 @@ struct Extras<'a> {
     rev: Option<i64>,
     #[serde(default)]
     update_number: Option<i64>,
-    #[serde(default)]
-    changed_fields: Vec<IgnoredAny>,
+    #[serde(borrow, default)]
+    changed_fields: Vec<Text<'a>>,
     #[serde(default)]
     push_id: Option<i64>,
     #[serde(borrow, default)]
@@ -411,6 +414,10 @@ impl Kept<'_> {
     fn revised(&self, event: &Event, kind: Kind, number: i64) -> Option<(Entity, Before)> {
         let (extras, item) = (&self.data.custom_data.azuredevops, self.item());
         let rev = extras.rev?;
+        if extras.changed_fields.iter().any(|field| field.0 == MOVED) {
+            // What was before it is another project's.
+            return Some((Entity::WorkItem { number, rev: rev.max(2) }, Before::Nothing));
+        }
         let one_of = |ids: Vec<Uuid>| if ids.is_empty() { Before::Nothing } else { Before::OneOf(ids) };
         let earlier = || if rev > 1 { item.revision(rev - 1) } else { Vec::new() };
         let (following, before) = match (kind, item.key(event.id, &event.header.kind, rev, extras.update_number)) {
@@ -435,7 +442,8 @@ impl Kept<'_> {
     fn root(&self, kind: Kind) -> Option<Uuid> {
         let is_later = matches!(kind, Kind::Ticket | Kind::Turned)
             && self.data.custom_data.azuredevops.rev.is_some_and(|rev| rev > 2);
-        is_later.then(|| self.item().created())
+        let is_moved = self.data.custom_data.azuredevops.changed_fields.iter().any(|field| field.0 == MOVED);
+        (is_later && !is_moved).then(|| self.item().created())
     }
 
     /// A stage, a job or a deployment that begins: its run or release began before it.

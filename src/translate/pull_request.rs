@@ -5,11 +5,14 @@ use super::{
     frame::{Fact, Frame, custom, moment, person, to_second},
     place::{Place, repository},
     push,
-    reason::{Reason, Told, changes, named, voter},
+    reason::{From, Reason, Told, changes, named, voter},
     request::Standing,
 };
 use crate::{
-    azure::resource::pull_request::{PullRequest, Reviewer},
+    azure::resource::{
+        bare_account,
+        pull_request::{PullRequest, Reviewer},
+    },
     domain::{Recovered, UpdateReason},
     event::{
         Event,
@@ -53,12 +56,17 @@ pub(super) fn created(frame: Frame<'_>) -> Vec<Event> {
 /// facts, and both are told; the second has the id it has anyway.
 pub(super) fn updated(frame: Frame<'_>, before: Option<&Standing>) -> Vec<Event> {
     told(frame, |change| {
-        let closed = change.closed();
         let hint = change.frame.context.reason;
-        let is_end = closed.is_some() && matches!(hint, Some(UpdateReason::StatusUpdateNotification) | None);
         let message = change.frame.notification.message().unwrap_or_default();
-        let told = (!is_end).then(|| Told::by(hint, message, change.pull, before));
-        let changed = told.map(|told| change.changed(told, before));
+        let told = Told::by(hint, message, change.pull, before);
+        let closed = change.closed(told);
+        // What no filter names is the end of a closed one, unless the words say that it was something else.
+        let is_end = match hint {
+            Some(UpdateReason::StatusUpdateNotification) => closed.is_some(),
+            Some(_) => false,
+            None => closed.is_some() && !(told.from == From::Message && !told.reason.is_of_status()),
+        };
+        let changed = (!is_end).then(|| change.changed(told, before));
         changed.into_iter().chain(closed).collect()
     })
 }
@@ -69,7 +77,7 @@ pub(super) fn merge_attempted(frame: Frame<'_>) -> Vec<Event> {
     told(frame, |change| {
         let pull = change.pull;
         if pull.status.is("completed") {
-            return change.closed().into_iter().collect();
+            return change.closed(Told::END).into_iter().collect();
         }
         let (source, target, merge) = change.heads();
         let content = Members::new()
@@ -135,14 +143,18 @@ impl<'b> Change<'b> {
         self.frame.event(&self.about, fact)
     }
 
-    /// The end of the pull request, if it has come.
-    fn closed(&self) -> Option<Event> {
+    /// The end of the pull request, if it has come. `told` is what the notification is about.
+    fn closed(&self, told: Told) -> Option<Event> {
         let pull = self.pull;
         let time = moment(pull.closed_date.as_str());
+        // Whoever's name the words of the end begin with: Microsoft's sample of a completed one has no `closedBy`.
+        let message = self.frame.notification.message().unwrap_or_default();
+        let ends = ["as completed", "abandoned", "completed pull request"].iter().any(|words| message.contains(words));
+        let actor = || pull.closed_by.handle().or_else(|| self.actor(message).filter(|_| ends));
         if pull.status.is("completed") {
             let mut fact = self.fact(Content::ChangeMerged { repository: Some(self.reference()) }, "");
             fact.time = time;
-            fact.actor = pull.closed_by.handle();
+            fact.actor = actor();
             let merge = self.heads().2;
             let link = |merge| self.place.commit_link(self.frame, LinkKind::MergeCommit, merge);
             fact.links.extend(merge.map(link));
@@ -151,11 +163,16 @@ impl<'b> Change<'b> {
         if !pull.status.is("abandoned") {
             return None;
         }
+        // Without a date, only what tells the end itself can tell it: anything else would tell it once more.
+        let is_about_it = matches!(told.reason, Reason::Status | Reason::Unknown);
+        if time.is_none() && !is_about_it {
+            return None;
+        }
         // It can be reactivated and abandoned again.
         let discriminator = time.map_or_else(|| self.frame.occasion(), to_second);
         let mut fact = self.fact(Content::ChangeAbandoned { repository: self.reference() }, &discriminator);
         fact.time = time;
-        fact.actor = pull.closed_by.handle();
+        fact.actor = actor();
         Some(self.event(fact))
     }
 
@@ -198,8 +215,8 @@ impl<'b> Change<'b> {
     fn actor(&self, message: &str) -> Option<&'b str> {
         let pull = self.pull;
         let people = [&pull.created_by, &pull.closed_by].into_iter().map(|own| (own.name(), own.handle()));
-        let reviewers = || pull.reviewers.iter().map(|own| (own.display_name.as_str(), handle(own)));
-        named(message, people).or_else(|| named(message, reviewers())).flatten()
+        let reviewers = pull.reviewers.iter().map(|own| (own.display_name.as_str(), handle(own)));
+        named(message, reviewers.chain(people)).flatten()
     }
 }
 
@@ -235,7 +252,7 @@ fn fork<'a>(frame: &Frame<'_>, pull: &'a PullRequest<'_>) -> Members<'a> {
 ///
 /// [`Identity::handle`]: crate::azure::resource::Identity::handle
 fn handle<'a>(reviewer: &'a Reviewer<'_>) -> Option<&'a str> {
-    reviewer.unique_name.as_str().or(reviewer.display_name.as_str())
+    reviewer.unique_name.as_str().map(bare_account).or(reviewer.display_name.as_str())
 }
 
 fn reviewer<'a>(reviewer: &'a Reviewer<'_>) -> Members<'a> {

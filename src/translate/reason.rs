@@ -51,6 +51,9 @@ impl From {
 }
 
 impl Told {
+    /// What is only told of a request that has ended.
+    pub(super) const END: Self = Self { reason: Reason::Status, from: From::Subscription };
+
     /// The filter's word is sure, but for a status: publishing a draft is one too. The message's are English and not
     /// stable. What differs can be what was changed since, as the request is rendered when it is delivered.
     pub(super) fn by(
@@ -85,14 +88,15 @@ impl Reason {
         }
     }
 
-    fn is_of_status(self) -> bool {
+    pub(super) fn is_of_status(self) -> bool {
         matches!(self, Self::Reactivated | Self::Published | Self::Drafted)
     }
 
     /// The words of Azure's English messages. What they do not tell stays unknown. Titles say anything, so the request's
-    /// own is left out.
+    /// own is left out: it stands behind what was done.
     fn worded(message: &str, title: Option<&str>) -> Self {
-        let message = title.map_or_else(|| message.to_owned(), |title| message.replacen(title, "", 1));
+        let parts = title.filter(|title| !title.is_empty()).and_then(|title| message.rsplit_once(title));
+        let message = parts.map_or_else(|| message.to_owned(), |(before, after)| format!("{before}{after}"));
         let words = [
             ("updated the source branch", Self::Push),
             ("updated the target branch", Self::Retargeted),

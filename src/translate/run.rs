@@ -14,6 +14,7 @@ use super::{
 };
 use crate::{
     azure::{
+        RepositoryUrl,
         guid::guid,
         lenient::{Int, Text},
         resource::{
@@ -46,6 +47,8 @@ pub(super) struct Said<'a> {
     pub(super) commit: Option<&'a str>,
     /// Id and name of the pipeline.
     pub(super) definition: [Option<&'a str>; 2],
+    /// The name of its own project.
+    pub(super) project_name: Option<&'a str>,
     pub(super) repository: Origin<'a>,
     pub(super) pull_request: PullRequest<'a>,
     pub(super) requested_for: Option<&'a Identity<'a>>,
@@ -151,6 +154,7 @@ impl<'a> Said<'a> {
             reference,
             commit: build.source_version.as_str().or(commit).filter(|commit| !commit.is_empty()),
             definition: [build.definition.id.as_str(), build.definition.name.as_str()],
+            project_name: build.project.name.as_str(),
             repository,
             pull_request: PullRequest::of(build, reference),
             requested_for,
@@ -211,6 +215,7 @@ impl<'a> Said<'a> {
             reference: self.reference.or(other.reference),
             commit: self.commit.or(other.commit),
             definition: [0, 1].map(|at: usize| self.definition[at].or(other.definition[at])),
+            project_name: self.project_name.or(other.project_name),
             repository: if same_place { self.repository } else { other.repository },
             pull_request: if self.pull_request.number.is_some() { self.pull_request } else { other.pull_request },
             requested_for: self.requested_for.or(other.requested_for),
@@ -248,14 +253,30 @@ impl<'a> Said<'a> {
     /// The chain of the change that it tries.
     pub(super) fn chain(&self, frame: &Frame<'_>) -> Option<Uuid> {
         let (number, repository) = self.pull_request.number.zip(self.repository.own())?;
-        Some(frame.chain(&format!("git/repositories/{repository}/pullRequests/{number}")))
+        let change = format!("git/repositories/{repository}/pullRequests/{number}");
+        match (self.project(frame), frame.project) {
+            (Some(project), _) => Some(frame.chain_of(project, &change)),
+            (None, Some(_)) => None,
+            (None, None) => Some(frame.chain(&change)),
+        }
+    }
+
+    /// The project of the repository. It can be another one than the run's, and the repository's address says so: by a GUID, or
+    /// by a name, which leads to nothing where it is not the run's project.
+    fn project(&self, frame: &Frame<'_>) -> Option<Uuid> {
+        let named = || self.repository.url.and_then(RepositoryUrl::parse).map(|url| url.project);
+        let is_elsewhere = || {
+            let pair = self.project_name.map(str::to_lowercase).zip(named().map(|name| name.to_lowercase()));
+            pair.is_some_and(|(own, named)| own != named)
+        };
+        self.repository.url.and_then(of_address).or_else(|| frame.project.filter(|_| !is_elsewhere()))
     }
 
     /// Links to the commit, to the change that it tries, and to the run that started it.
     pub(super) fn links(&self, frame: &Frame<'_>) -> Vec<Link> {
         let (own, github) = (self.repository.own(), self.repository.at_github());
-        // The repository can be another project's, and its address says so where it has a GUID.
-        let project = self.repository.url.and_then(of_address).or(frame.project);
+        let (is_told, project) = (self.project(frame).is_some(), self.project(frame));
+        let own = own.filter(|_| is_told || frame.project.is_none());
         let project = project.map(|project| project.to_string()).unwrap_or_default();
         // A commit has one name, with its repository in it: where that is not told, there is none to be made up.
         let commit = |sha: &str| match (own, github) {

@@ -169,6 +169,14 @@ pub async fn again(app: &App, notification: &Notification) -> Result<Vec<Event>,
     }
 }
 
+/// The merged changes that a notification tells by the bindings of this moment, if its pushes are direct ones.
+///
+/// # Errors
+/// Why it tells nothing, in words.
+pub fn direct(app: &App, notification: &Notification) -> Result<Vec<Event>, String> {
+    Translator::new(app).direct(notification)
+}
+
 /// What is chosen for translating here.
 pub fn settings(app: &App) -> Settings {
     Settings { completed_states: app.settings.completed_states.clone() }

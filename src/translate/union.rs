@@ -11,7 +11,7 @@ use crate::{
     domain::Slug,
     event::{Event, Header},
 };
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 use uuid::Uuid;
@@ -30,8 +30,9 @@ const OF_ITSELF: [&str; 5] = ["eventType", "eventId", "resourceVersion", "subscr
 /// The mark of a telling that knows no time: it goes once a time is known.
 const UNKNOWN: &str = "timeUnknown";
 
-/// Kinds of which two event types know different things besides: the number of a comment, what was forked. Of all others two
-/// hooks differ by when they were rendered alone, and the first one counts; of acts, [`super::request`] says which.
+/// Kinds of which two hooks know different things besides: what was forked, how much of the resource a subscription asks for. Of
+/// all others two hooks of one event type and resource version differ by when they were rendered alone, and the first one
+/// counts; of acts, [`super::request`] says which.
 const BESIDE: [&str; 2] = ["dev.cdevents.ticket.updated.", "dev.cdevents.repository.created."];
 const BEGINNING: &str = "/data/customData/azuredevops/startTime";
 const LINKS: &str = "/data/context/links";
@@ -58,24 +59,36 @@ pub fn richer(event: &Event) -> Option<Uuid> {
     Some(fact("dev.cdevents.build.finished.0.0.0", source, subject, &ended))
 }
 
-/// The id that the same end of a run has where its moment was rounded over the second: for one within some milliseconds of it.
+/// The ids that the same end of a run has where its moment was rounded over the second; [`is_one_end`] says whether it was.
+pub fn near(event: &Event) -> Option<[Uuid; 2]> {
+    let (value, at) = ended(event)?;
+    let (source, subject) = (value["source"].as_str()?, value["subject"].as_str()?);
+    let id = |second| {
+        let other = Timestamp::from_second(second).ok()?;
+        Some(fact(&event.header.kind, source, subject, &format!("finished:{other}")))
+    };
+    Some([id(at.as_second() - 1)?, id(at.as_second() + 1)?])
+}
+
+/// Whether two ends of a run are one: told within some milliseconds, or one of them to the second alone.
 ///
 /// Source: dates of a SQL Server are rounded to three hundredths of a second, and what two event types tell of one moment
-/// need not have gone the same way.
-pub fn near(event: &Event) -> Option<Uuid> {
-    const ROUNDED_MAX: i32 = 10_000_000;
+/// need not have gone the same way. Nothing says that one of them is not rounded to the second.
+pub fn is_one_end(one: &Event, other: &Event) -> bool {
+    const ROUNDED_MAX: SignedDuration = SignedDuration::from_millis(10);
+    let (Some((_, one)), Some((_, other))) = (ended(one), ended(other)) else { return false };
+    let (apart, is_whole) = (one.duration_since(other).abs(), |time: Timestamp| time.subsec_nanosecond() == 0);
+    apart <= ROUNDED_MAX || (apart < SignedDuration::from_secs(1) && is_whole(one) != is_whole(other))
+}
+
+fn ended(event: &Event) -> Option<(Value, Timestamp)> {
     let ends = ["dev.cdevents.pipelinerun.finished.", "dev.cdevents.build.finished."];
     if !ends.iter().any(|kind| event.header.kind.starts_with(kind)) {
         return None;
     }
     let value: Value = serde_json::from_slice(&event.json).ok()?;
-    let at: Timestamp = value.pointer("/data/customData/azuredevops/finishTime")?.as_str()?.parse().ok()?;
-    let part = at.subsec_nanosecond();
-    let step = if part < ROUNDED_MAX { -1 } else { 1 };
-    let other = Timestamp::from_second(at.as_second() + step).ok()?;
-    let is_near = !(ROUNDED_MAX..=1_000_000_000 - ROUNDED_MAX).contains(&part);
-    let (source, subject) = (value["source"].as_str()?, value["subject"].as_str()?);
-    is_near.then(|| fact(&event.header.kind, source, subject, &format!("finished:{other}")))
+    let at = value.pointer("/data/customData/azuredevops/finishTime")?.as_str()?.parse().ok()?;
+    Some((value, at))
 }
 
 /// Puts `kept` and `told` together as an event of the fact `id`; `None` where `told` adds nothing to `kept`.
@@ -84,7 +97,8 @@ pub fn near(event: &Event) -> Option<Uuid> {
 pub fn union(id: Uuid, kept: &Event, told: &Event) -> Option<Event> {
     let (before, now) = (Telling::read(kept)?, Telling::read(told)?);
     let kind = &told.header.kind;
-    let differ = is_told_in_parts(kind) || BESIDE.iter().any(|own| kind.starts_with(own));
+    let differ =
+        is_told_in_parts(kind) || BESIDE.iter().any(|own| kind.starts_with(own)) || before.form() != now.form();
     if !differ && !before.is_composed() && !now.is_composed() {
         return shared(id, kept, told);
     }
@@ -180,6 +194,11 @@ impl Telling {
         self.itself[1].is_null()
     }
 
+    /// Event type and resource version: in another form other things are said.
+    fn form(&self) -> [&Value; 2] {
+        [&self.itself[0], &self.itself[2]]
+    }
+
     fn rank_at(&self, at: &str) -> u8 {
         self.filled.get(at).copied().unwrap_or(self.rank)
     }
@@ -190,8 +209,15 @@ impl Telling {
         let mut said = both.member("", Some(&self.said), Some(&other.said)).unwrap_or_default();
         let filled = both.filled;
         // Links of both, each once; the list that has all of them stays as it is.
+        let key = |own: &Self| (own.rank, Value::from(own.itself.clone()).to_string());
+        let is_richer = key(self) >= key(other);
         let lists = [self, other].map(|own| own.said.pointer(LINKS).and_then(Value::as_array));
-        if let (Some(own), [Some(one), Some(other)]) = (list(&mut said), lists) {
+        let lists = match lists {
+            [Some(one), Some(other)] if is_richer => [Some(one.clone()), Some(apart(other, one))],
+            [Some(one), Some(other)] => [Some(apart(one, other)), Some(other.clone())],
+            _ => [None, None],
+        };
+        if let (Some(own), [Some(one), Some(other)]) = (list(&mut said), &lists) {
             let has_all = |one: &[Value], other: &[Value]| other.iter().all(|link| one.contains(link));
             *own = match (has_all(one, other), has_all(other, one)) {
                 (true, _) => one.clone(),
@@ -199,27 +225,51 @@ impl Telling {
                 (false, false) => one.iter().chain(other.iter().filter(|link| !one.contains(link))).cloned().collect(),
             };
         }
-        let key = |own: &Self| (own.rank, Value::from(own.itself.clone()).to_string());
-        let itself = if key(self) >= key(other) { &self.itself } else { &other.itself }.clone();
+        let itself = if is_richer { &self.itself } else { &other.itself }.clone();
         Self { said, itself, rank, filled, is_unknown: self.is_unknown && other.is_unknown }
     }
+}
+
+/// The links of a poorer telling without those that a richer one has in another project: of a repository that is another
+/// project's, only some event types say so.
+fn apart(poorer: &[Value], richer: &[Value]) -> Vec<Value> {
+    let name = |link: &Value| {
+        let domain = link["target"]["domainId"].as_str()?.to_owned();
+        let (rest, id) = domain.rsplit_once(':')?;
+        let (rest, thing) = rest.rsplit_once(':')?;
+        let (project, repository) = rest.rsplit_once(':')?.1.split_once('/')?;
+        let same = (link["linkKind"].clone(), repository.to_owned(), thing.to_owned(), id.to_owned());
+        Some((same, project.to_owned()))
+    };
+    let known: Vec<_> = richer.iter().filter_map(name).collect();
+    let is_elsewhere = |link: &&Value| {
+        let own = name(link);
+        own.is_some_and(|(same, project)| known.iter().any(|(other, there)| *other == same && *there != project))
+    };
+    poorer.iter().filter(|link| !is_elsewhere(link)).cloned().collect()
 }
 
 /// Event types of which the record knows more than the hook: when a run began, who deploys.
 const KNOWN_BETTER: [&str; 3] =
     ["ms.vss-pipelines.", "ms.vss-release.deployment-started-", "ms.vss-release.deployment-completed-"];
 
+/// Resource versions that are told apart.
+const VERSIONS: u8 = 16;
+
 /// How much the word of a telling counts. Of a run the build has words that its state has not, and the record of it knows when
 /// it began; anything else is rendered for its hook as it is then, and its record is as it is long after.
 fn rank(itself: &[Value], is_unknown: bool, knows_beginning: bool) -> u8 {
     let kind = itself[0].as_str().unwrap_or_default();
     let knows_better = KNOWN_BETTER.iter().any(|own| kind.starts_with(own));
-    match (is_unknown, kind == "build.complete", itself[1].is_null() || (knows_better && knows_beginning)) {
+    let known = match (is_unknown, kind == "build.complete", itself[1].is_null() || (knows_better && knows_beginning)) {
         (true, ..) => 0,
         (_, true, _) => 4,
         (_, _, is_composed) if is_composed == knows_better => 3,
         _ => 2,
-    }
+    };
+    // A newer version of one resource says more; versions are small numbers.
+    let version = itself[2].as_str().and_then(|version| version.split('.').next()?.parse::<u8>().ok()).unwrap_or(0);
+    known * VERSIONS + version.min(VERSIONS - 1)
 }
 
 /// Two tellings, member by member.

@@ -97,7 +97,7 @@ impl Identity<'_> {
     pub fn account(&self) -> Option<&str> {
         let unique = self.object.unique_name.as_str().map(|text| split(text).map_or(text, |(_, account)| account));
         let combined = || [&self.object.name, &self.text].into_iter().find_map(|form| split(form.as_str()?));
-        unique.or_else(|| combined().map(|(_, account)| account))
+        unique.or_else(|| combined().map(|(_, account)| account)).map(bare_account)
     }
 
     /// Whether it is a service and no person: a build service or agent pool, or an application.
@@ -122,11 +122,24 @@ impl Identity<'_> {
     }
 }
 
-/// `Name <mail>` into its two parts.
+/// An account without the domain that the service once put before those of Microsoft accounts: pushes have it still.
+///
+/// Source: the sample of `git.push` on the page "Service hooks events" (`Windows Live ID\\fabrikamfiber4@hotmail.com`), whose
+/// samples of pull requests have the account alone.
+pub fn bare_account(account: &str) -> &str {
+    account.strip_prefix("Windows Live ID\\").unwrap_or(account)
+}
+
+/// Whether a text is a person or service as `Name <account>`: an account is a mail address, `domain\\name`, or an address.
+pub fn is_combined(text: &str) -> bool {
+    split(text).is_some_and(|(name, _)| !name.contains(['<', '>', '\n']))
+}
+
+/// `Name <account>` into its two parts.
 fn split(text: &str) -> Option<(&str, &str)> {
     let (name, account) = text.strip_suffix('>')?.rsplit_once('<')?;
     let name = name.trim_end();
-    (!name.is_empty() && !account.is_empty()).then_some((name, account))
+    (!name.is_empty() && account.contains(['@', '\\', ':'])).then_some((name, account))
 }
 
 #[cfg(test)]

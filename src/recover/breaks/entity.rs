@@ -2,7 +2,8 @@
 
 use crate::{
     azure::client::{
-        AzureDevOps, Failure, Page, PageRequest, PageToken, PushRecord, RevisionRecord, RevisionsFrom, Window,
+        AzureDevOps, Failure, Page, PageRequest, PageToken, PushRecord, RevisionRecord, RevisionsFrom, UpdateRecord,
+        Window,
     },
     recover::{
         breaks::mend::Mender,
@@ -103,6 +104,13 @@ async fn known<T>(call: impl Future<Output = Result<T, Failure>>) -> Result<Opti
     }
 }
 
+/// Whether an update moved its item to another project.
+fn is_move(update: &UpdateRecord) -> bool {
+    let whole: serde_json::Value = serde_json::from_str(update.json.get()).unwrap_or_default();
+    let change = &whole["fields"]["System.TeamProject"];
+    change["oldValue"].is_string() && change["newValue"].is_string()
+}
+
 /// A work item that misses a revision.
 struct Item<'a> {
     azure: &'a dyn AzureDevOps,
@@ -128,8 +136,11 @@ impl Item<'_> {
                 return Err(Failure::Unexpected { detail, activity_id: None });
             }
         }
+        // What was before it came here is another project's, and was told there.
+        let came =
+            updates.iter().filter(|update| update.rev <= self.rev && is_move(update)).map(|update| update.rev).max();
         let steps = compose::steps(self.home, self.number, updates);
-        let before = steps.into_iter().filter(|step| step.rev < self.rev);
+        let before = steps.into_iter().filter(|step| step.rev < self.rev && came.is_none_or(|came| came <= step.rev));
         Ok(Answer::Records(before.flat_map(|step| step.composed).collect()))
     }
 
@@ -276,6 +287,25 @@ async fn deployment(
         token = page.next;
         if token.is_none() {
             return Ok(Answer::Unknown);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn an_update_moves_an_item_where_it_had_another_project_before() {
+        for (change, moves) in [
+            (json!({ "oldValue": "Shop", "newValue": "Tools" }), true),
+            (json!({ "newValue": "Shop" }), false),
+            (json!(null), false),
+        ] {
+            let json = json!({ "id": 3, "rev": 3, "fields": { "System.TeamProject": change } });
+            let update = UpdateRecord { rev: 3, json: serde_json::value::to_raw_value(&json).unwrap() };
+            assert_eq!(is_move(&update), moves, "{json}");
         }
     }
 }

@@ -123,3 +123,40 @@ fn resource(home: Home<'_>, record: &DeploymentRecord, json: &Value, status: &st
         "project": {"id": home.project},
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::azure::CollectionUrl;
+    use uuid::Uuid;
+
+    #[test]
+    fn a_deployment_ends_by_its_last_change_where_its_record_has_no_date_of_its_end() {
+        let url = CollectionUrl::parse("https://dev.azure.com/fabrikam").unwrap();
+        let home = Home { url: &url, collection: None, project: Uuid::from_u128(1) };
+        let (begun, over) = ("2026-01-01T00:00:00Z", "2026-01-01T00:05:00Z");
+        for (status, completed, ends) in [
+            ("succeeded", None, Some(over)),
+            ("partiallySucceeded", None, Some(over)),
+            ("failed", None, Some(over)),
+            ("inProgress", None, None),
+            ("succeeded", Some("2026-01-01T00:04:00Z"), Some("2026-01-01T00:04:00Z")),
+        ] {
+            let json = json!({ "id": 5, "attempt": 1, "deploymentStatus": status, "lastModifiedOn": over,
+                "release": { "id": 3, "name": "R-3" }, "releaseEnvironment": { "id": 7, "name": "Production" } });
+            let record = DeploymentRecord {
+                id: 5,
+                release: 3,
+                definition: 2,
+                attempt: 1,
+                started: begun.parse().ok(),
+                completed: completed.map(|date| date.parse().unwrap()),
+                status: status.to_owned(),
+                json: serde_json::value::to_raw_value(&json).unwrap(),
+            };
+            let told = deployment(home, &record);
+            assert_eq!(told[0].at, begun.parse().unwrap(), "{status}");
+            assert_eq!(told.get(1).map(|end| end.at), ends.map(|date| date.parse().unwrap()), "{status} {completed:?}");
+        }
+    }
+}

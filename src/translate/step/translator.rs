@@ -131,10 +131,7 @@ impl<'a> Translator<'a> {
         translated.events = self.events(&notification)?;
         translated.acts = request::acts(&translated.events);
         translated.end = request::end(&translated.events).filter(|_| translated.acts.is_empty());
-        let bindings = self.directory.selecting(notification.connection);
-        if bindings.iter().any(|binding| binding.direct_pushes) {
-            translated.direct = self.with(&notification, merged_directly)?;
-        }
+        translated.direct = self.direct(&notification)?;
         let kept = self.directory.connections.get(&notification.connection).ok_or(CONNECTION_REMOVED)?;
         if claimed.attempt == 1 && hold::is_ordered(&kept.record) {
             self.listen(&notification);
@@ -160,6 +157,13 @@ impl<'a> Translator<'a> {
     /// What it tells, by the mapping, the settings and the bindings of this moment.
     pub(super) fn events(&self, notification: &Notification) -> Result<Vec<Event>, String> {
         self.with(notification, translate)
+    }
+
+    /// The merged changes that its pushes are, if nobody else explains them.
+    pub(super) fn direct(&self, notification: &Notification) -> Result<Vec<Event>, String> {
+        let bindings = self.directory.selecting(notification.connection);
+        let is_wanted = bindings.iter().any(|binding| binding.direct_pushes);
+        if is_wanted { self.with(notification, merged_directly) } else { Ok(Vec::new()) }
     }
 
     /// The same of a pull request that stood so before.

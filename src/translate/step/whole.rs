@@ -9,7 +9,7 @@ use crate::{
     translate::{
         order::{changes_fields, is_turned, otherwise_told, turned_before},
         revision_id,
-        union::{near, shared, union},
+        union::{is_one_end, near, shared, union},
     },
 };
 use std::collections::{HashMap, HashSet};
@@ -79,7 +79,7 @@ pub(super) async fn make(app: &App, events: &mut [Event]) -> Result<(), Error> {
 /// Ids under which the same fact can be told already: its moment was rounded, another mapping had another word for it, or
 /// another body another revision.
 fn others(event: &Event) -> Vec<Uuid> {
-    near(event).into_iter().chain(otherwise_told(event)).collect()
+    near(event).into_iter().flatten().chain(otherwise_told(event)).collect()
 }
 
 /// Whether what is told under the id `other` is this fact. A comment or a link of a revision is told beside what that changed.
@@ -89,8 +89,15 @@ async fn is_same(app: &App, event: &Event, other: Uuid, standing: &HashMap<Uuid,
             !standing.contains_key(&between) && !app.store.contains(Log::Events, &[between]).await?.contains(&true)
         );
     }
-    if near(event) == Some(other) || is_turned(event) {
+    if is_turned(event) {
         return Ok(true);
+    }
+    if near(event).is_some_and(|near| near.contains(&other)) {
+        let told = match standing.get(&other) {
+            Some(standing) => Some(standing.event.clone()),
+            None => latest(app, other).await?.map(|(_, told, _)| told),
+        };
+        return Ok(told.is_some_and(|told| is_one_end(event, &told)));
     }
     if !changes_fields(event) {
         return Ok(false);

@@ -1,7 +1,10 @@
 //! Fields that an update changed, and fields that are carried on request: bounded, since a field can hold megabytes of HTML.
 
 use crate::{
-    azure::resource::work_item::{Value, WorkItemUpdate},
+    azure::resource::{
+        is_combined,
+        work_item::{Value, WorkItemUpdate},
+    },
     event::members::{self, Members},
 };
 use std::borrow::Cow;
@@ -83,7 +86,7 @@ struct Told<'b> {
 fn told<'b>(name: &str, value: &'b Value<'_>) -> Told<'b> {
     let plain = |value| Told { value: Some(value), bytes: 8, is_cut: false };
     let text = match value.raw.as_bytes().first() {
-        Some(b'"') if is_of_a_person(name) => value.handle(),
+        Some(b'"') if is_of_a_person(name, value.text.as_str()) => value.handle(),
         Some(b'"') => value.text.as_str(),
         // Whoever it is goes by one word, at every resource version.
         Some(b'{') => value.handle(),
@@ -100,9 +103,12 @@ fn told<'b>(name: &str, value: &'b Value<'_>) -> Told<'b> {
     Told { value: Some(members::Value::Text(Cow::Borrowed(shown))), bytes: shown.len(), is_cut }
 }
 
-/// Before 3.1-preview.3 a person is a text like any other, so that the field has to say it.
-fn is_of_a_person(name: &str) -> bool {
-    ["By", "AuthorizedAs", "AssignedTo"].iter().any(|end| name.ends_with(end))
+/// Before 3.1-preview.3 a person is a text like any other: the field's name says it, or the form of the text, since
+/// fields of people have any names. What people write in a title can have that form too.
+fn is_of_a_person(name: &str, text: Option<&str>) -> bool {
+    const FREE: [&str; 4] = ["System.Title", "System.Description", "System.History", "System.Tags"];
+    let is_named = ["By", "AuthorizedAs", "AssignedTo"].iter().any(|end| name.ends_with(end));
+    is_named || (!FREE.contains(&name) && text.is_some_and(is_combined))
 }
 
 type Named<'b> = Vec<(Cow<'b, str>, members::Value<'b>)>;

@@ -25,7 +25,13 @@ pub(super) fn project_in(address: &str) -> Option<&str> {
 
 /// To what an update linked the item.
 pub(super) fn links(frame: &Frame<'_>, update: &WorkItemUpdate<'_>) -> Vec<Link> {
-    update.relations.added.iter().filter_map(|relation| link(frame, relation.url.as_str()?)).collect()
+    // Remote links and hyperlinks lead anywhere: into another organization, whose items have the same numbers.
+    let leads_here = |relation: &&Relation<'_>| {
+        let word = relation.rel.as_str().unwrap_or_default();
+        word != "Hyperlink" && !word.starts_with("System.LinkTypes.Remote.")
+    };
+    let added = update.relations.added.iter().map(|relation| &**relation).filter(leads_here);
+    added.filter_map(|relation| link(frame, relation.url.as_str()?)).collect()
 }
 
 /// `vstfs:///Git/Commit/{project}%2F{repository}%2F{sha}` and its like, or the address of another work item, whose number

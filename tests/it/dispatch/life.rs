@@ -10,7 +10,7 @@ use hookwell::{
     dispatch,
     store::{Consumers as _, Journal as _, Log, Position, Wanted},
 };
-use serde_json::json;
+use serde_json::{Value, json};
 use sha2::Sha256;
 use std::{sync::Arc, time::Duration};
 
@@ -108,6 +108,10 @@ async fn after_the_last_attempt_it_is_dead_kept_said_and_can_be_sent_once_more()
     let died = witness.next().await.json();
     assert_eq!(died["data"]["subject"]["content"]["event"], json!(event.id));
     assert_eq!(died["data"]["subject"]["content"]["attempts"], 10);
+    assert_eq!(died["data"]["subject"]["content"]["status"], 422);
+    let about: Value = serde_json::from_slice(&event.json).unwrap();
+    assert_eq!(died["data"]["subject"]["content"]["eventSubject"], about["subject"]);
+    assert!(died["data"]["subject"]["content"]["projects"].is_array());
     let integration = gateway.get("/v1/integration").await.json();
     let kinds: Vec<_> = integration["attention"].as_array().unwrap().iter().map(|a| a["kind"].clone()).collect();
     assert!(kinds.contains(&json!("deliveries_dead")), "{integration}");

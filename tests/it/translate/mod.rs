@@ -6,6 +6,7 @@ mod acts;
 mod choices;
 mod code;
 pub(crate) mod corpus;
+mod forms;
 mod goldens;
 mod keys;
 mod names;
