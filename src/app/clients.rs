@@ -12,11 +12,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
-use url::Url;
 use zeroize::Zeroizing;
-
-/// Where a service principal's tokens come from unless the connection says otherwise.
-const ENTRA_AUTHORITY: &str = "https://login.microsoftonline.com";
 
 /// How long one request of the API waits for Azure DevOps in all: attempts, pages, waits for its turn and for others that
 /// ask the same. Proxies and browsers give up after 30 seconds, and what comes then nobody reads. What works in the
@@ -67,16 +63,16 @@ impl App {
     pub(super) fn token_digest(&self, connection: &Connection) -> Option<[u8; 32]> {
         match self.access(connection).ok()?.credential? {
             Credential::Pat(token) => Some(Sha256::digest(token.as_bytes()).into()),
-            Credential::ServicePrincipal { .. } => None,
+            Credential::ServicePrincipal { .. } | Credential::ManagedIdentity { .. } => None,
         }
     }
 
     /// Whether a connection shows Azure DevOps who asks.
     pub fn has_credential(&self, id: ConnectionId) -> bool {
-        self.directory().connections.get(&id).is_some_and(|kept| {
-            let Connection { token, service_principal, headers, .. } = &*kept.record;
-            token.is_some() || service_principal.is_some() || !headers.is_empty()
-        })
+        self.directory()
+            .connections
+            .get(&id)
+            .is_some_and(|kept| kept.record.has_credential() || !kept.record.headers.is_empty())
     }
 
     /// Whether waiting makes nothing better of a failure: the connection has no credential, and what it asks for wants one, or
@@ -113,18 +109,20 @@ impl App {
             let text = String::from_utf8_lossy(&bytes).into_owned();
             Ok::<_, Failure>(Zeroizing::new(text))
         };
-        let credential = match (&connection.service_principal, &connection.token) {
-            (Some(principal), _) => Some(Credential::ServicePrincipal {
+        let credential = match (&connection.service_principal, &connection.managed_identity, &connection.token) {
+            (Some(principal), ..) => Some(Credential::ServicePrincipal {
                 tenant: principal.tenant.clone(),
                 client_id: principal.client_id.clone(),
-                client_secret: open("client_secret", &principal.client_secret)?,
-                authority: match &principal.authority {
-                    Some(authority) => authority.clone(),
-                    None => Url::parse(ENTRA_AUTHORITY).expect("the constant is a URL"),
+                proof: match &principal.proof {
+                    PrincipalProof::ClientSecret(sealed) => Proof::Secret(open("client_secret", sealed)?),
+                    PrincipalProof::Certificate(sealed) => Proof::Certificate(open("certificate", sealed)?),
+                    PrincipalProof::FederatedToken {} => Proof::FederatedToken,
                 },
+                authority: principal.authority.clone(),
             }),
-            (None, Some(token)) => Some(Credential::Pat(open("token", token)?)),
-            (None, None) => None,
+            (None, Some(identity), _) => Some(Credential::ManagedIdentity { client_id: identity.client_id.clone() }),
+            (None, None, Some(token)) => Some(Credential::Pat(open("token", token)?)),
+            (None, None, None) => None,
         };
         let headers = connection
             .headers

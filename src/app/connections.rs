@@ -5,7 +5,7 @@ mod fields;
 
 pub use self::{
     ca_bundle::{CA_BUNDLE_BYTES_MAX, check as check_ca_bundle},
-    fields::{ConnectionChange, NewConnection, NewServicePrincipal, Secret, proxy_host},
+    fields::{ConnectionChange, NewConnection, NewProof, NewServicePrincipal, Secret, proxy_host},
 };
 
 use self::fields::overlap_end;

@@ -5,6 +5,7 @@ use super::{
     people::{Person, Scope, Token, TokenState, hook_rights},
 };
 use jiff::Timestamp;
+use rustls::pki_types::{CertificateDer, pem::PemObject as _};
 use uuid::Uuid;
 
 impl Simulator {

@@ -1,7 +1,7 @@
 //! The engine: a line to one server, its version, its hosts, and the priority at which it asks.
 
 use super::{
-    Access, ConnectionData, Deployment, Failure, Host, Page, PageRequest, PageToken, Priority,
+    Access, ConnectionData, Deployment, Failure, Host, Machine, Page, PageRequest, PageToken, Priority,
     accounts::Accounts,
     call::{Call, Reply},
     line::Line,
@@ -83,8 +83,13 @@ impl From<Failure> for Unnamed {
 }
 
 impl Client {
-    pub(super) fn new(access: &Access, clock: &Arc<dyn Clock>, accounts: &Arc<Accounts>) -> Result<Self, Failure> {
-        let line = Line::new(access, clock, accounts)?;
+    pub(super) fn new(
+        access: &Access,
+        clock: &Arc<dyn Clock>,
+        accounts: &Arc<Accounts>,
+        machine: &Machine,
+    ) -> Result<Self, Failure> {
+        let line = Line::new(access, clock, accounts, machine)?;
         let (speech, deployment, releases) = (Speech::default(), OnceLock::new(), OnceCell::new());
         let shared = Arc::new(Shared { line, speech, deployment, releases });
         Ok(Self { shared, priority: Priority::Interactive })

@@ -1,7 +1,7 @@
 //! The line to one server: sends calls as one identity, paid from its budget, and says how they failed.
 
 use super::{
-    Access, Failure, Priority, Unreachable,
+    Access, Failure, Machine, Priority, Unreachable,
     accounts::{Account, Accounts},
     answer::{Answer, activity_id},
     call::{Call, Reply},
@@ -55,14 +55,19 @@ pub(super) struct Line {
 pub(super) type Spoken<'a> = Option<&'a str>;
 
 impl Line {
-    pub(super) fn new(access: &Access, clock: &Arc<dyn Clock>, accounts: &Arc<Accounts>) -> Result<Self, Failure> {
+    pub(super) fn new(
+        access: &Access,
+        clock: &Arc<dyn Clock>,
+        accounts: &Arc<Accounts>,
+        machine: &Machine,
+    ) -> Result<Self, Failure> {
         let base = Url::parse(access.url.as_str()).expect("a CollectionUrl is a URL");
         let http = settings::http_client(access, &base)?;
         let by_proxy = access.proxy.is_some();
         let proof = match &access.credential {
             None => Proof::Nobody,
             Some(super::Credential::Pat(token)) => Proof::Token(settings::basic(token)?),
-            Some(principal) => Entra::new(principal, &http, by_proxy, clock)?
+            Some(_) => Entra::new(access, &base, &http, clock, machine)?
                 .map_or(Proof::Nobody, |entra| Proof::Principal(Box::new(entra))),
         };
         Ok(Self {

@@ -45,10 +45,11 @@ mod version;
 mod wire;
 
 pub use self::{
-    access::{Access, Credential},
+    access::{Access, Credential, Machine, Proof},
     answer::page_title,
     code::{COMMITS_MAX, Code, CommitRecord, Commits, PATHS_MAX, Paths, Version},
     dialer::Dialer,
+    entra::{CERTIFICATE_BYTES_MAX, check_certificate},
     failure::{Failure, Unreachable},
     limits::ahead,
     links::{LinkRecord, LinkRecords, Links, PullRequestDetail, Reviewer, WorkItemRecord},

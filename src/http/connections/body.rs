@@ -1,7 +1,9 @@
 //! What creating and changing a connection take: the document's schemas and the reader beside each other.
 
 use super::super::{
-    fields::{AUTHORITY, CA_BUNDLE, DESCRIPTION, GUID, NAME, PROXY, SECRET, SIGNATURE_SECRET, TENANT, closed},
+    fields::{
+        AUTHORITY, CA_BUNDLE, CERTIFICATE, DESCRIPTION, GUID, NAME, PROXY, SECRET, SIGNATURE_SECRET, TENANT, closed,
+    },
     headers,
     members::{Given, Members},
     problem::Problem,
@@ -43,14 +45,20 @@ fn url_schema() -> Value {
 
 fn principal_schema() -> Value {
     let mut schema = closed(
-        &["tenant", "client_id", "client_secret"],
+        &["tenant", "client_id"],
         &value!({
             "tenant": TENANT.schema("The Entra tenant, by id or domain."),
             "client_id": GUID.schema("The application's id."),
             "client_secret": SECRET.schema("Its secret. Kept sealed, never shown."),
+            "certificate": CERTIFICATE.schema("Instead of the secret: a private key (RSA, without a password) and its certificate, in PEM. Kept sealed, never shown, never sent: requests for tokens are signed with it (PS256)."),
+            "federated_token": {
+                "type": "boolean", "const": true,
+                "description": "Instead of both (workload identity): the file that `AZURE_FEDERATED_TOKEN_FILE` of the gateway's process names, read anew for each token.",
+            },
             "authority": AUTHORITY.nullable("Where its tokens come from, when not https://login.microsoftonline.com."),
         }),
     );
+    schema["oneOf"] = PROOFS.iter().map(|name| value!({ "required": [name] })).collect();
     schema["type"] = value!(["object", "null"]);
     schema["description"] =
         "A Microsoft Entra service principal instead of the token (Services only); takes the token's place.".into();
@@ -84,6 +92,7 @@ fn common(schema: &mut Value) {
     properties["description"] = DESCRIPTION.nullable("What it is for; null takes it away.");
     properties["url"] = url_schema();
     properties["service_principal"] = principal_schema();
+    properties["managed_identity"] = identity_schema();
     properties["headers"] = headers::schema(true);
     properties["ca_bundle"] = CA_BUNDLE.nullable(
         "Certificates in PEM that are trusted besides the system's, for a server with an authority of its own. What is no \
@@ -101,10 +110,13 @@ fn common(schema: &mut Value) {
                         null leaves each as it is: what a person ticks by hand stays ticked.",
     });
     properties["delivery"] = delivery_schema();
-    schema["not"] = value!({
-        "properties": { "token": { "type": "string" }, "service_principal": { "type": "object" } },
-        "required": ["token", "service_principal"],
-    });
+    let both = |one: &str, other: &str| {
+        let given = |name| value!({ "type": if name == "token" { "string" } else { "object" } });
+        value!({ "properties": { one: given(one), other: given(other) }, "required": [one, other] })
+    };
+    schema["not"] = value!({ "anyOf": [
+        both("token", "service_principal"), both("token", "managed_identity"), both("service_principal", "managed_identity"),
+    ] });
 }
 
 /// What creating one takes.
@@ -155,9 +167,17 @@ impl Common {
         if matches!((&token, &service_principal), (Some(Some(_)), Some(Some(_)))) {
             members.wrong("service_principal", "excludes token: give one of them");
         }
+        let managed_identity = members.object("managed_identity", |identity| ManagedIdentity {
+            client_id: identity.text("client_id", &GUID).flatten(),
+        });
+        let others = matches!(token, Some(Some(_))) || matches!(service_principal, Some(Some(_)));
+        if others && matches!(managed_identity, Some(Some(_))) {
+            members.wrong("managed_identity", "excludes token and service_principal: give one of them");
+        }
         Self {
             token,
             service_principal,
+            managed_identity,
             headers: members.read("headers", headers::read),
             ca_bundle: members.read("ca_bundle", |value| {
                 let Value::String(pem) = value else { return Err("must be a text".to_owned()) };
@@ -203,6 +223,7 @@ pub(super) fn read_new(body: &[u8]) -> Result<NewConnection, Problem> {
         url,
         token: common.token.flatten(),
         service_principal: common.service_principal.flatten(),
+        managed_identity: common.managed_identity.flatten(),
         headers: common.headers.flatten().unwrap_or_default(),
         ca_bundle: common.ca_bundle.flatten(),
         proxy: common.proxy.flatten(),
@@ -234,6 +255,7 @@ pub(super) fn read_change(body: &[u8]) -> Result<ConnectionChange, Problem> {
         url,
         token: common.token,
         service_principal: common.service_principal,
+        managed_identity: common.managed_identity,
         headers: common.headers.map(Option::unwrap_or_default),
         ca_bundle: common.ca_bundle,
         proxy: common.proxy,
@@ -250,13 +272,33 @@ fn read_principal(members: &mut Members) -> Option<NewServicePrincipal> {
     let tenant = members.required("tenant", given);
     let given = members.text("client_id", &GUID);
     let client_id = members.required("client_id", given);
-    let given = members.text("client_secret", &SECRET);
-    let client_secret = members.required("client_secret", given).map(Secret::from);
+    let given = PROOFS.iter().filter(|name| members.is_given(name)).count();
+    let secret = members.text("client_secret", &SECRET);
+    let certificate = members.read("certificate", |pem| {
+        let Value::String(pem) = pem else { return Err("must be a text".to_owned()) };
+        CERTIFICATE.check(&pem)?;
+        check_certificate(&pem).map(|()| pem)
+    });
+    let federated = members.read("federated_token", |given| match given {
+        Value::Bool(true) => Ok(()),
+        _ => Err("must be true, or left out".to_owned()),
+    });
+    let proof = match (secret.flatten(), certificate.flatten(), federated.flatten()) {
+        (Some(secret), None, None) => Some(NewProof::ClientSecret(secret.into())),
+        (None, Some(pem), None) => Some(NewProof::Certificate(pem.into())),
+        (None, None, Some(())) => Some(NewProof::FederatedToken),
+        _ => None,
+    };
+    match given {
+        0 => members.wrong("client_secret", "is required, or certificate, or federated_token"),
+        1 => {}
+        _ => members.wrong("client_secret", "excludes certificate and federated_token: give one of them"),
+    }
     let authority = members.text("authority", &AUTHORITY).flatten();
     Some(NewServicePrincipal {
         tenant: tenant?,
         client_id: client_id?,
-        client_secret: client_secret?,
+        proof: proof?,
         authority: authority.and_then(|authority| Url::parse(&authority).ok()),
     })
 }
