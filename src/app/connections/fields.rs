@@ -2,7 +2,7 @@
 
 use crate::{
     app::{App, change::Wrong},
-    azure::CollectionUrl,
+    azure::{CollectionUrl, GivenUrl},
     domain::{
         Connection, ConnectionId, Delivery, Header, HookGeneration, HookMode, ManagedIdentity, PrincipalProof, Sealed,
         ServicePrincipal, SignatureCheck,
@@ -45,7 +45,7 @@ pub struct NewConnection {
     /// What it is for.
     pub description: Option<String>,
     /// The organization or collection.
-    pub url: CollectionUrl,
+    pub url: GivenUrl,
     /// The personal access token; not together with a service principal.
     pub token: Option<Secret>,
     /// Instead of the token.
@@ -78,8 +78,8 @@ pub struct ConnectionChange {
     /// What it is for.
     pub description: Option<Option<String>>,
     /// The organization or collection.
-    pub url: Option<CollectionUrl>,
-    /// The personal access token; takes the place of a service principal.
+    pub url: Option<GivenUrl>,
+    /// The personal access token; takes the place of another credential, as each of the two after it does.
     pub token: Option<Option<Secret>>,
     /// A service principal.
     pub service_principal: Option<Option<NewServicePrincipal>>,
@@ -139,7 +139,7 @@ impl ConnectionChange {
         }
         record.name = self.name.unwrap_or(record.name);
         record.description = self.description.unwrap_or(record.description);
-        record.url = self.url.unwrap_or(record.url);
+        record.url = self.url.map_or(record.url, |url| url.taken);
         record.ca_bundle = self.ca_bundle.unwrap_or(record.ca_bundle);
         record.hooks = self.hooks.unwrap_or(record.hooks);
         record.accept_untrusted_certs = self.accept_untrusted_certs.unwrap_or(record.accept_untrusted_certs);
@@ -180,7 +180,7 @@ impl NewConnection {
             id,
             name: self.name,
             description: self.description,
-            url: self.url,
+            url: self.url.taken,
             token: self.token.map(|token| seal(app, id, "token", &token)),
             service_principal: self.service_principal.map(|principal| sealed_principal(app, id, principal)),
             managed_identity: self.managed_identity,
@@ -259,7 +259,7 @@ fn authority(url: &CollectionUrl) -> Option<url::Origin> {
 /// Secrets were given for one server. Another server, or another proxy on the way, gets them only from somebody who has
 /// them: otherwise whoever may change a URL could have a token sent to a place of their own.
 fn unfollowed_secrets(app: &App, change: &ConnectionChange, record: &Connection) -> Vec<Wrong> {
-    let moved = change.url.as_ref().is_some_and(|url| authority(url) != authority(&record.url));
+    let moved = change.url.as_ref().is_some_and(|url| authority(&url.taken) != authority(&record.url));
     let detour = match &change.proxy {
         Some(Some(proxy)) => host_of(proxy) != proxy_host(app, record),
         _ => false,

@@ -9,9 +9,9 @@ use super::super::{
     problem::Problem,
 };
 use crate::{
-    app::connections::{ConnectionChange, NewConnection, NewServicePrincipal, Secret, check_ca_bundle},
-    azure::CollectionUrl,
-    domain::{Delivery, HookMode},
+    app::connections::{ConnectionChange, NewConnection, NewProof, NewServicePrincipal, Secret, check_ca_bundle},
+    azure::{GivenUrl, client::check_certificate},
+    domain::{Delivery, HookMode, ManagedIdentity},
 };
 use serde_json::{Value, json as value};
 use url::Url;
@@ -37,7 +37,8 @@ fn url_schema() -> Value {
     value!({
         "type": "string", "maxLength": 2048, "pattern": URL_PATTERN,
         "description": "The organization or collection, in any form: https://dev.azure.com/…, https://….visualstudio.com, a \
-                        server with or without /tfs and port, also a link to something inside it. Kept in its canonical form. \
+                        server with port and virtual directory, also a link to something inside it. Where the path of a \
+                        Server can mean several things, the server is asked which it is. Kept in its canonical form. \
                         Several connections may have the same one.",
         "examples": ["https://dev.azure.com/fabrikam"],
     })
@@ -62,6 +63,20 @@ fn principal_schema() -> Value {
     schema["type"] = value!(["object", "null"]);
     schema["description"] =
         "A Microsoft Entra service principal instead of the token (Services only); takes the token's place.".into();
+    schema
+}
+
+/// The members of a service principal of which one is given.
+const PROOFS: [&str; 3] = ["client_secret", "certificate", "federated_token"];
+
+fn identity_schema() -> Value {
+    let client_id = GUID.nullable("Which, where the machine has several; not with Azure Arc.");
+    let mut schema = closed(&[], &value!({ "client_id": client_id }));
+    schema["type"] = value!(["object", "null"]);
+    schema["description"] =
+        "The identity that Azure gave the gateway's machine (a virtual machine, App Service, Container \
+        Apps, Azure Arc), instead of token and service principal (Services only). Nothing of it is kept."
+            .into();
     schema
 }
 
@@ -151,6 +166,7 @@ pub fn change_schema() -> Value {
 struct Common {
     token: Given<Secret>,
     service_principal: Given<NewServicePrincipal>,
+    managed_identity: Given<ManagedIdentity>,
     headers: Given<Vec<(String, Secret)>>,
     ca_bundle: Given<String>,
     proxy: Given<Secret>,
@@ -303,10 +319,14 @@ fn read_principal(members: &mut Members) -> Option<NewServicePrincipal> {
     })
 }
 
-fn read_url(value: Value) -> Result<CollectionUrl, String> {
+fn read_url(value: Value) -> Result<GivenUrl, String> {
     let Value::String(text) = value else { return Err("must be a text".to_owned()) };
-    let url = CollectionUrl::parse(&text).map_err(|e| e.to_string())?;
-    let mut escapes = url.as_str().split('%').skip(1);
+    let given = GivenUrl::parse(&text).map_err(|e| e.to_string())?;
     let is_escape = |rest: &str| rest.bytes().take(2).filter(u8::is_ascii_hexdigit).count() == 2;
-    if escapes.all(is_escape) { Ok(url) } else { Err("has a % that two hexadecimal digits do not follow".to_owned()) }
+    let has_escapes_only = |url: &str| url.split('%').skip(1).all(is_escape);
+    if given.may_be.iter().chain([&given.taken]).all(|url| has_escapes_only(url.as_str())) {
+        Ok(given)
+    } else {
+        Err("has a % that two hexadecimal digits do not follow".to_owned())
+    }
 }
