@@ -2,8 +2,8 @@
 
 use super::{App, directory::Kept};
 use crate::{
-    azure::client::{Access, AzureDevOps, Credential, Dial, Failure, Priority, Unreachable},
-    domain::{Connection, ConnectionId, Sealed},
+    azure::client::{Access, AzureDevOps, Credential, Dial, Failure, OddRecords, Priority, Proof, Unreachable},
+    domain::{Connection, ConnectionId, PrincipalProof, Sealed},
 };
 use sha2::{Digest as _, Sha256};
 use std::{
@@ -52,6 +52,17 @@ impl App {
                 Ok(client.at(priority))
             }
         }
+    }
+
+    /// What could not be read lately of what Azure DevOps lists, by connection.
+    pub(super) fn odd_records(&self) -> Vec<(ConnectionId, Vec<OddRecords>)> {
+        let made = self.clients.made.lock().unwrap_or_else(PoisonError::into_inner);
+        let directory = self.directory();
+        let all = made.iter().filter(|(id, _)| directory.connections.contains_key(*id));
+        let mut odd: Vec<_> = all.map(|(id, (_, client))| (*id, client.odd_records())).collect();
+        odd.retain(|(_, odd)| !odd.is_empty());
+        odd.sort_by_key(|(id, _)| *id);
+        odd
     }
 
     /// A client that belongs to no kept connection: to try settings before they are kept.

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 /// The switches. All off is an Azure DevOps on a good day.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
+#[expect(clippy::struct_excessive_bools, reason = "switches are")]
 pub struct Faults {
     /// How a missing, dead or expired credential is refused.
     pub refusal: Refusal,

@@ -48,6 +48,10 @@ impl AzureDevOps for Client {
         self.shared.line.ahead()
     }
 
+    fn odd_records(&self) -> Vec<OddRecords> {
+        self.shared.line.odd.told()
+    }
+
     async fn connection_data(&self) -> Result<ConnectionData, Failure> {
         self.connected().await
     }

@@ -8,6 +8,7 @@ use super::{
     classify::classify,
     entra::Entra,
     limits::{self, Limits},
+    odd::Odd,
     redaction::Redaction,
     settings, shapes,
     unreachable::unreachable,
@@ -49,6 +50,7 @@ pub(super) struct Line {
     by_proxy: bool,
     redaction: Redaction,
     ahead: Mutex<Option<SignedDuration>>,
+    pub(super) odd: Arc<Odd>,
 }
 
 /// The version's query value, `None` for the call that asks for versions.
@@ -81,6 +83,7 @@ impl Line {
             proof,
             by_proxy,
             ahead: Mutex::default(),
+            odd: Odd::new(clock),
         })
     }
 
@@ -265,7 +268,10 @@ impl Line {
             redaction,
         };
         match classify(&answer) {
-            None => Ok(Reply { continuation: continuation(&headers), activity_id: activity_id(&headers), body }),
+            None => {
+                let (continuation, activity_id) = (continuation(&headers), activity_id(&headers));
+                Ok(Reply { odd: Arc::clone(&self.odd), continuation, activity_id, body })
+            }
             Some(failure) => {
                 if let Failure::Throttled { wait } = &failure {
                     pass.hold(*wait);

@@ -10,6 +10,7 @@ mod access;
 mod accounts;
 mod answer;
 mod budget;
+mod builds;
 mod call;
 mod calls;
 mod classify;
@@ -27,6 +28,7 @@ mod links;
 mod links_calls;
 mod model;
 mod notification_shapes;
+mod odd;
 mod page;
 mod records;
 mod records_calls;
@@ -57,6 +59,7 @@ pub use self::{
         ApiVersion, BuildDefinition, ConnectionData, Deployment, EventType, GitRef, GitRepository, Host, Identity,
         Permission, ReleaseDefinition, Subscription, SubscriptionDraft, SubscriptionStatus, TeamProject, WorkItemType,
     },
+    odd::OddRecords,
     page::{Page, PageRequest, PageToken},
     records::{
         BuildDate, BuildRecord, CommentRecord, DeploymentRecord, History, HistoryQuery, Iteration, NotificationRecord,
@@ -129,6 +132,11 @@ pub trait AzureDevOps: Records + Code + Links + Runs {
     /// How far the server's clock is ahead of ours, by its last answer; `None` before it said.
     fn clock_ahead(&self) -> Option<SignedDuration> {
         None
+    }
+
+    /// What of its lists could not be read in the last 24 hours, and was left out.
+    fn odd_records(&self) -> Vec<OddRecords> {
+        Vec::new()
     }
 
     /// Which deployment it is and who we are there. The cheapest call that needs a valid credential.
