@@ -87,6 +87,8 @@ pub enum Scope {
     Project,
     /// Identities.
     Profile,
+    /// The audit log.
+    AuditLog,
 }
 
 /// Whether a token is still one.
@@ -109,6 +111,25 @@ pub(crate) struct Token {
     pub(crate) scopes: Option<Vec<Scope>>,
     pub(crate) state: TokenState,
     pub(crate) expires: Option<Timestamp>,
+}
+
+/// An entry of the audit log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Audit {
+    pub(crate) at: Timestamp,
+    pub(crate) who: String,
+    pub(crate) action: String,
+    pub(crate) details: String,
+    pub(crate) about: Uuid,
+}
+
+/// Whose signature proves the service principal to Entra.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Believed {
+    /// In DER.
+    pub(crate) certificate: Vec<u8>,
+    /// Of a federated credential the issuer and the subject; `None` is a certificate of the application's own.
+    pub(crate) subject: Option<(String, String)>,
 }
 
 /// Who makes a call, and how far its token goes.

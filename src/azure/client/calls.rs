@@ -1,9 +1,9 @@
 //! Every call that we make, each with its path.
 
 use super::{
-    ApiVersion, AzureDevOps, BuildDefinition, ConnectionData, EventType, Failure, GitRef, GitRepository, Host, Page,
-    PageRequest, Permission, Priority, ReleaseDefinition, Spent, Subscription, SubscriptionDraft, TeamProject,
-    WorkItemType,
+    ApiVersion, AuditEntry, AzureDevOps, BuildDefinition, ConnectionData, EventType, Failure, GitRef, GitRepository,
+    Host, OddRecords, Page, PageRequest, Permission, Priority, ReleaseDefinition, Spent, Subscription,
+    SubscriptionDraft, TeamProject, Window, WorkItemType,
     call::Call,
     engine::{Client, Paging},
     shapes::{Branch, Catalogued, ItemType, OfBuilds, OfReleases, Project, Repository, State, Subscribed},
@@ -169,6 +169,10 @@ impl AzureDevOps for Client {
         let reply = self.ask(&call).await?;
         let made = wire::one::<Subscribed<'_>>(&reply, call.name)?;
         made.ok_or_else(|| reply.unexpected(call.name, "consumerId is not webHooks"))
+    }
+
+    async fn audit_log(&self, within: Window) -> Result<(Vec<AuditEntry>, bool), Failure> {
+        self.audited(within).await
     }
 
     async fn delete_subscription(&self, host: Host, id: &str) -> Result<(), Failure> {

@@ -9,6 +9,7 @@
 mod access;
 mod accounts;
 mod answer;
+mod audit;
 mod budget;
 mod builds;
 mod call;
@@ -49,6 +50,7 @@ mod wire;
 pub use self::{
     access::{Access, Credential, Machine, Proof},
     answer::page_title,
+    audit::AuditEntry,
     code::{COMMITS_MAX, Code, CommitRecord, Commits, PATHS_MAX, Paths, Version},
     dialer::Dialer,
     entra::{CERTIFICATE_BYTES_MAX, check_certificate},
@@ -187,6 +189,13 @@ pub trait AzureDevOps: Records + Code + Links + Runs {
     /// Makes a subscription on its publisher's host. Azure makes another one each time it is asked, so it is not retried
     /// where the first attempt may have arrived.
     async fn create_subscription(&self, draft: &SubscriptionDraft) -> Result<Subscription, Failure>;
+
+    /// What the audit log tells of the window, and whether that is all of it. Services of organizations of Microsoft Entra have
+    /// one; needs scope Audit Log (Read), which nothing else does.
+    async fn audit_log(&self, within: Window) -> Result<(Vec<AuditEntry>, bool), Failure> {
+        let _ = within;
+        Err(Failure::NotFound { detail: Some("there is no audit log here".to_owned()) })
+    }
 
     /// Deletes a subscription; one that is gone already is as good as deleted.
     async fn delete_subscription(&self, host: Host, id: &str) -> Result<(), Failure>;

@@ -2,6 +2,7 @@
 
 mod admin;
 mod answer;
+mod audit;
 mod builds;
 mod call;
 mod core;
@@ -83,6 +84,7 @@ const SUBSCRIPTION_LISTING: &str = "hooks/subscriptions";
 fn table() -> impl Iterator<Item = &'static Route> {
     [
         core::ROUTES,
+        audit::ROUTES,
         git::ROUTES,
         pull_requests::ROUTES,
         builds::ROUTES,

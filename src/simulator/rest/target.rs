@@ -38,7 +38,9 @@ impl Target {
         let mut host = Site::Main;
         match instance.options.edition {
             Edition::Services => {
-                for (prefix, own) in [("_vsrm", Site::Release), ("_advsec", Site::Security)] {
+                for (prefix, own) in
+                    [("_vsrm", Site::Release), ("_advsec", Site::Security), ("_auditservice", Site::Audit)]
+                {
                     if is(rest.first(), prefix) {
                         host = own;
                         rest = &rest[1..];
