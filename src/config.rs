@@ -1,7 +1,11 @@
-//! Settings: flags over `HOOKWELL_…` variables over `hookwell.toml` over defaults. The only file that reads the environment.
+//! Settings: flags over `HOOKWELL_…` variables over `hookwell.toml` over defaults. The only module that reads the environment.
 //!
 //! One struct, [`Options`], is at once the flags, the variables and the keys of the file, so that none of the three can
 //! know a setting that the others do not. Secrets are variables only: a flag would show in `ps`.
+
+mod machine;
+
+pub use self::machine::machine;
 
 use clap::{Args, Command};
 use serde::Deserialize;

@@ -7,7 +7,7 @@ use crate::{
     azure::client::{Dialer, use_ring},
     backfill,
     clock::{Clock, SystemClock},
-    config::{Environment, Options, temporary_directory},
+    config::{Environment, Options, machine, temporary_directory},
     deployments, dispatch, reconcile, recover, relations,
     secrets::{KeyError, Keys},
     serve::{self, Certificates, TlsError},
@@ -96,7 +96,7 @@ impl Gateway {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
         let opened = async {
             let keys = keys(options, environment, &*store)?;
-            let dialer = Dialer::pacing(Arc::clone(&clock), settings.azure_bulk_calls_max);
+            let dialer = Dialer::pacing(Arc::clone(&clock), settings.azure_bulk_calls_max).on(machine());
             let app = Arc::new(App::start(settings, Arc::clone(&store), clock, keys, Arc::new(dialer)).await?);
             let new_token = first_token::ensure(&app, environment.admin_token.as_deref().map(String::as_str)).await?;
             Ok::<_, GatewayError>((app, new_token))

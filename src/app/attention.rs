@@ -8,6 +8,7 @@ use super::{
     subscriptions,
 };
 use crate::{
+    azure::client::OddRecords,
     deployments,
     dispatch::{self, Doing},
     domain::{
@@ -171,6 +172,8 @@ pub enum Attention {
     StatesUnknown(BindingId, Slug),
     /// A binding names something that is not there, or that Azure DevOps does not show us.
     Unresolved(BindingId, Slug, String),
+    /// Records that Azure DevOps lists through a connection cannot be read, and are left out.
+    Unreadable(ConnectionId, Vec<OddRecords>),
     /// One token opens several organizations: these connections.
     GlobalToken(Vec<(ConnectionId, String)>),
     /// A rule of a binding can match nothing as things are.
@@ -306,6 +309,8 @@ pub async fn attention(app: &App) -> Result<Vec<Attention>, Error> {
         all.push(Attention::Backlog(backlog));
     }
     all.extend(ailing(&app.directory()));
+    let odd = app.odd_records().into_iter().take(CONNECTIONS_SHOWN_MAX);
+    all.extend(odd.map(|(id, odd)| Attention::Unreadable(id, odd)));
     all.extend(global_tokens(app).into_iter().take(CONNECTIONS_SHOWN_MAX).map(Attention::GlobalToken));
     let foreign = app.collections.said(&app.directory(), app.clock.now());
     all.extend(foreign.into_iter().take(CONNECTIONS_SHOWN_MAX).map(|(id, foreign)| Attention::Collection(id, foreign)));

@@ -2,8 +2,8 @@
 
 use super::{App, directory::Kept};
 use crate::{
-    azure::client::{Access, AzureDevOps, Credential, Dial, Failure, Priority, Unreachable},
-    domain::{Connection, ConnectionId, Sealed},
+    azure::client::{Access, AzureDevOps, Credential, Dial, Failure, OddRecords, Priority, Proof, Unreachable},
+    domain::{Connection, ConnectionId, PrincipalProof, Sealed},
 };
 use sha2::{Digest as _, Sha256};
 use std::{
@@ -12,11 +12,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
-use url::Url;
 use zeroize::Zeroizing;
-
-/// Where a service principal's tokens come from unless the connection says otherwise.
-const ENTRA_AUTHORITY: &str = "https://login.microsoftonline.com";
 
 /// How long one request of the API waits for Azure DevOps in all: attempts, pages, waits for its turn and for others that
 /// ask the same. Proxies and browsers give up after 30 seconds, and what comes then nobody reads. What works in the
@@ -58,6 +54,17 @@ impl App {
         }
     }
 
+    /// What could not be read lately of what Azure DevOps lists, by connection.
+    pub(super) fn odd_records(&self) -> Vec<(ConnectionId, Vec<OddRecords>)> {
+        let made = self.clients.made.lock().unwrap_or_else(PoisonError::into_inner);
+        let directory = self.directory();
+        let all = made.iter().filter(|(id, _)| directory.connections.contains_key(*id));
+        let mut odd: Vec<_> = all.map(|(id, (_, client))| (*id, client.odd_records())).collect();
+        odd.retain(|(_, odd)| !odd.is_empty());
+        odd.sort_by_key(|(id, _)| *id);
+        odd
+    }
+
     /// A client that belongs to no kept connection: to try settings before they are kept.
     pub fn azure_unkept(&self, connection: &Connection) -> Result<Client, Failure> {
         self.clients.dial.dial(&self.access(connection)?)
@@ -67,16 +74,16 @@ impl App {
     pub(super) fn token_digest(&self, connection: &Connection) -> Option<[u8; 32]> {
         match self.access(connection).ok()?.credential? {
             Credential::Pat(token) => Some(Sha256::digest(token.as_bytes()).into()),
-            Credential::ServicePrincipal { .. } => None,
+            Credential::ServicePrincipal { .. } | Credential::ManagedIdentity { .. } => None,
         }
     }
 
     /// Whether a connection shows Azure DevOps who asks.
     pub fn has_credential(&self, id: ConnectionId) -> bool {
-        self.directory().connections.get(&id).is_some_and(|kept| {
-            let Connection { token, service_principal, headers, .. } = &*kept.record;
-            token.is_some() || service_principal.is_some() || !headers.is_empty()
-        })
+        self.directory()
+            .connections
+            .get(&id)
+            .is_some_and(|kept| kept.record.has_credential() || !kept.record.headers.is_empty())
     }
 
     /// Whether waiting makes nothing better of a failure: the connection has no credential, and what it asks for wants one, or
@@ -113,18 +120,20 @@ impl App {
             let text = String::from_utf8_lossy(&bytes).into_owned();
             Ok::<_, Failure>(Zeroizing::new(text))
         };
-        let credential = match (&connection.service_principal, &connection.token) {
-            (Some(principal), _) => Some(Credential::ServicePrincipal {
+        let credential = match (&connection.service_principal, &connection.managed_identity, &connection.token) {
+            (Some(principal), ..) => Some(Credential::ServicePrincipal {
                 tenant: principal.tenant.clone(),
                 client_id: principal.client_id.clone(),
-                client_secret: open("client_secret", &principal.client_secret)?,
-                authority: match &principal.authority {
-                    Some(authority) => authority.clone(),
-                    None => Url::parse(ENTRA_AUTHORITY).expect("the constant is a URL"),
+                proof: match &principal.proof {
+                    PrincipalProof::ClientSecret(sealed) => Proof::Secret(open("client_secret", sealed)?),
+                    PrincipalProof::Certificate(sealed) => Proof::Certificate(open("certificate", sealed)?),
+                    PrincipalProof::FederatedToken {} => Proof::FederatedToken,
                 },
+                authority: principal.authority.clone(),
             }),
-            (None, Some(token)) => Some(Credential::Pat(open("token", token)?)),
-            (None, None) => None,
+            (None, Some(identity), _) => Some(Credential::ManagedIdentity { client_id: identity.client_id.clone() }),
+            (None, None, Some(token)) => Some(Credential::Pat(open("token", token)?)),
+            (None, None, None) => None,
         };
         let headers = connection
             .headers

@@ -2,10 +2,11 @@
 
 mod ca_bundle;
 mod fields;
+mod place;
 
 pub use self::{
     ca_bundle::{CA_BUNDLE_BYTES_MAX, check as check_ca_bundle},
-    fields::{ConnectionChange, NewConnection, NewServicePrincipal, Secret, proxy_host},
+    fields::{ConnectionChange, NewConnection, NewProof, NewServicePrincipal, Secret, proxy_host},
 };
 
 use self::fields::overlap_end;
@@ -17,7 +18,8 @@ use super::{
     kind, subscriptions,
 };
 use crate::{
-    domain::{Binding, Connection, ConnectionId, Health, HookGeneration, Role, Slug, Subscription},
+    azure::GivenUrl,
+    domain::{Binding, Connection, ConnectionId, Health, HealthState, HookGeneration, Role, Slug, Subscription},
     intake::{MANUAL_SUBSCRIPTION_KEY, USER_NAME_PREFIX},
     store::{Change, Expected},
 };
@@ -71,8 +73,9 @@ pub async fn create(
     also: impl FnOnce(&Connection, Option<&Health>) -> Vec<Change>,
 ) -> Result<Known, Refusal> {
     fits(&app.directory())?;
-    let record = new.record(app);
+    let may_be = new.url.may_be.clone();
     // Before the lock: Azure DevOps may take its time, and nobody else should wait for it.
+    let record = place::settled(app, new.record(app), if check { &may_be } else { &[] }).await;
     let health = if check { Some(checks::examine(app, &record, &[], None).await) } else { None };
     let _changing = app.changing.lock().await;
     fits(&app.directory())?;
@@ -107,7 +110,18 @@ pub async fn edit(
     let Known { connection: Kept { version, record }, health: before } = find_known(&directory, id)?;
     precondition.check(version)?;
     let (credential, concerned) = (change.credential(), change.concerns_health());
+    let works = before.as_ref().is_some_and(|kept| kept.record.state == HealthState::Enabled);
+    let may_be = match &change.url {
+        Some(url) => url.may_be.clone(),
+        // It could not be asked what the URL means while nobody was let in.
+        None if credential.is_some() && !works => {
+            GivenUrl::parse(record.url.as_str()).map(|url| url.may_be).unwrap_or_default()
+        }
+        None => Vec::new(),
+    };
+    let may_be = if check { may_be } else { Vec::new() };
     let record = change.apply(app, &record).map_err(Refusal::Invalid)?;
+    let record = place::settled(app, record, &may_be).await;
     let health = if check {
         // What was found at another place, or as somebody else, says nothing about this one.
         let before = before.as_ref().filter(|_| !concerned).map(|kept| &*kept.record);

@@ -14,5 +14,5 @@ pub(crate) mod whose;
 
 pub use self::{
     repository_url::RepositoryUrl,
-    url::{CollectionUrl, UrlError},
+    url::{CollectionUrl, Given as GivenUrl, UrlError},
 };

@@ -7,6 +7,8 @@ use super::CollectionUrl;
 
 /// Most bytes of an address that we take.
 const ADDRESS_BYTES_MAX: usize = 2_048;
+/// The host of organizations in the cloud.
+const CLOUD: &str = "dev.azure.com";
 /// Hosts that take SSH for organizations in the cloud.
 const SSH_HOSTS: [&str; 2] = ["ssh.dev.azure.com", "vs-ssh.visualstudio.com"];
 
@@ -16,8 +18,11 @@ const SSH_HOSTS: [&str; 2] = ["ssh.dev.azure.com", "vs-ssh.visualstudio.com"];
 /// extensions and integrations".
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RepositoryUrl {
-    /// `dev.azure.com/{org}` or `{host}[/tfs]/{collection}`, in lower case: SSH says nothing of scheme and port.
-    collection: String,
+    /// The host, and what stands before the repository: the collection, the project, perhaps a team. SSH says nothing of
+    /// scheme and port.
+    before: Vec<String>,
+    /// So many of them are the collection.
+    collection: usize,
     /// The project's name, or its GUID.
     pub project: String,
     /// The repository's name, or its GUID.
@@ -48,46 +53,82 @@ impl RepositoryUrl {
         let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
         if SSH_HOSTS.contains(&host.as_str()) {
             let ["v3", organization, project, repository] = segments[..] else { return None };
-            return Self::new(format!("dev.azure.com/{organization}"), project, repository);
+            return Self::new(&[CLOUD, organization, project], 2, repository);
         }
         // Of what comes before is the collection; what follows is a page of the repository.
         let at = segments.iter().position(|part| matches!(*part, "_git" | "_ssh"))?;
         let (before, after) = (&segments[..at], &segments[at + 1..]);
         let repository = after.iter().find(|part| !matches!(**part, "_full" | "_optimized"))?;
         let cloud = host.strip_suffix(".visualstudio.com");
-        let (collection, rest) = if host == "dev.azure.com" {
-            (format!("dev.azure.com/{}", before.first()?), &before[1..])
-        } else if let Some(organization) = cloud {
+        if host == CLOUD {
+            return Self::new(&[&[CLOUD], before].concat(), 2, repository);
+        }
+        if let Some(organization) = cloud {
             let taken = usize::from(before.first().is_some_and(|part| part.eq_ignore_ascii_case("DefaultCollection")));
-            (format!("dev.azure.com/{}", organization.split('.').next()?), &before[taken..])
-        } else {
-            let taken = if before.first()?.eq_ignore_ascii_case("tfs") { 2 } else { 1 };
-            (format!("{host}/{}", before.get(..taken)?.join("/")), &before[taken..])
-        };
-        // A project's own repository is named without the project; a team may stand between them.
-        Self::new(collection, rest.first().unwrap_or(repository), repository)
+            return Self::new(&[&[CLOUD, organization.split('.').next()?], &before[taken..]].concat(), 2, repository);
+        }
+        // Whatever else is a virtual directory, only the collection's own URL tells: see `within`.
+        let taken = if before.first()?.eq_ignore_ascii_case("tfs") { 2 } else { 1 };
+        Self::new(&[&[host.as_str()], before].concat(), 1 + taken, repository)
     }
 
-    fn new(collection: String, project: &str, repository: &str) -> Option<Self> {
+    /// A project's own repository is named without the project; a team may stand between them.
+    fn new(before: &[&str], collection: usize, repository: &str) -> Option<Self> {
         let is_name = |part: &str| !part.is_empty() && !part.starts_with('_');
-        (is_name(project) && !repository.is_empty()).then(|| Self {
-            collection: collection.to_lowercase(),
-            project: project.to_owned(),
+        let project = before.get(collection).unwrap_or(&repository);
+        (before.len() >= collection && is_name(project) && !repository.is_empty()).then(|| Self {
+            before: before.iter().map(|part| (*part).to_owned()).collect(),
+            collection,
+            project: (*project).to_owned(),
             repository: repository.to_owned(),
         })
     }
 
+    fn begins_with(&self, parts: &[String]) -> bool {
+        let own = self.before.iter().map(|part| part.to_lowercase());
+        self.before.len() >= parts.len() && own.zip(parts).all(|(own, part)| own == part.to_lowercase())
+    }
+
+    fn cut_behind(mut self, parts: &[String]) -> Self {
+        if self.begins_with(parts) {
+            self.collection = parts.len();
+            self.project = self.before.get(parts.len()).unwrap_or(&self.repository).clone();
+        }
+        self
+    }
+
+    /// The same, with what is the collection and what is the project as this collection's URL tells it.
+    #[must_use]
+    pub fn within(self, collection: &CollectionUrl) -> Self {
+        self.cut_behind(&parts(collection))
+    }
+
+    /// The same, with what is the collection and what is the project as a repository tells it that is known: by the address
+    /// of its page, and whether a part of that names its project.
+    #[must_use]
+    pub fn as_beside(self, page: &Self, is_its_project: impl Fn(&str) -> bool) -> Self {
+        let named = page.before.iter().rposition(|part| is_its_project(part)).filter(|at| *at >= page.collection);
+        self.cut_behind(&page.before[..named.unwrap_or(page.before.len())])
+    }
+
     /// Whether both are in one organization or collection.
-    pub fn is_beside(&self, other: &Self) -> bool {
-        self.collection == other.collection
+    pub fn is_beside(&self, page: &Self) -> bool {
+        page.begins_with(&self.before[..self.collection])
     }
 
     /// Whether it is in this organization or collection, by host and path.
     pub fn is_in(&self, collection: &CollectionUrl) -> bool {
-        let Ok(url) = Url::parse(collection.as_str()) else { return false };
-        let path = percent_decode_str(url.path().trim_end_matches('/')).decode_utf8_lossy();
-        format!("{}{path}", url.host_str().unwrap_or_default()).to_lowercase() == self.collection
+        let parts = parts(collection);
+        parts.len() == self.collection && self.begins_with(&parts)
     }
+}
+
+/// Host and path of a collection.
+fn parts(collection: &CollectionUrl) -> Vec<String> {
+    let Ok(url) = Url::parse(collection.as_str()) else { return Vec::new() };
+    let decoded = |part: &str| percent_decode_str(part).decode_utf8_lossy().into_owned();
+    let path = url.path().split('/').filter(|part| !part.is_empty()).map(decoded);
+    std::iter::once(url.host_str().unwrap_or_default().to_owned()).chain(path).collect()
 }
 
 #[cfg(test)]
@@ -134,6 +175,29 @@ mod tests {
         }
         let elsewhere = RepositoryUrl::parse("http://tfs.example.com:8080/tfs/Other/Fiber/_git/web").unwrap();
         assert!(!elsewhere.is_in(&collection));
+    }
+
+    #[test]
+    fn a_virtual_directory_of_any_name_and_depth_is_told_by_the_collections_url() {
+        for directory in ["AzureDevOps", "a/b", "x/y/z"] {
+            let collection = CollectionUrl::parse(&format!("http://tfs.example:8080/{directory}/My%20Coll")).unwrap();
+            for (path, project) in [
+                ("My%20Coll/Fiber/_git/web", "Fiber"),
+                ("my%20coll/Fiber/A%20team/_git/_full/web/pullrequest/7", "Fiber"),
+                ("My%20Coll/_git/web", "web"),
+            ] {
+                let found = RepositoryUrl::parse(&format!("https://TFS.example/{directory}/{path}")).unwrap();
+                let found = found.within(&collection);
+                assert_eq!((&*found.project, &*found.repository), (project, "web"), "{directory} {path}");
+                assert!(found.is_in(&collection), "{found:?}");
+            }
+            let other = RepositoryUrl::parse(&format!("https://tfs.example/{directory}/Other/Fiber/_git/web")).unwrap();
+            assert!(!other.within(&collection).is_in(&collection));
+            let page = RepositoryUrl::parse(&format!("http://tfs.example/{directory}/C/Fiber/_git/web")).unwrap();
+            let given = RepositoryUrl::parse(&format!("http://tfs.example/{directory}/C/Fiber/Team/_git/web")).unwrap();
+            let given = given.as_beside(&page, |part| part == "Fiber");
+            assert_eq!((&*given.project, given.is_beside(&page)), ("Fiber", true), "{given:?}");
+        }
     }
 
     #[test]

@@ -6,14 +6,17 @@ use url::{Host, Url};
 
 /// Most bytes of a URL that we take.
 const URL_BYTES_MAX: usize = 2_048;
+/// Segments of a Server's path beyond the least that are tried as part of the virtual directory.
+const SEGMENTS_MORE_MAX: usize = 7;
 
 /// The canonical URL of one organization (Services) or collection (Server), without trailing slash:
-/// `https://dev.azure.com/{org}` or `http[s]://{host}[:{port}][/tfs]/{collection}`.
+/// `https://dev.azure.com/{org}` or `http[s]://{host}[:{port}][/{virtual directory}]/{collection}`.
 ///
 /// Read from any URL into it, including links to a project, repository or sub-service copied from a browser.
 /// `{org}.visualstudio.com` is the same organization as `dev.azure.com/{org}` and becomes it.
 ///
-/// Source: the Azure DevOps page "Work with URLs in extensions and integrations".
+/// Sources: the Azure DevOps page "Work with URLs in extensions and integrations"; of a Server's virtual directory, which is
+/// whatever was typed when it was set up, the page "Install Azure DevOps Server" (`tfs` before 2019, none since).
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct CollectionUrl(String);
@@ -32,7 +35,7 @@ pub enum UrlError {
     NoOrganization,
     /// A server without its collection.
     #[error(
-        "names no collection; give one like https://your-server/DefaultCollection or https://your-server/tfs/DefaultCollection"
+        "names no collection; give one like https://your-server/DefaultCollection or, with a virtual directory, https://your-server/tfs/DefaultCollection"
     )]
     NoCollection,
     /// Over the limit.
@@ -41,7 +44,43 @@ pub enum UrlError {
 }
 
 impl CollectionUrl {
+    /// Reads any of the forms; what the path of a Server leaves open is decided as [`Given::taken`] says.
+    pub fn parse(text: &str) -> Result<Self, UrlError> {
+        Given::parse(text).map(|given| given.taken)
+    }
+
+    /// What is kept is read again after a restart, so it must be read as the same. A path may be longer than it was given,
+    /// because it escapes what is not ASCII, and a host without its last dot may be none.
+    fn canonical(text: String) -> Result<Self, UrlError> {
+        if text.len() > URL_BYTES_MAX {
+            return Err(UrlError::TooLong);
+        }
+        let is_same = Url::parse(&text).is_ok_and(|url| url.as_str() == text);
+        if is_same { Ok(Self(text)) } else { Err(UrlError::NotAUrl) }
+    }
+
+    /// The canonical text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// A URL as somebody gave it, and what it may mean.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Given {
+    /// What is taken where the server cannot be asked: the second segment behind the virtual directory `tfs`; else the whole
+    /// path where nothing in it is a page (`_git`), and its first segment where something is.
+    pub taken: CollectionUrl,
+    /// Everything that it may be, the longest first, where that is more than one: a virtual directory is called anything, so
+    /// nobody can tell it from a collection that is followed by a project. The server can.
+    pub may_be: Vec<CollectionUrl>,
+}
+
+impl Given {
     /// Reads any of the forms.
+    ///
+    /// # Errors
+    /// That it names no organization or collection, in words that go on behind the member's name.
     pub fn parse(text: &str) -> Result<Self, UrlError> {
         if text.len() > URL_BYTES_MAX {
             return Err(UrlError::TooLong);
@@ -56,9 +95,13 @@ impl CollectionUrl {
             None => return Err(UrlError::NotAUrl),
         };
         let segments: Vec<&str> = url.path_segments().into_iter().flatten().filter(|s| !s.is_empty()).collect();
+        let cloud = |organization: String| {
+            let taken = CollectionUrl::canonical(format!("https://dev.azure.com/{organization}"))?;
+            Ok(Self { taken, may_be: Vec::new() })
+        };
         if host == "dev.azure.com" || host.ends_with(".dev.azure.com") {
             let organization = segments.first().filter(|s| !s.starts_with('_')).ok_or(UrlError::NoOrganization)?;
-            return Self::canonical(format!("https://dev.azure.com/{}", organization.to_ascii_lowercase()));
+            return cloud(organization.to_ascii_lowercase());
         }
         if let Some(subdomains) = host.strip_suffix(".visualstudio.com") {
             // `org.vsrm.visualstudio.com` and the like are sub-services of the same organization.
@@ -70,32 +113,23 @@ impl CollectionUrl {
         Self::server(&url, &host, &segments)
     }
 
-    /// What is kept is read again after a restart, so it must be read as the same. A path may be longer than it was given,
-    /// because it escapes what is not ASCII, and a host without its last dot may be none.
-    fn canonical(text: String) -> Result<Self, UrlError> {
-        if text.len() > URL_BYTES_MAX {
-            return Err(UrlError::TooLong);
-        }
-        let is_same = Url::parse(&text).is_ok_and(|url| url.as_str() == text);
-        if is_same { Ok(Self(text)) } else { Err(UrlError::NotAUrl) }
-    }
-
-    /// The collection is the first segment, or the second behind the virtual directory `tfs`. Another virtual directory
-    /// cannot be told from a collection followed by a project, so `tfs` is the only one known.
     fn server(url: &Url, host: &str, segments: &[&str]) -> Result<Self, UrlError> {
-        let in_directory = segments.first().is_some_and(|first| first.eq_ignore_ascii_case("tfs"));
-        let taken = if in_directory { 2 } else { 1 };
-        let path = segments.get(..taken).ok_or(UrlError::NoCollection)?;
-        if path.last().is_none_or(|collection| collection.starts_with('_')) {
+        let page = segments.iter().position(|segment| segment.starts_with('_'));
+        let path = &segments[..page.unwrap_or(segments.len())];
+        let in_directory = path.first().is_some_and(|first| first.eq_ignore_ascii_case("tfs"));
+        let least = if in_directory { 2 } else { 1 };
+        if path.len() < least {
             return Err(UrlError::NoCollection);
         }
         let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
-        Self::canonical(format!("{}://{host}{port}/{}", url.scheme(), path.join("/")))
-    }
-
-    /// The canonical text.
-    pub fn as_str(&self) -> &str {
-        &self.0
+        let origin = format!("{}://{host}{port}", url.scheme());
+        let cut = |taken: usize| CollectionUrl::canonical(format!("{origin}/{}", path[..taken].join("/")));
+        let taken = cut(if in_directory || page.is_some() { least } else { path.len() })?;
+        // A project and a team may be behind the collection, and deeper than this is no virtual directory.
+        let longest = path.len().min(least + SEGMENTS_MORE_MAX);
+        let all = (least..=longest).rev().filter_map(|taken| cut(taken).ok());
+        let may_be = if longest > least { all.collect() } else { Vec::new() };
+        Ok(Self { taken, may_be })
     }
 }
 
@@ -108,8 +142,10 @@ impl fmt::Display for CollectionUrl {
 impl TryFrom<String> for CollectionUrl {
     type Error = UrlError;
 
+    /// What was settled with the server is not decided again.
     fn try_from(text: String) -> Result<Self, Self::Error> {
-        Self::parse(&text)
+        let given = Given::parse(&text)?;
+        Ok(given.may_be.into_iter().find(|url| url.0 == text).unwrap_or(given.taken))
     }
 }
 
@@ -165,12 +201,34 @@ mod tests {
             ("https://Host.example/DefaultCollection/", "https://host.example/DefaultCollection"),
             ("http://host:8080/tfs/Coll", "http://host:8080/tfs/Coll"),
             ("http://host:80/tfs/Coll/Project/_git/repo", "http://host/tfs/Coll"),
-            ("https://host:443/Coll/Project", "https://host/Coll"),
+            ("https://host:443/Coll/Project/_git/repo", "https://host/Coll"),
+            ("https://host:443/AzureDevOps/Coll/", "https://host/AzureDevOps/Coll"),
+            ("http://host/a/b/Coll", "http://host/a/b/Coll"),
             ("https://10.0.0.1:8443/My%20Coll", "https://10.0.0.1:8443/My%20Coll"),
             ("http://[::1]:8080/tfs/Coll/_apis/projects", "http://[::1]:8080/tfs/Coll"),
         ] {
             assert_eq!(CollectionUrl::parse(text).unwrap().as_str(), canonical, "{text}");
         }
+    }
+
+    #[test]
+    fn what_a_servers_path_leaves_open_is_all_told_the_longest_first() {
+        for (text, may_be) in [
+            ("https://host/Coll", &[][..]),
+            ("https://host/Coll/_git/repo", &[]),
+            ("https://host/tfs/Coll", &[]),
+            ("https://dev.azure.com/fabrikam/Project", &[]),
+            ("https://host/AzureDevOps/Coll", &["https://host/AzureDevOps/Coll", "https://host/AzureDevOps"]),
+            ("https://host/tfs/Coll/Project/_git/x/y", &["https://host/tfs/Coll/Project", "https://host/tfs/Coll"]),
+            ("http://host/a/b/Coll/_apis", &["http://host/a/b/Coll", "http://host/a/b", "http://host/a"]),
+        ] {
+            let given = Given::parse(text).unwrap();
+            assert_eq!(given.may_be.iter().map(CollectionUrl::as_str).collect::<Vec<_>>(), may_be, "{text}");
+        }
+        let settled = Given::parse("http://host/tfs/a/Coll").unwrap().may_be.remove(0);
+        assert_eq!(CollectionUrl::try_from(settled.to_string()), Ok(settled), "what is kept is read as the same");
+        let deep = format!("https://host/{}", "a/".repeat(50));
+        assert_eq!(Given::parse(&deep).unwrap().may_be.len(), SEGMENTS_MORE_MAX + 1);
     }
 
     #[test]

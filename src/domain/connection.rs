@@ -55,10 +55,30 @@ pub struct ServicePrincipal {
     pub tenant: String,
     /// The application's id.
     pub client_id: String,
-    /// Its secret.
-    pub client_secret: Sealed,
+    /// What proves it.
+    #[serde(flatten)]
+    pub proof: PrincipalProof,
     /// Where its tokens come from, when not `https://login.microsoftonline.com`.
     pub authority: Option<Url>,
+}
+
+/// What proves a service principal. On disk it is a member of the principal, named for its kind.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PrincipalProof {
+    /// Its secret.
+    ClientSecret(Sealed),
+    /// A private key and its certificate, in PEM.
+    Certificate(Sealed),
+    /// A token that the gateway's machine has in a file; nothing of it is kept.
+    FederatedToken {},
+}
+
+/// The identity that Azure gave the gateway's machine; nothing of it is kept.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ManagedIdentity {
+    /// Which, where the machine has several.
+    pub client_id: Option<String>,
 }
 
 /// Who makes the service hooks at Azure DevOps.
@@ -99,6 +119,9 @@ pub struct Connection {
     /// Instead of the token.
     #[serde(default)]
     pub service_principal: Option<ServicePrincipal>,
+    /// Instead of both.
+    #[serde(default)]
+    pub managed_identity: Option<ManagedIdentity>,
     /// Extra headers for our requests.
     pub headers: Vec<Header>,
     /// Certificates in PEM that are trusted besides the system's, for a server with a private CA.
@@ -126,4 +149,30 @@ pub struct Connection {
     pub created_at: Timestamp,
     /// When it was last changed.
     pub updated_at: Timestamp,
+}
+
+impl Connection {
+    /// Whether it says who we are to Azure DevOps.
+    pub fn has_credential(&self) -> bool {
+        self.token.is_some() || self.service_principal.is_some() || self.managed_identity.is_some()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_proves_a_principal_is_kept_under_its_kind_and_older_records_are_read() {
+        for (proof, text) in [
+            (PrincipalProof::ClientSecret(Sealed("s".into())), r#""client_secret":"s""#),
+            (PrincipalProof::Certificate(Sealed("c".into())), r#""certificate":"c""#),
+            (PrincipalProof::FederatedToken {}, r#""federated_token":{}"#),
+        ] {
+            let principal = ServicePrincipal { tenant: "t".into(), client_id: "c".into(), proof, authority: None };
+            let kept = serde_json::to_string(&principal).unwrap();
+            assert_eq!(kept, format!(r#"{{"tenant":"t","client_id":"c",{text},"authority":null}}"#));
+            assert_eq!(serde_json::from_str::<ServicePrincipal>(&kept).unwrap(), principal);
+        }
+    }
 }

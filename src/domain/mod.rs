@@ -25,7 +25,10 @@ pub use self::{
     account::{Account, UNEXPLAINED_NAMED_MAX, hour_after, hour_of},
     backfill::{Backfill, BackfillState, BackfillStream},
     binding::{AzureRef, Binding, BranchRule, Meaning, Role, Selection},
-    connection::{Connection, Delivery, Header, HookGeneration, HookMode, Sealed, ServicePrincipal, SignatureCheck},
+    connection::{
+        Connection, Delivery, Header, HookGeneration, HookMode, ManagedIdentity, PrincipalProof, Sealed,
+        ServicePrincipal, SignatureCheck,
+    },
     deployment::{Cause, Deployment, Person, Step, Telling},
     framing::{join, split},
     health::{AzureScope, Grant, Health, HealthState, ScopeHealth},

@@ -273,12 +273,16 @@ fn at(
         members.wrong("repository", "names no repository; give an id, a name, or an address like https://dev.azure.com/organization/project/_git/repository");
         return None;
     };
+    let connection = connection.and_then(|id| directory.connections.get(&id));
+    let address = match connection {
+        Some(kept) => address.within(&kept.record.url),
+        None => address,
+    };
     if let Some(detail) =
         [&address.project, &address.repository].into_iter().find_map(|part| AZURE_REF.check(part).err())
     {
         members.wrong("repository", detail);
     }
-    let connection = connection.and_then(|id| directory.connections.get(&id));
     if connection.is_some_and(|kept| !address.is_in(&kept.record.url)) {
         members.wrong("repository", "is in another organization or collection than the connection's");
     }

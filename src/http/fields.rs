@@ -1,7 +1,7 @@
 //! The bounds of every text that a client may send: the document and the reader take them from the same constants, so
 //! what is documented is what is enforced.
 
-use crate::app::connections::CA_BUNDLE_BYTES_MAX;
+use crate::{app::connections::CA_BUNDLE_BYTES_MAX, azure::client::CERTIFICATE_BYTES_MAX};
 use serde_json::{Value, json};
 use url::Url;
 
@@ -86,6 +86,9 @@ pub const CA_BUNDLE: Text = Text {
     allows: |text| text.bytes().all(|b| matches!(b, b'\t' | b'\n' | b'\r' | b' '..=b'~')),
     words: "certificates in PEM",
 };
+/// A private key and its certificate.
+pub const CERTIFICATE: Text =
+    Text { chars_max: CERTIFICATE_BYTES_MAX, words: "a private key and its certificate in PEM", ..CA_BUNDLE };
 /// A part of a name to look for.
 pub const SEARCH: Text = plain(1, 2_048);
 /// A relay's signature secret.

@@ -6,6 +6,7 @@ use crate::{
         attention::{Attention, SinkTrouble, attention},
         collections::Foreign,
     },
+    azure::client::OddRecords,
     domain::{ConnectionId, HealthState},
 };
 use jiff::Timestamp;
@@ -50,6 +51,8 @@ pub enum AttentionKind {
     StatesUnknown,
     /// A binding names something that is not there, or that Azure DevOps does not show us.
     BindingNamesNothing,
+    /// Records that Azure DevOps lists cannot be read, and are left out.
+    RecordsUnreadable,
     /// One token opens several organizations, which ends on 1 December 2026.
     TokenForAllOrganizations,
     /// A rule of a code deployment names a pipeline, stage, job or environment that is not there, or can match nothing else.
@@ -106,6 +109,15 @@ impl AttentionView {
         );
         Self { remedy: Some(remedy), ..self }
     }
+}
+
+/// By list, with the last one of each.
+fn unreadable(odd: &[OddRecords]) -> String {
+    let of = |one: &OddRecords| {
+        let which = one.which.as_ref().map(|which| format!(" (last {which})")).unwrap_or_default();
+        format!("{} of {}{which}: {}", one.count, one.list, one.lacks)
+    };
+    odd.iter().map(of).collect::<Vec<_>>().join("; ")
 }
 
 impl From<Attention> for AttentionView {
@@ -256,6 +268,18 @@ impl From<Attention> for AttentionView {
                     AttentionKind::BindingNamesNothing,
                     format!("project {project}, binding {binding}: {detail}"),
                     Some(&format!("/v1/bindings/{binding}")),
+                )
+            },
+            Attention::Unreadable(connection, odd) => Self {
+                remedy: Some(
+                    "What they tell comes by hooks alone. If it goes on, look at the record at Azure DevOps, and report what it \
+                     looks like."
+                        .to_owned(),
+                ),
+                ..plain(
+                    AttentionKind::RecordsUnreadable,
+                    format!("of what Azure DevOps lists, this cannot be read and is left out: {}", unreadable(&odd)),
+                    Some(&format!("/v1/connections/{connection}")),
                 )
             },
             Attention::GlobalToken(connections) => {

@@ -51,6 +51,11 @@ impl Members {
         self.object.remove(name).map(|value| if value.is_null() { None } else { Some(value) })
     }
 
+    /// Whether a member that was not read yet is there, and not `null`.
+    pub fn is_given(&self, name: &str) -> bool {
+        self.object.get(name).is_some_and(|value| !value.is_null())
+    }
+
     /// A member that `read` understands, or says why not.
     pub fn read<T>(&mut self, name: &'static str, read: impl FnOnce(Value) -> Result<T, String>) -> Given<T> {
         match self.take(name)? {

@@ -7,6 +7,7 @@
 //! that one which a person disabled comes back by itself.
 
 mod apply;
+mod audit;
 pub mod by_hand;
 mod catalogue;
 mod desired;

@@ -1,7 +1,7 @@
 //! One run of one connection.
 
 use super::{
-    apply,
+    apply, audit,
     hands::Hands,
     known::Known,
     ledger::Ledger,
@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     app::{App, Kept, bindings, subscriptions::SUBSCRIPTIONS_MAX},
-    azure::client::{AzureDevOps, Failure, Host, Priority},
+    azure::client::{AzureDevOps, Failure, Priority},
     deployments,
     domain::{Connection, ConnectionId, Delivery, HookMode, Spec, Subscription, SubscriptionKey, SubscriptionState},
 };
@@ -44,7 +44,8 @@ pub async fn reconcile(app: &App, id: ConnectionId, mode: Mode) -> Option<Report
         return None;
     };
     if mode == Mode::MendAnew {
-        *remembered = Remembered { ours_on: std::mem::take(&mut remembered.ours_on), ..Remembered::default() };
+        let Remembered { ours_on, audited, .. } = std::mem::take(&mut *remembered);
+        *remembered = Remembered { ours_on, audited: audited.forget_refusal(), ..Remembered::default() };
     }
     let report = of_connection(app, &kept, mode, &mut remembered).await;
     if mode != Mode::Look {
@@ -83,7 +84,7 @@ async fn of_connection(app: &App, kept: &Kept<Connection>, mode: Mode, remembere
     }
     match kept.record.hooks {
         HookMode::Manual => by_hand(mode, &known, &mut ledger).await,
-        HookMode::Managed => managed(app, kept, &*azure, mode, (&known, &mut remembered.ours_on), &mut ledger).await,
+        HookMode::Managed => managed(app, kept, &*azure, mode, (&known, remembered), &mut ledger).await,
     }
 }
 
@@ -135,7 +136,7 @@ async fn managed(
     kept: &Kept<Connection>,
     azure: &dyn AzureDevOps,
     mode: Mode,
-    (known, ours_on): (&Known, &mut BTreeSet<Host>),
+    (known, Remembered { ours_on, audited, .. }): (&Known, &mut Remembered),
     ledger: &mut Ledger<'_>,
 ) -> Report {
     let mut troubles = known.troubles();
@@ -172,6 +173,10 @@ async fn managed(
         failures.iter().map(|f| Trouble::from_failure("the subscriptions could not be listed, so none is touched", f)),
     );
     troubles.extend(sight.trouble(&asking));
+    if mode != Mode::Look {
+        audit::look(app, kept, azure, (&records, &listed), audited).await;
+    }
+    troubles.extend(audited.trouble());
     let planned = plan(&Situation {
         connection: &kept.record,
         gateway,
@@ -203,7 +208,7 @@ async fn managed(
         known.desired.wanted.iter().map(|(key, wanted)| (key.clone(), wanted.spec.clone())).collect();
     let mut applied = apply::apply(&hands, &planned, &specs, &sight.unknown, ledger).await;
     troubles.append(&mut applied.troubles);
-    if let Err(error) = settle(known, &listed, (&planned, &applied), &uncertain, &sight, ledger).await {
+    if let Err(error) = settle(known, &listed, (&planned, &applied), &uncertain, (&sight, audited), ledger).await {
         tracing::warn!(connection = %kept.record.id, %error, "the state of subscriptions is not written down yet");
         report.failed = true;
     }

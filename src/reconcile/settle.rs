@@ -2,6 +2,7 @@
 
 use super::{
     apply::{self, Applied},
+    audit::Audited,
     desired::Wanted,
     known::Known,
     ledger::Ledger,
@@ -75,7 +76,7 @@ pub(super) async fn settle(
     listed: &BTreeMap<Host, Vec<Found>>,
     (plan, applied): (&Plan, &Applied),
     uncertain: &BTreeSet<SubscriptionKey>,
-    sight: &Sight,
+    (sight, audited): (&Sight, &Audited),
     ledger: &mut Ledger<'_>,
 ) -> Result<(), Refusal> {
     let (mut written, mut gone) = (Vec::new(), Vec::new());
@@ -83,7 +84,7 @@ pub(super) async fn settle(
         let mut record = before.clone();
         let seen = listed.contains_key(&record.spec.host());
         if known.desired.wanted.contains_key(key) && seen {
-            state_of(&mut record, applied.found.get(key).or_else(|| plan.found.get(key)), applied);
+            state_of(&mut record, applied.found.get(key).or_else(|| plan.found.get(key)), applied, audited);
             let is_told = plan.found.get(key).is_some_and(|found| found.status != SubscriptionStatus::Unknown);
             if sight.hidden.contains(key) && !is_told {
                 record.state = SubscriptionState::NotShown;
@@ -101,7 +102,7 @@ pub(super) async fn settle(
 }
 
 /// How a wanted one is: as it was found, or missing.
-fn state_of(record: &mut Subscription, found: Option<&Found>, applied: &Applied) {
+fn state_of(record: &mut Subscription, found: Option<&Found>, applied: &Applied, audited: &Audited) {
     let failed = applied.failed.contains(&record.key);
     let Some(found) = found else {
         record.azure = None;
@@ -114,17 +115,20 @@ fn state_of(record: &mut Subscription, found: Option<&Found>, applied: &Applied)
         SubscriptionState::Active if failed && applied.unmade.contains(&record.key) => SubscriptionState::Failing,
         state => state,
     };
-    record.detail = said(found);
+    record.detail = said(found, audited);
     if let Some(azure) = record.azure.as_mut().filter(|azure| azure.id == found.id) {
         azure.last_success = found.last_success.clone().or(azure.last_success.take());
     }
 }
 
-/// A remark beside the state. The person who switched a hook off is most likely the one who changed it last, as far as it says itself; only the
-/// audit log would be sure.
-fn said(found: &Found) -> Option<String> {
+/// A remark beside the state. The person who switched a hook off is the one of whom the audit log says so, else most likely the
+/// one who changed it last, as far as it says itself.
+fn said(found: &Found, audited: &Audited) -> Option<String> {
     if let Some(word) = &found.unknown_status {
         return Some(format!("Azure DevOps says that it is {word}"));
+    }
+    if let Some(said) = audited.said(found) {
+        return Some(said);
     }
     let by = found.modified_by.as_ref().filter(|_| found.status == SubscriptionStatus::DisabledByUser)?;
     let on = found.modified_date.as_ref().map(|date| format!(" on {date}")).unwrap_or_default();

@@ -1,7 +1,7 @@
 //! What the reconciler knows of each connection while the process runs. Nothing of it needs to survive: the next run finds
 //! it out again.
 
-use super::{catalogue::Catalogue, resolve::Resolution, trouble::Trouble};
+use super::{audit::Audited, catalogue::Catalogue, resolve::Resolution, trouble::Trouble};
 use crate::{azure::client::Host, domain::ConnectionId};
 use jiff::Timestamp;
 use std::{
@@ -20,6 +20,8 @@ pub(super) struct Remembered {
     /// The hosts whose last listing had any of ours. What was deleted is only gone when a listing no longer has it: a
     /// proxy's 404 to a DELETE looks like success, and the record that would have it looked for is no more.
     pub ours_on: BTreeSet<Host>,
+    /// What the audit log says.
+    pub audited: Audited,
 }
 
 /// How the last run went.

@@ -15,6 +15,7 @@
 //! hooks take seconds, and some things no record tells. Where there is no other way, a connection says `delivery: poll`.
 
 pub mod breaks;
+mod closed;
 mod compose;
 mod desk;
 mod history;

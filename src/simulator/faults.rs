@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 /// The switches. All off is an Azure DevOps on a good day.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
+#[expect(clippy::struct_excessive_bools, reason = "switches are")]
 pub struct Faults {
     /// How a missing, dead or expired credential is refused.
     pub refusal: Refusal,
@@ -17,6 +18,10 @@ pub struct Faults {
     pub scope_refusal: ScopeRefusal,
     /// The call about permissions wants a token with full access: no scope is documented for it.
     pub permissions_need_full_access: bool,
+    /// The token for the next page of builds says nothing, and the first page comes again (vsts-rest-api-specs#178).
+    pub build_tokens_say_nothing: bool,
+    /// The audit log's entries are below `value`, as in the reference's sample; clients read them beside it.
+    pub audit_log_is_below_value: bool,
     /// Every answer takes this much longer, in real time whatever the clock: it is the network that is slow.
     pub delay_milliseconds: u64,
     /// What happens to an identity that uses too much; off, nothing is limited.

@@ -119,6 +119,8 @@ pub(crate) struct Place {
     pub(crate) release_base: String,
     /// The same on the host of Advanced Security; a Server has only one.
     pub(crate) security_base: String,
+    /// The same on the host of the audit log; a Server has no such log.
+    pub(crate) audit_base: String,
     /// The deployment's root: of a Server, above its collections.
     pub(crate) root: String,
     pub(crate) collection: Uuid,
@@ -140,6 +142,7 @@ impl Place {
                     base: format!("{origin}/{name}"),
                     release_base: on("vsrm"),
                     security_base: on("advsec"),
+                    audit_base: on("auditservice"),
                     root: origin.to_owned(),
                     collection,
                 }
@@ -150,7 +153,14 @@ impl Place {
                     None => origin.to_owned(),
                 };
                 let base = format!("{root}/{name}");
-                Self { release_base: base.clone(), security_base: base.clone(), base, root, collection }
+                Self {
+                    release_base: base.clone(),
+                    security_base: base.clone(),
+                    audit_base: base.clone(),
+                    base,
+                    root,
+                    collection,
+                }
             }
         }
     }
@@ -163,6 +173,7 @@ impl Place {
             Site::Main => &self.base,
             Site::Release => &self.release_base,
             Site::Security => &self.security_base,
+            Site::Audit => &self.audit_base,
         }
     }
 }

@@ -62,6 +62,7 @@ impl Organization {
                 base: format!("https://dev.azure.com/{name}"),
                 release_base: format!("https://vsrm.dev.azure.com/{name}"),
                 security_base: "https://advsec.dev.azure.com/fabrikam".to_owned(),
+                audit_base: "https://auditservice.dev.azure.com/fabrikam".to_owned(),
                 root: "https://dev.azure.com".to_owned(),
                 collection: COLLECTION,
             },

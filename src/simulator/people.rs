@@ -87,6 +87,8 @@ pub enum Scope {
     Project,
     /// Identities.
     Profile,
+    /// The audit log.
+    AuditLog,
 }
 
 /// Whether a token is still one.
@@ -109,6 +111,25 @@ pub(crate) struct Token {
     pub(crate) scopes: Option<Vec<Scope>>,
     pub(crate) state: TokenState,
     pub(crate) expires: Option<Timestamp>,
+}
+
+/// An entry of the audit log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Audit {
+    pub(crate) at: Timestamp,
+    pub(crate) who: String,
+    pub(crate) action: String,
+    pub(crate) details: String,
+    pub(crate) about: Uuid,
+}
+
+/// Whose signature proves the service principal to Entra.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Believed {
+    /// In DER.
+    pub(crate) certificate: Vec<u8>,
+    /// Of a federated credential the issuer and the subject; `None` is a certificate of the application's own.
+    pub(crate) subject: Option<(String, String)>,
 }
 
 /// Who makes a call, and how far its token goes.
@@ -157,4 +178,6 @@ pub mod tokens {
     pub const CLIENT_ID: &str = "1c9e2a54-6f0b-4c7e-8d5a-3b2f1e0d9c87";
     /// The service principal's secret.
     pub const CLIENT_SECRET: &str = "simulated-client-secret";
+    /// What App Service wants to hear before it gives a token of the machine.
+    pub const IDENTITY_HEADER: &str = "simulated-identity-header";
 }

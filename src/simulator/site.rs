@@ -9,6 +9,8 @@ pub(crate) enum Site {
     Release,
     /// `advsec.dev.azure.com`: the hooks of publisher `advsec`.
     Security,
+    /// `auditservice.dev.azure.com`: the audit log.
+    Audit,
 }
 
 impl Site {

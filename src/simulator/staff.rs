@@ -2,9 +2,11 @@
 
 use super::{
     Simulator,
-    people::{Person, Scope, Token, TokenState, hook_rights},
+    people::{Audit, Believed, Person, Scope, Token, TokenState, hook_rights},
+    world::Impossible,
 };
 use jiff::Timestamp;
+use rustls::pki_types::{CertificateDer, pem::PemObject as _};
 use uuid::Uuid;
 
 impl Simulator {
@@ -75,5 +77,26 @@ impl Simulator {
                 token.state = state;
             }
         });
+    }
+
+    /// The audit log has an entry more: what somebody (by account, else by any name) did with something, now.
+    pub fn audits(&self, who: &str, action: &str, details: &str, about: Uuid) {
+        let at = self.instance.now();
+        let mut world = self.instance.world();
+        let who = world.people.named(who).map_or_else(|| who.to_owned(), |person| person.name.clone());
+        world.audit.push(Audit { at, who, action: action.to_owned(), details: details.to_owned(), about });
+    }
+
+    /// Has Entra believe what is signed with this certificate (PEM): as the service principal's own, or as the token of a
+    /// federated credential with that issuer and subject.
+    ///
+    /// # Errors
+    /// [`Impossible::Absent`] when there is no certificate in it.
+    pub fn believe(&self, certificate: &str, subject: Option<(String, String)>) -> Result<(), Impossible> {
+        let certificate = CertificateDer::from_pem_slice(certificate.as_bytes())
+            .map_err(|_| Impossible::Absent("certificate in PEM in it".to_owned()))?
+            .to_vec();
+        self.instance.world().believed.push(Believed { certificate, subject });
+        Ok(())
     }
 }

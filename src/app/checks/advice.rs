@@ -2,7 +2,7 @@
 
 use crate::{
     azure::client::{Failure, Unreachable},
-    domain::{AzureScope, Connection},
+    domain::{AzureScope, Connection, PrincipalProof},
 };
 
 /// Longest text that Azure's words, or a collection's name, can grow one of ours to.
@@ -136,12 +136,32 @@ pub(super) fn too_old(spoken: Option<&str>) -> Advice {
 
 fn unauthorized(connection: &Connection, detail: Option<&str>, patch: &str) -> Advice {
     let (url, detail, in_front) = (&connection.url, said(detail), in_front(connection));
-    if connection.service_principal.is_some() {
+    if let Some(identity) = &connection.managed_identity {
+        let which = identity.client_id.as_ref().map(|id| format!(" {id}")).unwrap_or_default();
+        return Advice::new(
+            format!("Azure DevOps or Microsoft Entra does not accept the machine's managed identity{detail}"),
+            format!(
+                "Look in the Azure portal (the machine, Security, Identity) whether the identity{which} is assigned to it, and \
+                 in {url}/_settings/users whether it was added; send managed_identity with {patch}. {in_front}"
+            ),
+        );
+    }
+    if let Some(principal) = &connection.service_principal {
+        let look = match principal.proof {
+            PrincipalProof::ClientSecret(_) => "Certificates & secrets) whether its secret has expired",
+            PrincipalProof::Certificate(_) => {
+                "Certificates & secrets) whether the certificate was uploaded and has not expired"
+            }
+            PrincipalProof::FederatedToken {} => {
+                "Certificates & secrets, Federated credentials) whether one names the issuer and the subject of the token, with \
+                 the audience api://AzureADTokenExchange"
+            }
+        };
         return Advice::new(
             format!("Azure DevOps or Microsoft Entra does not accept the service principal{detail}"),
             format!(
-                "Look in Entra (App registrations, the application, Certificates & secrets) whether its secret has expired, \
-                 and in {url}/_settings/users whether it was added; send service_principal with {patch}. {in_front}"
+                "Look in Entra (App registrations, the application, {look}, and in {url}/_settings/users whether it was added; \
+                 send service_principal with {patch}. {in_front}"
             ),
         );
     }
@@ -281,7 +301,7 @@ pub fn needed_for(scope: AzureScope) -> &'static str {
 
 /// How it is granted, click by click, and whom to ask where that is not ours to click.
 pub fn how_to_grant(scope: AzureScope, connection: &Connection) -> String {
-    let (url, principal) = (&connection.url, connection.service_principal.is_some());
+    let (url, principal) = (&connection.url, connection.has_credential() && connection.token.is_none());
     let (tick, place) = match scope {
         AzureScope::ProjectAndTeam => ("Project and team: Read", "Project settings, Permissions, Readers"),
         AzureScope::Code => ("Code: Read", "Project settings, Repositories, Security, Read"),

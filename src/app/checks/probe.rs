@@ -81,7 +81,7 @@ pub(super) async fn findings(
     bindings: &[Arc<Binding>],
 ) -> Findings {
     let without = |entry| Findings { entry, probes: Vec::new() };
-    if connection.token.is_none() && connection.service_principal.is_none() {
+    if !connection.has_credential() {
         return without(Entry::NoCredential);
     }
     let client = match client {

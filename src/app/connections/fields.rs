@@ -2,9 +2,10 @@
 
 use crate::{
     app::{App, change::Wrong},
-    azure::CollectionUrl,
+    azure::{CollectionUrl, GivenUrl},
     domain::{
-        Connection, ConnectionId, Delivery, Header, HookGeneration, HookMode, Sealed, ServicePrincipal, SignatureCheck,
+        Connection, ConnectionId, Delivery, Header, HookGeneration, HookMode, ManagedIdentity, PrincipalProof, Sealed,
+        ServicePrincipal, SignatureCheck,
     },
 };
 use jiff::Timestamp;
@@ -21,10 +22,20 @@ pub struct NewServicePrincipal {
     pub tenant: String,
     /// The application's id.
     pub client_id: String,
-    /// Its secret.
-    pub client_secret: Secret,
+    /// What proves it.
+    pub proof: NewProof,
     /// Where its tokens come from.
     pub authority: Option<Url>,
+}
+
+/// What proves a service principal, as a client gives it.
+pub enum NewProof {
+    /// Its secret.
+    ClientSecret(Secret),
+    /// A private key and its certificate, in PEM.
+    Certificate(Secret),
+    /// What the machine has in a file.
+    FederatedToken,
 }
 
 /// What a new connection is made of. Several may have the same URL: two tokens with different rights are two connections.
@@ -34,11 +45,13 @@ pub struct NewConnection {
     /// What it is for.
     pub description: Option<String>,
     /// The organization or collection.
-    pub url: CollectionUrl,
+    pub url: GivenUrl,
     /// The personal access token; not together with a service principal.
     pub token: Option<Secret>,
     /// Instead of the token.
     pub service_principal: Option<NewServicePrincipal>,
+    /// Instead of both.
+    pub managed_identity: Option<ManagedIdentity>,
     /// Extra headers, by name.
     pub headers: Vec<(String, Secret)>,
     /// Certificates in PEM.
@@ -65,11 +78,13 @@ pub struct ConnectionChange {
     /// What it is for.
     pub description: Option<Option<String>>,
     /// The organization or collection.
-    pub url: Option<CollectionUrl>,
-    /// The personal access token; takes the place of a service principal.
+    pub url: Option<GivenUrl>,
+    /// The personal access token; takes the place of another credential, as each of the two after it does.
     pub token: Option<Option<Secret>>,
-    /// Takes the place of the token.
+    /// A service principal.
     pub service_principal: Option<Option<NewServicePrincipal>>,
+    /// The machine's identity.
+    pub managed_identity: Option<Option<ManagedIdentity>>,
     /// All extra headers.
     pub headers: Option<Vec<(String, Secret)>>,
     /// Certificates in PEM.
@@ -91,9 +106,10 @@ pub struct ConnectionChange {
 impl ConnectionChange {
     /// The member that brings another credential.
     pub(super) fn credential(&self) -> Option<&'static str> {
-        match (&self.token, &self.service_principal) {
-            (Some(Some(_)), _) => Some("/token"),
-            (_, Some(Some(_))) => Some("/service_principal"),
+        match (&self.token, &self.service_principal, &self.managed_identity) {
+            (Some(Some(_)), ..) => Some("/token"),
+            (_, Some(Some(_)), _) => Some("/service_principal"),
+            (_, _, Some(Some(_))) => Some("/managed_identity"),
             _ => None,
         }
     }
@@ -103,6 +119,7 @@ impl ConnectionChange {
         self.url.is_some()
             || self.token.is_some()
             || self.service_principal.is_some()
+            || self.managed_identity.is_some()
             || self.headers.is_some()
             || self.ca_bundle.is_some()
             || self.proxy.is_some()
@@ -117,9 +134,12 @@ impl ConnectionChange {
             return Err(wrong);
         }
         let (id, mut record) = (record.id, record.clone());
+        if self.credential().is_some() {
+            (record.token, record.service_principal, record.managed_identity) = (None, None, None);
+        }
         record.name = self.name.unwrap_or(record.name);
         record.description = self.description.unwrap_or(record.description);
-        record.url = self.url.unwrap_or(record.url);
+        record.url = self.url.map_or(record.url, |url| url.taken);
         record.ca_bundle = self.ca_bundle.unwrap_or(record.ca_bundle);
         record.hooks = self.hooks.unwrap_or(record.hooks);
         record.accept_untrusted_certs = self.accept_untrusted_certs.unwrap_or(record.accept_untrusted_certs);
@@ -127,12 +147,11 @@ impl ConnectionChange {
         record.collection_id = self.collection_id.unwrap_or(record.collection_id);
         if let Some(token) = self.token {
             record.token = token.map(|token| seal(app, id, "token", &token));
-            record.service_principal = record.service_principal.filter(|_| record.token.is_none());
         }
         if let Some(principal) = self.service_principal {
             record.service_principal = principal.map(|principal| sealed_principal(app, id, principal));
-            record.token = record.token.filter(|_| record.service_principal.is_none());
         }
+        record.managed_identity = self.managed_identity.unwrap_or(record.managed_identity);
         if let Some(headers) = self.headers {
             record.headers = sealed_headers(app, id, headers);
         }
@@ -161,9 +180,10 @@ impl NewConnection {
             id,
             name: self.name,
             description: self.description,
-            url: self.url,
+            url: self.url.taken,
             token: self.token.map(|token| seal(app, id, "token", &token)),
             service_principal: self.service_principal.map(|principal| sealed_principal(app, id, principal)),
+            managed_identity: self.managed_identity,
             headers: sealed_headers(app, id, self.headers),
             ca_bundle: self.ca_bundle,
             proxy: self.proxy.map(|proxy| seal(app, id, "proxy", &proxy)),
@@ -200,7 +220,11 @@ fn sealed_principal(app: &App, id: ConnectionId, principal: NewServicePrincipal)
     ServicePrincipal {
         tenant: principal.tenant,
         client_id: principal.client_id,
-        client_secret: seal(app, id, "client_secret", &principal.client_secret),
+        proof: match principal.proof {
+            NewProof::ClientSecret(secret) => PrincipalProof::ClientSecret(seal(app, id, "client_secret", &secret)),
+            NewProof::Certificate(pem) => PrincipalProof::Certificate(seal(app, id, "certificate", &pem)),
+            NewProof::FederatedToken => PrincipalProof::FederatedToken {},
+        },
         authority: principal.authority,
     }
 }
@@ -235,7 +259,7 @@ fn authority(url: &CollectionUrl) -> Option<url::Origin> {
 /// Secrets were given for one server. Another server, or another proxy on the way, gets them only from somebody who has
 /// them: otherwise whoever may change a URL could have a token sent to a place of their own.
 fn unfollowed_secrets(app: &App, change: &ConnectionChange, record: &Connection) -> Vec<Wrong> {
-    let moved = change.url.as_ref().is_some_and(|url| authority(url) != authority(&record.url));
+    let moved = change.url.as_ref().is_some_and(|url| authority(&url.taken) != authority(&record.url));
     let detour = match &change.proxy {
         Some(Some(proxy)) => host_of(proxy) != proxy_host(app, record),
         _ => false,

@@ -1,7 +1,7 @@
 //! How one organization or collection is reached: everything that a connection says about it, opened.
 
 use crate::azure::CollectionUrl;
-use std::fmt;
+use std::{fmt, path::PathBuf};
 use url::Url;
 use zeroize::Zeroizing;
 
@@ -16,11 +16,73 @@ pub enum Credential {
         tenant: String,
         /// The application's id.
         client_id: String,
-        /// Its secret.
-        client_secret: Zeroizing<String>,
-        /// Where tokens come from: `https://login.microsoftonline.com`, or a national cloud's.
-        authority: Url,
+        /// What proves it.
+        proof: Proof,
+        /// Where tokens come from, when not `https://login.microsoftonline.com` or where the machine says.
+        authority: Option<Url>,
     },
+    /// The identity that Azure gave the machine (Services only).
+    ManagedIdentity {
+        /// Which, where the machine has several.
+        client_id: Option<String>,
+    },
+}
+
+/// What proves a service principal.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Proof {
+    /// Its secret.
+    Secret(Zeroizing<String>),
+    /// A private key and its certificate, in PEM.
+    Certificate(Zeroizing<String>),
+    /// What the file says that [`Machine::federated_token_file`] names.
+    FederatedToken,
+}
+
+impl Proof {
+    /// What of it is secret.
+    pub(super) fn secret(&self) -> &str {
+        match self {
+            Self::Secret(text) | Self::Certificate(text) => text,
+            Self::FederatedToken => "",
+        }
+    }
+}
+
+/// What the machine knows of its own identity, by the variables that Azure and its clients agree on.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Machine {
+    /// `AZURE_FEDERATED_TOKEN_FILE`: a file with a token of somebody whom Entra believes.
+    pub federated_token_file: Option<PathBuf>,
+    /// `AZURE_AUTHORITY_HOST`: where that token is shown.
+    pub authority: Option<Url>,
+    /// `IDENTITY_ENDPOINT`: where App Service, Container Apps and Arc give tokens.
+    pub identity_endpoint: Option<Url>,
+    /// `IDENTITY_HEADER`: what App Service and Container Apps want to hear.
+    pub identity_header: Option<Zeroizing<String>>,
+    /// `IMDS_ENDPOINT` is there: with it and without the header, it is Arc.
+    pub is_arc: bool,
+    /// `IDENTITY_SERVER_THUMBPRINT` is there.
+    pub is_service_fabric: bool,
+    /// `AZURE_POD_IDENTITY_AUTHORITY_HOST`: instead of `http://169.254.169.254`.
+    pub metadata: Option<Url>,
+    /// Where Arc keeps its keys.
+    pub arc_keys: PathBuf,
+}
+
+impl Default for Machine {
+    fn default() -> Self {
+        Self {
+            federated_token_file: None,
+            authority: None,
+            identity_endpoint: None,
+            identity_header: None,
+            is_arc: false,
+            is_service_fabric: false,
+            metadata: None,
+            arc_keys: PathBuf::from("/var/opt/azcmagent/tokens"),
+        }
+    }
 }
 
 impl fmt::Debug for Credential {
@@ -32,6 +94,9 @@ impl fmt::Debug for Credential {
                 .field("tenant", tenant)
                 .field("client_id", client_id)
                 .finish_non_exhaustive(),
+            Self::ManagedIdentity { client_id } => {
+                f.debug_struct("ManagedIdentity").field("client_id", client_id).finish()
+            }
         }
     }
 }

@@ -79,9 +79,10 @@ fn fingerprint(place: &str, credential: Option<&Credential>) -> Fingerprint {
     let parts: &[&str] = match credential {
         None => &["nobody"],
         Some(Credential::Pat(token)) => &["token", token],
-        Some(Credential::ServicePrincipal { tenant, client_id, client_secret, .. }) => {
-            &["principal", tenant, client_id, client_secret]
+        Some(Credential::ServicePrincipal { tenant, client_id, proof, .. }) => {
+            &["principal", tenant, client_id, proof.secret()]
         }
+        Some(Credential::ManagedIdentity { client_id }) => &["machine", client_id.as_deref().unwrap_or_default()],
     };
     for text in parts {
         part(text);

@@ -1,9 +1,9 @@
 //! One call: what is asked, and how much of it is borne.
 
-use super::{Failure, target};
+use super::{Failure, odd::Odd, target};
 use bytes::Bytes;
 use http::Method;
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 use url::Url;
 use zeroize::Zeroizing;
 
@@ -90,6 +90,8 @@ impl Call {
 
 /// A good answer.
 pub(super) struct Reply {
+    /// Where what cannot be read is noted.
+    pub(super) odd: Arc<Odd>,
     pub(super) body: Vec<u8>,
     /// `x-ms-continuationtoken`.
     pub(super) continuation: Option<String>,

@@ -1,9 +1,9 @@
 //! Every call that we make, each with its path.
 
 use super::{
-    ApiVersion, AzureDevOps, BuildDefinition, ConnectionData, EventType, Failure, GitRef, GitRepository, Host, Page,
-    PageRequest, Permission, Priority, ReleaseDefinition, Spent, Subscription, SubscriptionDraft, TeamProject,
-    WorkItemType,
+    ApiVersion, AuditEntry, AzureDevOps, BuildDefinition, ConnectionData, EventType, Failure, GitRef, GitRepository,
+    Host, OddRecords, Page, PageRequest, Permission, Priority, ReleaseDefinition, Spent, Subscription,
+    SubscriptionDraft, TeamProject, Window, WorkItemType,
     call::Call,
     engine::{Client, Paging},
     shapes::{Branch, Catalogued, ItemType, OfBuilds, OfReleases, Project, Repository, State, Subscribed},
@@ -48,6 +48,10 @@ impl AzureDevOps for Client {
         self.shared.line.ahead()
     }
 
+    fn odd_records(&self) -> Vec<OddRecords> {
+        self.shared.line.odd.told()
+    }
+
     async fn connection_data(&self) -> Result<ConnectionData, Failure> {
         self.connected().await
     }
@@ -68,7 +72,7 @@ impl AzureDevOps for Client {
 
     async fn repositories(&self, project: Option<&str>) -> Result<Vec<GitRepository>, Failure> {
         let call = api("repositories", self.base(), project, &["git", "repositories"])?;
-        wire::list::<Repository<'_>>(&self.ask(&call).await?, call.name)
+        Ok(wire::list::<Repository<'_>>(&self.ask(&call).await?, call.name)?.items)
     }
 
     async fn branches(
@@ -87,7 +91,7 @@ impl AzureDevOps for Client {
         let wanted = search.unwrap_or_default().to_lowercase();
         self.page(call, page, Paging::Token, |reply| {
             let mut branches = wire::list::<Branch<'_>>(reply, "branches")?;
-            branches.retain(|branch| branch.name.to_lowercase().contains(&wanted));
+            branches.items.retain(|branch| branch.name.to_lowercase().contains(&wanted));
             Ok(branches)
         })
         .await
@@ -107,12 +111,12 @@ impl AzureDevOps for Client {
 
     async fn work_item_types(&self, project: &str) -> Result<Vec<WorkItemType>, Failure> {
         let call = api("work item types", self.base(), Some(project), &["wit", "workitemtypes"])?;
-        let mut types = wire::list::<ItemType<'_>>(&self.ask(&call).await?, call.name)?;
+        let mut types = wire::list::<ItemType<'_>>(&self.ask(&call).await?, call.name)?.items;
         // Old servers list types without their states.
         for item_type in types.iter_mut().filter(|item_type| item_type.states.is_empty()).take(ITEM_TYPES_MAX) {
             let path = ["wit", "workitemtypes", &item_type.name, "states"];
             let call = api("states of work items", self.base(), Some(project), &path)?;
-            item_type.states = wire::list::<State<'_>>(&self.ask(&call).await?, call.name)?;
+            item_type.states = wire::list::<State<'_>>(&self.ask(&call).await?, call.name)?.items;
         }
         Ok(types)
     }
@@ -133,7 +137,7 @@ impl AzureDevOps for Client {
     async fn event_types(&self, publisher: &str) -> Result<Vec<EventType>, Failure> {
         let root = self.root(Host::of(publisher)).await?;
         let call = api("event types", &root, None, &["hooks", "publishers", publisher, "eventtypes"])?;
-        wire::list::<Catalogued<'_>>(&self.ask(&call).await?, call.name)
+        Ok(wire::list::<Catalogued<'_>>(&self.ask(&call).await?, call.name)?.items)
     }
 
     async fn subscriptions(&self, host: Host) -> Result<Vec<Subscription>, Failure> {
@@ -165,6 +169,10 @@ impl AzureDevOps for Client {
         let reply = self.ask(&call).await?;
         let made = wire::one::<Subscribed<'_>>(&reply, call.name)?;
         made.ok_or_else(|| reply.unexpected(call.name, "consumerId is not webHooks"))
+    }
+
+    async fn audit_log(&self, within: Window) -> Result<(Vec<AuditEntry>, bool), Failure> {
+        self.audited(within).await
     }
 
     async fn delete_subscription(&self, host: Host, id: &str) -> Result<(), Failure> {

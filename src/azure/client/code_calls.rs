@@ -110,7 +110,7 @@ impl Client {
         let full = format!("refs/{name}");
         let read = |reply: &Reply| {
             let refs = wire::list::<Ref<'_>>(reply, "refs")?;
-            let listed = refs.len();
+            let listed = refs.listed;
             let items: Vec<String> =
                 refs.into_iter().filter(|(name, _)| *name == full).map(|(_, object)| object).collect();
             Ok(Part { is_last: !items.is_empty(), items, listed })
@@ -172,14 +172,14 @@ impl Code for Client {
             let call = posted(self.git("commits", (project, repository), &["commitsbatch"])?, &criteria);
             let call = call.with("$top", &top.to_string()).with("$skip", &skip.to_string());
             let reply = self.ask(&call).await?;
-            let page = wire::list::<Commit<'_>>(&reply, call.name)?;
+            let wire::Listed { items: page, listed } = wire::list::<Commit<'_>>(&reply, call.name)?;
             if page.first().is_some_and(|first| commits.contains(first)) {
                 return Err(reply.unexpected(call.name, "a page repeats, so the list would never end"));
             }
             if page.iter().any(|commit| Some(commit.id.as_str()) == base) {
                 return Err(reply.unexpected(call.name, "what lies after a commit has the commit itself"));
             }
-            let is_last = page.len() < SURELY_GIVEN;
+            let is_last = listed < SURELY_GIVEN;
             commits.extend(page);
             if is_last || commits.len() > COMMITS_MAX {
                 let cut = commits.len() > COMMITS_MAX;

@@ -1,7 +1,7 @@
 //! The engine: a line to one server, its version, its hosts, and the priority at which it asks.
 
 use super::{
-    Access, ConnectionData, Deployment, Failure, Host, Page, PageRequest, PageToken, Priority,
+    Access, ConnectionData, Deployment, Failure, Host, Machine, Page, PageRequest, PageToken, Priority,
     accounts::Accounts,
     call::{Call, Reply},
     line::Line,
@@ -63,9 +63,9 @@ pub(super) struct Part<T> {
     pub(super) is_last: bool,
 }
 
-impl<T> From<Vec<T>> for Part<T> {
-    fn from(items: Vec<T>) -> Self {
-        Self { listed: items.len(), items, is_last: false }
+impl<T> From<wire::Listed<T>> for Part<T> {
+    fn from(wire::Listed { items, listed }: wire::Listed<T>) -> Self {
+        Self { items, listed, is_last: false }
     }
 }
 
@@ -83,8 +83,13 @@ impl From<Failure> for Unnamed {
 }
 
 impl Client {
-    pub(super) fn new(access: &Access, clock: &Arc<dyn Clock>, accounts: &Arc<Accounts>) -> Result<Self, Failure> {
-        let line = Line::new(access, clock, accounts)?;
+    pub(super) fn new(
+        access: &Access,
+        clock: &Arc<dyn Clock>,
+        accounts: &Arc<Accounts>,
+        machine: &Machine,
+    ) -> Result<Self, Failure> {
+        let line = Line::new(access, clock, accounts, machine)?;
         let (speech, deployment, releases) = (Speech::default(), OnceLock::new(), OnceCell::new());
         let shared = Arc::new(Shared { line, speech, deployment, releases });
         Ok(Self { shared, priority: Priority::Interactive })
@@ -142,16 +147,20 @@ impl Client {
                 return Ok(base.clone());
             }
         }
-        let area = Call::get("the area of releases", base, &["_apis", "resourceAreas", RELEASE_AREA])?;
-        let named = match self.ask(&Call { preview: true, ..area }).await {
-            Ok(reply) => wire::member::<String>(&reply, "locationUrl").and_then(|text| Url::parse(&text).ok()),
-            Err(Failure::NotFound { .. } | Failure::Refused { .. } | Failure::Forbidden { .. }) => None,
-            Err(failure) => return Err(failure.into()),
-        };
-        match named.filter(|url| target::may_learn(base, url)) {
+        match self.located(RELEASE_AREA).await?.filter(|url| target::may_learn(base, url)) {
             Some(url) => Ok(url),
             None if target::is_services(base) => Ok(target::releases(base)),
             None => Err(Unnamed::Guess(target::releases(base))),
+        }
+    }
+
+    /// Where the server says that an area is, where it says so.
+    pub(super) async fn located(&self, area: &str) -> Result<Option<Url>, Failure> {
+        let call = Call::get("the place of an area", self.base(), &["_apis", "resourceAreas", area])?;
+        match self.ask(&Call { preview: true, ..call }).await {
+            Ok(reply) => Ok(wire::member::<String>(&reply, "locationUrl").and_then(|text| Url::parse(&text).ok())),
+            Err(Failure::NotFound { .. } | Failure::Refused { .. } | Failure::Forbidden { .. }) => Ok(None),
+            Err(failure) => Err(failure),
         }
     }
 
@@ -161,7 +170,7 @@ impl Client {
         call: Call,
         request: PageRequest,
         paging: Paging,
-        read: impl Fn(&Reply) -> Result<Vec<T>, Failure> + Send + Sync,
+        read: impl Fn(&Reply) -> Result<wire::Listed<T>, Failure> + Send + Sync,
     ) -> Result<Page<T>, Failure> {
         self.parts(call, request, paging, |reply| read(reply).map(Part::from)).await
     }
@@ -184,7 +193,7 @@ impl Client {
                 None => (call.clone(), 0),
                 Some(Some(Start::Continuation(token))) => (call.clone().with("continuationToken", token), 0),
                 Some(Some(Start::Skip(items))) => (call.clone().with("$skip", &items.to_string()), items),
-                Some(None) => {
+                Some(None | Some(Start::Since(..))) => {
                     let detail = Some("the page token is not one that was given out".to_owned());
                     return Err(Failure::Refused { kind: None, detail });
                 }

@@ -1,13 +1,27 @@
-//! Bearer tokens of a Microsoft Entra service principal: fetched once for all who wait, renewed before they end.
+//! Bearer tokens of a Microsoft Entra identity: fetched once for all who wait, renewed before they end.
 //!
 //! Source: azure-devops-docs, "Use service principals and managed identities".
 
-use super::{Failure, access::Credential, redaction::Redaction, settings::secret, unreachable::unreachable};
+mod certificate;
+mod machine;
+mod principal;
+
+pub use self::certificate::{CERTIFICATE_BYTES_MAX, check_certificate};
+
+use self::{machine::Identity, principal::Principal};
+use super::{
+    Access, Failure,
+    access::{Credential, Machine, Proof},
+    redaction::Redaction,
+    settings::secret,
+    target::{below, is_services},
+    unreachable::unreachable,
+};
 use crate::{
     azure::lenient::{Int, Object, Text},
     clock::Clock,
 };
-use http::{HeaderValue, StatusCode, header};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
 use serde::Deserialize;
 use std::{
     sync::{
@@ -17,11 +31,18 @@ use std::{
     time::Duration,
 };
 use tokio::sync::Mutex;
-use url::{Host, Url, form_urlencoded};
+use url::{Host, Url};
 use zeroize::Zeroizing;
 
 /// What is asked for: Azure DevOps as a whole, by its application id.
-const SCOPE: &str = "499b84ac-1321-427f-aa17-267ca6975798/.default";
+const AZURE_DEVOPS: &str = "499b84ac-1321-427f-aa17-267ca6975798";
+/// Where tokens come from unless somebody says otherwise.
+const AUTHORITY: &str = "https://login.microsoftonline.com";
+/// The authorities of Microsoft's clouds: what the machine alone knows is sent to no others, but where the machine says so.
+///
+/// Source: entra-docs, "National clouds".
+const AUTHORITIES: [&str; 3] =
+    [AUTHORITY, "https://login.microsoftonline.us", "https://login.partner.microsoftonline.cn"];
 /// A token is renewed this long before its end.
 const RENEWED_BEFORE: Duration = Duration::from_mins(5);
 /// A token that is refused at this age is refused for another reason than its age.
@@ -33,16 +54,21 @@ const BODY_BYTES_MAX: usize = 64 * 1024;
 /// The wait when Entra is asked too much and names none.
 const WAIT_UNSAID: Duration = Duration::from_mins(1);
 
-/// A service principal and its token.
+/// An identity and its token.
 pub(super) struct Entra {
     clock: Arc<dyn Clock>,
     http: reqwest::Client,
-    endpoint: Url,
-    form: Zeroizing<String>,
+    source: Source,
     by_proxy: bool,
     /// Ends of attempts, to tell whether one ended while we waited.
     attempts: AtomicU64,
     state: Mutex<Option<Result<Bearer, Failed>>>,
+}
+
+/// Where its tokens come from.
+enum Source {
+    Principal(Box<Principal>),
+    Machine(Identity),
 }
 
 /// A token, as it is sent.
@@ -69,38 +95,99 @@ struct TokenAnswer<'a> {
     #[serde(borrow)]
     access_token: Text<'a>,
     expires_in: Int,
+    /// A date in seconds: all that App Service says.
+    expires_on: Int,
     #[serde(borrow)]
     error: Text<'a>,
     #[serde(borrow)]
     error_description: Text<'a>,
 }
 
-impl Entra {
-    /// For this principal; `None` when the credential is none.
-    pub(super) fn new(
-        credential: &Credential,
-        http: &reqwest::Client,
-        by_proxy: bool,
-        clock: &Arc<dyn Clock>,
-    ) -> Result<Option<Self>, Failure> {
-        let Credential::ServicePrincipal { tenant, client_id, client_secret, authority } = credential else {
-            return Ok(None);
-        };
-        let unusable = |what: &str| Failure::Settings(format!("the service principal's {what}"));
-        if !is_safe(authority) {
-            return Err(unusable("authority must begin with https://, since the client secret is sent there"));
+/// What came back.
+struct Said {
+    status: StatusCode,
+    headers: HeaderMap,
+    body: Zeroizing<Vec<u8>>,
+    /// Its status is one of those that pass here.
+    passes: bool,
+}
+
+impl Said {
+    fn passing_when(mut self, passes: impl Fn(StatusCode) -> bool) -> Self {
+        self.passes = passes(self.status);
+        self
+    }
+}
+
+/// One request for a token.
+struct Exchange<'a> {
+    http: &'a reqwest::Client,
+}
+
+impl Exchange<'_> {
+    async fn send(
+        &self,
+        request: reqwest::RequestBuilder,
+        failed: impl Fn(reqwest::Error) -> Failure,
+    ) -> Result<Said, Failure> {
+        let request = request.header(header::ACCEPT, "application/json").timeout(TIMEOUT).build().map_err(&failed)?;
+        let mut response = self.http.execute(request).await.map_err(&failed)?;
+        let (status, headers) = (response.status(), std::mem::take(response.headers_mut()));
+        let mut body = Zeroizing::new(Vec::new());
+        while let Some(chunk) = response.chunk().await.map_err(&failed)? {
+            if body.len() + chunk.len() > BODY_BYTES_MAX {
+                return Err(unexpected("its answer has more than 64 KiB"));
+            }
+            body.extend_from_slice(&chunk);
         }
-        let endpoint = super::target::below(authority, &[tenant, "oauth2", "v2.0", "token"])
-            .ok_or_else(|| unusable("tenant is not the id or domain of one"))?;
-        let form = form_urlencoded::Serializer::new(String::new())
-            .append_pair("grant_type", "client_credentials")
-            .append_pair("client_id", client_id)
-            .append_pair("client_secret", client_secret)
-            .append_pair("scope", SCOPE)
-            .finish();
-        let (clock, http) = (Arc::clone(clock), http.clone());
+        Ok(Said { status, headers, body, passes: false })
+    }
+}
+
+impl Entra {
+    /// For this identity; `None` when the credential is none of Entra.
+    pub(super) fn new(
+        access: &Access,
+        base: &Url,
+        http: &reqwest::Client,
+        clock: &Arc<dyn Clock>,
+        machine: &Machine,
+    ) -> Result<Option<Self>, Failure> {
+        let source = match &access.credential {
+            None | Some(Credential::Pat(_)) => return Ok(None),
+            Some(Credential::ManagedIdentity { client_id }) => {
+                is_shown_to(access, base, "managed identity")?;
+                Source::Machine(Identity::new(client_id.as_deref(), machine)?)
+            }
+            Some(Credential::ServicePrincipal { tenant, client_id, proof, authority }) => {
+                let unusable = |what: &str| Failure::Settings(format!("the service principal's {what}"));
+                let of_machine = matches!(proof, Proof::FederatedToken);
+                if of_machine {
+                    is_shown_to(access, base, "service principal's federated token")?;
+                }
+                let said = machine.authority.as_ref().filter(|_| of_machine);
+                let authority = match authority.as_ref().or(said) {
+                    Some(authority) => authority.clone(),
+                    None => Url::parse(AUTHORITY).expect("the constant is a URL"),
+                };
+                if !is_safe(&authority) {
+                    return Err(unusable("authority must begin with https://, since what proves us is sent there"));
+                }
+                let is_known = AUTHORITIES.iter().any(|known| authority.as_str().trim_end_matches('/') == *known);
+                if of_machine && !is_known && said.is_none_or(|said| said.origin() != authority.origin()) {
+                    return Err(unusable(
+                        "federated token is sent to Microsoft's authorities alone, or where AZURE_AUTHORITY_HOST of the \
+                         gateway's process says",
+                    ));
+                }
+                let endpoint = below(&authority, &[tenant, "oauth2", "v2.0", "token"])
+                    .ok_or_else(|| unusable("tenant is not the id or domain of one"))?;
+                Source::Principal(Box::new(Principal::new(endpoint, client_id, proof, machine)?))
+            }
+        };
+        let (clock, http, by_proxy) = (Arc::clone(clock), http.clone(), access.proxy.is_some());
         let (attempts, state) = (AtomicU64::new(0), Mutex::default());
-        Ok(Some(Self { clock, http, endpoint, form: Zeroizing::new(form), by_proxy, attempts, state }))
+        Ok(Some(Self { clock, http, source, by_proxy, attempts, state }))
     }
 
     /// Whether another token may do where this one was refused: not when it has only just been made.
@@ -136,33 +223,33 @@ impl Entra {
 
     async fn fetch(&self, number: u64, redaction: &Redaction) -> Result<Bearer, Failure> {
         let asked_at = self.clock.monotonic();
-        let host = self.endpoint.host_str().unwrap_or_default();
-        let failed = |error: reqwest::Error| unreachable(&error, host, self.by_proxy);
-        let request = self
-            .http
-            .post(self.endpoint.clone())
-            .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
-            .header(header::ACCEPT, "application/json")
-            .timeout(TIMEOUT)
-            .body(self.form.to_string());
-        let mut response = request.send().await.map_err(failed)?;
-        let status = response.status();
-        let limits = super::limits::Limits::read(response.headers(), self.clock.now());
-        let mut body = Zeroizing::new(Vec::new());
-        while let Some(chunk) = response.chunk().await.map_err(failed)? {
-            if body.len() + chunk.len() > BODY_BYTES_MAX {
-                return Err(unexpected("its answer has more than 64 KiB"));
+        let mut redaction = redaction.clone();
+        let said = match &self.source {
+            Source::Machine(identity) => identity.ask().await?,
+            Source::Principal(principal) => {
+                let (form, proof) = principal.form(self.clock.now()).await?;
+                redaction.add(&proof);
+                let host = principal.endpoint.host_str().unwrap_or_default();
+                let request = self
+                    .http
+                    .post(principal.endpoint.clone())
+                    .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
+                    .body(form.to_string());
+                let failed = |error: reqwest::Error| unreachable(&error, host, self.by_proxy);
+                Exchange { http: &self.http }.send(request, failed).await?
             }
-            body.extend_from_slice(&chunk);
-        }
-        let answer: Object<TokenAnswer<'_>> = serde_json::from_slice(&body).unwrap_or_default();
-        if !status.is_success() {
-            return Err(refusal(status, &answer, limits.retry_after, redaction));
+        };
+        let answer: Object<TokenAnswer<'_>> = serde_json::from_slice(&said.body).unwrap_or_default();
+        if !said.status.is_success() {
+            let limits = super::limits::Limits::read(&said.headers, self.clock.now());
+            return Err(refusal(said.status, said.passes, &answer, limits.retry_after, &redaction));
         }
         let token = answer.access_token.as_str().ok_or_else(|| unexpected("it answers without access_token"))?;
         let header = Zeroizing::new(format!("Bearer {token}"));
         let header = secret(&header).map_err(|()| unexpected("its access_token cannot be sent"))?;
-        let seconds = answer.expires_in.positive().and_then(|seconds| u64::try_from(seconds).ok());
+        let left = |at: i64| at.saturating_sub(self.clock.now().as_second());
+        let seconds = answer.expires_in.positive().or_else(|| answer.expires_on.positive().map(left));
+        let seconds = seconds.filter(|seconds| *seconds > 0).and_then(|seconds| u64::try_from(seconds).ok());
         let lifetime = seconds.map_or(LIFETIME_UNSAID, Duration::from_secs);
         // A token shorter than the margin is used for half of its life.
         let used = lifetime.checked_sub(RENEWED_BEFORE).unwrap_or(lifetime / 2);
@@ -177,6 +264,7 @@ fn unexpected(detail: &str) -> Failure {
 /// What Entra's no means. Its first line has the code; the others are ids and a time.
 fn refusal(
     status: StatusCode,
+    passes: bool,
     answer: &TokenAnswer<'_>,
     retry_after: Option<Duration>,
     redaction: &Redaction,
@@ -186,6 +274,7 @@ fn refusal(
     let said = first.as_deref().unwrap_or("no reason given");
     let detail = Some(format!("Microsoft Entra gives no token: {said}"));
     match status.as_u16() {
+        _ if passes => Failure::Unavailable { detail },
         429 => Failure::Throttled { wait: retry_after.unwrap_or(WAIT_UNSAID) },
         500.. => Failure::Unavailable { detail },
         _ => Failure::Unauthorized { detail },
@@ -194,13 +283,33 @@ fn refusal(
 
 /// Whether a secret may be sent there: encrypted, or not over a network at all.
 fn is_safe(authority: &Url) -> bool {
-    let local = match authority.host() {
+    authority.scheme() == "https" && authority.host().is_some() || is_local(authority)
+}
+
+/// Whether it does not leave this machine.
+fn is_local(url: &Url) -> bool {
+    let local = match url.host() {
         Some(Host::Ipv4(address)) => address.is_loopback(),
         Some(Host::Ipv6(address)) => address.is_loopback(),
         Some(Host::Domain(name)) => name == "localhost",
         None => false,
     };
-    authority.scheme() == "https" && authority.host().is_some() || authority.scheme() == "http" && local
+    url.scheme() == "http" && local
+}
+
+/// What the machine proves, and not whoever made the connection, is shown to Azure DevOps Services and to nobody else:
+/// otherwise whoever may change a URL could have a token of the machine sent to a place of their own, or, with an authority
+/// of their own, read it on the way. What runs on the machine itself can ask for one without us.
+fn is_shown_to(access: &Access, base: &Url, what: &str) -> Result<(), Failure> {
+    if !is_services(base) && !is_local(base) {
+        let why = "is shown to Azure DevOps Services alone: url has to begin with https://dev.azure.com/";
+        return Err(Failure::Settings(format!("the {what} {why}")));
+    }
+    if access.ca_bundle.is_some() {
+        let why = "is shown under the system's certificates alone: take ca_bundle away (null)";
+        return Err(Failure::Settings(format!("the {what} {why}")));
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -227,7 +336,7 @@ mod tests {
         let body = r#"{"error":"invalid_client","error_description":
             "AADSTS7000215: Invalid client secret planted-secret provided.\r\nTrace ID: 1\r\nTimestamp: 2"}"#;
         let answer: Object<TokenAnswer<'_>> = serde_json::from_str(body).unwrap();
-        let refused = |status| refusal(StatusCode::from_u16(status).unwrap(), &answer, None, &redaction);
+        let refused = |status| refusal(StatusCode::from_u16(status).unwrap(), false, &answer, None, &redaction);
         let said = "Microsoft Entra gives no token: AADSTS7000215: Invalid client secret [hidden] provided.";
         assert_eq!(refused(401), Failure::Unauthorized { detail: Some(said.to_owned()) });
         assert_eq!(refused(400), refused(401));

@@ -1,13 +1,14 @@
 //! The line to one server: sends calls as one identity, paid from its budget, and says how they failed.
 
 use super::{
-    Access, Failure, Priority, Unreachable,
+    Access, Failure, Machine, Priority, Unreachable,
     accounts::{Account, Accounts},
     answer::{Answer, activity_id},
     call::{Call, Reply},
     classify::classify,
     entra::Entra,
     limits::{self, Limits},
+    odd::Odd,
     redaction::Redaction,
     settings, shapes,
     unreachable::unreachable,
@@ -49,20 +50,26 @@ pub(super) struct Line {
     by_proxy: bool,
     redaction: Redaction,
     ahead: Mutex<Option<SignedDuration>>,
+    pub(super) odd: Arc<Odd>,
 }
 
 /// The version's query value, `None` for the call that asks for versions.
 pub(super) type Spoken<'a> = Option<&'a str>;
 
 impl Line {
-    pub(super) fn new(access: &Access, clock: &Arc<dyn Clock>, accounts: &Arc<Accounts>) -> Result<Self, Failure> {
+    pub(super) fn new(
+        access: &Access,
+        clock: &Arc<dyn Clock>,
+        accounts: &Arc<Accounts>,
+        machine: &Machine,
+    ) -> Result<Self, Failure> {
         let base = Url::parse(access.url.as_str()).expect("a CollectionUrl is a URL");
         let http = settings::http_client(access, &base)?;
         let by_proxy = access.proxy.is_some();
         let proof = match &access.credential {
             None => Proof::Nobody,
             Some(super::Credential::Pat(token)) => Proof::Token(settings::basic(token)?),
-            Some(principal) => Entra::new(principal, &http, by_proxy, clock)?
+            Some(_) => Entra::new(access, &base, &http, clock, machine)?
                 .map_or(Proof::Nobody, |entra| Proof::Principal(Box::new(entra))),
         };
         Ok(Self {
@@ -76,6 +83,7 @@ impl Line {
             proof,
             by_proxy,
             ahead: Mutex::default(),
+            odd: Odd::new(clock),
         })
     }
 
@@ -260,7 +268,10 @@ impl Line {
             redaction,
         };
         match classify(&answer) {
-            None => Ok(Reply { continuation: continuation(&headers), activity_id: activity_id(&headers), body }),
+            None => {
+                let (continuation, activity_id) = (continuation(&headers), activity_id(&headers));
+                Ok(Reply { odd: Arc::clone(&self.odd), continuation, activity_id, body })
+            }
             Some(failure) => {
                 if let Failure::Throttled { wait } = &failure {
                     pass.hold(*wait);

@@ -252,7 +252,7 @@ impl Links for Client {
     async fn pull_request_work_items(&self, project: &str, repository: &str, number: i64) -> Result<Vec<i64>, Failure> {
         let path = ["pullRequests", &number.to_string(), "workitems"];
         let call = self.git("work items of a pull request", (project, repository), &path)?;
-        wire::list::<Linked<'_>>(&self.ask(&call).await?, call.name)
+        Ok(wire::list::<Linked<'_>>(&self.ask(&call).await?, call.name)?.items)
     }
 
     async fn work_items(&self, ids: &[i64]) -> Result<Vec<WorkItemRecord>, Failure> {
@@ -274,7 +274,7 @@ impl Links for Client {
         let call = call.big();
         let reply = self.ask(&call).await?;
         let batch: Batch<'_> = wire::object(&reply, call.name)?;
-        let values = wire::records_in::<ChangedLink<'_>>(batch.values, &reply, call.name, "values")?;
+        let values = wire::records_in::<ChangedLink<'_>>(batch.values, &reply, call.name, "values")?.items;
         let (next, is_last) = batch.place(&reply, call.name)?;
         Ok(LinkRecords { values, next, is_last })
     }

@@ -9,7 +9,9 @@
 mod access;
 mod accounts;
 mod answer;
+mod audit;
 mod budget;
+mod builds;
 mod call;
 mod calls;
 mod classify;
@@ -27,6 +29,7 @@ mod links;
 mod links_calls;
 mod model;
 mod notification_shapes;
+mod odd;
 mod page;
 mod records;
 mod records_calls;
@@ -45,10 +48,12 @@ mod version;
 mod wire;
 
 pub use self::{
-    access::{Access, Credential},
+    access::{Access, Credential, Machine, Proof},
     answer::page_title,
+    audit::AuditEntry,
     code::{COMMITS_MAX, Code, CommitRecord, Commits, PATHS_MAX, Paths, Version},
     dialer::Dialer,
+    entra::{CERTIFICATE_BYTES_MAX, check_certificate},
     failure::{Failure, Unreachable},
     limits::ahead,
     links::{LinkRecord, LinkRecords, Links, PullRequestDetail, Reviewer, WorkItemRecord},
@@ -56,6 +61,7 @@ pub use self::{
         ApiVersion, BuildDefinition, ConnectionData, Deployment, EventType, GitRef, GitRepository, Host, Identity,
         Permission, ReleaseDefinition, Subscription, SubscriptionDraft, SubscriptionStatus, TeamProject, WorkItemType,
     },
+    odd::OddRecords,
     page::{Page, PageRequest, PageToken},
     records::{
         BuildDate, BuildRecord, CommentRecord, DeploymentRecord, History, HistoryQuery, Iteration, NotificationRecord,
@@ -130,6 +136,11 @@ pub trait AzureDevOps: Records + Code + Links + Runs {
         None
     }
 
+    /// What of its lists could not be read in the last 24 hours, and was left out.
+    fn odd_records(&self) -> Vec<OddRecords> {
+        Vec::new()
+    }
+
     /// Which deployment it is and who we are there. The cheapest call that needs a valid credential.
     async fn connection_data(&self) -> Result<ConnectionData, Failure>;
 
@@ -178,6 +189,13 @@ pub trait AzureDevOps: Records + Code + Links + Runs {
     /// Makes a subscription on its publisher's host. Azure makes another one each time it is asked, so it is not retried
     /// where the first attempt may have arrived.
     async fn create_subscription(&self, draft: &SubscriptionDraft) -> Result<Subscription, Failure>;
+
+    /// What the audit log tells of the window, and whether that is all of it. Services of organizations of Microsoft Entra have
+    /// one; needs scope Audit Log (Read), which nothing else does.
+    async fn audit_log(&self, within: Window) -> Result<(Vec<AuditEntry>, bool), Failure> {
+        let _ = within;
+        Err(Failure::NotFound { detail: Some("there is no audit log here".to_owned()) })
+    }
 
     /// Deletes a subscription; one that is gone already is as good as deleted.
     async fn delete_subscription(&self, host: Host, id: &str) -> Result<(), Failure>;

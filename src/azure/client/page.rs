@@ -23,6 +23,8 @@ pub(super) enum Start<'a> {
     Continuation(&'a str),
     /// After this many items.
     Skip(u32),
+    /// From this second on, without these numbers.
+    Since(i64, &'a str),
 }
 
 impl PageToken {
@@ -36,11 +38,21 @@ impl PageToken {
         Self(format!("s:{items}"))
     }
 
+    /// From this second on, without these; `None` when they are too many to be given back.
+    pub(super) fn since(second: i64, without: &[i64]) -> Option<Self> {
+        let without: Vec<String> = without.iter().map(ToString::to_string).collect();
+        Self::read(&format!("d:{second}:{}", without.join(",")))
+    }
+
     /// What it says; `None` when we never made it.
     pub(super) fn start(&self) -> Option<Start<'_>> {
         match self.0.split_once(':')? {
             ("t", token) if !token.is_empty() => Some(Start::Continuation(token)),
             ("s", items) => items.parse().ok().map(Start::Skip),
+            ("d", rest) => {
+                let (second, without) = rest.split_once(':')?;
+                Some(Start::Since(second.parse().ok()?, without))
+            }
             _ => None,
         }
     }
@@ -80,7 +92,8 @@ mod tests {
         let read = |text: &str| PageToken::read(text).map(|token| format!("{:?}", token.start()));
         assert_eq!(read("t:abc:def").unwrap(), r#"Some(Continuation("abc:def"))"#);
         assert_eq!(PageToken::skip(100).start(), Some(Start::Skip(100)));
-        for text in ["x", "t:", "s:-1", "s:x", "u:1"] {
+        assert_eq!(PageToken::since(7, &[1, 2]).unwrap().start(), Some(Start::Since(7, "1,2")));
+        for text in ["x", "t:", "s:-1", "s:x", "u:1", "d:7", "d:x:1"] {
             assert_eq!(read(text).unwrap(), "None", "{text}");
         }
         assert_eq!(PageToken::read(""), None);

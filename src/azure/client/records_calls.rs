@@ -21,8 +21,6 @@ use zeroize::Zeroizing;
 
 /// Most commits of a push that are asked for.
 const PUSH_COMMITS_MAX: &str = "100";
-/// Most pipelines that are named in a URL; of more, the builds of all are listed and filtered here.
-const DEFINITIONS_MAX: usize = 100;
 /// Most releases and deployments of a page: the server's own limit.
 const RELEASES_MAX: u32 = 100;
 /// Open pull requests that may be closed between two pages without hiding another one.
@@ -58,14 +56,13 @@ impl Client {
 
 /// Of a list that goes by a date, what lies within; `newest_first` lists are over when nothing on a page is young enough,
 /// which spares reading on where the server took no notice of the window.
-fn within<T>(
-    items: Vec<T>,
+pub(super) fn within<T>(
+    wire::Listed { items, listed }: wire::Listed<T>,
     window: Window,
     newest_first: bool,
     date: impl Fn(&T) -> Option<jiff::Timestamp>,
 ) -> Part<T> {
-    let listed = items.len();
-    let is_last = newest_first && listed > 0 && items.iter().filter_map(&date).all(|at| at < window.from);
+    let is_last = newest_first && !items.is_empty() && items.iter().filter_map(&date).all(|at| at < window.from);
     let items = items.into_iter().filter(|item| date(item).is_some_and(|at| window.holds(at))).collect();
     Part { items, listed, is_last }
 }
@@ -161,14 +158,22 @@ impl Records for Client {
     async fn iterations(&self, project: &str, repository: &str, number: i64) -> Result<Vec<Iteration>, Failure> {
         let path = ["pullRequests", &number.to_string(), "iterations"];
         let call = self.git("iterations", (project, repository), &path)?;
-        wire::list::<shapes::OneIteration<'_>>(&self.ask(&call).await?, call.name)
+        Ok(wire::list::<shapes::OneIteration<'_>>(&self.ask(&call).await?, call.name)?.items)
     }
 
     async fn comments(&self, project: &str, repository: &str, number: i64) -> Result<Vec<CommentRecord>, Failure> {
         let path = ["pullRequests", &number.to_string(), "threads"];
         let call = self.git("threads", (project, repository), &path)?;
-        let threads = wire::list::<shapes::Thread<'_>>(&self.ask(&call).await?, call.name)?;
-        Ok(threads.into_iter().flatten().collect())
+        let reply = self.ask(&call).await?;
+        let threads = wire::list::<shapes::Thread<'_>>(&reply, call.name)?;
+        let mut comments = Vec::new();
+        for comment in threads.into_iter().flatten() {
+            match comment {
+                Ok(comment) => comments.push(comment),
+                Err((member, which)) => reply.odd.note("comments", &format!("{member} is missing"), which),
+            }
+        }
+        Ok(comments)
     }
 
     async fn builds(
@@ -179,32 +184,7 @@ impl Records for Client {
         window: Window,
         page: PageRequest,
     ) -> Result<Page<BuildRecord>, Failure> {
-        let (from, to) = window.asked();
-        let (order, statuses) = match by {
-            BuildDate::Queued => ("queueTimeAscending", "all"),
-            BuildDate::Started => ("startTimeAscending", "all"),
-            BuildDate::Finished => ("finishTimeAscending", "completed"),
-        };
-        let mut call = api("builds", self.base(), Some(project), &["build", "builds"])?
-            .with("minTime", &from)
-            .with("maxTime", &to)
-            .with("queryOrder", order)
-            .with("statusFilter", statuses);
-        if !definitions.is_empty() && definitions.len() <= DEFINITIONS_MAX {
-            let named: Vec<String> = definitions.iter().map(ToString::to_string).collect();
-            call = call.with("definitions", &named.join(","));
-        }
-        let read = |reply: &Reply| {
-            let builds = wire::records::<shapes::Build<'_>>(reply, "builds")?;
-            let mut part = within(builds, window, false, |build| match by {
-                BuildDate::Queued => build.queued,
-                BuildDate::Started => build.started,
-                BuildDate::Finished => build.finished,
-            });
-            part.items.retain(|build| definitions.is_empty() || definitions.contains(&build.definition));
-            Ok(part)
-        };
-        self.parts(call, page, Paging::Token, read).await
+        self.builds_by_date(project, definitions, by, window, page).await
     }
 
     async fn build(&self, project: &str, number: i64) -> Result<BuildRecord, Failure> {
@@ -274,7 +254,7 @@ impl Records for Client {
         let reply = self.ask(&call).await?;
         let batch: shapes::Batch<'_> = wire::object(&reply, call.name)?;
         // Those with an older date than was asked for were made since, too: they were imported.
-        let values = wire::records_in::<shapes::Revision<'_>>(batch.values, &reply, call.name, "values")?;
+        let values = wire::records_in::<shapes::Revision<'_>>(batch.values, &reply, call.name, "values")?.items;
         let (next, is_last) = batch.place(&reply, call.name)?;
         Ok(Revisions { values, next, is_last })
     }
@@ -288,7 +268,7 @@ impl Records for Client {
         for _ in 0..UPDATE_PAGES_MAX {
             let reply = self.ask(&call.clone().with("$skip", &skipped.to_string())).await?;
             let updates = wire::records::<shapes::Update>(&reply, call.name)?;
-            let listed = updates.len();
+            let listed = updates.listed;
             found.extend(updates.into_iter().filter(|update| update.rev > after_rev));
             if listed < UPDATES_MAX {
                 found.truncate(whole_revisions(&found, UPDATES_MAX));
@@ -323,8 +303,9 @@ impl Records for Client {
         }
         let reply = self.ask(&posted(call.clone(), &body)).await?;
         let found: shapes::Found<'_> = wire::object(&reply, call.name)?;
-        let mut found = wire::records_in::<Notified<'_>>(found.results, &reply, call.name, "results")?;
-        let is_cut = found.len() >= query.results_max as usize;
+        let found = wire::records_in::<Notified<'_>>(found.results, &reply, call.name, "results")?;
+        let wire::Listed { items: mut found, listed } = found;
+        let is_cut = listed >= query.results_max as usize;
         found.retain(|one| {
             query.within.holds(one.created)
                 && query.result.is_none_or(|result| one.result.eq_ignore_ascii_case(result))

@@ -6,7 +6,7 @@ use super::{
     BuildRecord, CommentRecord, DeploymentRecord, Failure, Iteration, PullRequestRecord, PushRecord, RefUpdate,
     ReleaseRecord, RevisionRecord, TimelineRecord, UpdateRecord,
     call::Reply,
-    wire::{Model, Record},
+    wire::{self, Model, Record},
 };
 use crate::azure::{
     lenient::{Flag, Int, List, Object, Text},
@@ -156,23 +156,27 @@ raw!(Comment<'a> {
 });
 
 impl<'a> Model<'a> for Thread<'a> {
-    /// Its comments; a thread that is deleted has none.
-    type Into = Vec<CommentRecord>;
+    /// Its comments, or what one lacks and which that is; a thread that is deleted has none.
+    type Into = Vec<Result<CommentRecord, (&'static str, Option<String>)>>;
 
     fn model(self) -> Result<Self::Into, &'static str> {
         let thread = number(self.id, "id")?;
         let comments = self.comments.iter().map(|json| {
             let raw: Object<Comment<'_>> = serde_json::from_str(json.get()).unwrap_or_default();
             let last_updated = date(&raw.last_updated_date).or_else(|| date(&raw.published_date));
-            Ok(CommentRecord {
-                thread,
-                id: number(raw.id, "comments[].id")?,
-                last_updated: last_updated.ok_or("comments[].lastUpdatedDate")?,
-                comment_type: text(&raw.comment_type).unwrap_or_else(|| "unknown".to_owned()),
-                json: RawValue::to_owned(json),
-            })
+            let comment = || {
+                Ok(CommentRecord {
+                    thread,
+                    id: number(raw.id, "id")?,
+                    last_updated: last_updated.ok_or("lastUpdatedDate")?,
+                    comment_type: text(&raw.comment_type).unwrap_or_else(|| "unknown".to_owned()),
+                    json: RawValue::to_owned(json),
+                })
+            };
+            // A number is one of its thread.
+            comment().map_err(|member| (member, Some(format!("{thread}/{}", wire::which(json).unwrap_or_default()))))
         });
-        comments.collect()
+        Ok(comments.collect())
     }
 }
 

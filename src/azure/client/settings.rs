@@ -66,7 +66,7 @@ pub(super) fn http_client(access: &Access, base: &Url) -> Result<reqwest::Client
 }
 
 fn is_principal(access: &Access) -> bool {
-    matches!(access.credential, Some(Credential::ServicePrincipal { .. }))
+    !matches!(access.credential, None | Some(Credential::Pat(_)))
 }
 
 fn certificates(bundle: &str) -> Result<Vec<Certificate>, Failure> {
@@ -123,8 +123,8 @@ pub(super) fn redaction(access: &Access) -> Redaction {
             redaction.add(token);
             redaction.add(&STANDARD.encode(format!(":{}", token.as_str())));
         }
-        Some(Credential::ServicePrincipal { client_secret, .. }) => redaction.add(client_secret),
-        None => {}
+        Some(Credential::ServicePrincipal { proof, .. }) => redaction.add(proof.secret()),
+        Some(Credential::ManagedIdentity { .. }) | None => {}
     }
     for (_, value) in &access.headers {
         redaction.add(value);

@@ -40,10 +40,13 @@ pub(super) fn may_learn(base: &Url, other: &Url) -> bool {
 
 /// Where the releases of an organization are unless it says otherwise.
 pub(super) fn releases(base: &Url) -> Url {
+    if is_services(base) { on_host(base, RELEASES) } else { base.clone() }
+}
+
+/// An organization of Services on another of their hosts.
+pub(super) fn on_host(base: &Url, host: &'static str) -> Url {
     let mut url = base.clone();
-    if is_services(base) {
-        url.set_host(Some(RELEASES)).expect("the constant is a host, and https takes one");
-    }
+    url.set_host(Some(host)).expect("the constant is a host, and https takes one");
     url
 }
 

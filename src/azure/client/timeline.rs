@@ -38,6 +38,6 @@ impl Client {
         let timeline: shapes::Timeline<'_> = wire::object(&reply, call.name)?;
         let parts = wire::records_in::<shapes::Part<'_>>(timeline.records, &reply, call.name, "records")?;
         let earlier = wire::records_in::<shapes::Attempts<'_>>(timeline.records, &reply, call.name, "records")?;
-        Ok((parts, earlier.into_iter().flatten().collect()))
+        Ok((parts.items, earlier.into_iter().flatten().collect()))
     }
 }

@@ -2,7 +2,7 @@
 //! missing where it is. What is no list is never taken for an empty one.
 
 use super::{Failure, call::Reply};
-use crate::azure::lenient::{Int, Object};
+use crate::azure::lenient::{Int, Object, Text};
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::value::RawValue;
 
@@ -72,34 +72,88 @@ fn record<'a, R: Record<'a>>(json: &'a RawValue) -> Result<R::Into, &'static str
     raw.0.record(json)
 }
 
-/// A list of records.
-pub(super) fn records<'a, R: Record<'a>>(reply: &'a Reply, name: &str) -> Result<Vec<R::Into>, Failure> {
-    let (raw, _) = values::<&RawValue>(reply, name)?;
-    records_of::<R>(raw, reply, name, "value")
+/// What was read of a list.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Listed<T> {
+    /// What could be read.
+    pub(super) items: Vec<T>,
+    /// How many there were, also those that could not.
+    pub(super) listed: usize,
 }
 
-fn records_of<'a, R: Record<'a>>(
+impl<T> IntoIterator for Listed<T> {
+    type Item = T;
+    type IntoIter = std::vec::IntoIter<T>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.items.into_iter()
+    }
+}
+
+/// Of so many elements, all of which are odd, none is: the list is another one than we know.
+const ALL_ODD_MIN: usize = 10;
+
+/// Leaves out what cannot be read, which keeps nobody from the others, and notes it.
+fn readable<'a, T>(
     raw: Vec<&'a RawValue>,
     reply: &Reply,
-    name: &str,
-    list: &str,
-) -> Result<Vec<R::Into>, Failure> {
-    let records = raw.into_iter().enumerate().map(|(index, json)| {
-        record::<R>(json).map_err(|member| reply.unexpected(name, &format!("{list}[{index}].{member} is missing")))
-    });
-    records.collect()
+    (name, list): (&'static str, &str),
+    read: impl Fn(&'a RawValue) -> Result<T, &'static str>,
+) -> Result<Listed<T>, Failure> {
+    let (listed, mut items, mut odd) = (raw.len(), Vec::with_capacity(raw.len()), None);
+    for json in raw {
+        match read(json) {
+            Ok(item) => items.push(item),
+            Err(member) => {
+                odd = Some(member);
+                reply.odd.note(name, &format!("{member} is missing"), which(json));
+            }
+        }
+    }
+    match odd {
+        Some(member) if items.is_empty() && listed >= ALL_ODD_MIN => {
+            Err(reply.unexpected(name, &format!("{member} is missing in each of {list}")))
+        }
+        _ => Ok(Listed { items, listed }),
+    }
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct Numbered<'a> {
+    #[serde(borrow)]
+    id: Text<'a>,
+    #[serde(borrow)]
+    push_id: Text<'a>,
+    #[serde(borrow)]
+    pull_request_id: Text<'a>,
+}
+
+/// The number or GUID that a record has among its first members.
+pub(super) fn which(json: &RawValue) -> Option<String> {
+    const CHARS_MAX: usize = 40;
+    let raw: Object<Numbered<'_>> = serde_json::from_str(json.get()).ok()?;
+    let id = raw.id.as_str().or(raw.push_id.as_str()).or(raw.pull_request_id.as_str())?;
+    Some(id.chars().take(CHARS_MAX).collect())
+}
+
+/// A list of records, less those that cannot be read.
+pub(super) fn records<'a, R: Record<'a>>(reply: &'a Reply, name: &'static str) -> Result<Listed<R::Into>, Failure> {
+    let (raw, _) = values::<&RawValue>(reply, name)?;
+    readable(raw, reply, (name, "value"), record::<R>)
 }
 
 /// The records of the member of that name, where a list is not in `value`.
 pub(super) fn records_in<'a, R: Record<'a>>(
     member: Option<&'a RawValue>,
     reply: &'a Reply,
-    name: &str,
+    name: &'static str,
     list: &str,
-) -> Result<Vec<R::Into>, Failure> {
+) -> Result<Listed<R::Into>, Failure> {
     let raw = member.filter(|member| member.get().starts_with('['));
     let raw = raw.and_then(|raw| serde_json::from_str(raw.get()).ok());
-    records_of::<R>(raw.ok_or_else(|| reply.unexpected(name, &format!("{list} is not a list")))?, reply, name, list)
+    let raw = raw.ok_or_else(|| reply.unexpected(name, &format!("{list} is not a list")))?;
+    readable(raw, reply, (name, list), record::<R>)
 }
 
 /// An object whose members are looked at by the caller.
@@ -108,44 +162,34 @@ pub(super) fn object<'a, T: Deserialize<'a> + Default>(reply: &'a Reply, name: &
     Ok(raw.0)
 }
 
-/// A list of objects.
-pub(super) fn list<'a, M: Model<'a>>(reply: &'a Reply, name: &str) -> Result<Vec<M::Into>, Failure> {
-    let (raw, _) = values(reply, name)?;
-    models::<M>(raw, reply, name)
+/// A list of objects, less those that cannot be read.
+pub(super) fn list<'a, M: Model<'a>>(reply: &'a Reply, name: &'static str) -> Result<Listed<M::Into>, Failure> {
+    let (raw, _) = values::<&RawValue>(reply, name)?;
+    readable(raw, reply, (name, "value"), model::<M>)
 }
 
-/// A list of objects that must be all there are. One that cannot be read is left out; a list that has no other is none.
-pub(super) fn complete_list<'a, M: Model<'a>>(reply: &'a Reply, name: &str) -> Result<Vec<M::Into>, Failure> {
-    let (raw, count) = values::<Object<M>>(reply, name)?;
+fn model<'a, M: Model<'a>>(json: &'a RawValue) -> Result<M::Into, &'static str> {
+    let raw: Object<M> = serde_json::from_str(json.get()).unwrap_or_default();
+    raw.0.model()
+}
+
+/// A list of objects that must be all there are: one that has none that can be read is none. Where it says that it has more or
+/// fewer than it has, that is noted, and what is there is taken: who misses something in it asks for that by its id.
+pub(super) fn complete_list<'a, M: Model<'a>>(reply: &'a Reply, name: &'static str) -> Result<Vec<M::Into>, Failure> {
+    let (raw, count) = values::<&RawValue>(reply, name)?;
     let all = raw.len();
+    let first = raw.first().copied();
+    let models = readable(raw, reply, (name, "value"), model::<M>)?.items;
+    if let Some(member) = first.filter(|_| models.is_empty()).and_then(|first| model::<M>(first).err()) {
+        return Err(reply.unexpected(name, &format!("{member} is missing in each of value")));
+    }
     if let Some(count) = count.filter(|count| *count != all) {
-        return Err(reply.unexpected(name, &format!("value has {all} elements, and count is {count}")));
-    }
-    let (mut models, mut odd) = (Vec::with_capacity(all), None);
-    for raw in raw {
-        match raw.0.model() {
-            Ok(model) => models.push(model),
-            Err(member) => odd = Some(member),
+        if all == 0 {
+            return Err(reply.unexpected(name, &format!("value has no elements, and count is {count}")));
         }
+        reply.odd.note(name, &format!("count is {count}, and value has {all} elements"), Some("count".to_owned()));
     }
-    let left_out = all - models.len();
-    match odd {
-        Some(member) if models.is_empty() => {
-            Err(reply.unexpected(name, &format!("{member} is missing in each of value")))
-        }
-        Some(member) => {
-            tracing::warn!(name, left_out, member, "what Azure DevOps lists cannot all be read");
-            Ok(models)
-        }
-        None => Ok(models),
-    }
-}
-
-fn models<'a, M: Model<'a>>(raw: Vec<Object<M>>, reply: &Reply, name: &str) -> Result<Vec<M::Into>, Failure> {
-    let models = raw.into_iter().enumerate().map(|(index, raw)| {
-        raw.0.model().map_err(|member| reply.unexpected(name, &format!("value[{index}].{member} is missing")))
-    });
-    models.collect()
+    Ok(models)
 }
 
 /// The first of a list of yes and no.
@@ -162,10 +206,17 @@ pub(super) fn member<T: DeserializeOwned>(reply: &Reply, name: &str) -> Option<T
 
 #[cfg(test)]
 mod tests {
-    use super::{super::shapes::Project, *};
+    use super::{
+        super::{odd::Odd, shapes::Project},
+        *,
+    };
+    use crate::clock::{Clock, SystemClock};
+    use std::sync::Arc;
 
     fn reply(body: &str) -> Reply {
-        Reply { body: body.as_bytes().to_vec(), continuation: None, activity_id: Some("an-id".to_owned()) }
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
+        let (body, activity_id) = (body.as_bytes().to_vec(), Some("an-id".to_owned()));
+        Reply { odd: Odd::new(&clock), body, continuation: None, activity_id }
     }
 
     fn wrong(body: &str) -> String {
@@ -188,7 +239,7 @@ mod tests {
             ("{}", "projects: value is not a list"),
             (r#"{"count":3,"value":null}"#, "projects: value is not a list"),
             (r#"{"count":0,"value":{}}"#, "projects: value is not a list"),
-            (r#"{"count":2,"value":[]}"#, "projects: value has 0 elements, and count is 2"),
+            (r#"{"count":2,"value":[]}"#, "projects: value has no elements, and count is 2"),
             (r#"{"value":[7]}"#, "projects: id is missing in each of value"),
         ] {
             assert_eq!(wrong(body), detail);
@@ -196,9 +247,31 @@ mod tests {
         for body in [r#"{"count":0,"value":null}"#, r#"{"value":[]}"#, "\u{feff}{\"value\":[]}"] {
             assert_eq!(complete_list::<Project<'_>>(&reply(body), "projects"), Ok(Vec::new()), "{body}");
         }
-        let odd = r#"{"value":[{"id":"6ce954b1-ce1f-45d1-b94d-e6bf2464ba2c","name":"a"},{}]}"#;
-        assert_eq!(complete_list::<Project<'_>>(&reply(odd), "projects").map(|all| all.len()), Ok(1));
-        assert!(list::<Project<'_>>(&reply(odd), "projects").is_err());
+    }
+
+    #[test]
+    fn one_that_cannot_be_read_is_left_out_counted_and_told() {
+        const GOOD: &str = r#"{"id":"6ce954b1-ce1f-45d1-b94d-e6bf2464ba2c","name":"a"}"#;
+        let odd = |items: &str, count: usize| reply(&format!(r#"{{"count":{count},"value":[{items}]}}"#));
+        for (items, read) in
+            [("{}", 0), (r#"{"id":7}"#, 0), ("[]", 0), (&*format!("{GOOD},{{}}"), 1), (&*format!("null,{GOOD}"), 1)]
+        {
+            let reply = odd(items, read + 1);
+            let listed = list::<Project<'_>>(&reply, "projects").unwrap();
+            assert_eq!((listed.items.len(), listed.listed), (read, read + 1), "{items}");
+            let told = reply.odd.told();
+            assert_eq!((told.len(), told[0].list, told[0].count), (1, "projects", 1), "{told:?}");
+            assert!(told[0].lacks.ends_with("is missing"), "{told:?}");
+            assert_eq!(complete_list::<Project<'_>>(&reply, "projects").is_ok(), read > 0, "{items}");
+            assert_eq!(reply.odd.told()[0].count, 1, "the same one again");
+        }
+        let other = odd(&["{}"; ALL_ODD_MIN].join(","), ALL_ODD_MIN);
+        assert!(list::<Project<'_>>(&other, "projects").is_err(), "a list of nothing that is known");
+        for count in [0, 7] {
+            let reply = odd(GOOD, count);
+            assert_eq!(complete_list::<Project<'_>>(&reply, "projects").map(|all| all.len()), Ok(1), "{count}");
+            assert!(reply.odd.told()[0].lacks.starts_with("count is"), "{count}");
+        }
     }
 
     #[test]

@@ -1,15 +1,17 @@
 //! What creating and changing a connection take: the document's schemas and the reader beside each other.
 
 use super::super::{
-    fields::{AUTHORITY, CA_BUNDLE, DESCRIPTION, GUID, NAME, PROXY, SECRET, SIGNATURE_SECRET, TENANT, closed},
+    fields::{
+        AUTHORITY, CA_BUNDLE, CERTIFICATE, DESCRIPTION, GUID, NAME, PROXY, SECRET, SIGNATURE_SECRET, TENANT, closed,
+    },
     headers,
     members::{Given, Members},
     problem::Problem,
 };
 use crate::{
-    app::connections::{ConnectionChange, NewConnection, NewServicePrincipal, Secret, check_ca_bundle},
-    azure::CollectionUrl,
-    domain::{Delivery, HookMode},
+    app::connections::{ConnectionChange, NewConnection, NewProof, NewServicePrincipal, Secret, check_ca_bundle},
+    azure::{GivenUrl, client::check_certificate},
+    domain::{Delivery, HookMode, ManagedIdentity},
 };
 use serde_json::{Value, json as value};
 use url::Url;
@@ -35,7 +37,8 @@ fn url_schema() -> Value {
     value!({
         "type": "string", "maxLength": 2048, "pattern": URL_PATTERN,
         "description": "The organization or collection, in any form: https://dev.azure.com/…, https://….visualstudio.com, a \
-                        server with or without /tfs and port, also a link to something inside it. Kept in its canonical form. \
+                        server with port and virtual directory, also a link to something inside it. Where the path of a \
+                        Server can mean several things, the server is asked which it is. Kept in its canonical form. \
                         Several connections may have the same one.",
         "examples": ["https://dev.azure.com/fabrikam"],
     })
@@ -43,17 +46,37 @@ fn url_schema() -> Value {
 
 fn principal_schema() -> Value {
     let mut schema = closed(
-        &["tenant", "client_id", "client_secret"],
+        &["tenant", "client_id"],
         &value!({
             "tenant": TENANT.schema("The Entra tenant, by id or domain."),
             "client_id": GUID.schema("The application's id."),
             "client_secret": SECRET.schema("Its secret. Kept sealed, never shown."),
+            "certificate": CERTIFICATE.schema("Instead of the secret: a private key (RSA, without a password) and its certificate, in PEM. Kept sealed, never shown, never sent: requests for tokens are signed with it (PS256)."),
+            "federated_token": {
+                "type": "boolean", "const": true,
+                "description": "Instead of both (workload identity): the file that `AZURE_FEDERATED_TOKEN_FILE` of the gateway's process names, read anew for each token.",
+            },
             "authority": AUTHORITY.nullable("Where its tokens come from, when not https://login.microsoftonline.com."),
         }),
     );
+    schema["oneOf"] = PROOFS.iter().map(|name| value!({ "required": [name] })).collect();
     schema["type"] = value!(["object", "null"]);
     schema["description"] =
         "A Microsoft Entra service principal instead of the token (Services only); takes the token's place.".into();
+    schema
+}
+
+/// The members of a service principal of which one is given.
+const PROOFS: [&str; 3] = ["client_secret", "certificate", "federated_token"];
+
+fn identity_schema() -> Value {
+    let client_id = GUID.nullable("Which, where the machine has several; not with Azure Arc.");
+    let mut schema = closed(&[], &value!({ "client_id": client_id }));
+    schema["type"] = value!(["object", "null"]);
+    schema["description"] =
+        "The identity that Azure gave the gateway's machine (a virtual machine, App Service, Container \
+        Apps, Azure Arc), instead of token and service principal (Services only). Nothing of it is kept."
+            .into();
     schema
 }
 
@@ -84,6 +107,7 @@ fn common(schema: &mut Value) {
     properties["description"] = DESCRIPTION.nullable("What it is for; null takes it away.");
     properties["url"] = url_schema();
     properties["service_principal"] = principal_schema();
+    properties["managed_identity"] = identity_schema();
     properties["headers"] = headers::schema(true);
     properties["ca_bundle"] = CA_BUNDLE.nullable(
         "Certificates in PEM that are trusted besides the system's, for a server with an authority of its own. What is no \
@@ -101,10 +125,13 @@ fn common(schema: &mut Value) {
                         null leaves each as it is: what a person ticks by hand stays ticked.",
     });
     properties["delivery"] = delivery_schema();
-    schema["not"] = value!({
-        "properties": { "token": { "type": "string" }, "service_principal": { "type": "object" } },
-        "required": ["token", "service_principal"],
-    });
+    let both = |one: &str, other: &str| {
+        let given = |name| value!({ "type": if name == "token" { "string" } else { "object" } });
+        value!({ "properties": { one: given(one), other: given(other) }, "required": [one, other] })
+    };
+    schema["not"] = value!({ "anyOf": [
+        both("token", "service_principal"), both("token", "managed_identity"), both("service_principal", "managed_identity"),
+    ] });
 }
 
 /// What creating one takes.
@@ -139,6 +166,7 @@ pub fn change_schema() -> Value {
 struct Common {
     token: Given<Secret>,
     service_principal: Given<NewServicePrincipal>,
+    managed_identity: Given<ManagedIdentity>,
     headers: Given<Vec<(String, Secret)>>,
     ca_bundle: Given<String>,
     proxy: Given<Secret>,
@@ -155,9 +183,17 @@ impl Common {
         if matches!((&token, &service_principal), (Some(Some(_)), Some(Some(_)))) {
             members.wrong("service_principal", "excludes token: give one of them");
         }
+        let managed_identity = members.object("managed_identity", |identity| ManagedIdentity {
+            client_id: identity.text("client_id", &GUID).flatten(),
+        });
+        let others = matches!(token, Some(Some(_))) || matches!(service_principal, Some(Some(_)));
+        if others && matches!(managed_identity, Some(Some(_))) {
+            members.wrong("managed_identity", "excludes token and service_principal: give one of them");
+        }
         Self {
             token,
             service_principal,
+            managed_identity,
             headers: members.read("headers", headers::read),
             ca_bundle: members.read("ca_bundle", |value| {
                 let Value::String(pem) = value else { return Err("must be a text".to_owned()) };
@@ -203,6 +239,7 @@ pub(super) fn read_new(body: &[u8]) -> Result<NewConnection, Problem> {
         url,
         token: common.token.flatten(),
         service_principal: common.service_principal.flatten(),
+        managed_identity: common.managed_identity.flatten(),
         headers: common.headers.flatten().unwrap_or_default(),
         ca_bundle: common.ca_bundle.flatten(),
         proxy: common.proxy.flatten(),
@@ -234,6 +271,7 @@ pub(super) fn read_change(body: &[u8]) -> Result<ConnectionChange, Problem> {
         url,
         token: common.token,
         service_principal: common.service_principal,
+        managed_identity: common.managed_identity,
         headers: common.headers.map(Option::unwrap_or_default),
         ca_bundle: common.ca_bundle,
         proxy: common.proxy,
@@ -250,21 +288,45 @@ fn read_principal(members: &mut Members) -> Option<NewServicePrincipal> {
     let tenant = members.required("tenant", given);
     let given = members.text("client_id", &GUID);
     let client_id = members.required("client_id", given);
-    let given = members.text("client_secret", &SECRET);
-    let client_secret = members.required("client_secret", given).map(Secret::from);
+    let given = PROOFS.iter().filter(|name| members.is_given(name)).count();
+    let secret = members.text("client_secret", &SECRET);
+    let certificate = members.read("certificate", |pem| {
+        let Value::String(pem) = pem else { return Err("must be a text".to_owned()) };
+        CERTIFICATE.check(&pem)?;
+        check_certificate(&pem).map(|()| pem)
+    });
+    let federated = members.read("federated_token", |given| match given {
+        Value::Bool(true) => Ok(()),
+        _ => Err("must be true, or left out".to_owned()),
+    });
+    let proof = match (secret.flatten(), certificate.flatten(), federated.flatten()) {
+        (Some(secret), None, None) => Some(NewProof::ClientSecret(secret.into())),
+        (None, Some(pem), None) => Some(NewProof::Certificate(pem.into())),
+        (None, None, Some(())) => Some(NewProof::FederatedToken),
+        _ => None,
+    };
+    match given {
+        0 => members.wrong("client_secret", "is required, or certificate, or federated_token"),
+        1 => {}
+        _ => members.wrong("client_secret", "excludes certificate and federated_token: give one of them"),
+    }
     let authority = members.text("authority", &AUTHORITY).flatten();
     Some(NewServicePrincipal {
         tenant: tenant?,
         client_id: client_id?,
-        client_secret: client_secret?,
+        proof: proof?,
         authority: authority.and_then(|authority| Url::parse(&authority).ok()),
     })
 }
 
-fn read_url(value: Value) -> Result<CollectionUrl, String> {
+fn read_url(value: Value) -> Result<GivenUrl, String> {
     let Value::String(text) = value else { return Err("must be a text".to_owned()) };
-    let url = CollectionUrl::parse(&text).map_err(|e| e.to_string())?;
-    let mut escapes = url.as_str().split('%').skip(1);
+    let given = GivenUrl::parse(&text).map_err(|e| e.to_string())?;
     let is_escape = |rest: &str| rest.bytes().take(2).filter(u8::is_ascii_hexdigit).count() == 2;
-    if escapes.all(is_escape) { Ok(url) } else { Err("has a % that two hexadecimal digits do not follow".to_owned()) }
+    let has_escapes_only = |url: &str| url.split('%').skip(1).all(is_escape);
+    if given.may_be.iter().chain([&given.taken]).all(|url| has_escapes_only(url.as_str())) {
+        Ok(given)
+    } else {
+        Err("has a % that two hexadecimal digits do not follow".to_owned())
+    }
 }

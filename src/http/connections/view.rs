@@ -6,7 +6,7 @@ use crate::{
         App,
         connections::{HookCredentials, hook_user_name, proxy_host},
     },
-    domain::{Connection, Delivery, Health, HealthState, HookMode},
+    domain::{Connection, Delivery, Health, HealthState, HookMode, PrincipalProof},
 };
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -75,6 +75,26 @@ pub struct HookView {
     pub previous_password_until: Option<jiff::Timestamp>,
 }
 
+/// What proves a service principal.
+#[derive(Debug, Clone, Copy, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum PrincipalProofView {
+    /// A secret.
+    ClientSecret,
+    /// A certificate and its private key.
+    Certificate,
+    /// A token that the gateway's machine has in a file.
+    FederatedToken,
+}
+
+/// The identity that Azure gave the gateway's machine.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ManagedIdentityView {
+    /// Which, where the machine has several.
+    #[schema(max_length = 36)]
+    pub client_id: Option<String>,
+}
+
 /// A service principal, without its secret.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct ServicePrincipalView {
@@ -84,6 +104,8 @@ pub struct ServicePrincipalView {
     /// The application's id.
     #[schema(max_length = 36)]
     pub client_id: String,
+    /// What proves it. It is never shown.
+    pub proof: PrincipalProofView,
     /// Where its tokens come from, when not `https://login.microsoftonline.com`.
     #[schema(format = "uri", max_length = 500)]
     pub authority: Option<String>,
@@ -112,6 +134,8 @@ pub struct ConnectionView {
     pub token_set: bool,
     /// The service principal that is used instead of a token.
     pub service_principal: Option<ServicePrincipalView>,
+    /// The identity of the gateway's machine that is used instead of both.
+    pub managed_identity: Option<ManagedIdentityView>,
     /// The names of the extra headers. Their values are never shown.
     #[schema(max_items = 20)]
     pub header_names: Vec<String>,
@@ -151,6 +175,11 @@ impl ConnectionView {
         let principal = |principal: &crate::domain::ServicePrincipal| ServicePrincipalView {
             tenant: principal.tenant.clone(),
             client_id: principal.client_id.clone(),
+            proof: match principal.proof {
+                PrincipalProof::ClientSecret(_) => PrincipalProofView::ClientSecret,
+                PrincipalProof::Certificate(_) => PrincipalProofView::Certificate,
+                PrincipalProof::FederatedToken {} => PrincipalProofView::FederatedToken,
+            },
             authority: principal.authority.as_ref().map(ToString::to_string),
         };
         Self {
@@ -162,6 +191,10 @@ impl ConnectionView {
             check: health.map(|health| CheckView::new(record, health)),
             token_set: record.token.is_some(),
             service_principal: record.service_principal.as_ref().map(principal),
+            managed_identity: record
+                .managed_identity
+                .as_ref()
+                .map(|identity| ManagedIdentityView { client_id: identity.client_id.clone() }),
             header_names: record.headers.iter().map(|header| header.name.clone()).collect(),
             ca_bundle_set: record.ca_bundle.is_some(),
             proxy_set: record.proxy.is_some(),

@@ -149,7 +149,11 @@ fn is_at(own: &GitRepository, address: &RepositoryUrl) -> bool {
         given.names(name) || given.names(&id.to_string())
     };
     let page = own.web_url.as_deref().and_then(RepositoryUrl::parse);
-    page.is_none_or(|page| page.is_beside(address))
+    let address = match &page {
+        Some(page) => address.clone().as_beside(page, |part| is(&own.project_name, own.project_id, part)),
+        None => address.clone(),
+    };
+    page.is_none_or(|page| address.is_beside(&page))
         && is(&own.name, own.id, &address.repository)
         && is(&own.project_name, own.project_id, &address.project)
 }

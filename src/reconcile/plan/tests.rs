@@ -45,6 +45,7 @@ impl World {
             url: CollectionUrl::parse("https://dev.azure.com/fabrikam").unwrap(),
             token: None,
             service_principal: None,
+            managed_identity: None,
             headers: vec![],
             ca_bundle: None,
             proxy: None,

@@ -7,18 +7,21 @@
 
 use super::{Depth, Mending, Stopped, page, scale::Scale};
 use crate::{
-    azure::client::{AzureDevOps, Failure, Iteration, PullRequestDate, PullRequestRecord, Window},
+    azure::client::{ApiVersion, AzureDevOps, Failure, Iteration, PullRequestDate, PullRequestRecord, Window},
     recover::{
+        closed,
         compose::{self, Composed},
         desk::Asked,
     },
 };
 use jiff::Timestamp;
 use serde::{Deserialize, de::IgnoredAny};
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use uuid::Uuid;
 
 const COMMENTED: &str = "ms.vss-code.git-pullrequest-comment-event";
+/// From this version on the server lists pull requests by date.
+const BY_DATE_SINCE: ApiVersion = ApiVersion { major: 7, minor: 1 };
 
 /// The pushes of the window: when each branch became which commit.
 type Moved = HashMap<String, Vec<(Timestamp, String)>>;
@@ -56,13 +59,19 @@ pub(super) async fn sweep(
 ) -> Result<(), Stopped> {
     let (project, id) = (scale.order.place.project.to_string(), repository.to_string());
     let mut asking = Asking { azure, project, repository: id, window, moved: Moved::new() };
-    asking.opened(scale).await?;
+    let opened = asking.opened(scale).await?;
     asking.read_pushes(scale).await?;
-    asking.closed(scale).await?;
-    if !asking.moved.is_empty() || scale.order.depth != Depth::Evidence {
-        asking.active(scale).await?;
+    // It is remembered: no call.
+    let version = azure.api_version().await?;
+    let is_wanted = !asking.moved.is_empty() || scale.order.depth != Depth::Evidence;
+    if version >= BY_DATE_SINCE {
+        drop(asking.closed(scale).await?);
+        if is_wanted {
+            drop(asking.active(scale).await?);
+        }
+        return Ok(());
     }
-    Ok(())
+    asking.remembered(scale, repository, &opened, is_wanted).await
 }
 
 /// Azure's answer about one pull request; `None` where it lists the request and does not find it, which must not keep the others.
@@ -74,11 +83,14 @@ fn there<T>(answer: Result<T, Stopped>) -> Result<Option<T>, Stopped> {
 }
 
 impl Asking<'_> {
-    async fn opened(&self, scale: &mut Scale<'_>) -> Result<(), Stopped> {
+    /// Answers which.
+    async fn opened(&self, scale: &mut Scale<'_>) -> Result<BTreeSet<i64>, Stopped> {
         let (by, mut from) = (PullRequestDate::Created, None);
+        let mut opened = BTreeSet::new();
         loop {
             let listing = self.azure.pull_requests(&self.project, &self.repository, by, self.window, page(from));
             let listed = scale.ask(listing).await?;
+            opened.extend(listed.items.iter().map(|own| own.id));
             let composed = listed.items.iter().map(|own| compose::opened(scale.home(), own, None)).collect();
             let mut weighed = scale.weigh(composed).await?;
             for (at, own) in listed.items.iter().enumerate().filter(|_| scale.order.mending != Mending::Look) {
@@ -92,7 +104,7 @@ impl Asking<'_> {
             scale.settle(weighed).await?;
             from = listed.next;
             if from.is_none() {
-                return Ok(());
+                return Ok(opened);
             }
         }
     }
@@ -120,34 +132,91 @@ impl Asking<'_> {
         }
     }
 
-    /// Those closed since the window began: what was open within it is among them or open now.
-    async fn closed(&self, scale: &mut Scale<'_>) -> Result<(), Stopped> {
+    /// Those closed since the window began: what was open within it is among them or open now. Answers when.
+    async fn closed(&self, scale: &mut Scale<'_>) -> Result<BTreeMap<i64, Timestamp>, Stopped> {
+        let mut closed = BTreeMap::new();
         let since = Window { from: self.window.from, to: scale.app.clock.now() };
         let (by, mut from) = (PullRequestDate::Closed, None);
         loop {
             let listing = self.azure.pull_requests(&self.project, &self.repository, by, since, page(from));
             let listed = scale.ask(listing).await?;
             for own in &listed.items {
+                closed.extend(own.closed.map(|at| (own.id, at)));
                 self.one(scale, own).await?;
             }
             from = listed.next;
             if from.is_none() {
-                return Ok(());
+                return Ok(closed);
             }
         }
     }
 
-    async fn active(&self, scale: &mut Scale<'_>) -> Result<(), Stopped> {
-        let mut from = None;
+    /// Those closed since the window began, and those open now where they are wanted, at a server that does not list by date.
+    async fn remembered(
+        &self,
+        scale: &mut Scale<'_>,
+        repository: Uuid,
+        opened: &BTreeSet<i64>,
+        is_wanted: bool,
+    ) -> Result<(), Stopped> {
+        let (connection, now, since) = (scale.connection(), scale.app.clock.now(), self.window.from);
+        let seen = scale.app.recover.seen(connection, repository).filter(|seen| seen.says(since, now));
+        // The open ones first: what is closed between the two calls is then among both.
+        let open = if is_wanted { self.active(scale).await? } else { self.active_ids(scale).await? };
+        let Some(mut seen) = seen else {
+            let before = scale.tally.calls;
+            let closed = self.closed(scale).await?;
+            let is_dear = scale.tally.calls - before > closed::CALLS_FEW;
+            let seen = is_dear.then(|| closed::Seen::all(since, now, &open, closed));
+            scale.app.recover.remember_seen(connection, repository, seen);
+            return Ok(());
+        };
+        let mut closed = BTreeMap::new();
+        for id in seen.candidates(since, opened, &open) {
+            match there(scale.ask(self.azure.pull_request(&self.project, id)).await)? {
+                // It is open again, or closed a moment ago.
+                Some(own) => {
+                    if let Some(at) = own.closed {
+                        closed.insert(id, at);
+                        if at >= since {
+                            self.one(scale, &own).await?;
+                        }
+                    }
+                }
+                None => seen.forgets(id),
+            }
+        }
+        seen.learns(now, &open, closed);
+        scale.app.recover.remember_seen(connection, repository, Some(seen));
+        Ok(())
+    }
+
+    async fn active_ids(&self, scale: &mut Scale<'_>) -> Result<BTreeSet<i64>, Stopped> {
+        let (mut from, mut ids) = (None, BTreeSet::new());
+        loop {
+            let listing = self.azure.active_pull_requests(&self.project, &self.repository, page(from));
+            let listed = scale.ask(listing).await?;
+            ids.extend(listed.items.iter().map(|own| own.id));
+            from = listed.next;
+            if from.is_none() {
+                return Ok(ids);
+            }
+        }
+    }
+
+    /// Answers which.
+    async fn active(&self, scale: &mut Scale<'_>) -> Result<BTreeSet<i64>, Stopped> {
+        let (mut from, mut ids) = (None, BTreeSet::new());
         loop {
             let listing = self.azure.active_pull_requests(&self.project, &self.repository, page(from));
             let listed = scale.ask(listing).await?;
             for own in &listed.items {
+                ids.insert(own.id);
                 self.one(scale, own).await?;
             }
             from = listed.next;
             if from.is_none() {
-                return Ok(());
+                return Ok(ids);
             }
         }
     }

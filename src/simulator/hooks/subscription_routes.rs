@@ -52,7 +52,7 @@ pub(super) fn require(call: &Call, project: Option<Uuid>, right: u32) -> Outcome
 fn require_scope(simulator: &Simulator, call: &Call) -> Outcome<()> {
     let is_cloud = simulator.instance.options.edition == Edition::Services;
     let besides: &[Scope] = match call.host {
-        Site::Main => &[],
+        Site::Main | Site::Audit => &[],
         Site::Release => &[Scope::Release],
         Site::Security => &[Scope::AdvancedSecurity],
     };

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use std::time::Duration;
 
 /// The routes, with what a body may say and what it is otherwise.
-pub const ADMIN_ROUTES: [(&str, &str); 43] = [
+pub const ADMIN_ROUTES: [(&str, &str); 44] = [
     ("POST /_simulator/push", r#"{"repository":"web shop","branch":"main","message":"…","paths":["/a"]}"#),
     ("POST /_simulator/pull-request", r#"{"repository":"web shop","source":"…","target":"main","title":"…"}"#),
     ("POST /_simulator/pull-request/{number}/complete", r#"{"delete_source":false,"strategy":"squash"}"#),
@@ -53,6 +53,10 @@ pub const ADMIN_ROUTES: [(&str, &str); 43] = [
     (
         "POST /_simulator/token",
         r#"{"token":"…","account":"…","scopes":["code"],"expires":"2026-12-01T00:00:00Z"} or {"state":"revoked"}"#,
+    ),
+    (
+        "POST /_simulator/principal",
+        r#"{"certificate":"PEM"}: of the service principal; with "issuer" and "subject" somebody whom Entra believes"#,
     ),
     ("POST /_simulator/subscriptions", r#"{"count":5000}: so many of somebody else's"#),
     ("GET  /_simulator/hooks", "all subscriptions, of whatever host"),

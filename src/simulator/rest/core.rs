@@ -5,7 +5,7 @@ use super::{
     Answer, Call, InProject, Listing, Outcome, Refusal, Route,
     locations::{COLLECTIONS, CONNECTION_DATA, PERMISSIONS, PROJECTS, RESOURCE_AREAS},
 };
-use crate::simulator::{Simulator, payload, people::Scope};
+use crate::simulator::{Simulator, payload, people::Scope, site::Site};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -28,17 +28,18 @@ pub(super) const ROUTES: &[Route] = &[
         .on_every_host(),
 ];
 
-/// Area, its id, and whether the release host has it.
-const AREAS: [(&str, &str, bool); 9] = [
-    ("core", "79134c72-4a58-4b42-976c-04e7115f32bf", false),
-    ("git", "4e080c62-fa21-4fbc-8fef-2a10a2b38049", false),
-    ("build", "965220d5-5bb9-42cf-8d67-9b146df2a5a4", false),
-    ("wit", "5264459e-e5e0-4bd8-b118-0985e68a4ec5", false),
-    ("pipelines", "2e0bf237-8973-4ec9-a581-9c3d679d1776", false),
-    ("Location", "a85b8835-c1a1-4aac-ae97-1c3d0ba72dbd", false),
-    ("Security", "3fc5cb1e-22e9-4f88-82f4-8a8e6e1b6e4d", false),
-    ("policy", "fb13a388-40dd-4a04-b530-013a739c72ef", false),
-    ("Release", "efc2f575-36ef-48e9-b672-0c6fb4a48ac5", true),
+/// Area, its id, and the host that has it.
+const AREAS: [(&str, &str, Site); 10] = [
+    ("core", "79134c72-4a58-4b42-976c-04e7115f32bf", Site::Main),
+    ("git", "4e080c62-fa21-4fbc-8fef-2a10a2b38049", Site::Main),
+    ("build", "965220d5-5bb9-42cf-8d67-9b146df2a5a4", Site::Main),
+    ("wit", "5264459e-e5e0-4bd8-b118-0985e68a4ec5", Site::Main),
+    ("pipelines", "2e0bf237-8973-4ec9-a581-9c3d679d1776", Site::Main),
+    ("Location", "a85b8835-c1a1-4aac-ae97-1c3d0ba72dbd", Site::Main),
+    ("Security", "3fc5cb1e-22e9-4f88-82f4-8a8e6e1b6e4d", Site::Main),
+    ("policy", "fb13a388-40dd-4a04-b530-013a739c72ef", Site::Main),
+    ("Release", "efc2f575-36ef-48e9-b672-0c6fb4a48ac5", Site::Release),
+    ("audit", "94ff054d-5ee1-413d-9341-3f4a7827de2e", Site::Audit),
 ];
 
 fn connection_data(simulator: &Simulator, call: &Call) -> Outcome {
@@ -68,8 +69,8 @@ fn connection_data(simulator: &Simulator, call: &Call) -> Outcome {
     })))
 }
 
-fn area(call: &Call, (name, id, on_release_host): &(&str, &str, bool)) -> Value {
-    let base = if *on_release_host { &call.place.release_base } else { &call.place.base };
+fn area(call: &Call, (name, id, site): &(&str, &str, Site)) -> Value {
+    let base = call.place.base_of(*site);
     json!({"id": id, "name": name, "locationUrl": format!("{base}/")})
 }
 

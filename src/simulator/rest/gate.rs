@@ -4,21 +4,14 @@ use super::Answer;
 use crate::simulator::{
     faults::{Refusal as Way, ScopeRefusal},
     instance::Instance,
-    people::{Caller, Person, Token, TokenState, tokens},
+    people::{Caller, Person, TokenState},
 };
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use http::{HeaderMap, Method, StatusCode, header};
-use jiff::SignedDuration;
-use serde_json::json;
 
 const SIGN_IN: &str = "<!DOCTYPE html><html><head><title>Azure DevOps Services | Sign In</title></head>\
     <body>Sign in to your account to continue.</body></html>";
 const EXPIRED: &str = "Access Denied: The Personal Access Token used has expired.";
-/// How long a bearer token is good.
-const BEARER_LIFE: SignedDuration = SignedDuration::from_secs(3_599);
-const WRONG_TENANT: &str = "AADSTS90002: Tenant not found. Check to make sure you have the correct tenant ID.";
-const WRONG_SECRET: &str = "AADSTS7000215: Invalid client secret provided. Ensure the secret being sent in the request \
-    is the client secret value, not the client secret ID.";
 
 /// Why somebody is not let in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -115,41 +108,4 @@ pub(super) fn refuse_scope(instance: &Instance, caller: &Caller) -> Answer {
         ScopeRefusal::Forbidden => super::Refusal::forbidden("UnauthorizedRequestException", &message).into(),
         ScopeRefusal::SignInPage => Answer::html(StatusCode::NON_AUTHORITATIVE_INFORMATION, SIGN_IN),
     }
-}
-
-/// `POST /{tenant}/oauth2/v2.0/token`, of Microsoft Entra rather than of Azure DevOps.
-pub(super) fn token(instance: &Instance, tenant: &str, form: &[u8]) -> Answer {
-    let form: Vec<(String, String)> = url::form_urlencoded::parse(form).into_owned().collect();
-    let field = |name: &str| form.iter().find(|(key, _)| key == name).map_or("", |(_, value)| value.as_str());
-    let refused = |error: &str, description: &str| {
-        let body = json!({
-            "error": error, "error_description": format!("{description} Trace ID: 0 Correlation ID: 0"),
-            "error_codes": [], "timestamp": instance.now().to_string(),
-        });
-        Answer::json(body)
-    };
-    if tenant != tokens::TENANT {
-        return refused("invalid_request", WRONG_TENANT).with_status(StatusCode::BAD_REQUEST);
-    }
-    if field("grant_type") != "client_credentials" {
-        let description = "AADSTS70003: The app requested an unsupported grant type.";
-        return refused("unsupported_grant_type", description).with_status(StatusCode::BAD_REQUEST);
-    }
-    if field("scope") != "499b84ac-1321-427f-aa17-267ca6975798/.default" {
-        let description = "AADSTS1002012: The provided value for scope is not valid.";
-        return refused("invalid_scope", description).with_status(StatusCode::BAD_REQUEST);
-    }
-    if field("client_id") != tokens::CLIENT_ID || field("client_secret") != tokens::CLIENT_SECRET {
-        return refused("invalid_client", WRONG_SECRET).with_status(StatusCode::UNAUTHORIZED);
-    }
-    let expires = instance.now() + BEARER_LIFE;
-    let mut world = instance.world();
-    let text = format!("simulated-bearer-{}", world.tokens.len());
-    let token =
-        Token { person: tokens::CLIENT_ID.into(), scopes: None, state: TokenState::Live, expires: Some(expires) };
-    world.tokens.insert(text.clone(), token);
-    Answer::json(json!({
-        "token_type": "Bearer", "expires_in": BEARER_LIFE.as_secs(), "ext_expires_in": BEARER_LIFE.as_secs(),
-        "access_token": text,
-    }))
 }

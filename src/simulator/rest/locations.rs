@@ -25,6 +25,10 @@ pub(crate) const PERMISSIONS: Location = at(
     "_apis/{resource}/{securityNamespaceId}/{permissions}",
 );
 
+/// Source of its id: the client for Go.
+pub(crate) const AUDIT_LOG: Location =
+    at(uuid!("4e5fa14f-7097-4b73-9c85-00abc7353c61"), "audit", "auditLog", "_apis/{area}/{resource}").preview_only();
+
 pub(crate) const REPOSITORIES: Location = at(
     uuid!("225f7195-f9c7-4d14-ab28-a83f7ff77e1f"),
     "git",

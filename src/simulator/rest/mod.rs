@@ -2,9 +2,11 @@
 
 mod admin;
 mod answer;
+mod audit;
 mod builds;
 mod call;
 mod core;
+mod entra;
 mod environments;
 mod failing;
 mod gate;
@@ -82,6 +84,7 @@ const SUBSCRIPTION_LISTING: &str = "hooks/subscriptions";
 fn table() -> impl Iterator<Item = &'static Route> {
     [
         core::ROUTES,
+        audit::ROUTES,
         git::ROUTES,
         pull_requests::ROUTES,
         builds::ROUTES,
@@ -140,8 +143,9 @@ async fn behind_proxy(simulator: &Simulator, request: &Request, met: &mut Met) -
         [tenant, "oauth2", "v2.0", "token"] => Some(tenant),
         _ => None,
     };
-    // Microsoft Entra is somewhere else, where nobody's proxy is in front of it.
-    if entra.is_none() && instance.options.required_headers.iter().any(|header| missing(&header)) {
+    let of_machine = path[..] == ["metadata", "identity", "oauth2", "token"];
+    // Microsoft Entra and the machine are somewhere else, where nobody's proxy is in front of them.
+    if entra.is_none() && !of_machine && instance.options.required_headers.iter().any(|header| missing(&header)) {
         return Answer::html(StatusCode::FORBIDDEN, PROXY_PAGE);
     }
     let (delay, failing) = {
@@ -168,7 +172,10 @@ async fn behind_proxy(simulator: &Simulator, request: &Request, met: &mut Met) -
         return answer;
     }
     if let Some(tenant) = entra {
-        return gate::token(instance, tenant, &request.body);
+        return entra::token(instance, tenant, &request.body);
+    }
+    if of_machine {
+        return entra::machine(instance, request);
     }
     let answer = routed(simulator, request, met).await;
     if failing == Some(Failing::CutAfter) { Answer::cut() } else { answer }

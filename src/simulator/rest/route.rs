@@ -157,7 +157,11 @@ impl Route {
     /// Whether the host serves it at all.
     pub(super) fn is_on_host(&self, target: &super::target::Target, edition: Edition) -> bool {
         let of_collection = self.location.id != super::locations::COLLECTIONS.id;
-        let host = edition != Edition::Services || self.host.is_none_or(|host| host == target.host);
+        let host = match (edition, self.host) {
+            (Edition::Services, host) => host.is_none_or(|host| host == target.host),
+            // A Server has no audit log.
+            (Edition::Server(_), host) => host != Some(Site::Audit),
+        };
         host && of_collection == target.is_collection && self.location.is_there(edition)
     }
 }

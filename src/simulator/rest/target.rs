@@ -38,7 +38,9 @@ impl Target {
         let mut host = Site::Main;
         match instance.options.edition {
             Edition::Services => {
-                for (prefix, own) in [("_vsrm", Site::Release), ("_advsec", Site::Security)] {
+                for (prefix, own) in
+                    [("_vsrm", Site::Release), ("_advsec", Site::Security), ("_auditservice", Site::Audit)]
+                {
                     if is(rest.first(), prefix) {
                         host = own;
                         rest = &rest[1..];
@@ -48,7 +50,10 @@ impl Target {
             }
             Edition::Server(_) => {
                 if let Some(directory) = &instance.options.virtual_directory {
-                    rest = is(rest.first(), directory).then(|| &rest[1..])?;
+                    // It may be several segments deep.
+                    for part in directory.split('/').filter(|part| !part.is_empty()) {
+                        rest = is(rest.first(), part).then(|| &rest[1..])?;
+                    }
                 }
                 if is(rest.first(), "_apis") {
                     let resource = rest[1..].to_vec();

@@ -27,7 +27,7 @@ use super::{
     forget::{Entity, Of},
     occurrence::{Occurrence, Subject},
     options::Options,
-    people::{Person, Token},
+    people::{Audit, Believed, Person, Token},
 };
 use crate::domain::Stream;
 use jiff::{SignedDuration, Timestamp};
@@ -111,6 +111,10 @@ pub(crate) struct World {
     pub(super) acting: Option<Uuid>,
     /// By the token's text.
     pub(super) tokens: HashMap<String, Token>,
+    /// The audit log, in order.
+    pub(super) audit: Vec<Audit>,
+    /// Whom Entra believes about the service principal.
+    pub(super) believed: Vec<Believed>,
     pub(crate) projects: Vec<Project>,
     pub(crate) repositories: Vec<Repository>,
     pub(crate) pull_requests: BTreeMap<u32, PullRequest>,
@@ -145,6 +149,8 @@ impl World {
             people: People::default(),
             acting: None,
             tokens: HashMap::new(),
+            audit: Vec::new(),
+            believed: Vec::new(),
             projects: Vec::new(),
             repositories: Vec::new(),
             pull_requests: BTreeMap::new(),

@@ -51,8 +51,7 @@ pub(super) fn wait(attempt: u32) -> Duration {
 
 /// Whether the order of this connection's events is looked after.
 pub(super) fn is_ordered(connection: &Connection) -> bool {
-    let has_credential = connection.token.is_some() || connection.service_principal.is_some();
-    has_credential && connection.hooks == HookMode::Managed
+    connection.has_credential() && connection.hooks == HookMode::Managed
 }
 
 /// Looks after which it passes whatever its age.

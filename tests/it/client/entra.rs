@@ -5,7 +5,7 @@ use super::{
     scripted::{Asked, Say, Scripted, reply, said, usual},
     secret,
 };
-use hookwell::azure::client::{Access, Credential, Dial as _, Dialer, Failure, Priority};
+use hookwell::azure::client::{Access, Credential, Dial as _, Dialer, Failure, Priority, Proof};
 use serde_json::json;
 use std::{
     sync::{
@@ -21,8 +21,8 @@ fn principal(origin: &str, secret_text: &str) -> Access {
     let credential = Credential::ServicePrincipal {
         tenant: "contoso.example".into(),
         client_id: "an-application".into(),
-        client_secret: secret(secret_text),
-        authority: origin.parse().unwrap(),
+        proof: Proof::Secret(secret(secret_text)),
+        authority: Some(origin.parse().unwrap()),
     };
     Access { credential: Some(credential), ..access(origin) }
 }

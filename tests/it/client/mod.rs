@@ -6,6 +6,7 @@ mod documented;
 mod entra;
 mod failures;
 mod hosts;
+pub(crate) mod identity;
 mod links;
 mod network;
 mod paging;

@@ -278,6 +278,11 @@ async fn builds_come_oldest_first_by_any_of_their_dates() {
     assert_eq!(list(&[], BuildDate::Started).await.0, finished);
     let queued: Vec<i64> = finished.iter().copied().chain([waiting]).collect();
     assert_eq!(list(&[], BuildDate::Queued).await.0, queued);
+    // Where Azure's own token for the next page does not help.
+    simulator.fail(|faults| faults.build_tokens_say_nothing = true);
+    assert_eq!(list(&[], BuildDate::Finished).await.0, finished);
+    assert_eq!(list(&[], BuildDate::Queued).await.0, queued);
+    simulator.fail(|faults| faults.build_tokens_say_nothing = false);
     // More pipelines than a URL holds: picked here.
     let many: Vec<i64> = (1_000..1_200).chain([ci]).collect();
     assert_eq!(list(&many, BuildDate::Finished).await.0, made);

@@ -6,7 +6,7 @@ use hookwell::{
     azure::{
         CollectionUrl,
         client::{
-            Access, ApiVersion, AzureDevOps, Credential, Deployment, Failure, Host, PageRequest, Permission,
+            Access, ApiVersion, AzureDevOps, Credential, Deployment, Failure, Host, PageRequest, Permission, Proof,
             SubscriptionDraft, SubscriptionStatus,
         },
     },
@@ -159,8 +159,8 @@ async fn a_service_principal_is_let_in_and_a_wrong_secret_is_not() {
         credential: Some(Credential::ServicePrincipal {
             tenant: tokens::TENANT.into(),
             client_id: tokens::CLIENT_ID.into(),
-            client_secret: secret(client_secret),
-            authority: origin.parse().unwrap(),
+            proof: Proof::Secret(secret(client_secret)),
+            authority: Some(origin.parse().unwrap()),
         }),
         ..access(&azure, "")
     };

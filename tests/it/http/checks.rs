@@ -385,6 +385,7 @@ async fn a_new_token_that_is_not_accepted_leaves_the_old_one_in_use() {
             azure.access().credential.map(|credential| match credential {
                 hookwell::azure::client::Credential::Pat(token) => token.to_string(),
                 hookwell::azure::client::Credential::ServicePrincipal { client_id, .. } => client_id,
+                hookwell::azure::client::Credential::ManagedIdentity { client_id } => client_id.unwrap_or_default(),
             })
         )
     };

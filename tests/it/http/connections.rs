@@ -1,7 +1,7 @@
 //! How Azure DevOps is reached: the members of a connection, and what the client is given of them.
 
 use super::scripted::{Scripted, gateway};
-use hookwell::azure::client::Credential;
+use hookwell::azure::client::{Credential, Proof};
 use serde_json::{Value, json};
 use std::sync::Arc;
 
@@ -30,7 +30,7 @@ async fn everything_about_reaching_it_gets_to_the_client_and_no_secret_of_it_com
     assert_eq!(
         view["service_principal"],
         json!({ "tenant": "fabrikam.example", "client_id": "00000000-0000-4000-8000-00000000dead",
-            "authority": "https://login.microsoftonline.us/" })
+            "proof": "client_secret", "authority": "https://login.microsoftonline.us/" })
     );
     assert_eq!((&view["proxy_set"], &view["proxy_host"]), (&json!(true), &json!("proxy.example:3128")));
     assert_eq!((&view["ca_bundle_set"], &view["hooks"]), (&json!(true), &json!("manual")));
@@ -38,8 +38,13 @@ async fn everything_about_reaching_it_gets_to_the_client_and_no_secret_of_it_com
     assert_eq!(access.url.as_str(), "https://devops.example:8443/tfs/Coll");
     assert_eq!(access.proxy.unwrap().as_str(), "http://me:proxy-secret-1@proxy.example:3128");
     assert_eq!(access.ca_bundle.unwrap(), pem);
-    let Some(Credential::ServicePrincipal { client_secret, authority, .. }) = access.credential else { panic!() };
-    assert_eq!((client_secret.as_str(), authority.as_str()), ("client-secret-1", "https://login.microsoftonline.us/"));
+    let Some(Credential::ServicePrincipal { proof: Proof::Secret(secret), authority, .. }) = access.credential else {
+        panic!()
+    };
+    assert_eq!(
+        (secret.as_str(), authority.unwrap().as_str()),
+        ("client-secret-1", "https://login.microsoftonline.us/")
+    );
     let path = made.header("location");
     for text in
         [made.json().to_string(), gateway.get(path).await.json().to_string(), format!("{:?}", gateway.app.directory())]
@@ -52,6 +57,75 @@ async fn everything_about_reaching_it_gets_to_the_client_and_no_secret_of_it_com
     let changed = gateway.ask("PATCH", path).header("if-match", "*").json(&change).send().await.json();
     assert_eq!((&changed["service_principal"], &changed["proxy_host"]), (&Value::Null, &Value::Null));
     assert_eq!((&changed["ca_bundle_set"], &changed["proxy_set"]), (&json!(false), &json!(false)));
+}
+
+#[tokio::test]
+async fn every_way_to_prove_who_we_are_gets_to_the_client_and_takes_the_place_of_the_one_before() {
+    let azure = Arc::new(Scripted::default());
+    let gateway = gateway(&azure).await;
+    let (pem, id) = (crate::client::identity::PRINCIPAL, "00000000-0000-4000-8000-00000000dead");
+    let key = pem.lines().nth(3).unwrap();
+    let with = |proof: &str, value: Value| {
+        let mut principal = principal();
+        principal.as_object_mut().unwrap().remove("client_secret");
+        principal[proof] = value;
+        json!({ "service_principal": principal })
+    };
+    let made =
+        gateway.post("/v1/connections", json!({ "name": "x", "url": "https://dev.azure.com/x", "token": "t" })).await;
+    let path = made.header("location");
+    for (change, shown, expected) in [
+        (with("certificate", json!(pem)), "/service_principal/proof", json!("certificate")),
+        (with("federated_token", json!(true)), "/service_principal/proof", json!("federated_token")),
+        (json!({ "managed_identity": { "client_id": id } }), "/managed_identity", json!({ "client_id": id })),
+        (json!({ "managed_identity": {} }), "/managed_identity", json!({ "client_id": null })),
+        (json!({ "token": "another" }), "/token_set", json!(true)),
+    ] {
+        let changed = gateway.ask("PATCH", path).header("if-match", "*").json(&change).send().await;
+        let view = changed.json();
+        assert_eq!((changed.status.as_u16(), view.pointer(shown)), (200, Some(&expected)), "{view}");
+        let kept =
+            [view["token_set"] == true, !view["service_principal"].is_null(), !view["managed_identity"].is_null()];
+        assert_eq!(kept.iter().filter(|kept| **kept).count(), 1, "{view}");
+        let text = format!("{view} {:?}", gateway.app.directory());
+        assert!(!text.contains(key) && !text.contains("PRIVATE KEY"), "{text}");
+        let credential = azure.access().credential.unwrap();
+        assert!(!format!("{credential:?}").contains(key), "{credential:?}");
+        match (shown, credential) {
+            ("/token_set", Credential::Pat(_)) => {}
+            ("/managed_identity", Credential::ManagedIdentity { client_id }) => {
+                assert_eq!(json!(client_id), expected["client_id"]);
+            }
+            (_, Credential::ServicePrincipal { proof: Proof::Certificate(given), .. }) => {
+                assert_eq!(given.as_str(), pem)
+            }
+            (_, Credential::ServicePrincipal { proof: Proof::FederatedToken, .. }) => {}
+            (_, other) => panic!("{shown}: {other:?}"),
+        }
+    }
+    let cut = pem.split_once("-----BEGIN CERTIFICATE").unwrap().0;
+    let other = format!("{cut}{}", certificate());
+    let curve = rcgen::KeyPair::generate().unwrap().serialize_pem();
+    for (change, pointer, part) in [
+        (with("certificate", json!(cut)), "/service_principal/certificate", "no certificate in PEM"),
+        (with("certificate", json!(other)), "/service_principal/certificate", "no certificate of the private key"),
+        (with("certificate", json!(certificate())), "/service_principal/certificate", "no private key in PEM"),
+        (with("certificate", json!(curve)), "/service_principal/certificate", "not one of RSA"),
+        (with("federated_token", json!(false)), "/service_principal/federated_token", "must be true"),
+        (with("authority", json!(null)), "/service_principal/client_secret", "is required"),
+        (with("client_secret", json!(null)), "/service_principal/client_secret", "is required"),
+        (json!({ "managed_identity": { "client_id": "x" } }), "/managed_identity/client_id", "a GUID"),
+        (json!({ "managed_identity": {}, "token": "t" }), "/managed_identity", "excludes token"),
+    ] {
+        let reply = gateway.ask("PATCH", path).header("if-match", "*").json(&change).send().await;
+        assert_eq!((reply.status.as_u16(), reply.wrong()), (422, vec![pointer.to_owned()]), "{reply:?}");
+        let said = reply.json()["errors"][0]["detail"].as_str().unwrap().to_owned();
+        assert!(said.contains(part) && !reply.json().to_string().contains(key), "{said}");
+    }
+    let mut both = with("certificate", json!(pem));
+    both["service_principal"]["client_secret"] = json!("s");
+    let reply = gateway.ask("PATCH", path).header("if-match", "*").json(&both).send().await;
+    assert_eq!(reply.wrong(), ["/service_principal/client_secret"]);
 }
 
 #[tokio::test]

@@ -151,6 +151,77 @@ async fn what_is_not_there_is_told_from_what_is_not_azure_devops() {
 }
 
 #[tokio::test]
+async fn a_server_in_a_virtual_directory_of_any_name_and_depth_is_found_from_any_link_into_it() {
+    let gateway = gateway().await;
+    for directory in ["AzureDevOps", "a/b", "tfs/x"] {
+        let options =
+            Options { virtual_directory: Some(directory.to_owned()), ..Options::server("Coll", ServerVersion::V2022) };
+        let azure = azure(options).await;
+        for page in
+            ["", "/", "/Tools", "/Fiber%20Caf%C3%A9/_git/web%20shop", "/Tools/A%20team/_workitems/edit/1", "/_apis"]
+        {
+            let body = json!({ "name": "x", "url": format!("{}{page}", azure.url()), "token": tokens::FULL });
+            let made = gateway.post("/v1/connections", body).await;
+            let view = made.json();
+            assert_eq!(
+                (word(&view, "/status"), word(&view, "/url")),
+                ("enabled".into(), azure.url()),
+                "{page}: {view}"
+            );
+            // And a change does not cut it.
+            let again = json!({ "url": azure.url() });
+            let path = made.header("location");
+            let changed = gateway.ask("PATCH", path).header("if-match", "*").json(&again).send().await.json();
+            assert_eq!(
+                (word(&changed, "/status"), word(&changed, "/url")),
+                ("enabled".into(), azure.url()),
+                "{changed}"
+            );
+        }
+        // Where nobody is let in, what was given stays until somebody is.
+        let given = format!("{}/Tools", azure.url());
+        let body = json!({ "name": "x", "url": given, "token": "wrong" });
+        let made = gateway.post("/v1/connections", body).await;
+        assert_eq!(word(&made.json(), "/status"), "needs_attention");
+        let token = json!({ "token": tokens::FULL });
+        let path = made.header("location");
+        let changed = gateway.ask("PATCH", path).header("if-match", "*").json(&token).send().await.json();
+        let is_tfs = directory.starts_with("tfs");
+        assert!(is_tfs || word(&changed, "/url") == azure.url(), "{changed}");
+        let body = json!({ "name": "x", "url": azure.url() });
+        let unchecked = gateway.post("/v1/connections?check=false", body).await.json();
+        assert!(is_tfs || word(&unchecked, "/url") == azure.url(), "{unchecked}");
+    }
+}
+
+#[tokio::test]
+async fn a_repository_below_any_virtual_directory_is_found_and_bound_by_its_address() {
+    let gateway = gateway().await;
+    let options =
+        Options { virtual_directory: Some("a/b".to_owned()), ..Options::server("Coll", ServerVersion::V2022) };
+    let azure = azure(options).await;
+    let made = connect(&gateway, &azure, tokens::FULL).await;
+    let path = made.header("location").to_owned();
+    gateway.ask("PUT", "/v1/projects/shop").json(&json!({ "name": "Shop" })).send().await;
+    let address = format!("{}/Fiber%20Caf%C3%A9/_git/web%20shop", azure.url());
+    let search: String = url::form_urlencoded::byte_serialize(address.as_bytes()).collect();
+    let found = gateway.get(&format!("{path}/azure/repositories?search={search}")).await.json();
+    assert_eq!(
+        (found["data"].as_array().map(Vec::len), &found["data"][0]["name"]),
+        (Some(1), &json!("web shop")),
+        "{found}"
+    );
+    let id = path.rsplit('/').next().unwrap();
+    let body = json!({ "role": "code_deployment", "connection": id, "repository": address });
+    let bound = gateway.post("/v1/projects/shop/bindings", body).await;
+    assert_eq!(bound.status, 201, "{bound:?}");
+    assert_eq!(
+        (&bound.json()["azure_project"], &bound.json()["repository"]),
+        (&json!("Fiber Café"), &json!("web shop"))
+    );
+}
+
+#[tokio::test]
 async fn a_service_principal_is_enabled_and_a_wrong_secret_is_told() {
     let (gateway, azure) = (gateway().await, azure(Options::services("fabrikam")).await);
     let authority = azure.url().trim_end_matches("/fabrikam").to_owned();

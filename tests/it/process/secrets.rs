@@ -1,7 +1,7 @@
 //! Secrets are where they must be, and nowhere else: not in a reply, a figure, a log line or a file.
 
 use super::{ADMIN_TOKEN, BACKSTOP, Process, crash::records, simulated::Simulation};
-use crate::http::signature;
+use crate::{client::identity, http::signature};
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use hookwell::{
     simulator::tokens,
@@ -363,5 +363,53 @@ async fn no_secret_that_is_used_at_azure_devops_is_anywhere_else() {
     let heard = heard.lock().unwrap().clone();
     secrets.extend(heard);
     listening.abort();
+    watched.holds_none_of(&secrets, folder.path()).await;
+}
+
+#[tokio::test]
+async fn no_proof_of_an_identity_is_anywhere_else() {
+    const WHOSE: (&str, &str) = ("https://oidc.cluster.example/", "system:serviceaccount:tools:hookwell");
+    let (folder, elsewhere) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let simulation = Simulation::start(&[]);
+    let origin = simulation.url.trim_end_matches("/fabrikam").to_owned();
+    simulation.make_happen("principal", &json!({ "certificate": identity::PRINCIPAL })).await;
+    let believed = json!({ "certificate": identity::ISSUER, "issuer": WHOSE.0, "subject": WHOSE.1 });
+    simulation.make_happen("principal", &believed).await;
+    let until = jiff::Timestamp::now().as_second() + 3_600;
+    let claims = json!({ "iss": WHOSE.0, "sub": WHOSE.1, "aud": "api://AzureADTokenExchange", "exp": until });
+    let token = identity::signed_token(identity::ISSUER, &claims);
+    let file = elsewhere.path().join("token");
+    std::fs::write(&file, &token).unwrap();
+    let environment = [
+        ("AZURE_FEDERATED_TOKEN_FILE", file.to_str().unwrap()),
+        ("AZURE_AUTHORITY_HOST", origin.as_str()),
+        ("AZURE_POD_IDENTITY_AUTHORITY_HOST", origin.as_str()),
+    ];
+    let process = Process::start_in(folder.path(), &["--log", "debug"], &environment);
+    let mut watched = Watched { process, said: Vec::new() };
+    let principal = |proof: &str, value: Value| {
+        let mut principal = json!({ "tenant": tokens::TENANT, "client_id": tokens::CLIENT_ID, "authority": origin });
+        principal[proof] = value;
+        json!({ "service_principal": principal })
+    };
+    for (credential, status) in [
+        (principal("certificate", json!(identity::PRINCIPAL)), "enabled"),
+        (principal("certificate", json!(identity::ISSUER)), "needs_attention"),
+        (principal("federated_token", json!(true)), "enabled"),
+        (json!({ "managed_identity": {} }), "enabled"),
+        (json!({ "managed_identity": { "client_id": uuid::Uuid::nil() } }), "needs_attention"),
+    ] {
+        let mut body = json!({ "name": NAME, "url": simulation.url, "hooks": "manual" });
+        body.as_object_mut().unwrap().extend(credential.as_object().unwrap().clone());
+        let request = watched.admin("POST", "/v1/connections").json(&body);
+        let (_, made) = watched.send("connect", request, Some("/hook/password")).await;
+        assert_eq!(made["status"], status, "{made}");
+    }
+    for path in ["/v1/connections", "/v1/integration", "/metrics"] {
+        watched.get(path).await;
+    }
+    let keys = [identity::PRINCIPAL, identity::ISSUER].into_iter().flat_map(|pem| pem.lines().skip(1).take(5));
+    let mut secrets: Vec<String> = keys.map(str::to_owned).collect();
+    secrets.extend([token, "simulated-bearer".to_owned()]);
     watched.holds_none_of(&secrets, folder.path()).await;
 }

@@ -1,4 +1,5 @@
 mod acts;
+mod audited;
 mod azure;
 mod by_hand;
 mod huge;
@@ -6,6 +7,7 @@ mod life;
 mod model;
 mod named;
 mod order;
+mod refused;
 mod removal;
 mod replaced;
 mod simulated;

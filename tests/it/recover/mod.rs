@@ -1,5 +1,6 @@
 //! What hooks lose comes back: once each, whichever way.
 
+mod closed;
 mod equal;
 pub(crate) mod losses;
 mod outage;

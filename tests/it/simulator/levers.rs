@@ -16,6 +16,7 @@ fn told(route: &str) -> Value {
         "build/{number}/ask" => json!({"stage": "Deploy to production"}),
         "release/{number}/deploy" => json!({"account": "juergen@fabrikam.example"}),
         "token" => json!({"token": "a-new-one", "scopes": ["code", "work"], "expires": "2026-11-05T00:00:00Z"}),
+        "principal" => json!({"certificate": crate::client::identity::PRINCIPAL}),
         "hook/{id}" => json!({"state": "onProbation", "url": "https://moved.example/"}),
         "fill" => json!({"builds": 3, "from": "2026-11-04T08:00:00Z", "to": "2026-11-04T09:00:00Z"}),
         "forget" => json!({"from": "2026-11-01T00:00:00Z", "to": "2026-11-02T00:00:00Z", "of": {"pipeline": 12}}),

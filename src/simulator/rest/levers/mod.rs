@@ -50,6 +50,9 @@ pub(super) struct Wish {
     token: Option<String>,
     scopes: Option<Vec<Scope>>,
     expires: Option<Timestamp>,
+    certificate: Option<String>,
+    issuer: Option<String>,
+    subject: Option<String>,
     pull_request: Option<u32>,
     tag: Option<String>,
     started_by: Option<u32>,
@@ -62,7 +65,7 @@ pub(super) fn pull(simulator: &Simulator, lever: &str, rest: &[&str], wish: &Wis
         "push" | "pull-request" | "alert" => code::pull(simulator, lever, rest, wish),
         "build" | "release" => runs::pull(simulator, lever, rest, wish),
         "work-item" => items::pull(simulator, rest, wish),
-        "person" | "token" => people::pull(simulator, lever, rest, wish),
+        "person" | "token" | "principal" => people::pull(simulator, lever, rest, wish),
         "subscriptions" | "hook" => hooks::pull(simulator, lever, rest, wish),
         _ => Err(no_lever(lever)),
     }

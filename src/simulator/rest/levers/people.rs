@@ -23,6 +23,12 @@ pub(super) fn pull(simulator: &Simulator, lever: &str, rest: &[&str], wish: &Wis
             simulator.allow_hooks(account, project, wish.bits.unwrap_or(hook_rights::ALL));
         }
         ("token", []) => return token(simulator, account, wish),
+        ("principal", []) => {
+            let subject = wish.issuer.clone().zip(wish.subject.clone());
+            let certificate = needed(wish.certificate.as_ref(), "whose certificate, in PEM")?;
+            simulator.believe(certificate, subject)?;
+            return Ok(Answer::json(json!({"client_id": crate::simulator::tokens::CLIENT_ID})));
+        }
         _ => return Err(no_lever(lever)),
     }
     Ok(Answer::json(json!({"account": account})))
