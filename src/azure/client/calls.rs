@@ -1,9 +1,9 @@
 //! Every call that we make, each with its path.
 
 use super::{
-    ApiVersion, AzureDevOps, BuildDefinition, ConnectionData, EventType, Failure, GitRef, GitRepository, Host, Page,
-    PageRequest, Permission, Priority, ReleaseDefinition, Spent, Subscription, SubscriptionDraft, TeamProject,
-    WorkItemType,
+    ApiVersion, AzureDevOps, BuildDefinition, ConnectionData, EventType, Failure, GitRef, GitRepository, Host, Look,
+    Page, PageRequest, Permission, Priority, ReleaseDefinition, Seen, Spent, Subscription, SubscriptionDraft,
+    TeamProject, WorkItemType,
     call::Call,
     engine::{Client, Paging},
     shapes::{Branch, Catalogued, ItemType, OfBuilds, OfReleases, Project, Repository, State, Subscribed},
@@ -174,6 +174,10 @@ impl AzureDevOps for Client {
             Ok(_) | Err(Failure::NotFound { .. }) => Ok(()),
             Err(failure) => Err(failure),
         }
+    }
+
+    async fn look(&self, look: &Look) -> Result<Seen, Failure> {
+        self.looked(look).await
     }
 }
 
