@@ -8,6 +8,7 @@ mod doctor;
 mod remote;
 mod replay;
 mod simulate;
+mod survey;
 mod translate;
 
 use crate::{
@@ -74,6 +75,12 @@ enum Command {
     /// Translate again what a running gateway received in a stretch of time, with today's mapping, settings and bindings;
     /// what says the same is left alone, what says something else is appended and names the event that it replaces
     Replay(replay::Arguments),
+    /// Find out what an organization does where nobody who builds this has one to ask; for who has one
+    ///
+    /// Asks the connection of a running gateway, prints for each question what the service did, and writes a report that names
+    /// nobody: shapes, statuses and counts. It reads; only with --scratch-project it makes hooks, a branch, a pull request and
+    /// work items there, and removes them again. Exit code 0: it is through; 1: it is not; 2: it was called wrongly.
+    Survey(survey::Arguments),
 }
 
 /// Commands that need no settings.
@@ -144,6 +151,7 @@ fn start(cli: Cli, command: &clap::Command) -> Result<(), Failure> {
             Command::Deployments(arguments) => deployments::run(&arguments, &options, &environment).await,
             Command::Doctor(arguments) => doctor::run(&arguments, &options, &environment).await,
             Command::Replay(arguments) => replay::run(&arguments, &options, &environment).await,
+            Command::Survey(arguments) => survey::run(&arguments, &options, &environment).await,
             Command::Translate { .. } | Command::Openapi => unreachable!("done above"),
         }
     })

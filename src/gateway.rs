@@ -15,6 +15,7 @@ use crate::{
         Journal as _, OpenError, Status, Store,
         embedded::{self, EmbeddedStore},
     },
+    survey,
     translate::step,
 };
 use std::{future::Future, io, net::SocketAddr, path::Path, sync::Arc, time::Duration};
@@ -130,6 +131,7 @@ impl Gateway {
         workers.spawn(watchdog::watched(app(), "breaks", recover::breaks::run));
         workers.spawn(watchdog::watched(app(), "quiet", recover::quiet::run));
         workers.spawn(watchdog::watched(app(), "relations", relations::run));
+        workers.spawn(watchdog::watched(app(), "survey", survey::job::run));
         let reloading = self.certificates.clone().map(|certificates| tokio::spawn(certificates.watch()));
         let mut failure = self.app.store.failure();
         let stop = async {

@@ -27,6 +27,7 @@ pub mod ledger;
 pub mod reconcile;
 pub mod recover;
 pub mod relations;
+pub mod survey;
 
 // The network's side, and an Azure DevOps to try it with.
 pub mod http;

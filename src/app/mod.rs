@@ -52,6 +52,7 @@ use crate::{
     relations::Relations,
     secrets::{DerivingKey, Keys, Unopenable},
     store::{Change, Error, Expected, Store},
+    survey::job::Surveys,
 };
 use std::sync::{Arc, OnceLock, RwLock};
 use tokio::sync::{Notify, watch};
@@ -150,6 +151,8 @@ pub struct App {
     pub deployments: Deployments,
     /// Which events have what in common.
     pub relations: Relations,
+    /// The last survey of each connection.
+    pub surveys: Surveys,
     /// What is remembered so that events are appended in order.
     pub order: order::Order,
     /// What is missing before something that is here.
@@ -210,6 +213,7 @@ impl App {
             ledger: Book::default(),
             deployments: Deployments::default(),
             relations: Relations::default(),
+            surveys: Surveys::default(),
             order: order::Order::default(),
             breaks: breaks::Breaks::default(),
             telling: tokio::sync::Mutex::default(),

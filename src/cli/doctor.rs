@@ -53,7 +53,7 @@ pub(super) async fn run(arguments: &Arguments, options: &Options, environment: &
 }
 
 /// All of them, or those of this name or id.
-fn wanted(list: &Value, named: Option<&str>) -> Result<Vec<Value>, Failure> {
+pub(super) fn wanted(list: &Value, named: Option<&str>) -> Result<Vec<Value>, Failure> {
     let Some(all) = list["data"].as_array().cloned() else {
         return Err(Failure::new("what answers has no list of connections; is a gateway of Hookwell there?"));
     };

@@ -45,6 +45,7 @@ pub mod stream;
 pub mod subscription_views;
 pub mod subscription_words;
 pub mod subscriptions;
+pub mod survey;
 pub mod tokens;
 mod uncut;
 pub mod views;

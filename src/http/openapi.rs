@@ -2,7 +2,7 @@
 
 use super::{
     auth::Access, backfill, bindings, connections, deployments, links, problem::ProblemBody, projects, replay, routes,
-    sinks, tokens,
+    sinks, survey, tokens,
 };
 use serde_json::{Map, Value, json};
 use std::sync::LazyLock;
@@ -54,6 +54,7 @@ fn document() -> Value {
         ("SinkTestBody", sinks::test_schema()),
         ("SinkReplayBody", sinks::replay_schema()),
         ("ReplayBody", replay::schema()),
+        ("SurveyBody", survey::schema()),
     ] {
         components["schemas"][name] = schema;
     }

@@ -7,7 +7,7 @@ use super::{
     extract::{Call, Segment, call},
     health, hooks, integration, notifications,
     problem::{Kind, Problem},
-    projects, relations, replay, sinks, stream, subscriptions, tokens, work_items,
+    projects, relations, replay, sinks, stream, subscriptions, survey, tokens, work_items,
 };
 use std::{convert::Infallible, sync::Arc};
 use utoipa::OpenApi;
@@ -93,6 +93,9 @@ routes! {
     post   Admin  "v1" / "connections" / Segment / "check"                => connections::check;
     post   Admin  "v1" / "connections" / Segment / "sync"                 => connections::sync;
     post   Admin  "v1" / "connections" / Segment / "doctor"               => doctor::examine;
+    get    Admin  "v1" / "connections" / Segment / "survey"               => survey::show;
+    post   Admin  "v1" / "connections" / Segment / "survey"               => survey::begin;
+    delete Admin  "v1" / "connections" / Segment / "survey"               => survey::stop;
     get    Read   "v1" / "connections" / Segment / "azure" / "projects"        => discovery::projects;
     get    Read   "v1" / "connections" / Segment / "azure" / "repositories"    => discovery::repositories;
     get    Read   "v1" / "connections" / Segment / "azure" / "branches"        => discovery::branches;

@@ -22,6 +22,7 @@ mod reconcile;
 mod recover;
 mod simulator;
 mod store;
+mod survey;
 mod tidy;
 mod translate;
 mod walkthrough;

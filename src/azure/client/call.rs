@@ -34,6 +34,8 @@ pub(super) struct Call {
     pub(super) method: Method,
     pub(super) url: Url,
     pub(super) body: Option<Bytes>,
+    /// What the body is.
+    pub(super) media_type: &'static str,
     /// Whether the resource is in preview on every server.
     pub(super) preview: bool,
     /// Whether it may be sent again when nobody knows whether it arrived.
@@ -60,6 +62,7 @@ impl Call {
             method,
             url,
             body: None,
+            media_type: "application/json",
             preview: false,
             repeatable: true,
             proves: false,

@@ -2,7 +2,7 @@
 
 use super::{
     ApiVersion, AuditEntry, AzureDevOps, BuildDefinition, ConnectionData, EventType, Failure, GitRef, GitRepository,
-    Host, OddRecords, Page, PageRequest, Permission, Priority, ReleaseDefinition, Spent, Subscription,
+    Host, Look, OddRecords, Page, PageRequest, Permission, Priority, ReleaseDefinition, Seen, Spent, Subscription,
     SubscriptionDraft, TeamProject, Window, WorkItemType,
     call::Call,
     engine::{Client, Paging},
@@ -182,6 +182,10 @@ impl AzureDevOps for Client {
             Ok(_) | Err(Failure::NotFound { .. }) => Ok(()),
             Err(failure) => Err(failure),
         }
+    }
+
+    async fn look(&self, look: &Look) -> Result<Seen, Failure> {
+        self.looked(look).await
     }
 }
 

@@ -4,6 +4,7 @@ use super::{
     Access, Failure, Machine, Priority, Unreachable,
     accounts::{Account, Accounts},
     answer::{Answer, activity_id},
+    budget::Pass,
     call::{Call, Reply},
     classify::classify,
     entra::Entra,
@@ -14,7 +15,7 @@ use super::{
     unreachable::unreachable,
 };
 use crate::clock::Clock;
-use http::{HeaderMap, HeaderValue, header};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
 use jiff::SignedDuration;
 use std::{
     sync::{Arc, Mutex, PoisonError},
@@ -51,6 +52,14 @@ pub(super) struct Line {
     redaction: Redaction,
     ahead: Mutex<Option<SignedDuration>>,
     pub(super) odd: Arc<Odd>,
+}
+
+/// What came back, as it is; of an answer that is no good the beginning of the body.
+pub(super) struct Raw {
+    pub(super) status: StatusCode,
+    pub(super) headers: HeaderMap,
+    pub(super) body: Vec<u8>,
+    retry_after: Option<Duration>,
 }
 
 /// The version's query value, `None` for the call that asks for versions.
@@ -208,6 +217,30 @@ impl Line {
         }
     }
 
+    /// Sends it once, and gives what came back as it is; only to be asked to wait is a failure.
+    pub(super) async fn look(
+        &self,
+        call: &Call,
+        spoken: Spoken<'_>,
+        priority: Priority,
+        as_nobody: bool,
+    ) -> Result<Raw, Failure> {
+        let header = match &self.proof {
+            Proof::Nobody => None,
+            _ if as_nobody => None,
+            Proof::Token(header) => Some(header.clone()),
+            Proof::Principal(entra) => Some(entra.bearer(None, &self.redaction).await?.header.clone()),
+        };
+        let (pass, raw) = self.exchange(call, spoken, priority, call.bounds.attempt, header.as_ref()).await?;
+        match raw.failure(call, header.is_some(), &self.redaction) {
+            Some(failure @ Failure::Throttled { wait }) => {
+                pass.hold(wait);
+                Err(failure)
+            }
+            _ => Ok(raw),
+        }
+    }
+
     /// Sends it once.
     async fn send(
         &self,
@@ -218,6 +251,25 @@ impl Line {
         authorization: Option<&HeaderValue>,
         redaction: &Redaction,
     ) -> Result<Reply, Failure> {
+        let (pass, raw) = self.exchange(call, spoken, priority, left, authorization).await?;
+        let Some(failure) = raw.failure(call, authorization.is_some(), redaction) else {
+            let (continuation, activity_id) = (continuation(&raw.headers), activity_id(&raw.headers));
+            return Ok(Reply { odd: Arc::clone(&self.odd), continuation, activity_id, body: raw.body });
+        };
+        if let Failure::Throttled { wait } = &failure {
+            pass.hold(*wait);
+        }
+        Err(failure)
+    }
+
+    async fn exchange(
+        &self,
+        call: &Call,
+        spoken: Spoken<'_>,
+        priority: Priority,
+        left: Duration,
+        authorization: Option<&HeaderValue>,
+    ) -> Result<(Pass, Raw), Failure> {
         let pass = self.account.budget().enter(priority).await?;
         let mut url = call.url.clone();
         if let Some(version) = spoken {
@@ -236,7 +288,7 @@ impl Line {
             request = request.header(header::AUTHORIZATION, value.clone());
         }
         if let Some(body) = &call.body {
-            request = request.header(header::CONTENT_TYPE, "application/json").body(body.clone());
+            request = request.header(header::CONTENT_TYPE, call.media_type).body(body.clone());
         }
         let mut response = request.send().await.map_err(failed)?;
         let limits = Limits::read(response.headers(), self.clock.now());
@@ -258,27 +310,22 @@ impl Line {
                 break;
             }
         }
-        let answer = Answer {
-            status,
+        Ok((pass, Raw { status, headers, body, retry_after: limits.retry_after }))
+    }
+}
+
+impl Raw {
+    /// Which failure it is, if it is one.
+    fn failure(&self, call: &Call, had_credential: bool, redaction: &Redaction) -> Option<Failure> {
+        classify(&Answer {
+            status: self.status,
             asked: &call.url,
-            headers: &headers,
-            head: &body,
-            had_credential: authorization.is_some(),
-            retry_after: limits.retry_after,
+            headers: &self.headers,
+            head: &self.body,
+            had_credential,
+            retry_after: self.retry_after,
             redaction,
-        };
-        match classify(&answer) {
-            None => {
-                let (continuation, activity_id) = (continuation(&headers), activity_id(&headers));
-                Ok(Reply { odd: Arc::clone(&self.odd), continuation, activity_id, body })
-            }
-            Some(failure) => {
-                if let Failure::Throttled { wait } = &failure {
-                    pass.hold(*wait);
-                }
-                Err(failure)
-            }
-        }
+        })
     }
 }
 

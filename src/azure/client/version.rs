@@ -62,6 +62,12 @@ pub(super) fn out_of_range(failure: &Failure) -> Option<OutOfRange> {
     Some(OutOfRange { taken: said.map(|version| version.min(NEWEST)) })
 }
 
+/// Whether the body of a refusal says that the resource is only in preview.
+pub(super) fn not_released_in(body: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(body);
+    text.contains(NOT_RELEASED) || text.contains("-preview flag must be supplied")
+}
+
 /// Whether the failure says that the resource is only in preview.
 pub(super) fn not_released(failure: &Failure) -> bool {
     let Failure::Refused { kind, detail } = failure else { return false };

@@ -17,6 +17,7 @@ mod simulate;
 mod simulated;
 mod sinks;
 mod strangers;
+mod survey;
 mod tls;
 mod walkthrough;
 

@@ -58,6 +58,11 @@ impl Simulation {
         request.send().await.unwrap().error_for_status().unwrap().json().await.unwrap()
     }
 
+    /// Scheme and authority, for the levers.
+    pub(crate) fn origin(&self) -> &str {
+        &self.origin
+    }
+
     /// What it printed since it said what to connect to.
     pub(crate) fn said(&self) -> String {
         self.said.lock().unwrap().clone()
