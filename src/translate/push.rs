@@ -83,6 +83,18 @@ impl Push {
         }
     }
 
+    /// Of the pushes that this may be, the one that it is: of a hook the record that was made last before it, since heads can come
+    /// back within the seconds by which a notification is late.
+    pub fn nearest<'a>(&self, all: impl Iterator<Item = &'a Self>) -> Option<&'a Self> {
+        all.min_by_key(|other| {
+            let late = match (self.iteration, other.iteration) {
+                (Some(_), None) => other.time.duration_since(self.time),
+                _ => self.time.duration_since(other.time),
+            };
+            (late.is_negative(), late.abs())
+        })
+    }
+
     /// Whether one is a hook's word and the other a record of the same push: of the same head, not long apart, and with no
     /// push of another head between the two. `until` is when the next push of this head was made, where that is known.
     fn is_twin(&self, other: &Self, others: &[Self], until: Option<Timestamp>) -> bool {
@@ -213,6 +225,16 @@ mod tests {
         assert_eq!(pairs(&[record(2, "a", 0), record(4, "a", 120)], &known), [Some(1_002), Some(1_004)]);
         assert_eq!(pairs(&[record(0, "a", 1), record(0, "a", 121)], &known), [Some(1_002), Some(1_004)]);
         assert_eq!(pairs(&[record(0, "a", 300)], &known), [None]);
+    }
+
+    #[test]
+    fn of_two_records_of_one_head_a_hook_tells_the_one_that_was_made_last_before_it() {
+        let records = [record(2, "a", 0), record(4, "a", 4)];
+        let nearest = |second| hook(1, "a", second).nearest(records.iter()).map(|own| own.iteration.unwrap());
+        assert_eq!([1, 3, 5, 60].map(nearest), [2, 2, 4, 4].map(Some));
+        let hooks = [hook(1, "a", 1), hook(2, "a", 5)];
+        let told = |own: &Push| own.nearest(hooks.iter()).map(|own| own.id.as_u128());
+        assert_eq!([told(&records[0]), told(&records[1])], [Some(1), Some(2)]);
     }
 
     #[test]

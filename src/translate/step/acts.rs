@@ -136,7 +136,7 @@ impl<'a> Acts<'a> {
         let pushed = told.into_iter().find_map(|act| Some((Push::of(&act)?, act)));
         let Some((push, act)) = pushed else { return Ok(true) };
         if push.is_composed()
-            && let Some(vague) = self.requests.vague(&act).await?.into_iter().find(|told| push.is(told, &[]))
+            && let Some(vague) = push.nearest(self.requests.vague(&act).await?.iter().filter(|told| push.is(told, &[])))
         {
             own.put(act.id, vague.id);
             return Ok(true);
@@ -148,9 +148,9 @@ impl<'a> Acts<'a> {
             return Ok(true);
         }
         let others = self.requests.pushes(&act).await?;
-        let mut told = visits.iter().filter_map(|visit| Push::of(&visit.seen).map(|push| (visit.id, push)));
-        if let Some((same, _)) = told.find(|(_, told)| push.is(told, &others)) {
-            own.put(act.id, same);
+        let told: Vec<Push> = visits.iter().filter_map(|visit| Some(Push::of(&visit.seen)?.under(visit.id))).collect();
+        if let Some(same) = push.nearest(told.iter().filter(|told| push.is(told, &others))) {
+            own.put(act.id, same.id);
             return Ok(true);
         }
         let last = visits.iter().map(|visit| visit.number).max().unwrap_or_default();
@@ -188,9 +188,9 @@ impl<'a> Acts<'a> {
     async fn recorded(&mut self, own: &mut Translated, act: &Seen) -> Result<bool, Error> {
         let Some(push) = Push::supposed(act) else { return Ok(true) };
         let visits = self.requests.visits(act).await?;
-        let mut told = visits.iter().filter_map(|visit| Some((visit.id, Push::of(&visit.seen)?)));
-        if let Some((id, _)) = told.find(|(_, told)| told.is_composed() && push.is(told, &[])) {
-            own.put(act.id, id);
+        let told: Vec<Push> = visits.iter().filter_map(|visit| Some(Push::of(&visit.seen)?.under(visit.id))).collect();
+        if let Some(same) = push.nearest(told.iter().filter(|told| told.is_composed() && push.is(told, &[]))) {
+            own.put(act.id, same.id);
         }
         Ok(true)
     }
