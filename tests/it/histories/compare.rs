@@ -141,5 +141,15 @@ pub(super) fn compared(way: Way, wanted: &BTreeMap<Uuid, Value>, told: &BTreeMap
     for (id, event) in told.iter().filter(|(id, _)| !wanted.contains_key(*id)) {
         wrong.push(format!("{way:?} tells besides {} {id}", line(event)));
     }
+    if !wrong.is_empty() {
+        // Which push is which is seen by all of them.
+        for (what, all) in [("wanted", wanted), ("told", told)] {
+            wrong.extend(all.values().filter(|event| is_push(event)).map(|event| {
+                let azure = &event["data"]["customData"]["azuredevops"];
+                let marks = ["iterationId", "sourceCommit", "message"].map(|name| azure[name].to_string());
+                format!("{what}: {} {} {}", event["subject"], event["time"], marks.join(" "))
+            }));
+        }
+    }
     wrong
 }
