@@ -64,7 +64,7 @@ pub(super) fn updated(frame: Frame<'_>, before: Option<&Standing>) -> Vec<Event>
         let is_end = match hint {
             Some(UpdateReason::StatusUpdateNotification) => closed.is_some(),
             Some(_) => false,
-            None => closed.is_some() && !(told.from == From::Message && !told.reason.is_of_status()),
+            None => closed.is_some() && (told.from != From::Message || told.reason.is_of_status()),
         };
         let changed = (!is_end).then(|| change.changed(told, before));
         changed.into_iter().chain(closed).collect()

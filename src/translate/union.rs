@@ -135,7 +135,7 @@ pub fn also_for(event: Event, projects: &[Slug]) -> Event {
     let Some(mut said) = parsed else { return event };
     name_projects(&mut said, &header);
     let json = said.to_string().into_bytes().into();
-    Event { json, header, ..event }
+    Event { header, json, ..event }
 }
 
 /// Puts `told`, told once more, together with what is kept of the fact `id`; `None` where they are the same. Where it is the base of

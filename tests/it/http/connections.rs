@@ -92,14 +92,14 @@ async fn every_way_to_prove_who_we_are_gets_to_the_client_and_takes_the_place_of
         let credential = azure.access().credential.unwrap();
         assert!(!format!("{credential:?}").contains(key), "{credential:?}");
         match (shown, credential) {
-            ("/token_set", Credential::Pat(_)) => {}
+            ("/token_set", Credential::Pat(_))
+            | (_, Credential::ServicePrincipal { proof: Proof::FederatedToken, .. }) => {}
             ("/managed_identity", Credential::ManagedIdentity { client_id }) => {
                 assert_eq!(json!(client_id), expected["client_id"]);
             }
             (_, Credential::ServicePrincipal { proof: Proof::Certificate(given), .. }) => {
-                assert_eq!(given.as_str(), pem)
+                assert_eq!(given.as_str(), pem);
             }
-            (_, Credential::ServicePrincipal { proof: Proof::FederatedToken, .. }) => {}
             (_, other) => panic!("{shown}: {other:?}"),
         }
     }

@@ -14,7 +14,7 @@ use std::time::Duration;
 #[tokio::test]
 async fn what_is_refused_for_its_address_is_told_in_azures_words_and_the_records_are_asked() {
     for refuse in [(|hooks: &mut Misbehaviour| hooks.basic_needs_https = true) as fn(&mut Misbehaviour), |hooks| {
-        hooks.private_targets_refused = true
+        hooks.private_targets_refused = true;
     }] {
         let settings = Settings { backfill: Duration::ZERO, ..Settings::default() };
         let real = Real::with(settings, Options::services("fabrikam")).await;
