@@ -23,7 +23,7 @@ use tokio::{
 };
 
 /// For what must come at once.
-const BACKSTOP: Duration = Duration::from_secs(60);
+const BACKSTOP: Duration = Duration::from_mins(1);
 /// How long ago the past of a busy organization began.
 const PAST: SignedDuration = SignedDuration::from_hours(10 * 24);
 
