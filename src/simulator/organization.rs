@@ -49,6 +49,9 @@ pub struct Organization {
     /// Of a generator: different seeds give different ids.
     seed: u64,
     head: String,
+    /// When pull requests were opened, and when and by whom they were closed: whoever tells it again says the same.
+    opened: BTreeMap<u32, Timestamp>,
+    closed: BTreeMap<u32, (Timestamp, Uuid)>,
 }
 
 impl Organization {
@@ -100,6 +103,8 @@ impl Organization {
             changes: 0,
             seed,
             head: object_name(seed, 0),
+            opened: BTreeMap::new(),
+            closed: BTreeMap::new(),
         }
     }
 
@@ -171,8 +176,8 @@ impl Organization {
             repository: REPOSITORY,
             status: word(status),
             by,
-            created: self.now - SignedDuration::from_mins(40),
-            closed: (status != "active").then_some((self.now, by)),
+            created: *self.opened.entry(number).or_insert(self.now - SignedDuration::from_mins(40)),
+            closed: (status != "active").then(|| *self.closed.entry(number).or_insert((self.now, by))),
             title: format!("Make the checkout faster ({number})"),
             description: "Caches the price list.\r\n\r\nFixes AB#17".to_owned(),
             fork: None,

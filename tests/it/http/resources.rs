@@ -408,6 +408,11 @@ async fn every_operation_is_exercised() {
         let path = format!("/v1/connections/{connection}/{call}");
         assert_eq!(gateway.ask("POST", &path).send().await.status, status, "{call}");
     }
+    let survey = format!("/v1/connections/{connection}/survey");
+    assert_eq!(gateway.post(&survey, json!({})).await.status, 202);
+    for (method, status) in [("GET", 200), ("DELETE", 202)] {
+        assert_eq!(gateway.ask(method, &survey).send().await.status, status, "{method}");
+    }
     let rotate = format!("/v1/connections/{connection}/rotate-hook-secret");
     assert_eq!(gateway.ask("POST", &rotate).send().await.status, 200);
     assert_eq!(gateway.ask("POST", "/v1/subscriptions/reconcile").send().await.status, 200);
