@@ -1,13 +1,13 @@
 # What people and CI call; each is one command that also works by hand.
-.PHONY: run test lint bench openapi goldens crash power-cut faults strangers backfill
+.PHONY: run test lint bench openapi goldens crash power-cut faults strangers backfill switches
 
 run:
 	cargo run --release -- demo
 
-# Everything, the crash and power-cut rounds in small. The power cut needs mkfs.ext4, mount and losetup, the simulator's
-# test Microsoft's Python package, the sinks' tests other people's readers of webhooks and a NATS server; what cannot be
-# had is said.
-test: tools target/azure-devops target/oracles-python target/oracles-node
+# Everything, the crash and power-cut rounds in small. The power cut needs mkfs.ext4, mount and losetup, the simulator's tests
+# Microsoft's packages for Python and Node, the sinks' tests other people's readers of webhooks and a NATS server; what
+# cannot be had is said.
+test: tools target/azure-devops target/azure-devops-node target/oracles-python target/oracles-node
 	cargo test --lib --bins --tests
 
 .PHONY: tools
@@ -21,12 +21,18 @@ tools:
 	  apt-get update -qq && apt-get install -y -qq nats-server >/dev/null; } || \
 	  echo "without nats-server the tests of the NATS sink are skipped"
 
-# Microsoft's own client, which the simulator must be taken for a real one by.
+# Microsoft's own clients, which must take the simulator for a real one.
 target/azure-devops:
 	@mkdir -p target
 	@{ python3 -m venv $@.new && $@.new/bin/pip install --quiet --disable-pip-version-check azure-devops==7.1.0b4 && \
 	  mv $@.new $@; } || \
 	  echo "without python3 and pip the test with the package azure-devops is skipped"
+
+target/azure-devops-node:
+	@mkdir -p $@.new
+	@{ npm install --silent --no-audit --no-fund --prefix $@.new azure-devops-node-api@17.0.1 && \
+	  mv $@.new $@; } || \
+	  echo "without node and npm the test with azure-devops-node-api is skipped"
 
 # Other people's readers of what a webhook delivers: they must take it, and refuse what was tampered with.
 target/oracles-python:
@@ -77,6 +83,10 @@ faults:
 # A month of a big project is filled across a kill, at full size.
 backfill:
 	HOOKWELL_BACKFILL_BUILDS=50000 cargo test --release --test it a_long_past -- --nocapture
+
+# A day and the story of two weeks on each side of each switch of the simulator, one after the other.
+switches:
+	HOOKWELL_SWITCHES=all cargo test --release --test it every_side_of_every_switch -- --nocapture
 
 # 4,096 hostile connections of each kind, one kind after the other, for longer than any wait may last.
 strangers:

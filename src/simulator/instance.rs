@@ -108,8 +108,8 @@ impl Instance {
     /// type does not have that version, or where the thing is gone without a trace.
     pub(crate) fn render(&self, occurrence: &Occurrence, resource_version: &str) -> Option<Rendering> {
         // Before the world is locked: no two locks at a time.
-        let push_commits_max = self.faults().hooks.push_commits_max.unwrap_or(payload::git::PUSH_COMMITS_MAX);
-        payload::render(&self.world(), &self.place(), occurrence, resource_version, push_commits_max)
+        let switches = self.faults().hooks.clone();
+        payload::render(&self.world(), &self.place(), occurrence, resource_version, &switches)
     }
 
     /// `resourceContainers` of an envelope; events of no project have no `project`.

@@ -23,6 +23,7 @@ mod recover;
 mod simulator;
 mod store;
 mod survey;
+mod switches;
 mod tidy;
 mod translate;
 mod walkthrough;

@@ -54,6 +54,17 @@ pub struct Misbehaviour {
     pub pull_refs_fire_push: bool,
     /// That a draft is made or published passes no `notificationType`; that of the status here, and nobody has recorded it.
     pub drafts_pass_no_filter: bool,
+    /// A comment is told with the revision that its item has when the hook is sent, not with its own; nobody has recorded
+    /// which.
+    pub comments_tell_the_latest_revision: bool,
+    /// Stages and jobs have in their hooks the ids of their first attempt, as well in later ones; recorded are ids of first
+    /// attempts only.
+    pub first_attempts_ids_stay: bool,
+    /// How much later a run ends by its hook than its build ends by REST; whether the two are the same instant is not known,
+    /// they are here.
+    pub runs_end_later_milliseconds: u32,
+    /// That a classic deployment begins is told with its steps; without any here, as in Microsoft's sample.
+    pub started_deployments_have_steps: bool,
     /// The reply of a subscription's own address to those who lack View Subscriptions; their list is empty in any case.
     pub unviewed: Unviewed,
     /// How much later a new subscription is listed; whether the real ones are listed at once is not known, at once here.

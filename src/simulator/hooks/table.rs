@@ -4,28 +4,24 @@
 
 use super::{describe, history_routes, subscription_routes as subscriptions, values};
 use crate::simulator::rest::{HOOKS, Handler, InProject, Location, Route};
-use uuid::{Uuid, uuid};
-
-const fn location(id: Uuid, resource: &'static str, template: &'static str) -> Location {
-    Location::new(id, "hooks", resource, template)
-}
+use uuid::uuid;
 
 #[rustfmt::skip]
 mod locations {
-    use super::{Location, location, uuid};
-    pub(super) static SUBSCRIPTIONS: Location = location(uuid!("fc50d02a-849f-41fb-8af1-0a5216103269"), "subscriptions", "_apis/{area}/{resource}/{subscriptionId}");
-    pub(super) static SUBSCRIPTIONS_QUERY: Location = location(uuid!("c7c3c1cf-9e05-4c0d-a425-a0f922c2c6ed"), "subscriptionsQuery", "_apis/{area}/{resource}");
-    pub(super) static DIAGNOSTICS: Location = location(uuid!("3b36bcb5-02ad-43c6-bbfa-6dfc6f8e9d68"), "diagnostics", "_apis/{area}/subscriptions/{subscriptionId}/{resource}").since(4, 1).preview_only();
-    pub(super) static NOTIFICATIONS: Location = location(uuid!("0c62d343-21b0-4732-997b-017fde84dc28"), "notifications", "_apis/{area}/subscriptions/{subscriptionId}/{resource}/{notificationId}");
-    pub(super) static NOTIFICATIONS_QUERY: Location = location(uuid!("1a57562f-160a-4b5c-9185-905e95b39d36"), "notificationsQuery", "_apis/{area}/{resource}");
-    pub(super) static TESTS: Location = location(uuid!("1139462c-7e27-4524-a997-31b9b73551fe"), "testNotifications", "_apis/{area}/{resource}/{notificationId}");
-    pub(super) static PUBLISHERS: Location = location(uuid!("1e83a210-5b53-43bc-90f0-d476a4e5d731"), "publishers", "_apis/{area}/{resource}/{publisherId}");
-    pub(super) static PUBLISHERS_QUERY: Location = location(uuid!("99b44a8a-65a8-4670-8f3e-e7f7842cce64"), "publishersQuery", "_apis/{area}/{resource}");
-    pub(super) static PUBLISHER_VALUES: Location = location(uuid!("d815d352-a566-4dc1-a3e3-fd245acf688c"), "inputValuesQuery", "_apis/{area}/publishers/{publisherId}/{resource}");
-    pub(super) static VALUES: Location = location(uuid!("140ed26d-ed51-4583-a1bd-0dd3fdd708bd"), "inputValuesQuery", "_apis/{area}/{resource}");
-    pub(super) static EVENT_TYPES: Location = location(uuid!("db4777cd-8e08-4a84-8ba3-c974ea033718"), "eventTypes", "_apis/{area}/publishers/{publisherId}/{resource}/{eventTypeId}");
-    pub(super) static CONSUMERS: Location = location(uuid!("4301c514-5f34-4f5d-a145-f0ea7b5b7d19"), "consumers", "_apis/{area}/{resource}/{consumerId}");
-    pub(super) static ACTIONS: Location = location(uuid!("c3428e90-7a69-4194-8ed8-0f153185ee0d"), "actions", "_apis/{area}/consumers/{consumerId}/{resource}/{consumerActionId}");
+    use super::{Location, uuid};
+    pub(super) static SUBSCRIPTIONS: Location = Location(uuid!("fc50d02a-849f-41fb-8af1-0a5216103269"));
+    pub(super) static SUBSCRIPTIONS_QUERY: Location = Location(uuid!("c7c3c1cf-9e05-4c0d-a425-a0f922c2c6ed"));
+    pub(super) static DIAGNOSTICS: Location = Location(uuid!("3b36bcb5-02ad-43c6-bbfa-6dfc6f8e9d68"));
+    pub(super) static NOTIFICATIONS: Location = Location(uuid!("0c62d343-21b0-4732-997b-017fde84dc28"));
+    pub(super) static NOTIFICATIONS_QUERY: Location = Location(uuid!("1a57562f-160a-4b5c-9185-905e95b39d36"));
+    pub(super) static TESTS: Location = Location(uuid!("1139462c-7e27-4524-a997-31b9b73551fe"));
+    pub(super) static PUBLISHERS: Location = Location(uuid!("1e83a210-5b53-43bc-90f0-d476a4e5d731"));
+    pub(super) static PUBLISHERS_QUERY: Location = Location(uuid!("99b44a8a-65a8-4670-8f3e-e7f7842cce64"));
+    pub(super) static PUBLISHER_VALUES: Location = Location(uuid!("d815d352-a566-4dc1-a3e3-fd245acf688c"));
+    pub(super) static VALUES: Location = Location(uuid!("140ed26d-ed51-4583-a1bd-0dd3fdd708bd"));
+    pub(super) static EVENT_TYPES: Location = Location(uuid!("db4777cd-8e08-4a84-8ba3-c974ea033718"));
+    pub(super) static CONSUMERS: Location = Location(uuid!("4301c514-5f34-4f5d-a145-f0ea7b5b7d19"));
+    pub(super) static ACTIONS: Location = Location(uuid!("c3428e90-7a69-4194-8ed8-0f153185ee0d"));
 }
 
 const fn row(

@@ -3,6 +3,7 @@
 use super::{View, git, present, project_ref};
 use crate::simulator::world::{
     Build, BuildDefinition, Project, PullRequest, Repository, RunOf, Stage, StartedBy, Trigger, World,
+    record_ids::phase_id,
 };
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -191,7 +192,8 @@ pub(crate) fn timeline(view: View<'_>, own: &Build, project: &Project) -> Value 
     let (url, _) = urls(view, own, project);
     let mut records = Vec::new();
     for (order, stage) in (1_u32..).zip(&own.stages) {
-        let phase = Uuid::new_v5(&stage.id, b"phase");
+        let job = stage.jobs.first().map(|job| job.name.as_str()).unwrap_or_default();
+        let phase = phase_id(&stage.name, job, stage.attempt);
         records.push(record((own, stage), order, (stage.id, None), "Stage", &stage.name));
         records.push(record((own, stage), order, (phase, Some(stage.id)), "Phase", &stage.name));
         records.extend(stage.jobs.iter().map(|job| {

@@ -1,6 +1,7 @@
 //! What things look like: the JSON of REST replies and of hooks' resources, each written once.
 
 pub(super) mod build;
+mod either_way;
 pub(super) mod git;
 pub(super) mod pipeline;
 pub(super) mod pull_request;
@@ -8,6 +9,7 @@ pub(super) mod release;
 pub(super) mod work_item;
 
 use super::{
+    hooks::Misbehaviour,
     occurrence::{Occurrence, Rendering, Subject},
     options::Place,
     world::{People, Project, World},
@@ -78,7 +80,7 @@ pub(super) fn render(
     place: &Place,
     event: &Occurrence,
     version: &str,
-    push_commits_max: usize,
+    switches: &Misbehaviour,
 ) -> Option<Rendering> {
     let view = world.view(place);
     let version = Version::of(event, version)?;
@@ -86,7 +88,8 @@ pub(super) fn render(
         Subject::Push { repository, push } => {
             let repository = world.repository_of(*repository)?;
             let push = repository.push(*push)?;
-            git::push(view, push, repository, world.project_of(repository.project), push_commits_max)
+            let commits_max = switches.push_commits_max.unwrap_or(git::PUSH_COMMITS_MAX);
+            git::push(view, push, repository, world.project_of(repository.project), commits_max)
         }
         Subject::PullRequest { number } => pull_request::of(view, world, *number)?,
         Subject::PullRequestComment { number, comment } => {
@@ -121,18 +124,21 @@ pub(super) fn render(
         | Subject::Job { run, .. }
         | Subject::Approval { run, .. } => {
             let (own, around) = pipeline::found(world, *run)?;
+            let own = either_way::run(own, switches);
             match &event.subject {
-                Subject::Stage { stage, .. } => pipeline::stage_state(view, own, &around, stage)?,
-                Subject::Job { stage, job, .. } => pipeline::job_state(view, own, &around, stage, job)?,
-                Subject::Approval { approval, .. } => pipeline::approval(view, own, &around, *approval)?,
-                _ => pipeline::run_state(view, own, &around),
+                Subject::Stage { stage, .. } => pipeline::stage_state(view, &own, &around, stage)?,
+                Subject::Job { stage, job, .. } => pipeline::job_state(view, &own, &around, stage, job)?,
+                Subject::Approval { approval, .. } => pipeline::approval(view, &own, &around, *approval)?,
+                _ => pipeline::run_state(view, &own, &around),
             }
         }
         Subject::Release { number } => release::released(view, world, *number)?,
         Subject::Deployment { release, environment } => {
             let telling = match event.event_type {
                 kind if kind.contains("approval") => release::Telling::Asks,
-                kind if kind.contains("started") => release::Telling::Started,
+                kind if kind.contains("started") => {
+                    release::Telling::Started { steps: switches.started_deployments_have_steps }
+                }
                 _ => release::Telling::Completed,
             };
             release::deployed(view, world, *release, *environment, telling)?
@@ -142,6 +148,9 @@ pub(super) fn render(
             match event.event_type {
                 "workitem.updated" => work_item::updated(view, item, *update, version)?,
                 "workitem.deleted" => work_item::in_bin(view, item, *rev, version)?,
+                "workitem.commented" if switches.comments_tell_the_latest_revision => {
+                    work_item::commented(view, item, *rev, version)?
+                }
                 _ => work_item::hook_item(view, item, *rev, version)?,
             }
         }

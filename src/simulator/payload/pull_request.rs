@@ -63,7 +63,7 @@ pub(crate) fn artifact(own: &PullRequest, repository: &Repository) -> String {
     format!("vstfs:///Git/PullRequestId/{}%2f{}%2f{}", repository.project, repository.id, own.number)
 }
 
-fn reviewer(view: View<'_>, reviewer: &Reviewer, url: &str) -> Value {
+pub(crate) fn reviewer(view: View<'_>, reviewer: &Reviewer, url: &str) -> Value {
     let mut value = view.person(reviewer.person);
     value["reviewerUrl"] = format!("{url}/reviewers/{}", reviewer.person).into();
     value["vote"] = reviewer.vote.into();

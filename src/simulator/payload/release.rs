@@ -30,8 +30,8 @@ pub(crate) fn released(view: View<'_>, world: &World, number: u32) -> Option<Val
 pub(crate) enum Telling {
     /// Somebody is asked, or answered.
     Asks,
-    /// The deployment began: told without `deployment`.
-    Started,
+    /// The deployment began: told without `deployment`, and perhaps with its steps.
+    Started { steps: bool },
     /// The deployment is over: told without a release but the deployment's.
     Completed,
 }
@@ -56,9 +56,11 @@ pub(crate) fn deployed(view: View<'_>, world: &World, number: u32, id: u32, tell
         "attemptId": last.attempt,
         "id": own.id,
     });
-    if telling == Telling::Started {
+    if let Telling::Started { steps } = telling {
         resource["release"] = release(view, around);
-        resource["environment"]["deploySteps"] = json!([]);
+        if !steps {
+            resource["environment"]["deploySteps"] = json!([]);
+        }
     } else {
         resource["deployment"] = deployment(view, around, own, last);
         resource["comment"] = Value::Null;

@@ -92,11 +92,30 @@ pub(crate) fn hook_item(view: View<'_>, item: &WorkItem, rev: u32, version: Vers
     if !linked.is_empty() {
         shown["relations"] = relations(&linked).into();
     }
-    if let Some(text) = at.text("System.History") {
-        let number = i64::try_from(text.len()).unwrap_or_default() + i64::from(rev) * 1_000;
-        let url = format!("{}/{}/_apis/wit/workItems/{}/comments/{number}", view.base(), item.project, item.number);
-        shown["commentVersionRef"] = json!({"commentId": number, "version": 1, "url": url});
+    if let Some(comment) = comment(view, item, at) {
+        shown["commentVersionRef"] = json!({"commentId": comment["id"], "version": 1, "url": comment["url"]});
     }
+    Some(shown)
+}
+
+/// The comment of a revision that has one, as the list of comments has it.
+///
+/// Source: REST "Comments - Get" of 7.1-preview.4.
+pub(crate) fn comment(view: View<'_>, item: &WorkItem, at: &Revision) -> Option<Value> {
+    let text = at.text("System.History")?;
+    let number = i64::try_from(text.len()).unwrap_or_default() + i64::from(at.rev) * 1_000;
+    let (by, when) = (view.person(at.by), at.at.to_string());
+    Some(json!({
+        "workItemId": item.number, "id": number, "version": 1, "text": text, "createdBy": by, "createdDate": when,
+        "modifiedBy": by, "modifiedDate": when, "url": format!("{}/comments/{number}", url(view, item)),
+    }))
+}
+
+/// `workitem.commented` with the item as it is by now: the comment is one of before.
+pub(crate) fn commented(view: View<'_>, item: &WorkItem, rev: u32, version: Version) -> Option<Value> {
+    let (said, mut shown) = (hook_item(view, item, rev, version)?, hook_item(view, item, item.last().rev, version)?);
+    shown["fields"]["System.History"] = said["fields"]["System.History"].clone();
+    shown["commentVersionRef"] = said["commentVersionRef"].clone();
     Some(shown)
 }
 

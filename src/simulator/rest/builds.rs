@@ -170,7 +170,7 @@ fn read_token(token: &str) -> Outcome<(Timestamp, u32)> {
     })
 }
 
-fn found<'a>(world: &'a World, call: &Call) -> Outcome<Cow<'a, Build>> {
+pub(super) fn found<'a>(world: &'a World, call: &Call) -> Outcome<Cow<'a, Build>> {
     let number: u32 = call.parameter_as("build")?;
     let of_project = |build: &&Build| {
         world.definitions.get(&build.definition).is_some_and(|definition| Some(definition.project) == call.project)

@@ -28,14 +28,14 @@ pub(super) const ROUTES: &[Route] = &[
         .on_every_host(),
 ];
 
-/// Area, its id, and the host that has it.
+/// Area, its id as azure-devops-node-api has it, and the host that has it.
 const AREAS: [(&str, &str, Site); 10] = [
     ("core", "79134c72-4a58-4b42-976c-04e7115f32bf", Site::Main),
     ("git", "4e080c62-fa21-4fbc-8fef-2a10a2b38049", Site::Main),
     ("build", "965220d5-5bb9-42cf-8d67-9b146df2a5a4", Site::Main),
     ("wit", "5264459e-e5e0-4bd8-b118-0985e68a4ec5", Site::Main),
     ("pipelines", "2e0bf237-8973-4ec9-a581-9c3d679d1776", Site::Main),
-    ("Location", "a85b8835-c1a1-4aac-ae97-1c3d0ba72dbd", Site::Main),
+    ("distributedtask", "a85b8835-c1a1-4aac-ae97-1c3d0ba72dbd", Site::Main),
     ("Security", "3fc5cb1e-22e9-4f88-82f4-8a8e6e1b6e4d", Site::Main),
     ("policy", "fb13a388-40dd-4a04-b530-013a739c72ef", Site::Main),
     ("Release", "efc2f575-36ef-48e9-b672-0c6fb4a48ac5", Site::Release),
@@ -74,10 +74,12 @@ fn area(call: &Call, (name, id, site): &(&str, &str, Site)) -> Value {
     json!({"id": id, "name": name, "locationUrl": format!("{base}/")})
 }
 
-/// A Server has none: everything is at one place.
+/// A Server has none, for everything is at one place; it says so with a null.
+///
+/// Source: `_getResourceAreaUrl` of azure-devops-node-api.
 fn resource_areas(simulator: &Simulator, call: &Call) -> Outcome {
     if simulator.instance.is_server() {
-        return Ok(Answer::list(Vec::new()));
+        return Ok(Answer::json(json!({"count": 0, "value": null})));
     }
     Ok(Answer::list(AREAS.iter().map(|row| area(call, row)).collect()))
 }

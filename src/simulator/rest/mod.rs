@@ -13,6 +13,7 @@ mod gate;
 mod git;
 mod levers;
 pub(super) mod locations;
+mod offers;
 mod paging;
 mod pipelines;
 mod pull_requests;
@@ -25,6 +26,7 @@ mod target;
 mod version;
 pub(in crate::simulator) mod wiql;
 mod work_items;
+mod writes;
 
 pub use self::{admin::ADMIN_ROUTES, serving::tower_service};
 pub(crate) use self::{
@@ -42,12 +44,10 @@ use super::{
     forget::Forgotten,
     hooks,
     ledger::Recorded,
-    options::Edition,
     people::Caller,
 };
 use bytes::Bytes;
 use http::{HeaderMap, Method, StatusCode, header};
-use serde_json::{Value, json};
 use std::time::Duration;
 
 /// One request as it came.
@@ -97,6 +97,7 @@ fn table() -> impl Iterator<Item = &'static Route> {
         hooks::ROUTES,
     ]
     .into_iter()
+    .chain(writes::ROUTES)
     .flatten()
 }
 
@@ -184,7 +185,7 @@ async fn behind_proxy(simulator: &Simulator, request: &Request, met: &mut Met) -
 /// To its row, if there is one and the caller may.
 async fn routed(simulator: &Simulator, request: &Request, met: &mut Met) -> Answer {
     let instance = &simulator.instance;
-    let Some(target) = Target::read(instance, &request.path) else { return no_controller(&request.path) };
+    let Some(target) = Target::read(instance, &request.path) else { return offers::none(&request.path, None) };
     let is_public = target.resource.first().is_some_and(|first| first.eq_ignore_ascii_case("resourceAreas"));
     let caller = match gate::caller(instance, &request.headers) {
         Ok(caller) => caller,
@@ -195,17 +196,19 @@ async fn routed(simulator: &Simulator, request: &Request, met: &mut Met) -> Answ
     if let Some(answer) = limited(simulator, &caller, met).await {
         return answer;
     }
-    if request.method == Method::OPTIONS && target.resource.is_empty() {
-        return Answer::list(resource_locations(instance.options.edition, &target));
+    if request.method == Method::OPTIONS && target.resource.len() < 2 {
+        let area = target.resource.first().map(String::as_str);
+        return Answer::list(offers::locations(instance.options.edition, &target, area));
     }
     let fits =
         |route: &&Route| route.is_on(&target, instance.options.edition) && route.parameters(&target.resource).is_some();
     let Some(route) = table().filter(fits).find(|route| request.method.as_str() == route.method) else {
         if table().any(|route| fits(&route)) {
             let message = format!("The requested resource does not support http method '{}'.", request.method);
-            return Refusal::new(StatusCode::METHOD_NOT_ALLOWED, "VssRequestException", &message).into();
+            let refusal = Refusal::new(StatusCode::METHOD_NOT_ALLOWED, "VssRequestException", &message);
+            return Answer::from(refusal).with(offers::SAYS, &format!("no {} here", request.method));
         }
-        return no_controller(&request.path);
+        return offers::none(&request.path, Some(&target));
     };
     met.tstu = route.tstu;
     call(simulator, request, &target, route, caller, met).await.unwrap_or_else(Answer::from)
@@ -264,31 +267,6 @@ async fn limited(simulator: &Simulator, caller: &Caller, met: &mut Met) -> Optio
     let (headers, answer) = failing::throttled(instance, limit.then, Some((limit, used))).await;
     met.headers.extend(headers);
     answer
-}
-
-fn no_controller(path: &str) -> Answer {
-    let text = format!("The controller for path '{path}' was not found or does not implement IController.");
-    Answer::text(StatusCode::NOT_FOUND, "text/plain; charset=utf-8", text.clone())
-        .with("x-tfs-serviceerror", &super::options::segment(&text))
-}
-
-/// What `OPTIONS _apis` tells: each resource of this host once.
-fn resource_locations(edition: Edition, target: &Target) -> Vec<Value> {
-    let mut known = Vec::new();
-    for location in table().filter(|route| route.is_on_host(target, edition)).map(|route| route.location) {
-        if !known.contains(&location) {
-            known.push(location);
-        }
-    }
-    let number = |version: crate::azure::client::ApiVersion| version.to_string().parse::<f64>().unwrap_or_default();
-    let entry = |location: &&Location| {
-        json!({
-            "id": location.id, "area": location.area, "resourceName": location.resource,
-            "routeTemplate": location.template, "resourceVersion": 1, "minVersion": number(location.min()),
-            "maxVersion": number(location.max(edition)), "releasedVersion": location.released(edition).to_string(),
-        })
-    };
-    known.iter().map(entry).collect()
 }
 
 /// The header that no reply of Azure's goes without.

@@ -44,7 +44,7 @@ fn pipelines(simulator: &Simulator, call: &Call) -> Outcome {
     Ok(Listing::of(call, PAGE, RUNS_MAX)?.answer(visible, |own| payload::pipeline::pipeline(view, &own)))
 }
 
-fn found<'a>(world: &'a World, call: &Call) -> Outcome<Around<'a>> {
+pub(super) fn found<'a>(world: &'a World, call: &Call) -> Outcome<Around<'a>> {
     let id: u32 = call.parameter_as("pipeline")?;
     let own = world.definitions.get(&id).filter(|own| Some(own.project) == call.project);
     own.and_then(|own| around(world, own)).ok_or_else(|| {

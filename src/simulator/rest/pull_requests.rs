@@ -18,6 +18,8 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use std::borrow::Cow;
 
+/// `PullRequestStatus`, in order.
+pub(super) const STATUSES: [&str; 5] = ["notSet", "active", "abandoned", "completed", "all"];
 /// What a list has where nothing is asked.
 const PAGE: usize = 101;
 const PAGE_MAX: usize = 1_000;
@@ -55,7 +57,12 @@ const fn row(path: &'static str, location: &'static super::Location, handler: su
 fn list(simulator: &Simulator, call: &Call) -> Outcome {
     let world = simulator.instance.world();
     let of_path = if call.parameter("repository").is_empty() { None } else { Some(git::found(&world, call)?.0.id) };
-    let status = call.query("searchCriteria.status").unwrap_or("active").to_ascii_lowercase();
+    let status = call.query("searchCriteria.status").map_or("active", |asked| {
+        // azure-devops-node-api sends numbers.
+        let number = asked.parse::<usize>().ok();
+        number.and_then(|at| STATUSES.get(at).copied()).unwrap_or(asked)
+    });
+    let status = status.to_ascii_lowercase();
     let (from, to) = (call.time("searchCriteria.minTime")?, call.time("searchCriteria.maxTime")?);
     let knows_time = call.version >= TIME_RANGE_SINCE;
     let by_closing =
@@ -88,7 +95,7 @@ fn list(simulator: &Simulator, call: &Call) -> Outcome {
     Ok(Listing::of(call, PAGE, PAGE_MAX)?.silent_answer(shown, render))
 }
 
-fn found<'a>(world: &'a World, call: &Call) -> Outcome<Cow<'a, PullRequest>> {
+pub(super) fn found<'a>(world: &'a World, call: &Call) -> Outcome<Cow<'a, PullRequest>> {
     let number: u32 = call.parameter_as("number")?;
     let own = world.pull_requests.get(&number).filter(|own| {
         let repository = world.repository_of(own.repository);

@@ -11,19 +11,9 @@ use uuid::Uuid;
 /// Answers a call.
 pub(crate) type Handler = fn(&Simulator, &Call) -> Outcome<Answer>;
 
-/// A resource as clients find it: by its id, with the versions that it has.
+/// A resource as clients find it: by its id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Location {
-    pub(crate) id: Uuid,
-    pub(crate) area: &'static str,
-    pub(crate) resource: &'static str,
-    /// As clients fill it in; what they do not fill is left out, with its slash.
-    pub(crate) template: &'static str,
-    pub(crate) min: (u16, u16),
-    pub(crate) max: (u16, u16),
-    /// `(0, 0)`: there are only previews.
-    pub(crate) released: (u16, u16),
-}
+pub(crate) struct Location(pub(crate) Uuid);
 
 /// Whether a path names a project before `_apis`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,15 +45,16 @@ impl Location {
     }
 
     pub(crate) fn min(&self) -> ApiVersion {
-        ApiVersion { major: self.min.0, minor: self.min.1 }
+        let (major, minor) = self.resource().min;
+        ApiVersion { major, minor }
     }
 
     pub(crate) fn max(&self, edition: Edition) -> ApiVersion {
-        Self::capped(self.max, edition)
+        Self::capped(self.resource().max, edition)
     }
 
     pub(crate) fn released(&self, edition: Edition) -> ApiVersion {
-        Self::capped(self.released, edition)
+        Self::capped(self.resource().released, edition)
     }
 
     /// Whether a deployment has it at all.
@@ -126,23 +117,6 @@ impl Route {
     }
 }
 
-impl Location {
-    /// Released in 7.1, and in preview in 7.2.
-    pub(crate) const fn new(id: Uuid, area: &'static str, resource: &'static str, template: &'static str) -> Self {
-        Self { id, area, resource, template, min: (1, 0), max: (7, 2), released: (7, 1) }
-    }
-
-    /// Not before this version.
-    pub(crate) const fn since(self, major: u16, minor: u16) -> Self {
-        Self { min: (major, minor), ..self }
-    }
-
-    /// Only previews.
-    pub(crate) const fn preview_only(self) -> Self {
-        Self { released: (0, 0), ..self }
-    }
-}
-
 impl Route {
     /// Whether a path like this one may be this row's.
     pub(super) fn is_on(&self, target: &super::target::Target, edition: Edition) -> bool {
@@ -156,7 +130,7 @@ impl Route {
 
     /// Whether the host serves it at all.
     pub(super) fn is_on_host(&self, target: &super::target::Target, edition: Edition) -> bool {
-        let of_collection = self.location.id != super::locations::COLLECTIONS.id;
+        let of_collection = *self.location != super::locations::COLLECTIONS;
         let host = match (edition, self.host) {
             (Edition::Services, host) => host.is_none_or(|host| host == target.host),
             // A Server has no audit log.

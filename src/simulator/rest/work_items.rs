@@ -58,7 +58,7 @@ impl Wanted {
     }
 }
 
-fn existing<'a>(world: &'a World, call: &Call, number: u32) -> Outcome<&'a WorkItem> {
+pub(super) fn existing<'a>(world: &'a World, call: &Call, number: u32) -> Outcome<&'a WorkItem> {
     let visible = |item: &&WorkItem| !item.is_deleted && call.project.is_none_or(|project| item.project == project);
     world.work_items.get(&number).filter(visible).ok_or_else(|| Refusal::work_item(number))
 }

@@ -2,6 +2,7 @@
 
 use super::{
     Facts, Impossible, World, next,
+    record_ids::{job_id, stage_id},
     started::{CheckedOut, RunOf, Trigger},
 };
 use crate::{
@@ -101,6 +102,30 @@ pub(crate) struct Approval {
     pub(crate) status: &'static str,
     pub(crate) created: Timestamp,
     pub(crate) decided: Option<Timestamp>,
+}
+
+impl Stage {
+    fn new(name: &str) -> Self {
+        let job = format!("{name} job");
+        Self {
+            id: stage_id(name, 1),
+            name: name.to_owned(),
+            attempt: 1,
+            state: "notStarted",
+            result: None,
+            started: None,
+            finished: None,
+            jobs: vec![Job { id: job_id(name, &job, 1), name: job }],
+        }
+    }
+
+    /// As it is before its next attempt, which has ids of its own.
+    fn again(&self) -> Self {
+        let attempt = self.attempt + 1;
+        let job = |job: &Job| Job { id: job_id(&self.name, &job.name, attempt), name: job.name.clone() };
+        let jobs = self.jobs.iter().map(job).collect();
+        Self { attempt, id: stage_id(&self.name, attempt), jobs, ..Self::new(&self.name) }
+    }
 }
 
 impl Build {
@@ -229,7 +254,7 @@ impl World {
         let repository = self.repository_mut(own.repository)?;
         let comment = repository.commits.get(&commit).map(|commit| commit.comment.clone()).unwrap_or_default();
         let number = next(&self.builds, 100);
-        let stages = own.stages.iter().map(|name| self.stage(name)).collect();
+        let stages = own.stages.iter().map(|name| Stage::new(name)).collect();
         let build = Build {
             number,
             definition,
@@ -252,19 +277,6 @@ impl World {
         self.by_date.note(&build);
         self.builds.insert(number, build);
         Ok(number)
-    }
-
-    fn stage(&mut self, name: &str) -> Stage {
-        Stage {
-            id: self.new_id("stage"),
-            name: name.to_owned(),
-            attempt: 1,
-            state: "notStarted",
-            result: None,
-            started: None,
-            finished: None,
-            jobs: vec![Job { id: self.new_id("job"), name: format!("{name} job") }],
-        }
     }
 
     pub(crate) fn start_build(&mut self, number: u32) -> Result<(), Impossible> {
@@ -367,21 +379,18 @@ impl World {
         Ok(())
     }
 
-    /// A stage that is over runs once more, and with it a run that was over.
+    /// A stage that is over runs once more, and with it a run that was over. What comes after it is to run again as well.
+    ///
+    /// Source: actions/runner, `PipelineAttemptBuilder`.
     pub(crate) fn retry_stage(&mut self, number: u32, stage: &str) -> Result<(), Impossible> {
         let build = self.build_mut(number)?;
         let absent = || Impossible::Absent(format!("stage {stage} of build {number} that is over"));
-        let found = build.stages.iter_mut().find(|one| one.name == stage && one.state == "completed");
-        let again = found.ok_or_else(absent)?;
-        build.earlier.push(again.clone());
-        again.attempt += 1;
-        // Each attempt has ids of its own. Source: actions/runner, whose generator makes them of names with the attempt.
-        let anew = |id: Uuid, attempt: u32| Uuid::new_v5(&id, &attempt.to_be_bytes());
-        again.id = anew(again.id, again.attempt);
-        for job in &mut again.jobs {
-            job.id = anew(job.id, again.attempt);
+        let waits = |one: &Stage| one.state == "completed" || (one.state == "notStarted" && one.attempt > 1);
+        let first = build.stages.iter().position(|one| one.name == stage && waits(one)).ok_or_else(absent)?;
+        for again in build.stages[first..].iter_mut().filter(|one| one.state == "completed") {
+            let anew = again.again();
+            build.earlier.push(std::mem::replace(again, anew));
         }
-        (again.started, again.finished, again.state, again.result) = (None, None, "notStarted", None);
         let finished = build.finished.take();
         build.result = None;
         if let Some(at) = finished {

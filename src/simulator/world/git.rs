@@ -100,6 +100,13 @@ pub enum RefChange {
         /// Short name.
         branch: String,
     },
+    /// The ref points to a commit that is there already; it is made if it is not there.
+    Point {
+        /// Full name.
+        name: String,
+        /// The commit.
+        to: String,
+    },
     /// The ref is deleted.
     Delete {
         /// Full name, `refs/heads/…` or `refs/tags/…`.
@@ -335,6 +342,15 @@ impl World {
                 let RefUpdate { old, new, .. } = last.ok_or_else(|| absent(&name))?;
                 own.refs.insert(name.clone(), GitRef { object: old.clone(), creator: by });
                 Ok(RefUpdate { name, old: new, new: old })
+            }
+            RefChange::Point { name, to } => {
+                let own = self.repository_mut(id)?;
+                if !own.commits.contains_key(to) {
+                    return Err(Impossible::Absent(format!("commit {to}")));
+                }
+                let old = own.refs.insert(name.clone(), GitRef { object: to.clone(), creator: by });
+                let old = old.map_or_else(|| NO_OBJECT.to_owned(), |old| old.object);
+                Ok(RefUpdate { name: name.clone(), old, new: to.clone() })
             }
             RefChange::Delete { name } => {
                 let old = self.repository_mut(id)?.refs.remove(name).ok_or_else(|| absent(name))?;

@@ -7,9 +7,11 @@ mod git;
 mod merge;
 mod populate;
 mod pull_request;
+pub(crate) mod record_ids;
 mod release;
 mod started;
 mod work_item;
+mod work_item_edit;
 mod work_item_link;
 
 pub(crate) use self::started::{RunOf, Trigger};
@@ -21,7 +23,7 @@ pub(crate) use self::{
     work_item::{Field, Revision, WorkItem, WorkItemKind, changed_fields, kind_named, kinds},
     work_item_link::LinkUpdate,
 };
-pub use self::{fill::Fill, git::RefChange, merge::MergeStrategy, started::StartedBy, work_item::Edit};
+pub use self::{fill::Fill, git::RefChange, merge::MergeStrategy, started::StartedBy, work_item_edit::Edit};
 
 use super::{
     forget::{Entity, Of},
@@ -79,6 +81,11 @@ impl People {
     /// By account, without regard to case.
     pub(crate) fn named(&self, account: &str) -> Option<&Person> {
         self.0.iter().find(|person| person.account.eq_ignore_ascii_case(account))
+    }
+
+    /// By the name that is shown.
+    pub(crate) fn called(&self, name: &str) -> Option<&Person> {
+        self.0.iter().find(|person| person.name == name)
     }
 
     pub(crate) fn named_mut(&mut self, account: &str) -> Option<&mut Person> {

@@ -221,6 +221,18 @@ impl World {
         Ok(())
     }
 
+    /// One reviewer more, who has not voted.
+    pub(crate) fn add_reviewer(&mut self, number: u32, person: Uuid, is_required: bool) -> Result<(), Impossible> {
+        let own = self.active(number)?;
+        match own.reviewers.iter_mut().find(|reviewer| reviewer.person == person) {
+            Some(reviewer) => reviewer.is_required = is_required,
+            None => own.reviewers.push(Reviewer { person, vote: 0, is_required }),
+        }
+        let kind = [("notificationType", "ReviewersUpdateNotification")];
+        self.pull_request_event(UPDATED, number, "reviewers changed", &kind);
+        Ok(())
+    }
+
     pub(crate) fn vote(&mut self, number: u32, person: Uuid, vote: i8) -> Result<(), Impossible> {
         let at = self.now;
         let own = self.active(number)?;
@@ -241,6 +253,13 @@ impl World {
             return Err(Impossible::State("that is its title".to_owned()));
         }
         title.clone_into(&mut own.title);
+        self.pull_request_event(UPDATED, number, "edited", &[]);
+        Ok(())
+    }
+
+    /// Another description: the same.
+    pub(crate) fn describe_pull_request(&mut self, number: u32, description: &str) -> Result<(), Impossible> {
+        description.clone_into(&mut self.active(number)?.description);
         self.pull_request_event(UPDATED, number, "edited", &[]);
         Ok(())
     }

@@ -1,6 +1,6 @@
 //! Work items of an Agile-like process: types, states, revisions, and the updates between them.
 
-use super::{Facts, Impossible, World, next, work_item_link::LinkUpdate};
+use super::{Edit, Facts, Impossible, World, next, work_item_link::LinkUpdate};
 use crate::simulator::occurrence::Subject;
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -90,17 +90,6 @@ pub(crate) enum Field {
     Person(Uuid),
 }
 
-/// What an edit puts into a field.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Edit {
-    /// A value.
-    Set(Value),
-    /// Somebody, by account.
-    Person(String),
-    /// Nothing.
-    Clear,
-}
-
 /// A work item: all of its revisions, oldest first, from 1.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct WorkItem {
@@ -170,14 +159,6 @@ impl Revision {
     }
 }
 
-/// How many comments it has.
-fn comments(fields: &BTreeMap<String, Field>) -> u64 {
-    match fields.get("System.CommentCount") {
-        Some(Field::Plain(count)) => count.as_u64().unwrap_or_default(),
-        _ => 0,
-    }
-}
-
 impl World {
     /// A new work item in the first state of its type; its number.
     pub(crate) fn create_work_item(
@@ -186,6 +167,17 @@ impl World {
         kind: &str,
         title: &str,
         by: Uuid,
+    ) -> Result<u32, Impossible> {
+        self.create_work_item_with(project, kind, by, &[("System.Title".to_owned(), Edit::Set(title.into()))])
+    }
+
+    /// The same with these fields from the beginning.
+    pub(crate) fn create_work_item_with(
+        &mut self,
+        project: Uuid,
+        kind: &str,
+        by: Uuid,
+        edits: &[(String, Edit)],
     ) -> Result<u32, Impossible> {
         let kind = kind_named(kind).ok_or_else(|| Impossible::Absent(format!("work item type {kind}")))?;
         let number = next(&self.work_items, 1);
@@ -198,7 +190,6 @@ impl World {
             ("System.WorkItemType", kind.name.to_owned()),
             ("System.State", kind.states[0].0.to_owned()),
             ("System.Reason", "New".to_owned()),
-            ("System.Title", title.to_owned()),
             ("System.CreatedDate", self.now.to_string()),
             ("Microsoft.VSTS.Common.StateChangeDate", self.now.to_string()),
         ];
@@ -208,10 +199,12 @@ impl World {
         fields.insert("System.CommentCount".to_owned(), Field::Plain(0.into()));
         fields.insert("Microsoft.VSTS.Common.Priority".to_owned(), Field::Plain(2.into()));
         fields.insert("System.CreatedBy".to_owned(), Field::Person(by));
+        let mut relations = Vec::new();
+        self.edit(kind.name, &mut fields, &mut relations, edits)?;
         let item =
             WorkItem { number, project, kind: kind.name, is_deleted: false, revisions: Vec::new(), links: Vec::new() };
         self.work_items.insert(number, item);
-        self.revise(number, by, fields, Vec::new());
+        self.revise(number, by, fields, relations);
         self.work_item_event("workitem.created", number, "created", Facts::new());
         Ok(number)
     }
@@ -247,72 +240,6 @@ impl World {
     pub(super) fn work_item_mut(&mut self, number: u32) -> Result<&mut WorkItem, Impossible> {
         let found = self.work_items.get_mut(&number);
         found.filter(|item| !item.is_deleted).ok_or_else(|| Impossible::Absent(format!("work item {number}")))
-    }
-
-    /// Changes fields, and links it where the name is `ArtifactLink`; a state must be one of the type's, which can be changed by the same edit. A `System.History` is a
-    /// comment: Azure tells of that besides.
-    pub(crate) fn update_work_item(
-        &mut self,
-        number: u32,
-        by: Uuid,
-        edits: &[(String, Edit)],
-    ) -> Result<u32, Impossible> {
-        let now = Field::Plain(self.now.to_string().into());
-        let item = self.work_item_mut(number)?;
-        let retyped = edits.iter().rev().find_map(|(name, edit)| match edit {
-            Edit::Set(Value::String(kind)) if name == "System.WorkItemType" => Some(kind),
-            _ => None,
-        });
-        if let Some(name) = retyped {
-            let kind = kind_named(name).ok_or_else(|| Impossible::Absent(format!("work item type {name}")))?;
-            item.kind = kind.name;
-        }
-        let (kind, mut relations) = (item.kind, item.relations(item.last()));
-        let mut fields = item.last().fields.clone();
-        // A comment is of one revision only.
-        fields.remove("System.History");
-        for (name, edit) in edits {
-            match edit {
-                // The same edit can link.
-                Edit::Set(Value::String(url)) if name == ARTIFACT => {
-                    relations.push((name.clone(), url.clone()));
-                    fields.insert(LINKS.to_owned(), Field::Plain(relations.len().into()))
-                }
-                Edit::Set(value) => fields.insert(name.clone(), Field::Plain(value.clone())),
-                Edit::Person(account) => fields.insert(name.clone(), Field::Person(self.person_or_first(account))),
-                Edit::Clear => fields.remove(name),
-            };
-            if name == "System.State" {
-                let Edit::Set(Value::String(state)) = edit else {
-                    return Err(Impossible::State("a work item has a state".to_owned()));
-                };
-                let states = kind_named(kind).map_or(&[][..], |kind| kind.states);
-                let Some((_, _, category)) = states.iter().find(|(name, ..)| name == state) else {
-                    return Err(Impossible::Absent(format!("state {state} of a {kind}")));
-                };
-                fields.insert("System.Reason".to_owned(), Field::Plain(format!("Moved to state {state}").into()));
-                fields.insert("Microsoft.VSTS.Common.StateChangeDate".to_owned(), now.clone());
-                if *category == "Completed" {
-                    fields.insert("Microsoft.VSTS.Common.ClosedDate".to_owned(), now.clone());
-                } else {
-                    fields.remove("Microsoft.VSTS.Common.ClosedDate");
-                }
-            }
-        }
-        let comment = match fields.get("System.History") {
-            Some(Field::Plain(text)) => text.as_str().map(str::to_owned),
-            _ => None,
-        };
-        if comment.is_some() {
-            fields.insert("System.CommentCount".to_owned(), Field::Plain((comments(&fields) + 1).into()));
-        }
-        self.revise(number, by, fields, relations);
-        if let Some(text) = comment {
-            let facts = Facts::from([("commentPattern", vec![text])]);
-            self.work_item_event("workitem.commented", number, "commented", facts);
-        }
-        self.revised_event(number, "updated", false);
-        Ok(self.work_items[&number].last().rev)
     }
 
     /// A comment and nothing else.

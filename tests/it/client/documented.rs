@@ -2,7 +2,7 @@
 
 use super::{
     access, client,
-    scripted::{Scripted, said},
+    scripted::{Scripted, reply, said},
 };
 use hookwell::azure::client::{
     Host, PageRequest, PullRequestDate, RevisionsFrom, SubscriptionDraft, SubscriptionStatus, Window,
@@ -61,6 +61,65 @@ async fn the_documented_replies_are_read_whole() {
     assert!(all.iter().all(|one| one.created_by.is_some() && !one.publisher_inputs.is_empty()));
     let made = azure.create_subscription(&draft()).await.unwrap();
     assert_eq!((made.event_type.as_str(), made.status), ("build.complete", SubscriptionStatus::Enabled));
+}
+
+#[tokio::test]
+async fn the_recorded_resources_say_which_version_is_spoken() {
+    let Some(recorded) = example("real--options-apis.json") else {
+        eprintln!("SKIPPED, not tested here for want of HOOKWELL_CORPUS: the recorded resources");
+        return;
+    };
+    // Of the Servers nobody has published a recording: theirs are these, as far as they knew them.
+    for (latest, spoken) in [("7.2", (7, 1)), ("7.1", (7, 1)), ("7.0", (7, 0)), ("6.0", (6, 0)), ("5.0", (5, 0))] {
+        let mut known = recorded.clone();
+        for own in known["value"].as_array_mut().unwrap() {
+            for name in ["maxVersion", "releasedVersion"] {
+                let cut = own[name].as_str().unwrap().min(latest).to_owned();
+                own[name] = cut.into();
+            }
+        }
+        let server = Scripted::all(move |asked| {
+            if asked.method == "OPTIONS" { said(&known) } else { said(&json!({ "count": 0, "value": [] })) }
+        })
+        .await;
+        let azure = client(&access(&server.origin));
+        azure.projects(PAGE).await.unwrap();
+        let version = azure.api_version().await.unwrap();
+        assert_eq!((version.major, version.minor), spoken, "{latest}");
+    }
+}
+
+#[tokio::test]
+async fn a_documented_subscription_is_read_and_deleted() {
+    let Some(_) = example("spec--hooks-subscription-get.json") else {
+        eprintln!("SKIPPED, not tested here for want of HOOKWELL_CORPUS: the documented reply of one subscription");
+        return;
+    };
+    let server = Scripted::start(|seen| {
+        assert!(
+            seen.path.ends_with("/_apis/hooks/subscriptions/8dea9aba-3a9a-4ad0-860f-2a5c7379e3eb"),
+            "{}",
+            seen.path
+        );
+        if seen.method == "DELETE" {
+            // Documented: 204, and nothing.
+            return reply(204, &[], "");
+        }
+        // The example's consumer is another one, whose hooks are nobody's business here.
+        let mut own = body("spec--hooks-subscription-get.json").unwrap();
+        own["consumerId"] = json!("webHooks");
+        said(&own)
+    })
+    .await;
+    let azure = client(&access(&server.origin));
+    let id = "8dea9aba-3a9a-4ad0-860f-2a5c7379e3eb";
+    let read = azure.subscription(Host::Main, id).await.unwrap().unwrap();
+    let documented = body("spec--hooks-subscription-get.json").unwrap();
+    assert_eq!((read.id.as_str(), read.event_type.as_str()), (id, "build.complete"));
+    let inputs: serde_json::Map<_, _> =
+        read.publisher_inputs.iter().map(|(name, value)| (name.clone(), json!(value))).collect();
+    assert_eq!(Value::Object(inputs), documented["publisherInputs"]);
+    azure.delete_subscription(Host::Main, id).await.unwrap();
 }
 
 /// All of time that Azure writes.

@@ -7,6 +7,7 @@ mod hooks;
 mod leftovers;
 mod levers;
 mod merges;
+mod offers;
 mod paging;
 mod past;
 mod renderings;

@@ -167,7 +167,7 @@ async fn options_tells_where_each_resource_is() {
     for (id, template) in [
         ("603fe2ac-9723-48b9-88ad-09305aa6c6e1", "_apis/{resource}/{*projectId}"),
         ("225f7195-f9c7-4d14-ab28-a83f7ff77e1f", "{project}/_apis/{area}/{resource}/{repositoryId}"),
-        ("0cd358e1-9217-4d94-8269-1c1ee6f93dcf", "{project}/_apis/{area}/{resource}/{buildId}"),
+        ("0cd358e1-9217-4d94-8269-1c1ee6f93dcf", "{project}/_apis/build/{resource}/{buildId}"),
         ("72c7ddf8-2cdc-4f60-90cd-ab71c14a399b", "{project}/_apis/{area}/{resource}/{id}"),
         ("e81700f7-3be2-46de-8624-2eb35882fcaa", "_apis/{resource}/{areaId}"),
     ] {

@@ -2,7 +2,7 @@
 
 use super::dice::Dice;
 use hookwell::{
-    simulator::{Failing, Odds, OnProbation, Rule, Simulator, Throttle, TokenState, When, tokens},
+    simulator::{Failing, Odds, Rule, Simulator, Throttle, TokenState, When, tokens},
     store::Error,
 };
 
@@ -99,7 +99,6 @@ impl Misery {
             faults.hooks.stuck = odds(0.1);
             faults.hooks.reorder = odds(0.2);
             faults.hooks.duplicate = odds(0.2);
-            faults.hooks.on_probation = OnProbation::Probes;
         });
         let state = if self.has(Trouble::TokenExpired) { TokenState::Expired } else { TokenState::Live };
         simulator.set_token(tokens::FULL, state);

@@ -18,6 +18,7 @@ use self::{
 use crate::{
     http::faulty::Faulty,
     real::{Real, SHOP},
+    switches::{named, rounds, turn},
 };
 use hookwell::{
     clock::Clock as _,
@@ -25,7 +26,7 @@ use hookwell::{
     event::Event,
     reconcile::{Mode, reconcile},
     recover::{Request, breaks, recover},
-    simulator::{Forget, Odds, Options},
+    simulator::{Faults, Forget, Odds, Options},
     store::{MemoryStore, Store},
     translate::step::step,
 };
@@ -160,10 +161,11 @@ async fn completeness(real: &Real) -> Value {
 }
 
 /// One week; its seed is in what it says when it fails.
-async fn lived_through(seed: u64, days: usize) {
+async fn lived_through(seed: u64, turns: usize, turn: impl FnOnce(&mut Faults)) {
     let mut week = Week::begin(seed).await;
+    week.real.simulator().fail(turn);
     let since = week.real.gateway.app.clock.now();
-    for _ in 0..days * TURNS_A_DAY {
+    for _ in 0..turns {
         week.turn().await;
     }
     let events = week.end().await;
@@ -275,9 +277,19 @@ async fn completeness_names_the_hour_and_the_thing_that_nobody_remembers() {
 async fn after_a_week_from_hell_each_fact_is_one_event_in_order() {
     let number = |name: &str| std::env::var(name).ok().map(|text| text.parse::<u64>().unwrap());
     if let Some(seed) = number("HOOKWELL_WEEK_SEED") {
-        return lived_through(seed, 7).await;
+        return lived_through(seed, 7 * TURNS_A_DAY, |_| {}).await;
     }
     for seed in 1..=number("HOOKWELL_WEEK_SEEDS").unwrap_or(2) {
-        lived_through(seed, 7).await;
+        lived_through(seed, 7 * TURNS_A_DAY, |_| {}).await;
+    }
+}
+
+/// Six hours of each round in the suite, a day of each switch alone where all are asked for (`make switches`).
+#[tokio::test]
+async fn hours_from_hell_are_whole_on_every_side_of_every_switch() {
+    let turns = if std::env::var_os("HOOKWELL_SWITCHES").is_some() { TURNS_A_DAY } else { TURNS_A_DAY / 4 };
+    for (seed, round) in (1..).zip(rounds()) {
+        eprintln!("{}", named(&round));
+        lived_through(seed, turns, |faults| turn(&round, faults)).await;
     }
 }

@@ -233,6 +233,8 @@ pub(super) fn told(event: &Event) -> Option<Fact> {
     let custom = &json["data"]["customData"]["azuredevops"];
     let (kind, subject) = (unversioned(&event.header.kind), text(&json["subject"]));
     let mark = match kind {
+        // A try of a merge is nobody's push. Whether Azure tells it by a hook is a switch; its records are not asked for it.
+        _ if subject.contains("/refs/pull/") => return None,
         _ if subject.contains("/refs/") => custom["pushId"].to_string(),
         "dev.cdevents.ticket.created" | "dev.cdevents.ticket.updated" | "dev.cdevents.ticket.closed" => {
             // Both hooks of a comment tell it, and neither says then that it changed anything.

@@ -14,12 +14,14 @@ use crate::{
     harness::Gateway,
     real::{Real, SHOP, deliver},
     recover::swept,
+    switches::{named, rounds, turn},
 };
 use hookwell::{
     deployments::{Book, step},
     domain::{ConnectionId, Notification},
     reconcile::{Mode, reconcile},
     recover::{Depth, Mending},
+    simulator::Faults,
 };
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -83,7 +85,13 @@ async fn settle(gateway: &Gateway) {
 
 /// The gateway that hooks told it as it happened, and when it began.
 async fn lived() -> (Real, Timestamp) {
+    lived_on(|_| {}).await
+}
+
+/// The same at an Azure DevOps with a switch turned.
+async fn lived_on(turn: impl FnOnce(&mut Faults)) -> (Real, Timestamp) {
     let real: Real = unfilled().await;
+    real.simulator().fail(turn);
     follow(&real.gateway, real.connection, "web shop").await;
     real.settle().await;
     let began = real.gateway.app.clock.now();
@@ -112,6 +120,20 @@ async fn two_weeks_told_by_hooks_are_the_table_that_was_checked_by_hand() {
     let (real, began) = lived().await;
     let live = table(&real.gateway, began).await;
     assert_eq!(live, TABLE, "{}", live.join("\n"));
+}
+
+#[tokio::test]
+async fn two_weeks_are_the_same_table_on_every_side_of_every_switch() {
+    for round in rounds() {
+        let (real, began) = lived_on(|faults| turn(&round, faults)).await;
+        let live = table(&real.gateway, began).await;
+        assert_eq!(live, TABLE, "{}\n{}", named(&round), live.join("\n"));
+        let (beside, connection) = afterwards(&real).await;
+        swept(&beside, connection, began, Depth::Everything, Mending::Mend).await;
+        settle(&beside).await;
+        let recovered = table(&beside, began).await;
+        assert_eq!(recovered, TABLE, "{}, recovered\n{}", named(&round), recovered.join("\n"));
+    }
 }
 
 #[tokio::test]
