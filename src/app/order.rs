@@ -5,6 +5,9 @@
 //! journal and waits anew, and what was waived is looked at once more. What falls out of a full memory is only unknown, and
 //! what is unknown holds nothing back.
 
+mod recent;
+
+use self::recent::Recent;
 use crate::{
     domain::NotificationId,
     event::Event,
@@ -17,7 +20,6 @@ use crate::{
 use jiff::Timestamp;
 use std::{
     collections::{HashMap, HashSet},
-    hash::Hash,
     sync::{Mutex, MutexGuard, PoisonError},
 };
 use uuid::Uuid;
@@ -56,8 +58,8 @@ pub struct Order(Mutex<Memory>);
 pub struct Memory {
     heads: Recent<Uuid, Head>,
     waived: Recent<Uuid, ()>,
-    /// Pushes that wait until Azure was asked, and what it said of them.
-    pushes: HashMap<NotificationId, (Uuid, Push)>,
+    /// Pushes that wait: until Azure was asked, or for what comes before them.
+    pushes: HashMap<NotificationId, Waiting>,
     verdicts: Recent<Uuid, Verdict>,
     /// As which facts acts of pull requests were told lately.
     acts: Recent<Uuid, Uuid>,
@@ -80,6 +82,15 @@ pub enum Verdict {
     Late,
     /// Azure does not have the record.
     Unknown,
+}
+
+/// A push to a pull request that waits.
+#[derive(Debug)]
+struct Waiting {
+    request: Uuid,
+    push: Push,
+    /// Whether its number is asked for; the push has the id of the question then, else the one that it will have.
+    is_asked: bool,
 }
 
 #[derive(Debug)]
@@ -190,19 +201,34 @@ impl Memory {
 
     /// A push waits until Azure was asked; `request` names its pull request, and the push has the id that the question has.
     pub fn ask(&mut self, notification: NotificationId, request: Uuid, push: Push) {
-        if self.pushes.len() < HELD_MAX {
-            self.pushes.insert(notification, (request, push));
+        self.keep(notification, Waiting { request, push, is_asked: true });
+    }
+
+    /// A push waits for what comes before it.
+    pub fn put_off(&mut self, notification: NotificationId, request: Uuid, push: Push) {
+        if !self.pushes.contains_key(&notification) {
+            self.keep(notification, Waiting { request, push, is_asked: false });
         }
     }
 
-    /// The pushes to a pull request that wait so.
-    pub fn asking(&self, request: Uuid) -> Vec<Push> {
-        self.pushes.values().filter(|(own, _)| *own == request).map(|(_, push)| push.clone()).collect()
+    fn keep(&mut self, notification: NotificationId, waiting: Waiting) {
+        if self.pushes.len() < HELD_MAX {
+            self.pushes.insert(notification, waiting);
+        }
+    }
+
+    /// The pushes to a pull request that wait until Azure was asked, and those that wait for what comes before them.
+    pub fn waiting(&self, request: Uuid) -> (Vec<Push>, Vec<Push>) {
+        let own = |is_asked| {
+            let of_request = self.pushes.values().filter(move |own| own.request == request && own.is_asked == is_asked);
+            of_request.map(|own| own.push.clone()).collect()
+        };
+        (own(true), own(false))
     }
 
     /// Whether the push of this question waits.
     pub fn is_asking(&self, question: Uuid) -> bool {
-        self.pushes.values().any(|(_, push)| push.id == question)
+        self.pushes.values().any(|own| own.is_asked && own.push.id == question)
     }
 
     /// Azure was asked.
@@ -275,36 +301,6 @@ pub fn is_late(moved: Move, head: Head) -> bool {
     moved.push > 0 && moved.push < head.push
 }
 
-/// Remembers the entries used last, in two generations: when the young one is full, the old one is forgotten.
-#[derive(Debug)]
-struct Recent<K, V> {
-    young: HashMap<K, V>,
-    old: HashMap<K, V>,
-}
-
-impl<K, V> Default for Recent<K, V> {
-    fn default() -> Self {
-        Self { young: HashMap::new(), old: HashMap::new() }
-    }
-}
-
-impl<K: Hash + Eq + Copy, V> Recent<K, V> {
-    fn get(&mut self, key: &K, entries_max: usize) -> Option<&V> {
-        if let Some(value) = self.old.remove(key) {
-            self.insert(*key, value, entries_max);
-        }
-        self.young.get(key)
-    }
-
-    fn insert(&mut self, key: K, value: V, entries_max: usize) {
-        self.old.remove(&key);
-        if self.young.len() >= entries_max / 2 && !self.young.contains_key(&key) {
-            self.old = std::mem::take(&mut self.young);
-        }
-        self.young.insert(key, value);
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -314,17 +310,6 @@ mod tests {
 
     fn id(number: u128) -> Uuid {
         Uuid::from_u128(number)
-    }
-
-    #[test]
-    fn what_is_used_is_remembered_and_the_rest_is_bounded() {
-        let mut recent = Recent::default();
-        for number in 0..1_000_u32 {
-            recent.insert(number, number, 10);
-            assert_eq!(recent.get(&0, 10), Some(&0), "it is asked for all the time");
-        }
-        assert!(recent.young.len() + recent.old.len() <= 10);
-        assert_eq!(recent.get(&500, 10), None);
     }
 
     #[test]

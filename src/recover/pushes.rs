@@ -36,7 +36,7 @@ pub(super) struct Numbered {
     pub(super) composed: Composed,
     /// Whether the log tells it.
     pub(super) is_told: bool,
-    /// The question of the hook that waits and tells it.
+    /// The question of what waits and tells it; the id that this will have, where nothing is asked.
     pub(super) asked: Option<Uuid>,
 }
 
@@ -61,10 +61,19 @@ pub(super) async fn numbered(app: &App, mut records: Vec<Read>, from: Timestamp)
             known.extend(told.filter(|own| !known.iter().any(|known| known.id == own.id)).collect::<Vec<_>>());
         }
     }
-    let waiting: Vec<Push> = match records.first() {
-        Some(own) => app.order.memory().asking(own.act.request()),
-        None => Vec::new(),
+    let (mut waiting, put_off) = match records.first() {
+        Some(own) => app.order.memory().waiting(own.act.request()),
+        None => (Vec::new(), Vec::new()),
     };
+    for own in &records {
+        // What waits for what comes before it has the number that it will be told with.
+        let number = |push: &Push| (1..=VISITS_MAX).find(|number| visited(&own.act, *number) == Some(push.id));
+        let taken = put_off.iter().filter(|push| push.head == own.push.head).filter_map(number).max();
+        let told = visits.entry(own.push.head.clone()).or_default();
+        *told = taken.unwrap_or_default().max(*told);
+    }
+    let is_put_off = |id: Uuid| put_off.iter().any(|own| own.id == id);
+    waiting.extend(put_off.iter().cloned());
     let pushes: Vec<Push> = records.iter().map(|own| own.push.clone()).collect();
     let mut twins = push::told(&pushes, &known, from);
     // An event counts before a hook that waits: the record can be that of a hook that was rendered late.
@@ -78,6 +87,10 @@ pub(super) async fn numbered(app: &App, mut records: Vec<Read>, from: Timestamp)
         let asked = twin.filter(|id| waiting.iter().any(|own| own.id == *id));
         if let Some(id) = twin.filter(|_| asked.is_none()) {
             numbered.push(Numbered { composed: own.composed.told_by(id), is_told: true, asked });
+            continue;
+        }
+        if let Some(id) = asked.filter(|id| is_put_off(*id)) {
+            numbered.push(Numbered { composed: own.composed.told_by(id), is_told: false, asked });
             continue;
         }
         let told = visits.entry(own.push.head.clone()).or_default();

@@ -49,8 +49,8 @@ pub struct Organization {
     /// Of a generator: different seeds give different ids.
     seed: u64,
     head: String,
-    /// When pull requests were opened, and when and by whom they were closed: whoever tells it again says the same.
-    opened: BTreeMap<u32, Timestamp>,
+    /// When and by whom pull requests were opened and closed: whoever tells it again says the same.
+    opened: BTreeMap<u32, (Timestamp, Uuid)>,
     closed: BTreeMap<u32, (Timestamp, Uuid)>,
 }
 
@@ -170,13 +170,14 @@ impl Organization {
     pub fn pull_request(&mut self, event: &str, number: u32, status: &str, reason: Option<&'static str>) -> Delivery {
         self.change();
         let by = self.who();
+        let (created, author) = *self.opened.entry(number).or_insert((self.now - SignedDuration::from_mins(40), by));
         let object = |plus: u64| object_name(self.seed, u64::from(number) + plus);
         let own = PullRequest {
             number,
             repository: REPOSITORY,
             status: word(status),
-            by,
-            created: *self.opened.entry(number).or_insert(self.now - SignedDuration::from_mins(40)),
+            by: author,
+            created,
             closed: (status != "active").then(|| *self.closed.entry(number).or_insert((self.now, by))),
             title: format!("Make the checkout faster ({number})"),
             description: "Caches the price list.\r\n\r\nFixes AB#17".to_owned(),

@@ -22,6 +22,7 @@ use self::{
 use super::{
     Settings,
     order::{Before, Move},
+    push::Push,
     request::{Seen, acts},
 };
 use crate::{
@@ -233,7 +234,11 @@ fn remember(
     // What waited and is through, or was given up.
     let dead = translated.iter().enumerate().filter(|(_, result)| result.is_err()).map(|(at, _)| at);
     sorted.passing.iter().copied().chain(dead).for_each(|at| memory.release(ids[at]));
-    for candidate in sorted.waiting.iter().filter_map(|at| Some(&translated[*at].as_ref().ok()?.candidate)) {
+    for own in sorted.waiting.iter().filter_map(|at| translated[*at].as_ref().ok()) {
+        let candidate = &own.candidate;
+        for (act, push) in own.acts.iter().filter_map(|act| Some((act, Push::of(act)?))) {
+            memory.put_off(candidate.notification, act.request(), push.under(act.id));
+        }
         let moves = candidate.places.iter().filter_map(|place| place.moved).collect();
         memory.hold(candidate.notification, &candidate.tells, moves, now);
     }

@@ -67,7 +67,7 @@ fn expected() -> Vec<(&'static str, Value)> {
         ("types", json!(["Bug", "Issue", "Release Note", "Task", "User Story"])),
         ("states", json!(["New", "Active", "Resolved", "Closed"])),
         ("wiql", json!([2])),
-        // 18 writes, and what they came to. A link between two items leaves the revision as it is.
+        // 17 writes, and what they came to. A link between two items leaves the revision as it is.
         ("create_work_item", json!([1, "The cup is empty"])),
         ("update_work_item", json!([2, "Active"])),
         ("link", json!([2, 1])),

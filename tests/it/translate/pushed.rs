@@ -61,7 +61,16 @@ impl Pushed {
         Self::on(unfilled().await).await
     }
 
+    /// One whose creation no hook told.
+    pub(super) async fn unheard() -> Self {
+        Self::made(unfilled().await, 1.0).await
+    }
+
     pub(super) async fn on(real: Real) -> Self {
+        Self::made(real, 0.0).await
+    }
+
+    async fn made(real: Real, lost: f64) -> Self {
         let binding = literal!({ "role": "code_deployment", "repository": "web shop", "branch": null });
         bind(&real.gateway, real.connection, "web", SHOP, binding).await;
         real.settle().await;
@@ -70,6 +79,7 @@ impl Pushed {
         let web = simulator.repository(simulator.project(SHOP).unwrap(), "web shop").unwrap();
         simulator.push_commit(web, "feature/9", "Nine", &["/a"]).unwrap();
         real.pass(MINUTE).await;
+        simulator.fail(|faults| faults.hooks.lose = Odds::probability(lost));
         let number = simulator.create_pull_request(web, "feature/9", "main", "Ninth").unwrap();
         real.pass(MINUTE).await;
         let before = real.events().await;

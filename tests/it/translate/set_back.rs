@@ -142,6 +142,21 @@ async fn a_push_that_a_record_told_is_not_told_again_by_an_unfiltered_hook_that_
 }
 
 #[tokio::test]
+async fn a_push_that_waits_for_what_comes_before_it_is_not_taken_for_an_earlier_one_of_its_head() {
+    let pushed = Pushed::unheard().await;
+    pushed.push().await;
+    pushed.push().await;
+    pushed.lose(0.0);
+    pushed.back().await;
+    // It waits for the creation of its request.
+    pushed.real.translate().await;
+    for _ in 0..2 {
+        pushed.sweep().await;
+        assert_eq!(pushed.heads().await, "aba");
+    }
+}
+
+#[tokio::test]
 async fn a_push_that_a_hook_told_without_its_reason_is_told_no_second_time_by_the_record_which_knows_it() {
     let mut pushed = Pushed::begin().await;
     pushed.push().await;
