@@ -44,7 +44,8 @@ impl<'a> Requests<'a> {
     /// # Errors
     /// The store's.
     pub(super) async fn ask<'b>(&mut self, acts: impl Iterator<Item = &'b Seen>) -> Result<(), Error> {
-        let ids = acts.flat_map(|act| act.twins().into_iter().flatten().chain(visited(act, 1)));
+        let visits = |act: &'b Seen| (1..=ASKED).filter_map(|number| visited(act, number));
+        let ids = acts.flat_map(|act| act.twins().into_iter().flatten().chain(visits(act)));
         let asked: Vec<Uuid> = ids.filter(|id| self.asked.insert(*id)).collect();
         if !asked.is_empty() {
             let kept = self.app.store.contains(Log::Events, &asked).await?;
@@ -109,7 +110,8 @@ impl<'a> Requests<'a> {
                 (first..=last).filter_map(|number| Some((number, visited(act, number)?))).collect();
             let fresh = |id: Uuid| self.fresh.iter().rev().find(move |(own, _)| own.fact() == id);
             // Most heads come once, and whether they did was asked for the whole batch.
-            if first == 1 && !ids.first().is_some_and(|(_, id)| self.kept.contains(id) || fresh(*id).is_some()) {
+            let is_there = |(_, id): &(u32, Uuid)| self.kept.contains(id) || fresh(*id).is_some();
+            if first == 1 && !ids.iter().take(ASKED as usize).any(is_there) {
                 break;
             }
             let asked: Vec<Uuid> = ids.iter().map(|(_, id)| *id).collect();
@@ -192,6 +194,8 @@ impl<'a> Requests<'a> {
 
 /// Times that a head came that are looked for at once.
 const PROBED: u32 = 8;
+/// The first of them, which are looked for for a whole batch: what waits can leave so many out.
+const ASKED: u32 = 4;
 
 /// One time that a head came.
 pub(crate) struct Visit {
