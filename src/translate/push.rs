@@ -15,6 +15,8 @@ pub const VISITS_MAX: u32 = 100;
 ///
 /// Our choice: captured events of 2019 to 2025 are 1 to 12 seconds late, and no page of Microsoft's promises a limit.
 const TOLD_LATE: SignedDuration = SignedDuration::from_mins(10);
+/// The same of an update whose reason nobody knows: after that it is taken for something else than the push.
+const SUPPOSED_LATE: SignedDuration = SignedDuration::from_secs(30);
 /// The most by which the clocks of Azure's parts are taken to differ.
 ///
 /// Our choice, since nothing is promised: a push that is taken for another one for that is asked for once more.
@@ -81,6 +83,11 @@ impl Push {
             (Some(one), Some(other)) => one == other,
             _ => self.is_twin(other, others, None),
         }
+    }
+
+    /// Whether one of them, whose reason nobody knows, may be the other: it was made right after the push.
+    pub fn may_be(&self, other: &Self) -> bool {
+        self.is(other, &[]) && self.time.duration_since(other.time).abs() <= SUPPOSED_LATE
     }
 
     /// Of the pushes that this may be, the one that it is: of a hook the record that was made last before it, since heads can come
@@ -225,6 +232,13 @@ mod tests {
         assert_eq!(pairs(&[record(2, "a", 0), record(4, "a", 120)], &known), [Some(1_002), Some(1_004)]);
         assert_eq!(pairs(&[record(0, "a", 1), record(0, "a", 121)], &known), [Some(1_002), Some(1_004)]);
         assert_eq!(pairs(&[record(0, "a", 300)], &known), [None]);
+    }
+
+    #[test]
+    fn what_was_done_long_after_a_push_is_not_taken_for_it_where_nobody_knows_the_reason() {
+        let push = record(2, "a", 0);
+        assert_eq!([1, 12, 60].map(|second| hook(1, "a", second).may_be(&push)), [true, true, false]);
+        assert_eq!([1, 12, 60].map(|second| push.may_be(&hook(1, "a", second))), [true, true, false]);
     }
 
     #[test]

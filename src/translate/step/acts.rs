@@ -136,7 +136,7 @@ impl<'a> Acts<'a> {
         let pushed = told.into_iter().find_map(|act| Some((Push::of(&act)?, act)));
         let Some((push, act)) = pushed else { return Ok(true) };
         if push.is_composed()
-            && let Some(vague) = push.nearest(self.requests.vague(&act).await?.iter().filter(|told| push.is(told, &[])))
+            && let Some(vague) = push.nearest(self.requests.vague(&act).await?.iter().filter(|told| push.may_be(told)))
         {
             own.put(act.id, vague.id);
             return Ok(true);
@@ -189,7 +189,7 @@ impl<'a> Acts<'a> {
         let Some(push) = Push::supposed(act) else { return Ok(true) };
         let visits = self.requests.visits(act).await?;
         let told: Vec<Push> = visits.iter().filter_map(|visit| Some(Push::of(&visit.seen)?.under(visit.id))).collect();
-        if let Some(same) = push.nearest(told.iter().filter(|told| told.is_composed() && push.is(told, &[]))) {
+        if let Some(same) = push.nearest(told.iter().filter(|told| told.is_composed() && push.may_be(told))) {
             own.put(act.id, same.id);
         }
         Ok(true)
