@@ -54,7 +54,7 @@ impl App {
         }
     }
 
-    /// What could not be read lately of what Azure DevOps lists, by connection.
+    /// Records that could not be read lately in lists of Azure DevOps, by connection.
     pub(super) fn odd_records(&self) -> Vec<(ConnectionId, Vec<OddRecords>)> {
         let made = self.clients.made.lock().unwrap_or_else(PoisonError::into_inner);
         let directory = self.directory();

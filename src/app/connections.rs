@@ -113,7 +113,7 @@ pub async fn edit(
     let works = before.as_ref().is_some_and(|kept| kept.record.state == HealthState::Enabled);
     let may_be = match &change.url {
         Some(url) => url.may_be.clone(),
-        // It could not be asked what the URL means while nobody was let in.
+        // While nobody was let in, the server could not be asked what the URL means.
         None if credential.is_some() && !works => {
             GivenUrl::parse(record.url.as_str()).map(|url| url.may_be).unwrap_or_default()
         }

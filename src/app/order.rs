@@ -68,7 +68,7 @@ pub struct Memory {
     held: HashMap<NotificationId, Held>,
     /// What is told by what waits, with how many tell it.
     untold: HashMap<Uuid, u32>,
-    /// What waited when the process began and was not looked at since: nobody knows what it tells.
+    /// The notifications that waited when the process began and were not looked at since: nobody knows what they tell.
     unseen: HashSet<Position>,
     is_read: bool,
 }

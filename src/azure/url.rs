@@ -49,7 +49,7 @@ impl CollectionUrl {
         Given::parse(text).map(|given| given.taken)
     }
 
-    /// What is kept is read again after a restart, so it must be read as the same. A path may be longer than it was given,
+    /// A kept URL is read again after a restart, so it must be read as the same. A path may be longer than it was given,
     /// because it escapes what is not ASCII, and a host without its last dot may be none.
     fn canonical(text: String) -> Result<Self, UrlError> {
         if text.len() > URL_BYTES_MAX {
@@ -68,7 +68,7 @@ impl CollectionUrl {
 /// A URL as somebody gave it, and what it may mean.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Given {
-    /// What is taken where the server cannot be asked: the second segment behind the virtual directory `tfs`; else the whole
+    /// The collection where the server cannot be asked: the second segment behind the virtual directory `tfs`; else the whole
     /// path where nothing in it is a page (`_git`), and its first segment where something is.
     pub taken: CollectionUrl,
     /// Everything that it may be, the longest first, where that is more than one: a virtual directory is called anything, so
@@ -142,7 +142,7 @@ impl fmt::Display for CollectionUrl {
 impl TryFrom<String> for CollectionUrl {
     type Error = UrlError;
 
-    /// What was settled with the server is not decided again.
+    /// A URL that was settled with the server is not decided again.
     fn try_from(text: String) -> Result<Self, Self::Error> {
         let given = Given::parse(&text)?;
         Ok(given.may_be.into_iter().find(|url| url.0 == text).unwrap_or(given.taken))

@@ -2,7 +2,7 @@
 
 use super::{
     Failure, print,
-    remote::{self, Remote},
+    remote::{self, Remote, text},
 };
 use crate::config::{Environment, Options};
 use clap::Args;
@@ -188,10 +188,6 @@ fn ledger(chain: &Value) -> String {
 
 fn members<'a>(value: &'a Value, member: &str) -> &'a [Value] {
     value[member].as_array().map_or(&[], Vec::as_slice)
-}
-
-fn text<'a>(value: &'a Value, member: &str) -> &'a str {
-    value[member].as_str().unwrap_or_default()
 }
 
 fn number(value: &Value, member: &str) -> u64 {

@@ -2,7 +2,7 @@
 
 use super::{
     Failure, print,
-    remote::{self, Remote},
+    remote::{self, Remote, text},
 };
 use crate::config::{Environment, Options};
 use clap::Args;
@@ -126,10 +126,6 @@ fn rest(job: &Value) -> String {
         let _ = write!(said, ", {}:{:02}:{:02} left", left / 3_600, left / 60 % 60, left % 60);
     }
     said
-}
-
-fn text<'a>(value: &'a Value, member: &str) -> &'a str {
-    value[member].as_str().unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 
 use super::{
     Failure, print,
-    remote::{self, Remote},
+    remote::{self, Remote, text},
 };
 use crate::config::{Environment, Options};
 use clap::Args;
@@ -81,10 +81,6 @@ fn shown(report: &Value) -> String {
         let _ = writeln!(shown, "  {state:<8} {name:<23} {rest}");
     }
     shown
-}
-
-fn text<'a>(value: &'a Value, member: &str) -> &'a str {
-    value[member].as_str().unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -147,6 +147,11 @@ impl Remote {
     }
 }
 
+/// A member of a reply that is a text; nothing where it is none.
+pub(super) fn text<'a>(value: &'a Value, member: &str) -> &'a str {
+    value[member].as_str().unwrap_or_default()
+}
+
 /// `/one/two`, with everything in a part encoded that would end it or mean something else there.
 ///
 /// # Errors

@@ -3,7 +3,7 @@
 
 use super::{
     Failure, print,
-    remote::{self, Remote},
+    remote::{self, Remote, text},
     stop_signal,
 };
 use crate::config::{Environment, Options};
@@ -56,7 +56,7 @@ pub(super) async fn run(arguments: &Arguments, options: &Options, environment: &
         ended = end(&remote, &path, WAIT_MAX) => ended?,
         () = stop => {
             print("stopping; what it made is removed\n")?;
-            // Who says it twice does not want to wait for that; the gateway does it all the same.
+            // Whoever says it twice does not want to wait for that; the gateway does it all the same.
             let again = stop_signal().map_err(Failure::new)?;
             remote.ask(Method::DELETE, &path, None).await?;
             tokio::select! {
@@ -117,10 +117,6 @@ fn shown(survey: &Value) -> String {
         }
     }
     shown
-}
-
-fn text<'a>(value: &'a Value, member: &str) -> &'a str {
-    value[member].as_str().unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! What Azure tells a process of the machine's identity, in the variables of Microsoft's own clients.
+//! The machine's identity as Azure tells it to a process, in the variables of Microsoft's own clients.
 //!
 //! Sources: the documentation of Microsoft Entra Workload ID for Kubernetes (`AZURE_FEDERATED_TOKEN_FILE`,
 //! `AZURE_AUTHORITY_HOST`), of App Service (`IDENTITY_ENDPOINT`, `IDENTITY_HEADER`), of Azure Arc (`IMDS_ENDPOINT`) and of

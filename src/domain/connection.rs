@@ -55,18 +55,18 @@ pub struct ServicePrincipal {
     pub tenant: String,
     /// The application's id.
     pub client_id: String,
-    /// What proves it.
+    /// The proof of it.
     #[serde(flatten)]
     pub proof: PrincipalProof,
     /// Where its tokens come from, when not `https://login.microsoftonline.com`.
     pub authority: Option<Url>,
 }
 
-/// What proves a service principal. On disk it is a member of the principal, named for its kind.
+/// The proof of a service principal. On disk it is a member of the principal, named for its kind.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PrincipalProof {
-    /// Its secret.
+    /// A client secret.
     ClientSecret(Sealed),
     /// A private key and its certificate, in PEM.
     Certificate(Sealed),

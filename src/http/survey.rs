@@ -26,7 +26,7 @@ use warp::reply::Response;
 #[derive(ToSchema)]
 pub struct SurveyBody;
 
-/// What beginning one takes.
+/// The body that begins one.
 pub fn schema() -> Value {
     closed(
         &[],
@@ -40,15 +40,15 @@ pub fn schema() -> Value {
 #[derive(Debug, Clone, Copy, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum SurveyState {
-    /// It waits for that of another connection.
+    /// The survey waits for that of another connection.
     Queued,
-    /// It asks, or removes what it made.
+    /// The survey asks, or removes what it made.
     Running,
-    /// It is through.
+    /// The survey is through.
     Done,
     /// Somebody stopped it.
     Stopped,
-    /// It did not come to its end: `reason` says why.
+    /// The survey did not come to its end: `reason` says why.
     Failed,
 }
 
@@ -56,15 +56,15 @@ pub enum SurveyState {
 #[derive(Debug, Clone, Copy, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum SurveyVerdict {
-    /// It is as assumed.
+    /// The service does as assumed.
     AsAssumed,
-    /// It is otherwise.
+    /// The service does otherwise.
     Otherwise,
     /// Nothing that was seen says it.
     Unsettled,
 }
 
-/// What was found about one question.
+/// The answer to one question.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct SurveyLine {
     /// The question's word.
@@ -72,10 +72,10 @@ pub struct SurveyLine {
     pub question: &'static str,
     /// How it compares.
     pub verdict: SurveyVerdict,
-    /// What the service did.
+    /// The behaviour of the service.
     #[schema(max_length = 2000)]
     pub did: String,
-    /// What was assumed.
+    /// The assumption of Hookwell.
     #[schema(max_length = 2000)]
     pub assumed: &'static str,
 }
@@ -102,17 +102,17 @@ pub struct SurveyView {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(max_length = 2000)]
     pub reason: Option<String>,
-    /// What was found, once it has ended.
+    /// The answers, once it has ended.
     #[schema(max_items = 100)]
     pub lines: Vec<SurveyLine>,
-    /// What it made and could not remove, by name.
+    /// Things that it made and could not remove, by name.
     #[schema(max_items = 200)]
     pub left_behind: Vec<String>,
-    /// What it made and is as gone as Azure DevOps lets it be, by name: an abandoned pull request, work items in the recycle
+    /// Things that it made and that are as gone as Azure DevOps lets them be, by name: an abandoned pull request, work items in the recycle
     /// bin.
     #[schema(max_items = 200)]
     pub stays: Vec<String>,
-    /// What may leave the organization: no names, ids, addresses or texts, but shapes, statuses and counts.
+    /// The part that may leave the organization: no names, ids, addresses or texts, but shapes, statuses and counts.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Object>)]
     pub report: Option<Arc<Value>>,
@@ -193,7 +193,7 @@ pub async fn begin(id: Segment, call: Result<Call, Problem>) -> Result<Response,
 
 /// Stop a survey.
 ///
-/// It still removes what it made; reading it says when that is done. One that has ended stays as it is.
+/// A stopped survey still removes what it made; reading it says when that is done. One that has ended stays as it is.
 #[utoipa::path(delete, path = "/v1/connections/{id}/survey", tag = "connections", operation_id = "stop_survey",
     params(("id" = Uuid, Path, description = "The connection's id.")),
     responses((status = 202, description = "It asks nothing more.", body = SurveyView)))]

@@ -1,4 +1,4 @@
-//! Who switched a hook of ours off, and which of them Azure DevOps holds back: neither shows in the hook itself, the audit log
+//! The names of those who switched our hooks off, and the hooks that Azure DevOps holds back: neither shows in the hook itself, the audit log
 //! tells both where we may read it.
 //!
 //! Hooks are backed by subscriptions of notifications (`tfsSubscriptionId`), whose status has `jailedByNotificationsVolume`
@@ -28,7 +28,7 @@ const OVERLAP: SignedDuration = SignedDuration::from_mins(10);
 /// Most hooks that are looked for in the log.
 const HOOKS_MAX: usize = 5_000;
 
-/// What is known from the log.
+/// The knowledge from the log.
 #[derive(Debug, Default)]
 pub(super) struct Audited {
     /// At which version of the connection it was refused, and when.
@@ -68,7 +68,7 @@ impl Audited {
         }
     }
 
-    /// What it says of one hook, in words.
+    /// Says in words what the log tells of one hook.
     pub(super) fn said(&self, found: &Found) -> Option<String> {
         let off = self.changed.get(&found.id).filter(|_| found.status == SubscriptionStatus::DisabledByUser);
         if let Some((at, who)) = off {

@@ -18,6 +18,6 @@ pub(super) struct Hands<'a> {
     pub azure: &'a dyn AzureDevOps,
     /// Where the gateway is reached.
     pub gateway: &'a Url,
-    /// Who we are at Azure.
+    /// Our own identity at Azure.
     pub identity: Option<Uuid>,
 }

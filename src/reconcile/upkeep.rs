@@ -20,7 +20,7 @@ pub(super) struct Remembered {
     /// The hosts whose last listing had any of ours. What was deleted is only gone when a listing no longer has it: a
     /// proxy's 404 to a DELETE looks like success, and the record that would have it looked for is no more.
     pub ours_on: BTreeSet<Host>,
-    /// What the audit log says.
+    /// The knowledge from the audit log.
     pub audited: Audited,
 }
 

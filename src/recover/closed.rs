@@ -8,15 +8,16 @@
 //! Source: `Pull Requests - Get Pull Requests`, whose `searchCriteria.minTime` is of version 7.1
 //! (vsts-rest-api-specs, git 7.0 and 7.1).
 
-use super::desk::Desk;
 use crate::domain::ConnectionId;
 use jiff::{SignedDuration, Timestamp};
 use std::{
     collections::{BTreeMap, BTreeSet},
-    sync::PoisonError,
+    sync::{Mutex, PoisonError},
 };
 use uuid::Uuid;
 
+/// Repositories that are remembered; of one that falls out all are read once more.
+const REPOSITORIES_MAX: usize = 5_000;
 /// How often all are read.
 const ALL_EVERY: SignedDuration = SignedDuration::from_hours(24);
 /// How long one that is closed is remembered: looks reach back a day and to the beginning of an hour.
@@ -33,7 +34,7 @@ pub(super) struct Seen {
     all_at: Timestamp,
     /// When the open ones were read.
     at: Timestamp,
-    /// What was open at any time since, and when it was closed, once that is known.
+    /// The pull requests that were open at any time since, and when each was closed, once that is known.
     known: BTreeMap<i64, Option<Timestamp>>,
 }
 
@@ -60,7 +61,7 @@ impl Seen {
         known.chain(opened.iter().copied()).collect::<BTreeSet<_>>().difference(open).copied().collect()
     }
 
-    /// What was found out since.
+    /// Takes over what was found out since.
     pub(super) fn learns(&mut self, now: Timestamp, open: &BTreeSet<i64>, closed: BTreeMap<i64, Timestamp>) {
         self.at = now;
         self.known.extend(open.iter().map(|id| (*id, None)));
@@ -74,18 +75,25 @@ impl Seen {
     }
 }
 
-impl Desk {
-    /// What is remembered of a repository.
+/// The repositories of all connections whose servers do not list by date.
+#[derive(Debug, Default)]
+pub(super) struct Closed(Mutex<BTreeMap<(ConnectionId, Uuid), Seen>>);
+
+impl Closed {
+    /// The memory of a repository.
     pub(super) fn seen(&self, connection: ConnectionId, repository: Uuid) -> Option<Seen> {
-        self.closed.lock().unwrap_or_else(PoisonError::into_inner).get(&(connection, repository)).cloned()
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&(connection, repository)).cloned()
     }
 
     /// Remembers it, or nothing of it any more.
-    pub(super) fn remember_seen(&self, connection: ConnectionId, repository: Uuid, seen: Option<Seen>) {
-        let mut all = self.closed.lock().unwrap_or_else(PoisonError::into_inner);
+    pub(super) fn remember(&self, connection: ConnectionId, repository: Uuid, seen: Option<Seen>) {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         match seen {
             Some(seen) => drop(all.insert((connection, repository), seen)),
             None => drop(all.remove(&(connection, repository))),
+        }
+        while all.len() > REPOSITORIES_MAX {
+            all.pop_first();
         }
     }
 }

@@ -1,7 +1,7 @@
 //! What recovery is asked for, and what it remembers while the process runs. Nothing of it needs to survive: after a start
 //! everything is looked at.
 
-use super::closed::Seen;
+use super::closed::Closed;
 use crate::domain::ConnectionId;
 use jiff::Timestamp;
 use std::{
@@ -10,7 +10,6 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 use tokio::sync::Notify;
-use uuid::Uuid;
 
 /// Most answers that are remembered; then all are forgotten, and asked for once more.
 const ASKED_MAX: usize = 200_000;
@@ -55,7 +54,7 @@ pub struct Desk {
     requests: Mutex<BTreeMap<ConnectionId, Request>>,
     asked: Mutex<HashSet<u64>>,
     /// Which pull requests were open, by repository, where the server does not list by date.
-    pub(super) closed: Mutex<BTreeMap<(ConnectionId, Uuid), Seen>>,
+    pub(super) closed: Closed,
     hasher: RandomState,
 }
 

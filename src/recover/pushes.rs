@@ -66,7 +66,7 @@ pub(super) async fn numbered(app: &App, mut records: Vec<Read>, from: Timestamp)
         None => (Vec::new(), Vec::new()),
     };
     for own in &records {
-        // What waits for what comes before it has the number that it will be told with.
+        // A push that waits for what comes before it has the number that it will be told with.
         let number = |push: &Push| (1..=VISITS_MAX).find(|number| visited(&own.act, *number) == Some(push.id));
         let taken = put_off.iter().filter(|push| push.head == own.push.head).filter_map(number).max();
         let told = visits.entry(own.push.head.clone()).or_default();

@@ -178,6 +178,6 @@ pub mod tokens {
     pub const CLIENT_ID: &str = "1c9e2a54-6f0b-4c7e-8d5a-3b2f1e0d9c87";
     /// The service principal's secret.
     pub const CLIENT_SECRET: &str = "simulated-client-secret";
-    /// What App Service wants to hear before it gives a token of the machine.
+    /// The header that App Service wants to hear before it gives a token of the machine.
     pub const IDENTITY_HEADER: &str = "simulated-identity-header";
 }

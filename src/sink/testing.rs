@@ -10,7 +10,7 @@ pub(super) fn outgoing(position: u64) -> Outgoing {
         id: Uuid::from_u128(position.into()),
         position,
         kind: "dev.cdevents.service.deployed.0.3.0".to_owned(),
-        projects: vec!["shop".parse().unwrap()],
+        projects: vec!["shop".parse().expect("it is a slug")],
         connection: ConnectionId(Uuid::from_u128(7)),
         time: jiff::Timestamp::UNIX_EPOCH,
         entity: "storefront".to_owned(),

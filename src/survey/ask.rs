@@ -4,11 +4,11 @@ use crate::azure::client::{Host, Look, Spoken};
 use http::Method;
 use serde_json::Value;
 
-/// What is asked. The template has placeholders for names and ids, and is what the report shows.
+/// A question to the service. The template has placeholders for names and ids, and is what the report shows.
 pub(super) struct Ask {
     pub(super) look: Look,
     pub(super) template: &'static str,
-    /// It makes, changes or removes something, and so is waited for to its end.
+    /// Whether it makes, changes or removes something, and so is waited for to its end.
     pub(super) changes: bool,
 }
 

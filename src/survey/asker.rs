@@ -1,4 +1,4 @@
-//! Who asks: within limits of calls and time, until somebody says stop, noting of each answer what may be told.
+//! The asking itself: within limits of calls and time, until somebody says stop, noting of each answer what may be told.
 
 use super::{ask::Ask, question::Finding, report::Sighting, seen::Answer};
 use crate::{
@@ -73,7 +73,7 @@ impl<'a> Asker<'a> {
         self.left = self.left.saturating_sub(1);
         let client = Arc::clone(&self.client);
         let looking = self.patiently(&*client, ask);
-        // What changes something is not broken off: nobody would know whether it did.
+        // A change is not broken off: nobody would know whether it was made.
         let looked = if ask.changes { looking.await } else { self.unless_stopped(looking).await? };
         match looked {
             Ok(seen) => {
@@ -92,7 +92,7 @@ impl<'a> Asker<'a> {
         }
     }
 
-    /// Who asks to wait is asked again where something is to be removed.
+    /// Asks again where the service wants us to wait: something is to be removed.
     async fn patiently(&self, client: &dyn AzureDevOps, ask: &Ask) -> Result<Seen, Failure> {
         loop {
             match client.look(&ask.look).await {

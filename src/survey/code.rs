@@ -9,7 +9,7 @@ use super::{
 };
 use serde_json::json;
 
-/// What pages are told by.
+/// The path that the pages of commits are told by.
 const BATCH: &str = "git/repositories/{repository}/commitsbatch";
 
 pub(super) async fn ask(asker: &mut Asker<'_>, places: &[Place]) -> Result<(), Ended> {

@@ -15,7 +15,7 @@ const VIEW: [&str; 2] = ["cb594ebe-87dd-4fc9-ac2c-6a10a4c92046", "1"];
 /// Publishers that Microsoft documents; each deployment and host lacks some.
 const PUBLISHERS: [&str; 4] = ["tfs", "pipelines", "rm", "advsec"];
 
-/// What was found on the way in.
+/// The findings on the way in.
 pub(super) struct Entry {
     /// Whether we hold View Subscriptions; unknown where nobody says.
     pub(super) may_view: Option<bool>,

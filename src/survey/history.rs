@@ -30,7 +30,7 @@ const KEPT: SignedDuration = SignedDuration::from_hours(7 * 24);
 const SLACK: SignedDuration = SignedDuration::from_hours(24);
 const MILLISECOND: SignedDuration = SignedDuration::from_millis(1);
 
-/// What the survey itself made, and whose history it waited for.
+/// The things that the survey itself made, and whose history it waited for.
 #[derive(Debug, Default)]
 pub(super) struct Own {
     pub(super) subscriptions: Vec<String>,
@@ -103,7 +103,7 @@ async fn lengths(asker: &mut Asker<'_>, entry: &Entry, ids: &[String]) -> Result
         asker.found(Finding::unsettled("history_limit", "the history is empty"));
         return Ok(());
     };
-    // What lies outside of what was listed was left out.
+    // Notifications outside of the window that was listed were left out.
     let before =
         json!({ "maxResults": 1, "maxCreatedDate": written(oldest.checked_sub(MILLISECOND).unwrap_or(oldest)) });
     let before = asker.see(&query(Host::Main, ids, before)).await?;

@@ -1,4 +1,4 @@
-//! What the notifications of a history say.
+//! Judgements of the notifications of a history.
 
 use super::{
     question::Finding,
@@ -21,7 +21,7 @@ fn event(one: &Value) -> &Value {
     &one["details"]["event"]
 }
 
-/// What the notifications have in them.
+/// Judges which members the notifications have.
 pub(super) fn contents(all: &[Value]) -> Vec<Finding> {
     if all.is_empty() {
         return Vec::new();

@@ -19,15 +19,15 @@ use tokio::sync::watch;
 /// Where it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum State {
-    /// It waits for another one.
+    /// The survey waits for another one.
     Queued,
-    /// It asks, or removes what it made.
+    /// The survey asks, or removes what it made.
     Running,
-    /// It is through.
+    /// The survey is through.
     Done,
     /// Somebody stopped it.
     Stopped,
-    /// It could not be made, or not to its end.
+    /// The survey could not be made, or not to its end.
     Failed,
 }
 
@@ -51,13 +51,13 @@ pub struct Survey {
     pub ended_at: Option<Timestamp>,
     /// Why it is not done, in words that may have names in them.
     pub reason: Option<String>,
-    /// What was found, a line for each question.
+    /// The answers, a line for each question.
     pub lines: Vec<Finding>,
-    /// What it made and could not remove, by name.
+    /// Things that it made and could not remove, by name.
     pub left: Vec<String>,
-    /// What it made and is as gone as Azure DevOps lets it be, by name.
+    /// Things that it made and that are as gone as Azure DevOps lets them be, by name.
     pub stays: Vec<String>,
-    /// What may leave the organization.
+    /// The part that may leave the organization.
     pub report: Option<Arc<Value>>,
 }
 
@@ -172,7 +172,7 @@ fn end(app: &App, id: ConnectionId, outcome: Outcome) {
     job.survey = Survey { state, scratch, begun_at, ended_at, reason, lines, left, stays, report };
 }
 
-/// What runs when nobody works is one that a worker before us broke off.
+/// A survey that runs when nobody works is one that a worker before us broke off.
 fn broken_off(app: &App) {
     for job in app.surveys.jobs().values_mut().filter(|job| job.survey.state == State::Running) {
         let reason = "it broke off, which is a bug; the next one in the same scratch project removes what it made";

@@ -2,7 +2,7 @@
 //!
 //! Each question ([`QUESTIONS`]) is one that only a real organization settles, and that the simulator has a switch or a guess
 //! for. The survey asks it of the connection, reads the answers, and says for each what the service did and what was assumed.
-//! It reads; only in a scratch project that somebody names it makes hooks, a branch, a pull request and work items, and removes
+//! A survey reads; only in a scratch project that somebody names it makes hooks, a branch, a pull request and work items, and removes
 //! them ([`mod@scratch`]). The report has no name, id, address or text of the organization ([`mod@report`]): shapes, statuses,
 //! counts and the simulator's switches.
 //!
@@ -41,7 +41,7 @@ use crate::{
 use serde_json::Value;
 use tokio::sync::watch;
 
-/// What came of one.
+/// The outcome of one.
 struct Outcome {
     state: State,
     reason: Option<String>,
@@ -104,7 +104,7 @@ async fn survey(app: &App, id: ConnectionId, scratch: Option<&str>, stop: watch:
     Outcome { state, reason: reason.map(str::to_owned), lines, remains, report: Some(report) }
 }
 
-/// What is made is in `made` from then on, however this ends.
+/// Asks everything. Things that are made are in `made` from then on, however this ends.
 async fn ask(
     asker: &mut Asker<'_>,
     data: &ConnectionData,

@@ -16,7 +16,7 @@ const PROJECTS_LISTED: u32 = 50;
 #[derive(Debug, Clone)]
 pub(super) struct Place {
     pub(super) project: String,
-    /// It is the one in which things may be made.
+    /// Whether it is the one in which things may be made.
     pub(super) is_scratch: bool,
     pub(super) repository: Option<Repository>,
 }

@@ -1,13 +1,13 @@
-//! What is asked, and what Hookwell takes for true until somebody has seen it otherwise.
+//! The questions, and what Hookwell takes for true until somebody has seen it otherwise.
 
 use serde_json::Value;
 
 /// One question.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Question {
-    /// Its word.
+    /// The word for it.
     pub key: &'static str,
-    /// What Hookwell takes for true.
+    /// The assumption of Hookwell.
     pub assumed: &'static str,
     /// The switches of the simulator (`simulator::Faults`) that an answer sets.
     pub switches: &'static [&'static str],
@@ -16,16 +16,16 @@ pub struct Question {
 /// How an answer compares with what was assumed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
-    /// It is as assumed.
+    /// The service does as assumed.
     AsAssumed,
-    /// It is otherwise.
+    /// The service does otherwise.
     Otherwise,
     /// Nothing that was seen says it.
     Unsettled,
 }
 
 impl Verdict {
-    /// Its word.
+    /// The word for it.
     pub fn word(self) -> &'static str {
         match self {
             Self::AsAssumed => "as_assumed",
@@ -35,14 +35,14 @@ impl Verdict {
     }
 }
 
-/// What was found about one question. `did` is in words of ours and numbers.
+/// The answer to one question. `did` is in words of ours and numbers.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Finding {
     /// Which.
     pub key: &'static str,
     /// How it compares.
     pub verdict: Verdict,
-    /// What the service did.
+    /// The behaviour of the service.
     pub did: String,
     /// How the switches have to be for the simulator to do the same; those that are not named stay off.
     pub switches: Vec<(&'static str, Value)>,

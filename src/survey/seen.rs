@@ -1,4 +1,4 @@
-//! What came back, as the judgements read it.
+//! Answers, as the judgements read them.
 
 use crate::azure::client::Seen;
 use jiff::Timestamp;
@@ -12,7 +12,7 @@ pub(super) fn is_good(answer: &Answer) -> bool {
     answer.as_ref().is_some_and(|seen| seen.status.as_u16() == 200 && seen.body.is_some())
 }
 
-/// Its status, 0 for no answer.
+/// The status, 0 for no answer.
 pub(super) fn status(answer: &Answer) -> u16 {
     answer.as_ref().map_or(0, |seen| seen.status.as_u16())
 }

@@ -1,4 +1,4 @@
-//! What a document looks like, without anything that it says.
+//! The shape of a document, without anything that it says.
 //!
 //! Shown are names of members that Microsoft's specification and payloads have (`names.txt`), JSON types, how they are nested,
 //! the form of a text (a date, a GUID, an address) and words of Azure's enumerations where one is expected. A member of
@@ -180,7 +180,7 @@ struct Shape {
     elements: Option<Box<Shape>>,
 }
 
-/// What a document looks like: a simple value is the name of its form, an object is `{"object": {…}}` with a question mark
+/// The shape of a document: a simple value is the name of its form, an object is `{"object": {…}}` with a question mark
 /// behind the members that not all have, a list is `{"array": …}`.
 pub(super) fn shape(value: &Value) -> Value {
     let mut shape = Shape::default();

@@ -415,7 +415,7 @@ impl Kept<'_> {
         let (extras, item) = (&self.data.custom_data.azuredevops, self.item());
         let rev = extras.rev?;
         if extras.changed_fields.iter().any(|field| field.0 == MOVED) {
-            // What was before it is another project's.
+            // The revisions before it are another project's.
             return Some((Entity::WorkItem { number, rev: rev.max(2) }, Before::Nothing));
         }
         let one_of = |ids: Vec<Uuid>| if ids.is_empty() { Before::Nothing } else { Before::OneOf(ids) };

@@ -60,7 +60,7 @@ pub(super) fn updated(frame: Frame<'_>, before: Option<&Standing>) -> Vec<Event>
         let message = change.frame.notification.message().unwrap_or_default();
         let told = Told::by(hint, message, change.pull, before);
         let closed = change.closed(told);
-        // What no filter names is the end of a closed one, unless the words say that it was something else.
+        // An update that no filter names is the end of a closed one, unless the words say that it was something else.
         let is_end = match hint {
             Some(UpdateReason::StatusUpdateNotification) => closed.is_some(),
             Some(_) => false,

@@ -51,7 +51,7 @@ impl From {
 }
 
 impl Told {
-    /// What is only told of a request that has ended.
+    /// The reason of what only a request tells that has ended.
     pub(super) const END: Self = Self { reason: Reason::Status, from: From::Subscription };
 
     /// The filter's word is sure, but for a status: publishing a draft is one too. The message's are English and not

@@ -86,7 +86,7 @@ pub fn union(id: Uuid, kept: &Event, told: &Event) -> Option<Event> {
     Some(Event { id, header, json: json.into() })
 }
 
-/// What is kept of the fact `id`, for the projects of both: another connection of the same organization can have others. `None`
+/// The kept telling of the fact `id`, for the projects of both: another connection of the same organization can have others. `None`
 /// where all projects of `told` have it.
 pub fn shared(id: Uuid, kept: &Event, told: &Event) -> Option<Event> {
     let mut header = kept.header.clone();

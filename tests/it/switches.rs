@@ -100,7 +100,7 @@ pub(crate) fn named(round: &[Side]) -> String {
     round.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ")
 }
 
-/// What is no question of how the real one is, but a bad day of it, which the weeks have by themselves or other tests.
+/// Switches that are no question of how the real one is, but a bad day of it, which the weeks have by themselves or other tests.
 const BAD_DAYS: [&str; 13] = [
     "credentials_dead",
     "delay_milliseconds",
@@ -119,7 +119,7 @@ const BAD_DAYS: [&str; 13] = [
     "hooks.payload_bytes_max",
 ];
 
-/// What would refuse any gateway of a test, which stands on this machine: `simulator::hooks::subscriptions` turns them.
+/// Switches that would refuse any gateway of a test, which stands on this machine: `simulator::hooks::subscriptions` turns them.
 const ELSEWHERE: [&str; 2] = ["hooks.basic_needs_https", "hooks.private_targets_refused"];
 
 #[test]

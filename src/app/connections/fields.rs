@@ -22,19 +22,19 @@ pub struct NewServicePrincipal {
     pub tenant: String,
     /// The application's id.
     pub client_id: String,
-    /// What proves it.
+    /// The proof of it.
     pub proof: NewProof,
     /// Where its tokens come from.
     pub authority: Option<Url>,
 }
 
-/// What proves a service principal, as a client gives it.
+/// The proof of a service principal, as a client gives it.
 pub enum NewProof {
-    /// Its secret.
+    /// A client secret.
     ClientSecret(Secret),
     /// A private key and its certificate, in PEM.
     Certificate(Secret),
-    /// What the machine has in a file.
+    /// A federated token, which the machine has in a file.
     FederatedToken,
 }
 

@@ -16,7 +16,7 @@ pub enum Credential {
         tenant: String,
         /// The application's id.
         client_id: String,
-        /// What proves it.
+        /// The proof of it.
         proof: Proof,
         /// Where tokens come from, when not `https://login.microsoftonline.com` or where the machine says.
         authority: Option<Url>,
@@ -28,19 +28,19 @@ pub enum Credential {
     },
 }
 
-/// What proves a service principal.
+/// The proof of a service principal.
 #[derive(Clone, PartialEq, Eq)]
 pub enum Proof {
-    /// Its secret.
+    /// A client secret.
     Secret(Zeroizing<String>),
     /// A private key and its certificate, in PEM.
     Certificate(Zeroizing<String>),
-    /// What the file says that [`Machine::federated_token_file`] names.
+    /// The content of the file that [`Machine::federated_token_file`] names.
     FederatedToken,
 }
 
 impl Proof {
-    /// What of it is secret.
+    /// The part of it that is secret.
     pub(super) fn secret(&self) -> &str {
         match self {
             Self::Secret(text) | Self::Certificate(text) => text,
@@ -49,7 +49,7 @@ impl Proof {
     }
 }
 
-/// What the machine knows of its own identity, by the variables that Azure and its clients agree on.
+/// The machine's knowledge of its own identity, by the variables that Azure and its clients agree on.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Machine {
     /// `AZURE_FEDERATED_TOKEN_FILE`: a file with a token of somebody whom Entra believes.

@@ -1,4 +1,4 @@
-//! What the audit log says of service hooks: who switched one off, and which Azure DevOps holds back.
+//! The audit log of service hooks: who switched one off, and which Azure DevOps holds back.
 //!
 //! Sources: REST "Audit Log - Query" of audit 7.1 (preview; scope `vso.auditlog`, permission *View audit log*; the sample has
 //! the entries below `value`, the clients read them beside it); azure-devops-docs, "Auditing events list" (only organizations
@@ -31,9 +31,9 @@ const BATCHES_MAX: usize = 5;
 pub struct AuditEntry {
     /// When.
     pub at: Timestamp,
-    /// What was done, in Azure's own word.
+    /// The action, in Azure's own word.
     pub action: String,
-    /// Who did it, as people call them.
+    /// The name of whoever did it, as people know it.
     pub who: Option<String>,
     /// In words of people.
     pub details: Option<String>,

@@ -34,7 +34,7 @@ pub(super) struct Call {
     pub(super) method: Method,
     pub(super) url: Url,
     pub(super) body: Option<Bytes>,
-    /// What the body is.
+    /// The media type of the body.
     pub(super) media_type: &'static str,
     /// Whether the resource is in preview on every server.
     pub(super) preview: bool,

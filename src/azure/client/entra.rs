@@ -103,12 +103,12 @@ struct TokenAnswer<'a> {
     error_description: Text<'a>,
 }
 
-/// What came back.
+/// An answer as it came.
 struct Said {
     status: StatusCode,
     headers: HeaderMap,
     body: Zeroizing<Vec<u8>>,
-    /// Its status is one of those that pass here.
+    /// Whether the status is one of those that pass here.
     passes: bool,
 }
 
@@ -297,7 +297,7 @@ fn is_local(url: &Url) -> bool {
     url.scheme() == "http" && local
 }
 
-/// What the machine proves, and not whoever made the connection, is shown to Azure DevOps Services and to nobody else:
+/// The proof of the machine, and not of whoever made the connection, is shown to Azure DevOps Services and to nobody else:
 /// otherwise whoever may change a URL could have a token of the machine sent to a place of their own, or, with an authority
 /// of their own, read it on the way. What runs on the machine itself can ask for one without us.
 fn is_shown_to(access: &Access, base: &Url, what: &str) -> Result<(), Failure> {

@@ -54,7 +54,7 @@ pub(super) struct Line {
     pub(super) odd: Arc<Odd>,
 }
 
-/// What came back, as it is; of an answer that is no good the beginning of the body.
+/// An answer as it came; of one that is no good the beginning of the body.
 pub(super) struct Raw {
     pub(super) status: StatusCode,
     pub(super) headers: HeaderMap,

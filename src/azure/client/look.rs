@@ -19,10 +19,10 @@ pub enum Spoken {
     None,
 }
 
-/// What is asked.
+/// A question.
 #[derive(Debug, Clone)]
 pub struct Look {
-    /// What it is called, for people.
+    /// A name of it for people.
     pub name: &'static str,
     /// How.
     pub method: Method,
@@ -34,19 +34,19 @@ pub struct Look {
     pub path: Vec<String>,
     /// Behind the question mark.
     pub query: Vec<(&'static str, String)>,
-    /// What is sent along.
+    /// The body that is sent along.
     pub body: Option<Value>,
-    /// What that is.
+    /// The media type of that body.
     pub media_type: &'static str,
     /// With which api-version.
     pub spoken: Spoken,
     /// Without a credential.
     pub as_nobody: bool,
-    /// It may be a listing that takes a server long.
+    /// Whether it is a listing that may take a server long.
     pub is_big: bool,
 }
 
-/// What the body of an answer is.
+/// The form of the body of an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Media {
     /// There is none.
@@ -59,7 +59,7 @@ pub enum Media {
     Other,
 }
 
-/// What came back.
+/// An answer.
 #[derive(Debug, Clone)]
 pub struct Seen {
     /// The status.
@@ -68,7 +68,7 @@ pub struct Seen {
     pub headers: Vec<String>,
     /// `x-ms-continuationtoken`.
     pub continuation: Option<String>,
-    /// What the body is.
+    /// The form of the body.
     pub media: Media,
     /// The body, where it is JSON.
     pub body: Option<Value>,

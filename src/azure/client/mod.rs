@@ -138,7 +138,7 @@ pub trait AzureDevOps: Records + Code + Links + Runs {
         None
     }
 
-    /// What of its lists could not be read in the last 24 hours, and was left out.
+    /// The records of lists that could not be read in the last 24 hours, and were left out.
     fn odd_records(&self) -> Vec<OddRecords> {
         Vec::new()
     }
@@ -192,7 +192,7 @@ pub trait AzureDevOps: Records + Code + Links + Runs {
     /// where the first attempt may have arrived.
     async fn create_subscription(&self, draft: &SubscriptionDraft) -> Result<Subscription, Failure>;
 
-    /// What the audit log tells of the window, and whether that is all of it. Services of organizations of Microsoft Entra have
+    /// The entries of the audit log within the window, and whether those are all. Services of organizations of Microsoft Entra have
     /// one; needs scope Audit Log (Read), which nothing else does.
     async fn audit_log(&self, within: Window) -> Result<(Vec<AuditEntry>, bool), Failure> {
         let _ = within;

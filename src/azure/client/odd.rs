@@ -13,16 +13,16 @@ const RECORDS_MAX: usize = 100;
 /// How long they are told: what is listed again is read again.
 const TOLD_FOR: SignedDuration = SignedDuration::from_hours(24);
 
-/// What of one list could not be read lately.
+/// The records of one list that could not be read lately.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OddRecords {
-    /// What is listed.
+    /// The things that are listed, in a word for people.
     pub list: &'static str,
     /// How many records, each counted once.
     pub count: usize,
-    /// What the last of them lacks.
+    /// The member that the last of them lacks.
     pub lacks: String,
-    /// Its number or GUID, where it has one.
+    /// The number or GUID of that record, where it has one.
     pub which: Option<String>,
     /// When it was last listed.
     pub last: Timestamp,
@@ -62,7 +62,7 @@ impl Odd {
         known.push_back(One { key, lacks: lacks.to_owned(), which, last: self.clock.now() });
     }
 
-    /// What is to be told.
+    /// Lists those that are to be told of.
     pub(super) fn told(&self) -> Vec<OddRecords> {
         let now = self.clock.now();
         let mut lists = self.lists.lock().unwrap_or_else(PoisonError::into_inner);

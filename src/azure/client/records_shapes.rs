@@ -156,7 +156,7 @@ raw!(Comment<'a> {
 });
 
 impl<'a> Model<'a> for Thread<'a> {
-    /// Its comments, or what one lacks and which that is; a thread that is deleted has none.
+    /// The comments of a thread, or what one lacks and which that is; a thread that is deleted has none.
     type Into = Vec<Result<CommentRecord, (&'static str, Option<String>)>>;
 
     fn model(self) -> Result<Self::Into, &'static str> {

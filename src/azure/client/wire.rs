@@ -72,10 +72,10 @@ fn record<'a, R: Record<'a>>(json: &'a RawValue) -> Result<R::Into, &'static str
     raw.0.record(json)
 }
 
-/// What was read of a list.
+/// A list as it was read.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Listed<T> {
-    /// What could be read.
+    /// The records that could be read.
     pub(super) items: Vec<T>,
     /// How many there were, also those that could not.
     pub(super) listed: usize,

@@ -75,7 +75,7 @@ pub struct HookView {
     pub previous_password_until: Option<jiff::Timestamp>,
 }
 
-/// What proves a service principal.
+/// The proof of a service principal.
 #[derive(Debug, Clone, Copy, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum PrincipalProofView {
@@ -104,7 +104,7 @@ pub struct ServicePrincipalView {
     /// The application's id.
     #[schema(max_length = 36)]
     pub client_id: String,
-    /// What proves it. It is never shown.
+    /// The proof of it, which is never shown.
     pub proof: PrincipalProofView,
     /// Where its tokens come from, when not `https://login.microsoftonline.com`.
     #[schema(format = "uri", max_length = 500)]

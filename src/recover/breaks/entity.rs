@@ -136,7 +136,7 @@ impl Item<'_> {
                 return Err(Failure::Unexpected { detail, activity_id: None });
             }
         }
-        // What was before it came here is another project's, and was told there.
+        // The updates before it came here are another project's, and were told there.
         let came =
             updates.iter().filter(|update| update.rev <= self.rev && is_move(update)).map(|update| update.rev).max();
         let steps = compose::steps(self.home, self.number, updates);

@@ -61,7 +61,7 @@ pub(super) async fn sweep(
     let mut asking = Asking { azure, project, repository: id, window, moved: Moved::new() };
     let opened = asking.opened(scale).await?;
     asking.read_pushes(scale).await?;
-    // It is remembered: no call.
+    // The version is remembered, so this is no call.
     let version = azure.api_version().await?;
     let is_wanted = !asking.moved.is_empty() || scale.order.depth != Depth::Evidence;
     if version >= BY_DATE_SINCE {
@@ -160,7 +160,7 @@ impl Asking<'_> {
         is_wanted: bool,
     ) -> Result<(), Stopped> {
         let (connection, now, since) = (scale.connection(), scale.app.clock.now(), self.window.from);
-        let seen = scale.app.recover.seen(connection, repository).filter(|seen| seen.says(since, now));
+        let seen = scale.app.recover.closed.seen(connection, repository).filter(|seen| seen.says(since, now));
         // The open ones first: what is closed between the two calls is then among both.
         let open = if is_wanted { self.active(scale).await? } else { self.active_ids(scale).await? };
         let Some(mut seen) = seen else {
@@ -168,13 +168,13 @@ impl Asking<'_> {
             let closed = self.closed(scale).await?;
             let is_dear = scale.tally.calls - before > closed::CALLS_FEW;
             let seen = is_dear.then(|| closed::Seen::all(since, now, &open, closed));
-            scale.app.recover.remember_seen(connection, repository, seen);
+            scale.app.recover.closed.remember(connection, repository, seen);
             return Ok(());
         };
         let mut closed = BTreeMap::new();
         for id in seen.candidates(since, opened, &open) {
             match there(scale.ask(self.azure.pull_request(&self.project, id)).await)? {
-                // It is open again, or closed a moment ago.
+                // The request is open again, or was closed a moment ago.
                 Some(own) => {
                     if let Some(at) = own.closed {
                         closed.insert(id, at);
@@ -187,7 +187,7 @@ impl Asking<'_> {
             }
         }
         seen.learns(now, &open, closed);
-        scale.app.recover.remember_seen(connection, repository, Some(seen));
+        scale.app.recover.closed.remember(connection, repository, Some(seen));
         Ok(())
     }
 

@@ -1,4 +1,4 @@
-//! What nobody has recorded of the hooks of pipelines, the other way.
+//! Payloads of pipelines' hooks in the way that nobody has recorded.
 
 use crate::simulator::{
     hooks::Misbehaviour,

@@ -147,7 +147,7 @@ fn is_signed(certificate: &CertificateDer<'_>, scheme: SignatureScheme, message:
 fn key_of(info: &[u8]) -> Option<&[u8]> {
     let (inner, _) = element(info)?;
     let (_, bits) = element(inner)?;
-    // Its first byte says how many bits of the last one are none.
+    // The first byte says how many bits of the last one are none.
     element(bits)?.0.get(1..)
 }
 

@@ -78,7 +78,7 @@ pub(super) fn recorded() -> &'static [Resource] {
 }
 
 impl Location {
-    /// What is known of it.
+    /// Finds the recorded resource.
     pub(crate) fn resource(&self) -> &'static Resource {
         resources().by_id.get(&self.0).expect("a test asks for each")
     }

@@ -1,4 +1,4 @@
-//! What the simulated one offers, and what it says of the rest: `OPTIONS _apis`, and a header on what it has no route for.
+//! `OPTIONS _apis`, and a header on whatever has no route: the simulated one says which resources it offers.
 
 use super::{Answer, Location, locations, locations::Resource, table, target::Target};
 use crate::{
@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 /// The header that tells people what is the simulator's and not Azure DevOps'.
 pub(super) const SAYS: &str = "x-hookwell-simulator";
 
-/// What `OPTIONS _apis` tells, of one area or of all: on the main host everything that was recorded there, whether it has a
+/// The reply to `OPTIONS _apis`, of one area or of all: on the main host everything that was recorded there, whether it has a
 /// route here or not, in the versions that the edition knows; on another host what has one. An area that there is not is
 /// empty; what the real one says then nobody has recorded.
 pub(super) fn locations(edition: Edition, target: &Target, area: Option<&str>) -> Vec<Value> {
@@ -68,7 +68,7 @@ fn leads_to(resource: &Resource, path: &[String]) -> bool {
             "{resource}" => resource.name,
             part => part,
         };
-        // What is not filled in is left out.
+        // A placeholder that is not filled in is left out.
         let Some(sent) = sent.next() else {
             if literal.starts_with('{') {
                 continue;

@@ -50,7 +50,7 @@ impl Target {
             }
             Edition::Server(_) => {
                 if let Some(directory) = &instance.options.virtual_directory {
-                    // It may be several segments deep.
+                    // The virtual directory may be several segments deep.
                     for part in directory.split('/').filter(|part| !part.is_empty()) {
                         rest = is(rest.first(), part).then(|| &rest[1..])?;
                     }

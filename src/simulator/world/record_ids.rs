@@ -30,12 +30,12 @@ pub(crate) fn stage_id(stage: &str, attempt: u32) -> Uuid {
     record_id(&instance(stage, attempt))
 }
 
-/// Its job's phase.
+/// The phase of a stage's job.
 pub(crate) fn phase_id(stage: &str, job: &str, attempt: u32) -> Uuid {
     record_id(&phase(stage, job, attempt))
 }
 
-/// Its job.
+/// The job of a stage.
 pub(crate) fn job_id(stage: &str, job: &str, attempt: u32) -> Uuid {
     record_id(&format!("{}.{DEFAULT}", phase(stage, job, attempt)))
 }

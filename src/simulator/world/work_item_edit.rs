@@ -1,4 +1,4 @@
-//! What changes the fields of a work item.
+//! Edits of a work item's fields.
 
 use super::{
     Facts, Field, Impossible, World,
@@ -8,7 +8,7 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 use uuid::Uuid;
 
-/// What an edit puts into a field.
+/// The value that an edit puts into a field.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Edit {
     /// A value.

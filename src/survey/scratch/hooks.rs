@@ -49,7 +49,7 @@ pub(super) async fn ask(scratch: &mut Scratch, asker: &mut Asker<'_>, entry: &En
         scratch.made.retain(|thing| *thing != Thing::Hook(own.clone()));
     }
     asker.found(deleting(scratch.is_hidden, status(&deleted)));
-    // Who cannot see or delete one makes no more of them.
+    // A survey that cannot see or delete one makes no more of them.
     if !is_gone || scratch.is_hidden {
         return Ok(false);
     }

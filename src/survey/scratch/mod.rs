@@ -1,4 +1,4 @@
-//! What a survey makes in a scratch project, and that it goes again.
+//! The things that a survey makes in a scratch project, and their removal.
 //!
 //! Each thing is noted before its answer is looked at further, and everything noted is removed at the end: also after an
 //! error, and when somebody said stop. Hooks go to an address under `.invalid`, which RFC 6761 reserves so that nobody ever
@@ -30,7 +30,7 @@ const HTTP: &str = "http://hookwell-survey.invalid/";
 const PRIVATE: &str = "https://10.0.0.1/hookwell-survey";
 /// A branch that nobody pushes to, so that a hook has nothing to tell.
 const NEVER: &str = "hookwell-survey-never";
-/// What the branches are called.
+/// The beginning of the branches' names.
 const BRANCH: &str = "hookwell-survey/";
 /// The object of a ref that is no more.
 const NOTHING: &str = "0000000000000000000000000000000000000000";
@@ -44,23 +44,23 @@ enum Thing {
     WorkItem(String),
 }
 
-/// What is there after everything was removed, by name.
+/// The things that are there after everything was removed, by name.
 #[derive(Debug, Default)]
 pub(super) struct Remains {
-    /// It could not be removed.
+    /// Those that could not be removed.
     pub(super) behind: Vec<String>,
-    /// It is as gone as Azure DevOps lets it be.
+    /// Those that are as gone as Azure DevOps lets them be.
     pub(super) stays: Vec<String>,
 }
 
-/// What was made so far, and where.
+/// The things that were made so far, and where.
 pub(super) struct Scratch {
     project: String,
     repository: Option<Repository>,
     made: Vec<Thing>,
     /// Subscriptions are not shown to us: that one is not found says nothing.
     is_hidden: bool,
-    /// What may have been made, for its answer was lost.
+    /// Things that may have been made, for the answer was lost.
     lost: Vec<&'static str>,
     pub(super) own: Own,
 }
@@ -208,7 +208,7 @@ struct Hook<'a> {
     inputs: Vec<(&'static str, &'a str)>,
 }
 
-/// What it is called, and why it stays though all went well.
+/// The name of a thing, and why it stays though all went well.
 fn named(thing: &Thing) -> (String, Option<&'static str>) {
     match thing {
         Thing::Hook(id) => (format!("service hook subscription {id}"), None),

@@ -158,7 +158,7 @@ impl<'a> Acts<'a> {
             own.leave_out(act.id);
             return Ok(true);
         };
-        // What was composed has the number that was free then. A push that took it since can be the same one, rendered late.
+        // A composed push has the number that was free then. A push that took it since can be the same one, rendered late.
         let Some(question) = act.act().or_else(|| act.numbered()).filter(|_| own.asks) else {
             own.put(act.id, next);
             return Ok(true);

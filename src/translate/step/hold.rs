@@ -72,7 +72,7 @@ pub(super) fn places(events: &[Event], runs_are_told: impl Fn() -> bool) -> Vec<
 pub(super) enum Patience {
     /// It waits.
     Waits,
-    /// It waits only for what is here and waits itself: after a start, until it is known what that tells.
+    /// Waits only for what is here and waits itself: after a start, until it is known what that tells.
     WaitsForHeld,
     /// It waits for nothing.
     Passes,

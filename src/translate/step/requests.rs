@@ -144,7 +144,7 @@ impl<'a> Requests<'a> {
         Ok(pushes)
     }
 
-    /// What may be pushes to the request of an act: updates that were told without their reason.
+    /// Updates of the request of an act that were told without their reason, and so may be pushes.
     ///
     /// # Errors
     /// The store's.

@@ -111,7 +111,7 @@ fn is_a_comment(update: &WorkItemUpdate<'_>) -> bool {
 
 fn makes_a_revision(update: &WorkItemUpdate<'_>) -> bool {
     let mut names = update.fields.0.iter().filter_map(|(name, _)| name.as_str());
-    // What is always changed along tells nothing; the revision's own number does.
+    // A field that is always changed along tells nothing; the revision's own number does.
     let is_own = |name: &str| name.eq_ignore_ascii_case("System.Rev");
     let is_of_links = |name: &str| OF_LINKS.iter().any(|own| own.eq_ignore_ascii_case(name));
     let changes = |name: &str| is_own(name) || (is_telling(name) && !is_of_links(name));

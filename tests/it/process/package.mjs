@@ -1,4 +1,4 @@
-// What a stranger's tool does: Microsoft's own package for Node, pointed at the simulated Azure DevOps.
+// The tool of a stranger: Microsoft's own package for Node, pointed at the simulated Azure DevOps.
 //
 // Arguments: the organization's or collection's URL, a personal access token, a hook's URL. Prints what it saw as JSON, as
 // package.py does with Microsoft's package for Python.
@@ -163,7 +163,7 @@ await see("subscriptions", () => core.rest.get(place, headers), (it) => ids(it.r
 const [its] = await hooks(result.id);
 await see("subscription", () => core.rest.get(its, headers), (it) => "tfsSubscriptionId" in it.result.publisherInputs);
 await core.rest.del(its, headers);
-// What is not there is null to the package.
+// A missing thing is null to the package.
 await see("delete_subscription", () => core.rest.get(its, headers), (it) => it.result === null);
 
 process.stdout.write(JSON.stringify(seen));

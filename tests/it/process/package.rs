@@ -20,7 +20,7 @@ fn at(path: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(path)
 }
 
-/// What is seen by either client: each call, and of its reply what a person would look at.
+/// The view of either client: each call, and of its reply what a person would look at.
 fn expected() -> Vec<(&'static str, Value)> {
     vec![
         // 43 reads.
@@ -80,7 +80,7 @@ fn expected() -> Vec<(&'static str, Value)> {
         ("update_pull_request", json!("Cups, counted")),
         ("vote", json!(10)),
         ("comment_pull_request", json!("Two?")),
-        // It is merged after the reply.
+        // The request is merged after the reply.
         ("complete_pull_request", json!("queued")),
         ("completed_pull_request", json!("completed")),
         ("queue_build", json!("refs/heads/main")),

@@ -1,4 +1,4 @@
-//! What only the audit log tells of hooks: who switched one off, and which are held back.
+//! Hooks of which only the audit log tells who switched one off, and which are held back.
 
 use crate::real::{Real, SHOP};
 use hookwell::{
@@ -70,7 +70,7 @@ async fn who_switched_a_hook_off_and_which_are_held_back_is_told_where_the_log_m
         assert!(attention.contains("held back 1 subscriptions"), "{attention}");
         assert!(detail_of(&real, off).await.contains("Mei Chen"), "what was read once is known");
 
-        // It is told for a day.
+        // Attention is told for a day.
         for _ in 0..30 {
             real.pass(Duration::from_hours(1)).await;
             real.run().await;

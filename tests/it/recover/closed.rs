@@ -13,7 +13,7 @@ use uuid::Uuid;
 /// More than three calls list.
 const OLD_ONES: usize = 1_700;
 
-/// What a look asked for pull requests: listings of all, and single ones.
+/// The calls of a look for pull requests: listings of all, and single ones.
 async fn look(real: &Real, closely: bool) -> (usize, usize) {
     let before = real.simulator().calls().len();
     let report = recover(&real.gateway.app, real.connection, Request { since: None, closely }).await.unwrap();

@@ -1,4 +1,4 @@
-//! What the simulated one says that it has: as it was recorded of the real one, and honestly where it has no route.
+//! The resources that the simulated one says that it has: as recorded of the real one, and honestly where it has no route.
 
 use super::{Asker, CAFE};
 use hookwell::simulator::{Options, ServerVersion};

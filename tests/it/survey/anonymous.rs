@@ -50,7 +50,7 @@ fn texts(value: &Value, found: &mut BTreeSet<String>) {
     }
 }
 
-/// What an organization shows of itself.
+/// The names that an organization shows of itself.
 async fn shown(world: &World) -> BTreeSet<String> {
     let client = reqwest::Client::builder().no_proxy().build().unwrap();
     let mut found = BTreeSet::new();

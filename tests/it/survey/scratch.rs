@@ -1,4 +1,4 @@
-//! What a survey makes in a scratch project goes again, however it ends.
+//! Things that a survey makes in a scratch project go again, however it ends.
 
 use super::{World, in_time, line};
 use hookwell::{
@@ -29,7 +29,7 @@ async fn what_is_made_is_gone_when_it_is_through() {
 #[tokio::test]
 async fn what_is_made_is_gone_when_somebody_says_stop() {
     let world = World::start(Options::services("fabrikam"), tokens::FULL).await;
-    // It waits for that hook to be listed.
+    // The survey waits for that hook to be listed.
     world.fail(|faults| faults.hooks.listed_late_seconds = Some(600));
     world.begin(Some("Fiber Café")).await;
     in_time(async {

@@ -148,7 +148,7 @@ async fn a_push_that_waits_for_what_comes_before_it_is_not_taken_for_an_earlier_
     pushed.push().await;
     pushed.lose(0.0);
     pushed.back().await;
-    // It waits for the creation of its request.
+    // The push waits for the creation of its request.
     pushed.real.translate().await;
     for _ in 0..2 {
         pushed.sweep().await;

@@ -1,4 +1,4 @@
-//! What a service principal signs with instead of sending a secret.
+//! The certificate by which a service principal signs instead of sending a secret.
 //!
 //! Source: entra-docs, "Microsoft identity platform application authentication certificate credentials": `alg` PS256, the
 //! certificate's SHA-256 thumbprint as `x5t#S256`, `aud` the address that is asked, `iss` and `sub` the application.
@@ -21,7 +21,7 @@ use zeroize::Zeroizing;
 pub const CERTIFICATE_BYTES_MAX: usize = 16 << 10;
 /// How long an assertion is good: it is made anew for each token.
 const GOOD_FOR: SignedDuration = SignedDuration::from_mins(10);
-/// It is good from a little earlier on, for clocks that are not alike.
+/// An assertion is good from a little earlier on, for clocks that are not alike.
 const GOOD_BEFORE: SignedDuration = SignedDuration::from_mins(5);
 
 /// A certificate and its private key.
@@ -56,7 +56,7 @@ impl Signer {
             .to_owned())
     }
 
-    /// What proves the application to `audience` for some minutes.
+    /// Proves the application to `audience` for some minutes.
     pub(super) fn assertion(
         &self,
         client_id: &str,
@@ -77,7 +77,7 @@ impl Signer {
     }
 }
 
-/// What is wrong with a certificate and its key, if anything.
+/// Says what is wrong with a certificate and its key, if anything.
 ///
 /// # Errors
 /// In words that go on behind the member's name, without anything of the key.

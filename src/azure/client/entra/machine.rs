@@ -133,7 +133,7 @@ impl Identity {
     }
 }
 
-/// What the file says that the challenge names, which proves that we may read it. Only a key where Arc keeps its keys is
+/// Reads the file that the challenge names, which proves that we may read it. Only a key where Arc keeps its keys is
 /// read: the name comes out of a reply.
 async fn named_key(headers: &HeaderMap, keys: &Path) -> Result<Zeroizing<String>, Failure> {
     let challenge = headers.get(header::WWW_AUTHENTICATE).and_then(|value| value.to_str().ok()).unwrap_or_default();

@@ -13,12 +13,12 @@ use std::path::PathBuf;
 use url::{Url, form_urlencoded};
 use zeroize::Zeroizing;
 
-/// What an assertion is called in the form.
+/// The kind of an assertion, as the form names it.
 const ASSERTION: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 /// Longest token in a file, in bytes.
 const TOKEN_BYTES_MAX: u64 = 64 << 10;
 
-/// Who asks, where, and what proves it.
+/// A request for a token: the application, the directory, and the proof.
 pub(super) struct Principal {
     pub(super) endpoint: Url,
     client_id: String,

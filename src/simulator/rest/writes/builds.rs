@@ -64,7 +64,7 @@ struct Patch {
     status: Value,
 }
 
-/// It is over after the reply, which says that it is about to be.
+/// A build is over after the reply, which says that it is about to be.
 fn cancel(simulator: &Simulator, call: &Call) -> Outcome {
     let Patch { status } = call.json()?;
     if word(&status, &STATUSES)? != "cancelling" {
@@ -82,7 +82,7 @@ fn cancel(simulator: &Simulator, call: &Call) -> Outcome {
     Ok(Answer::json(shown))
 }
 
-/// What a run is of, where it is said.
+/// The pipeline and branch of a run, where the body says them.
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct NewRun {

@@ -1,4 +1,4 @@
-//! What clients change by REST, as the levers change it: work items, pushes and refs, pull requests, builds and runs.
+//! Changes of clients by REST, made as the levers make them: work items, pushes and refs, pull requests, builds and runs.
 //!
 //! Sources: the REST reference of 7.1 for the bodies; the replies and statuses as they are recorded in Microsoft's
 //! azure-devops-cli-extension.
@@ -27,7 +27,7 @@ const fn row(
     Route::new(method, in_project, path, location, scopes, handler).costs(0.1)
 }
 
-/// What cannot be changed, as Azure DevOps refuses it.
+/// A change that cannot be made, as Azure DevOps refuses it.
 fn refused(impossible: &Impossible, kind: &'static str) -> Refusal {
     let status = match impossible {
         Impossible::Absent(_) => StatusCode::NOT_FOUND,

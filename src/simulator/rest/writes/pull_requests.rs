@@ -149,7 +149,7 @@ fn word_of(sent: &Value, words: &[&'static str]) -> Outcome<Option<&'static str>
     if sent.is_null() { Ok(None) } else { word(sent, words).map(Some) }
 }
 
-/// What is completed is merged after the reply, which shows it as it was: active, and its merge queued.
+/// A completed request is merged after the reply, which shows it as it was: active, and its merge queued.
 fn change(simulator: &Simulator, call: &Call) -> Outcome {
     let patch: Patch = call.json()?;
     let status = word_of(&patch.status, &STATUSES)?;

@@ -36,7 +36,7 @@ struct Operation {
     value: Value,
 }
 
-/// What a JSON Patch does to a work item.
+/// The effect of a JSON Patch on a work item.
 #[derive(Default)]
 struct Patch {
     edits: Vec<(String, Edit)>,
@@ -81,7 +81,7 @@ fn unreadable(path: &str) -> Refusal {
     Refusal::bad_request("VssPropertyValidationException", &message)
 }
 
-/// What is put into a field; people are named in several ways.
+/// The value that is put into a field; people are named in several ways.
 fn edit(world: &World, name: &str, value: Value) -> Outcome<(String, Edit)> {
     let edit = match (name, value) {
         (_, Value::Null) => Edit::Clear,
